@@ -1,0 +1,1 @@
+"""What is the derivative of a graph? Local derivatives by SymPy, and the sweeps over nodes."""

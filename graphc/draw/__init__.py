@@ -1,0 +1,1 @@
+"""How does a graph look? Computation graphs, backprop graphs, network diagrams."""

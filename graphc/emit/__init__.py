@@ -1,0 +1,1 @@
+"""How is a Program written down? Source text."""

@@ -1,0 +1,66 @@
+"""Errors and warnings: one clear message that says what, where, got, expected and how to fix it."""
+
+from __future__ import annotations
+
+
+class GraphError(Exception):
+    """A mistake in a graph, in a `.graph` file or in a call, told in one readable message.
+
+    The message's first line says what failed; indented lines below say where, what was given,
+    what was expected and what would most likely mend it.
+
+    >>> print(GraphError("cannot add", got="f32[3]", expected="f32[4]"))
+    cannot add
+      got       f32[3]
+      expected  f32[4]
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        got: object = None,
+        expected: object = None,
+        fix: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.got = got
+        self.expected = expected
+        self.fix = fix
+        super().__init__(self.message())
+
+    def message(self) -> str:
+        rows = [
+            ("where", self.where),
+            ("got", self.got),
+            ("expected", self.expected),
+            ("fix", self.fix),
+        ]
+        lines = [f"  {label:<9} {text}" for label, text in rows if text is not None]
+        return "\n".join([self.what, *lines])
+
+    def at(self, where: str | None) -> GraphError:
+        """Return the same error with a place, unless it already names one."""
+        if self.where is not None or where is None:
+            return self
+        return GraphError(
+            self.what, where=where, got=self.got, expected=self.expected, fix=self.fix
+        )
+
+
+class NodeValueError(GraphError, TypeError):
+    """A node was used where a number is needed; a TypeError, so that other libraries pass it on."""
+
+
+class GraphWarning(UserWarning):
+    """Something legal that is probably not meant, such as a parameter that nothing uses."""
+
+
+def nearest(name: str, known: list[str]) -> str | None:
+    """Return the known name most like `name`, or None when nothing is close."""
+    from difflib import get_close_matches  # only a failing call pays for this import
+
+    found = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return found[0] if found else None

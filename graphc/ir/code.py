@@ -1,0 +1,46 @@
+"""A piece of NumPy source text with its precedence, so that only needed parentheses print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from graphc.ir.dims import Dim, Shape, dim_text
+
+# Precedence of Python's operators, low to high (the language reference, section 6.17).
+COMPARISON, BIT_OR, BIT_XOR, BIT_AND, SUM, PRODUCT, UNARY, POWER, ATOM = range(9)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Source text of an expression and how tightly its outermost operator binds."""
+
+    text: str
+    precedence: int = ATOM
+
+    def within(self, precedence: int) -> str:
+        """Return the text, in parentheses where it binds less tightly than `precedence`."""
+        return self.text if self.precedence >= precedence else f"({self.text})"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How one emitted module writes dims, shapes and dtypes."""
+
+    dims: Mapping[str, str] = field(default_factory=dict)
+    numpy: str = "np"
+
+    def dim(self, dim: Dim) -> str:
+        return dim_text(dim, self.dims)
+
+    def shape(self, shape: Shape) -> str:
+        inner = ", ".join(map(self.dim, shape))
+        return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+    def dtype(self, dtype: np.dtype) -> str:
+        return "bool" if dtype.kind == "b" else f"{self.numpy}.{dtype.name}"

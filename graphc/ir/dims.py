@@ -1,0 +1,183 @@
+"""Dimensions: an int, or a SymPy expression over named positive integer symbols.
+
+Every function takes the integer path first and touches SymPy only for a symbolic dim.
+Named dims are rigid: `N` agrees with `N` and with nothing else, so a mismatch is found while
+the graph is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from graphc.errors import GraphError
+from graphc.ir.symbols import dim_symbol, sympy_module
+
+if TYPE_CHECKING:
+    import sympy
+
+Dim: TypeAlias = "int | sympy.Expr"
+Shape: TypeAlias = "tuple[Dim, ...]"
+
+
+def as_dim(value: object) -> Dim:
+    """Return `value` as a dim: an integer, a name, or a SymPy expression of dims."""
+    if type(value) is int:
+        if value < 0:
+            raise GraphError("a dimension cannot be negative", got=value)
+        return value
+    if isinstance(value, str):
+        if not value.isidentifier():
+            raise GraphError(
+                "a dimension's name must be an identifier", got=repr(value), fix='write gc.dim("N")'
+            )
+        return dim_symbol(value)
+    if hasattr(value, "free_symbols"):
+        return normal(value)
+    try:
+        return as_dim(value.__index__())  # type: ignore[attr-defined]  # the call is the check
+    except AttributeError:
+        raise GraphError(
+            "not a dimension",
+            got=f"{value!r} of type {type(value).__name__}",
+            expected="an int, a name such as 'N', or an expression of gc.dim(...)",
+        ) from None
+
+
+def as_shape(values: object) -> Shape:
+    """Return a shape from one dim or an iterable of dims."""
+    if isinstance(values, (list, tuple)):
+        return tuple(as_dim(value) for value in values)
+    return (as_dim(values),)
+
+
+def normal(dim: object) -> Dim:
+    """Return a symbolic dim in expanded form, and an int when it is a number."""
+    if type(dim) is int:
+        return dim
+    expanded = sympy_module().expand(dim)
+    return int(expanded) if expanded.is_Integer else expanded
+
+
+def same(a: Dim, b: Dim) -> bool:
+    """Say whether two dims are equal for every value of their symbols."""
+    if a is b:
+        return True
+    if type(a) is int and type(b) is int:
+        return a == b
+    return bool(a == b) or normal(a - b) == 0
+
+
+def same_shape(a: Shape, b: Shape) -> bool:
+    """Say whether two shapes are equal for every value of their symbols."""
+    return a is b or (len(a) == len(b) and all(map(same, a, b)))
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """Return the product of dims; 1 for none."""
+    result: Dim = 1
+    for dim in dims:
+        result = result * dim
+    return normal(result)
+
+
+def add(a: Dim, b: Dim) -> Dim:
+    """Return a + b."""
+    return normal(a + b)
+
+
+def floor_divide(a: Dim, b: Dim) -> Dim:
+    """Return floor(a / b), exact where b divides a."""
+    if type(a) is int and type(b) is int:
+        return a // b
+    sympy = sympy_module()
+    return normal(sympy.floor(sympy.sympify(a) / b))
+
+
+def divide_exactly(a: Dim, b: Dim) -> Dim | None:
+    """Return a / b where it is a dim for every value of the symbols, else None."""
+    if type(a) is int and type(b) is int:
+        return a // b if b and a % b == 0 else None
+    quotient = sympy_module().cancel(sympy_module().sympify(a) / b)
+    if quotient.is_integer or quotient.is_polynomial(*quotient.free_symbols):
+        return normal(quotient) if quotient.is_integer else None
+    return None
+
+
+def symbols_of(shape: Iterable[Dim]) -> list[str]:
+    """Return the names of the symbols in a shape, in order of first appearance."""
+    names: dict[str, None] = {}
+    for dim in shape:
+        if type(dim) is not int:
+            names.update(dict.fromkeys(sorted(s.name for s in dim.free_symbols)))
+    return list(names)
+
+
+def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """Return a dim's value when its symbols have the given sizes."""
+    if type(dim) is int:
+        return dim
+    if dim.is_Symbol:
+        return sizes[dim.name]
+    return int(dim.subs({symbol: sizes[symbol.name] for symbol in dim.free_symbols}))
+
+
+def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """Return a shape's value when its symbols have the given sizes."""
+    return tuple(evaluate(dim, sizes) for dim in shape)
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape | None:
+    """Return the shape that NumPy broadcasting gives, or None where the shapes do not fit."""
+    rank = max(map(len, shapes), default=0)
+    result: list[Dim] = []
+    for axis in range(-rank, 0):
+        dims = [shape[axis] for shape in shapes if len(shape) >= -axis]
+        others = [dim for dim in dims if not (type(dim) is int and dim == 1)]
+        if any(not same(others[0], dim) for dim in others[1:]):
+            return None
+        result.append(others[0] if others else 1)
+    return tuple(result)
+
+
+def dim_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
+    """Return a dim as a Python expression: floor(a/b) is written a//b.
+
+    >>> from graphc.ir.symbols import dim_symbol
+    >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
+    '(W - 3)//2 + 1'
+    """
+    if type(dim) is int:
+        return str(dim)
+    if dim.is_Symbol:
+        return rename.get(dim.name, dim.name) if rename else dim.name
+    return _python_of_dim(dim, rename or {})
+
+
+def shape_text(shape: Shape) -> str:
+    """Return a shape as readers write it: `[N, 784]`."""
+    return "[" + ", ".join(map(dim_text, shape)) + "]"
+
+
+def _python_of_dim(dim: Dim, rename: Mapping[str, str]) -> str:
+    sympy = sympy_module()
+    symbols = {s: sympy.Symbol(rename.get(s.name, s.name)) for s in dim.free_symbols}
+    floors: dict[sympy.Symbol, str] = {}
+
+    def floor_as_symbol(argument: sympy.Expr) -> sympy.Symbol:
+        numerator, denominator = sympy.together(argument).as_numer_denom()
+        numerator_text = sympy.sstr(numerator)
+        if not numerator.is_Atom:
+            numerator_text = f"({numerator_text})"
+        # The symbol's name is its own Python text, so that SymPy's printer places it correctly.
+        text = f"{numerator_text}//{sympy.sstr(denominator)}"
+        placeholder = sympy.Symbol(text)
+        floors[placeholder] = text
+        return placeholder
+
+    plain = dim.xreplace(symbols).replace(sympy.floor, floor_as_symbol)
+    text: str = sympy.sstr(plain, order="lex")
+    if plain.is_Mul and floors:
+        for placeholder, inner in floors.items():
+            text = text.replace(placeholder.name, f"({inner})")
+    return text

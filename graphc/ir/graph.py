@@ -1,0 +1,250 @@
+"""A graph: named inputs, parameters, outputs and updates over frozen nodes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from graphc.errors import GraphError, GraphWarning, nearest
+from graphc.ir.dims import symbols_of
+from graphc.ir.node import Node
+from graphc.ir.walk import consumers, topological
+
+#: Method name -> function; filled once, where all rooms meet (`graphc.compile`).
+METHODS: dict[str, Callable[..., Any]] = {}
+
+
+def bind_methods(functions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind functions of rooms to the right as methods of every graph."""
+    METHODS.update(functions)
+
+
+class Graph:
+    """A static graph. Immutable; equal to another when structure, names and types are equal.
+
+    `inputs`, `params` and `outputs` are ordered mappings from name to node; `updates` maps a
+    parameter's name to the node that holds its next value (empty for a graph without a step).
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[str, Node],
+        *,
+        updates: Mapping[str, Node] | None = None,
+        name: str = "graph",
+        doc: str = "",
+        inputs: Iterable[Node] = (),
+        params: Iterable[Node] = (),
+        names: Mapping[Node, str] | None = None,
+        history: tuple[Any, ...] = (),
+    ) -> None:
+        put = object.__setattr__
+        put(self, "name", name)
+        put(self, "doc", doc)
+        put(self, "outputs", MappingProxyType(dict(outputs)))
+        put(self, "updates", MappingProxyType(dict(updates or {})))
+        put(self, "nodes", tuple(topological(self.roots())))
+        put(self, "inputs", self._leaves("input", inputs))
+        put(self, "params", self._leaves("param", params))
+        put(self, "_names", dict(names or {}))
+        put(self, "history", tuple(history))
+        self._check()
+
+    name: str
+    doc: str
+    inputs: Mapping[str, Node]
+    params: Mapping[str, Node]
+    outputs: Mapping[str, Node]
+    updates: Mapping[str, Node]
+    nodes: tuple[Node, ...]
+    #: What each rewriting pass did to get here (see `graphc.rewrite`); outside equality.
+    history: tuple[Any, ...]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a graph is frozen; cannot set {name!r}")
+
+    def roots(self) -> list[Node]:
+        """Return the nodes that the graph computes: outputs, then updates."""
+        return [*self.outputs.values(), *self.updates.values()]
+
+    def _leaves(self, op_name: str, declared: Iterable[Node]) -> Mapping[str, Node]:
+        """Return the leaves of one kind by name: declared ones first, then as they are met."""
+        found: dict[str, Node] = {}
+        for node in [*declared, *self.nodes]:
+            if node.op.name != op_name:
+                continue
+            name = node.attrs["name"]
+            if found.setdefault(name, node) is not node:
+                raise GraphError(
+                    f"two {op_name}s are called {name!r}",
+                    where=str(node.provenance.origin) or None,
+                    got=f"{found[name].type} and {node.type}",
+                    fix="give one of them another name",
+                )
+        return MappingProxyType(found)
+
+    def _check(self) -> None:
+        if not self.outputs and not self.updates:
+            raise GraphError("a graph needs at least one output", fix='gc.graph({"y": y})')
+        for name in self.inputs:
+            if name in self.params:
+                raise GraphError(
+                    f"{name!r} is both an input and a parameter", fix="give one another name"
+                )
+        for name in self.updates:
+            if name not in self.params:
+                raise GraphError(f"the update of {name!r} has no such parameter")
+        used = set(self.nodes)
+        for kind, leaves in (("parameter", self.params), ("input", self.inputs)):
+            for name, node in leaves.items():
+                if node not in used:
+                    warnings.warn(f"{kind} {name!r} is not used", GraphWarning, stacklevel=4)
+
+    # -- facts -------------------------------------------------------------------------------
+
+    @cached_property
+    def dims(self) -> tuple[str, ...]:
+        """The names of the dims that a call must fix, in order of first appearance."""
+        leaves = [*self.inputs.values(), *self.params.values()]
+        return tuple(symbols_of(dim for leaf in leaves for dim in leaf.shape))
+
+    @cached_property
+    def consumers(self) -> Mapping[Node, list[Node]]:
+        """Each node's users, one entry per use; outputs do not count as uses."""
+        return consumers(self.nodes)
+
+    @cached_property
+    def labels(self) -> Mapping[Node, str]:
+        """The name of each node that has one: the user's, unique in this graph."""
+        labels: dict[Node, str] = {}
+        taken: dict[str, int] = {}
+        wanted: list[tuple[Node, str]] = [
+            (leaf, name) for leaves in (self.inputs, self.params) for name, leaf in leaves.items()
+        ]
+        outputs = {node: name for name, node in reversed(self.outputs.items())}
+        for node in self.nodes:
+            name = node.name or self._names.get(node) or outputs.get(node)
+            if name and not node.op.is_leaf:
+                wanted.append((node, name))
+        # An output keeps its own name even when an inner node of the same name comes first.
+        reserved = {name for node, name in outputs.items() if not node.op.is_leaf}
+        for node, name in wanted:
+            if name in taken or (name in reserved and outputs.get(node) != name):
+                name = _numbered(name, taken, reserved)
+            taken.setdefault(name, 2)
+            labels[node] = name
+        return MappingProxyType(labels)
+
+    @property
+    def names(self) -> Mapping[Node, str]:
+        """Names given to nodes from outside (the variables of the caller), beside their own."""
+        return MappingProxyType(self._names)
+
+    @cached_property
+    def trainable(self) -> tuple[str, ...]:
+        """The names of the trainable parameters."""
+        return tuple(name for name, node in self.params.items() if node.attrs["trainable"])
+
+    def find(self, name: str) -> Node:
+        """Return the output, input, parameter or inner node of this name."""
+        for group in (self.outputs, self.inputs, self.params):
+            if name in group:
+                return group[name]
+        for node, label in self.labels.items():
+            if label == name:
+                return node
+        known = [*self.outputs, *self.inputs, *self.params, *self.labels.values()]
+        hint = nearest(name, known)
+        raise GraphError(
+            f"no node is called {name!r} in graph {self.name!r}",
+            expected=", ".join(dict.fromkeys(known)),
+            fix=f"did you mean {hint!r}?" if hint else None,
+        )
+
+    def with_outputs(
+        self,
+        outputs: Mapping[str, Node],
+        updates: Mapping[str, Node] | None = None,
+        names: Mapping[Node, str] | None = None,
+        history: tuple[Any, ...] | None = None,
+    ) -> Graph:
+        """Return a graph of the same name and inputs that computes something else."""
+        alive = set(topological([*outputs.values(), *(updates or {}).values()]))
+        keep_params = [p for p in self.params.values() if p in alive]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GraphWarning)  # an unused input stays in the signature
+            return Graph(
+                outputs,
+                updates=updates,
+                name=self.name,
+                doc=self.doc,
+                inputs=self.inputs.values(),
+                params=keep_params,
+                names={**self._names, **(names or {})},
+                history=self.history if history is None else history,
+            )
+
+    # -- value -------------------------------------------------------------------------------
+
+    @cached_property
+    def _structure(self) -> tuple[Any, ...]:
+        number = {node: i for i, node in enumerate(self.nodes)}
+        draws = sorted(n.attrs["draw"] for n in self.nodes if n.op.is_random)
+        rank = {draw: i for i, draw in enumerate(draws)}
+        rows = []
+        for node in self.nodes:
+            attrs = tuple(
+                (key, rank[value]) if key == "draw" else (key, value)
+                for key, value in node.attrs.key
+            )
+            operands = tuple([number[i] for i in node.inputs])
+            rows.append((node.op.name, operands, attrs, node.type))
+        leaves = tuple((name, n.type) for name, n in self.inputs.items())
+        roots = (
+            tuple((name, number[node]) for name, node in self.outputs.items()),
+            tuple((name, number[node]) for name, node in self.updates.items()),
+        )
+        return (tuple(rows), leaves, tuple(self.params), roots)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self is other or self._structure == other._structure
+
+    def __hash__(self) -> int:
+        return hash(self._structure)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{name}: {node.type}" for name, node in self.inputs.items())
+        outputs = ", ".join(f"{name}: {node.type}" for name, node in self.outputs.items())
+        return f"<graph {self.name}({inputs}) -> {outputs}; {len(self.nodes)} nodes>"
+
+    def __str__(self) -> str:
+        return METHODS["text"](self)
+
+    if TYPE_CHECKING:  # bound in graphc.compile, where all rooms meet
+
+        def save(self, path: str) -> None: ...
+        def init(self, seed: int = 0, **sizes: int) -> dict[str, Any]: ...
+        def astype(self, dtype: object) -> Graph: ...
+        def cost(self) -> Any: ...
+        def gradient(self, of: str, wrt: Iterable[str] | None = None) -> Graph: ...
+        def for_inference(self) -> Graph: ...
+        def for_training(self) -> Graph: ...
+
+    def __getattr__(self, name: str) -> Any:
+        if name in METHODS:
+            return METHODS[name].__get__(self, Graph)
+        raise AttributeError(f"a graph has no attribute {name!r}")
+
+
+def _numbered(name: str, taken: dict[str, int], reserved: set[str]) -> str:
+    """Return `name_2`, `name_3`, … whichever is free, and remember where to go on."""
+    number = taken.get(name, 2)
+    while f"{name}_{number}" in taken or f"{name}_{number}" in reserved:
+        number += 1
+    taken[name] = number + 1
+    return f"{name}_{number}"

@@ -1,0 +1,189 @@
+"""What every operation must say about itself: the interface that all rooms read.
+
+One op is one object with one definition. The rooms to the right ask the op; none of them keeps a
+table of ops of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim
+from graphc.ir.node import Node, make_node
+from graphc.ir.types import TensorType
+
+
+@dataclass(frozen=True)
+class Arg:
+    """An argument of a test case: shape, dtype and the open interval its values come from."""
+
+    shape: tuple[int, ...] = (3, 4)
+    dtype: str = "float64"
+    low: float = -2.0
+    high: float = 2.0
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        if self.dtype == "bool":
+            return rng.integers(0, 2, self.shape).astype(bool)
+        if self.dtype.startswith("int"):
+            return rng.integers(int(self.low), int(self.high), self.shape).astype(self.dtype)
+        return rng.uniform(self.low, self.high, self.shape).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of an op inside its domain: the arguments, and the keyword arguments.
+
+    `differentiable` is False where the case stands on a kink or the op cuts gradients.
+    """
+
+    args: tuple[Arg, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    differentiable: bool = True
+
+
+class Op:
+    """An operation. Subclasses are the families; instances are the ops.
+
+    Calling an op with nodes (or numbers) builds a node; each family's `__call__` takes the
+    arguments that NumPy's function of the same name takes, and normalizes them into attributes.
+    """
+
+    family: ClassVar[str] = "op"
+
+    #: Draws fresh random numbers, so two nodes of it are never the same node.
+    is_random: ClassVar[bool] = False
+    #: A leaf that the caller provides: an input or a parameter.
+    is_leaf: ClassVar[bool] = False
+    #: The result may share memory with its first input.
+    is_view: ClassVar[bool] = False
+
+    def __init__(self, name: str, doc: str, cases: Sequence[Case] = ()) -> None:
+        self.name = name
+        self.doc = doc
+        self.__doc__ = doc
+        self.cases = tuple(cases)
+
+    # -- building ----------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Node:
+        raise NotImplementedError
+
+    def make(self, inputs: Sequence[Node], **attrs: Any) -> Node:
+        """Return the node of already normalized inputs and attributes."""
+        return make_node(self, tuple(inputs), attrs)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        """Return the result's type, or raise a GraphError that names what does not fit."""
+        raise NotImplementedError
+
+    # -- meaning -----------------------------------------------------------------------------
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        """Return the value in plain NumPy: slow, short, obviously right.
+
+        Dims in `attrs` and in `result` are already numbers here.
+        """
+        raise NotImplementedError
+
+    # -- derivative --------------------------------------------------------------------------
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        """Say whether a derivative flows into input `index` (False: it is cut there)."""
+        return node.inputs[index].dtype.kind == "f" and node.dtype.kind == "f"
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        """Return the tangent of the result, linear in `tangents` (None stands for zero)."""
+        raise GraphError(f"{self.name} has no derivative", got=repr(node))
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node | None:
+        """Return the cotangent of input `index` of an op that is linear in that input.
+
+        None where the op is not linear in it: reverse mode then transposes `linearize`.
+        """
+        return None
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        """Return the NumPy expression of the node, given its operands' expressions."""
+        raise NotImplementedError
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        """Return one statement that writes the value into the array `out`, or None."""
+        return None
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        """Return the inputs whose memory the result of `numpy_into` may overwrite."""
+        return ()
+
+    def broadcasts(self, node: Node) -> bool:
+        """Say whether NumPy broadcasts this op's operands by itself."""
+        return False
+
+    def helper(self, node: Node) -> str | None:
+        """Return the source of a module-level function that the NumPy form calls, or None."""
+        return None
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        """Return the expression in the text form; the parser calls the op with the same words."""
+        shown = [arg.text for arg in args]
+        shown += [f"{key}={literal(value)}" for key, value in self.shown_attributes(node).items()]
+        return Code(f"{self.name}({', '.join(shown)})")
+
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        """Return the attributes that the text form writes as keyword arguments."""
+        return dict(node.attrs)
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        """Return the function as a drawing shows it, over its operands' names."""
+        return self.text(node, [Code(arg) for arg in args]).text
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        """Return the expression in LaTeX, given its operands' LaTeX."""
+        name = self.name.replace("_", r"\_")
+        return rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"
+
+    # -- cost and lowering -------------------------------------------------------------------
+
+    def flops(self, node: Node) -> Dim:
+        """Return the number of floating-point operations, by the usual textbook count."""
+        return 0
+
+    def lower(self, node: Node) -> Node | None:
+        """Return the same value from ops with a direct NumPy form; None for those themselves."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def literal(value: Any) -> str:
+    """Return plain data as the text form writes it; parsing it gives the value back."""
+    if isinstance(value, tuple):
+        inner = ", ".join(map(literal, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, float):
+        return {"inf": "inf", "-inf": "-inf", "nan": "nan"}.get(repr(value), repr(value))
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, slice):
+        return f"slice({literal(value.start)}, {literal(value.stop)}, {literal(value.step)})"
+    if value is None or isinstance(value, (bool, int, str)):
+        return repr(value)
+    if hasattr(value, "free_symbols"):
+        from graphc.ir.dims import dim_text
+
+        return dim_text(value)
+    return repr(value)

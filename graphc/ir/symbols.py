@@ -1,0 +1,24 @@
+"""The one door to SymPy: it is imported when the first symbolic dim or derivative needs it."""
+
+from __future__ import annotations
+
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sympy
+
+
+@cache
+def sympy_module() -> ModuleType:
+    """Return SymPy; importing it costs 0.35 s, which models without symbols need not pay."""
+    import sympy
+
+    return sympy
+
+
+@cache
+def dim_symbol(name: str) -> sympy.Symbol:
+    """Return the positive integer symbol that stands for the dimension `name`."""
+    return sympy_module().Symbol(name, integer=True, positive=True)

@@ -1,0 +1,86 @@
+"""Array types: a dtype and a shape, and how dtypes promote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError, nearest
+from graphc.ir.dims import Dim, Shape, product, same_shape, shape_text
+
+BOOL = np.dtype(np.bool_)
+INT32 = np.dtype(np.int32)
+INT64 = np.dtype(np.int64)
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+
+DTYPES = {"bool": BOOL, "int32": INT32, "int64": INT64, "float32": FLOAT32, "float64": FLOAT64}
+SHORT = {BOOL: "bool", INT32: "i32", INT64: "i64", FLOAT32: "f32", FLOAT64: "f64"}
+_BY_NAME = DTYPES | {short: dtype for dtype, short in SHORT.items()}
+
+
+def as_dtype(value: Any) -> np.dtype:
+    """Return one of graphc's five dtypes from its name, short name, NumPy dtype or type."""
+    if isinstance(value, str) and value in _BY_NAME:
+        return _BY_NAME[value]
+    try:
+        dtype = np.dtype(value).newbyteorder("=")
+    except TypeError:
+        dtype = None
+    if dtype in SHORT:
+        return dtype
+    hint = nearest(str(value), list(_BY_NAME))
+    raise GraphError(
+        "unknown dtype",
+        got=repr(value),
+        expected="bool, int32, int64, float32 or float64",
+        fix=f"did you mean {hint!r}?" if hint else None,
+    )
+
+
+def is_float(dtype: np.dtype) -> bool:
+    return dtype.kind == "f"
+
+
+def promote(*operands: Any) -> np.dtype:
+    """Return NumPy 2's result dtype; Python scalars among the operands are weak.
+
+    >>> promote(FLOAT32, 2.5).name, promote(INT64, 2.5).name
+    ('float32', 'float64')
+    """
+    return as_dtype(np.result_type(*operands))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorType:
+    """The type of a node's value: dtype and shape, printed as `f32[N, 10]`."""
+
+    dtype: np.dtype
+    shape: Shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dim:
+        return product(self.shape)
+
+    def with_shape(self, shape: Shape) -> TensorType:
+        return TensorType(self.dtype, shape)
+
+    def with_dtype(self, dtype: np.dtype) -> TensorType:
+        return TensorType(dtype, self.shape)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TensorType):
+            return NotImplemented
+        return self.dtype == other.dtype and same_shape(self.shape, other.shape)
+
+    def __hash__(self) -> int:
+        return hash((self.dtype.char, self.shape))
+
+    def __str__(self) -> str:
+        return SHORT[self.dtype] + shape_text(self.shape)

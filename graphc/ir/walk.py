@@ -1,0 +1,61 @@
+"""Walks over nodes: iterative, linear in the number of edges, in a deterministic order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from graphc.ir.node import Node, rebuilt
+
+
+def topological(roots: Iterable[Node]) -> list[Node]:
+    """Return every node that the roots need, operands before users, left operands first."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in roots:
+        if root in seen:
+            continue
+        stack = [(root, iter(root.inputs))]
+        seen.add(root)
+        while stack:
+            node, pending = stack[-1]
+            for operand in pending:
+                if operand not in seen:
+                    seen.add(operand)
+                    stack.append((operand, iter(operand.inputs)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
+
+
+def consumers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
+    """Return, for each node, the nodes that use it, one entry per use, in order."""
+    users: dict[Node, list[Node]] = {node: [] for node in nodes}
+    for node in nodes:
+        for operand in node.inputs:
+            users[operand].append(node)
+    return users
+
+
+def reaching(nodes: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
+    """Return the nodes, among `nodes` in topological order, that depend on any target."""
+    dependent = set(targets)
+    for node in nodes:
+        if any(operand in dependent for operand in node.inputs):
+            dependent.add(node)
+    return dependent
+
+
+def substitute(
+    roots: Sequence[Node],
+    replacement: dict[Node, Node],
+    change: Callable[[Node], Node] | None = None,
+) -> list[Node]:
+    """Return the roots with nodes replaced; `change` is applied to each rebuilt node."""
+    new = dict(replacement)
+    for node in topological(roots):
+        if node not in new:
+            again = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
+            new[node] = change(again) if change else again
+    return [new[root] for root in roots]

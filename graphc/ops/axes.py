@@ -1,0 +1,44 @@
+"""Axis arguments: NumPy's conventions, normalized once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import GraphError
+from graphc.ir.dims import Shape
+from graphc.ir.provenance import user_location
+
+
+def one_axis(axis: Any, ndim: int, op: str) -> int:
+    """Return a non-negative axis, or raise a GraphError that names the op."""
+    try:
+        index = axis.__index__()
+    except (AttributeError, TypeError):
+        raise GraphError(
+            f"{op}: an axis must be an integer", where=user_location(), got=repr(axis)
+        ) from None
+    if not -ndim <= index < ndim:
+        raise GraphError(
+            f"{op}: axis {index} is out of bounds",
+            where=user_location(),
+            got=f"axis {index} of an array with {ndim} axes",
+            expected=f"-{ndim} … {ndim - 1}" if ndim else "no axis: the array is a single number",
+        )
+    return index % ndim
+
+
+def many_axes(axis: Any, ndim: int, op: str) -> tuple[int, ...]:
+    """Return sorted axes; None stands for all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = [one_axis(a, ndim, op) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
+    if len(set(axes)) != len(axes):
+        raise GraphError(f"{op}: an axis is given twice", where=user_location(), got=repr(axis))
+    return tuple(sorted(axes))
+
+
+def without_axes(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
+    """Return the shape after reducing `axes`."""
+    if keepdims:
+        return tuple([1 if i in axes else dim for i, dim in enumerate(shape)])
+    return tuple([dim for i, dim in enumerate(shape) if i not in axes])

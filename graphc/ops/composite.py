@@ -1,0 +1,252 @@
+"""Composite ops: known by one name, defined by a graph of other ops, lowered to it at the end.
+
+Keeping them whole until then lets rules and readers see `softmax` where the model says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.attributes import Attributes
+from graphc.ir.dims import Dim
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.types import FLOAT64, TensorType
+from graphc.ops.axes import one_axis
+from graphc.ops.leaf import as_node
+from graphc.ops.pointwise import cast
+from graphc.ops.reduction import Reduction
+from graphc.ops.registry import OPS, register
+
+
+def may_hold_minus_infinity(x: Node, depth: int = 24) -> bool:
+    """Say whether -inf may be a meaningful value in x, as masks put it there.
+
+    What a contraction or a bounded function returns cannot be a mask, so it needs no guard.
+    """
+    pending = [(x, depth)]
+    while pending:
+        node, left = pending.pop()
+        name, family = node.op.name, node.op.family
+        if left == 0 or name in ("input", "log", "log2", "log10", "where", "pad", "gather"):
+            return True
+        if name == "full":
+            if node.attrs["value"] == -np.inf:
+                return True
+        elif family in ("pointwise", "movement") and name not in _BOUNDED_BELOW:
+            pending += [(i, left - 1) for i in node.inputs if i.dtype.kind == "f"]
+        elif name in ("constant", "sum", "mean", "max", "min", "logsumexp"):
+            pending += [(i, left - 1) for i in node.inputs]
+    return False
+
+
+_BOUNDED_BELOW = frozenset(
+    ["exp", "sigmoid", "softplus", "relu", "tanh", "abs", "square", "sqrt", "sin", "cos", "hypot", "elu", "selu", "gelu", "hardtanh", "clip"]
+)
+
+
+class LogSumExp(Reduction):
+    """log(sum(exp(x))), shifted by the maximum. All -inf: value -inf, derivative 0."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "logsumexp",
+            "log(sum(exp(x))) without overflow.",
+            "logsumexp",
+            dtype="float",
+            needs_elements=True,
+        )
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        x, axis = arrays[0], attrs["axis"]
+        shift = x.max(axis=axis, keepdims=True)
+        shift = np.where(np.isfinite(shift), shift, 0).astype(x.dtype)
+        total = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
+        return total if attrs["keepdims"] else total.reshape(result.shape)
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        if tangents[0] is None:
+            return None
+        weights = softmax.make([node.inputs[0]], axis=node.attrs["axis"])
+        return OPS["sum"](
+            OPS["multiply"](weights, tangents[0]), node.attrs["axis"], node.attrs["keepdims"]
+        )
+
+    def lower(self, node: Node) -> Node:
+        x, axis = node.inputs[0], node.attrs["axis"]
+        shift, _, total = shifted_exponentials(x, axis)
+        value = OPS["add"](OPS["log"](total), shift)
+        if not node.attrs["keepdims"]:
+            value = OPS["reshape"](value, node.shape)
+        return value
+
+    def flops(self, node: Node) -> Dim:
+        return 13 * node.inputs[0].size
+
+    def numpy(self, *args: Any) -> Any:
+        raise NotImplementedError("logsumexp is lowered before it is written")
+
+    numpy_into = numpy
+
+
+class Softmax(Op):
+    """exp(x)/sum(exp(x)) over `axis`, shifted by the maximum. All -inf: 0."""
+
+    family = "composite"
+
+    def __call__(self, x: Any, axis: Any = -1) -> Node:
+        node = as_node(x)
+        if node.dtype.kind != "f":
+            node = cast(node, FLOAT64)
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        return self.make(
+            [node], axis=tuple(sorted(one_axis(a, node.ndim, self.name) for a in axes))
+        )
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        x, axis = arrays[0], attrs["axis"]
+        shift = x.max(axis=axis, keepdims=True)
+        e = np.exp(x - np.where(np.isfinite(shift), shift, 0).astype(x.dtype))
+        return e / np.maximum(e.sum(axis=axis, keepdims=True), 1)
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        if tangents[0] is None:
+            return None
+        weighted = OPS["multiply"](node, tangents[0])
+        total = OPS["sum"](weighted, node.attrs["axis"], True)
+        return OPS["subtract"](weighted, OPS["multiply"](node, total))
+
+    def lower(self, node: Node) -> Node:
+        _, exponentials, total = shifted_exponentials(node.inputs[0], node.attrs["axis"])
+        if may_hold_minus_infinity(node.inputs[0]):
+            total = OPS["maximum"](total, 1.0)
+        return OPS["divide"](exponentials, total)
+
+    def flops(self, node: Node) -> Dim:
+        return 14 * node.size
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        return rf"\operatorname{{softmax}}\left({args[0]}\right)"
+
+
+class LogSoftmax(Op):
+    """x - logsumexp(x) over `axis`."""
+
+    family = "composite"
+
+    def __call__(self, x: Any, axis: Any = -1) -> Node:
+        node = softmax(x, axis)
+        return self.make(node.inputs, axis=node.attrs["axis"])
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        total = logsumexp.reference(arrays, {**attrs, "keepdims": True}, result)
+        return arrays[0] - total
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        if tangents[0] is None:
+            return None
+        weights = softmax.make(node.inputs, **node.attrs)
+        total = OPS["sum"](OPS["multiply"](weights, tangents[0]), node.attrs["axis"], True)
+        return OPS["subtract"](tangents[0], total)
+
+    def lower(self, node: Node) -> Node:
+        x = node.inputs[0]
+        return OPS["subtract"](x, logsumexp(x, node.attrs["axis"], True))
+
+    def flops(self, node: Node) -> Dim:
+        return 14 * node.size
+
+
+def shifted_exponentials(x: Node, axis: tuple[int, ...]) -> tuple[Node, Node, Node]:
+    """Return (shift, exp(x - shift), its sum); the shift is the maximum, so exp cannot overflow."""
+    shift = OPS["max"](x, axis, True)
+    if may_hold_minus_infinity(x):
+        shift = OPS["where"](OPS["isfinite"](shift), shift, 0.0)
+    exponentials = OPS["exp"](OPS["subtract"](x, shift))
+    return shift, exponentials, OPS["sum"](exponentials, axis, True)
+
+
+class Moment(Reduction):
+    """Variance and its root, by two passes: exact where subtracting squares would cancel."""
+
+    def __init__(self, name: str, doc: str, meaning: Callable[[Moment, Node], Node]) -> None:
+        self.meaning = meaning
+        super().__init__(name, doc, name, dtype="float", needs_elements=True)
+
+    def __call__(self, x: Any, axis: Any = None, keepdims: bool = False, ddof: float = 0) -> Node:
+        node = super().__call__(x, axis, keepdims)
+        return self.make(node.inputs, **node.attrs, ddof=ddof)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.asarray(getattr(np, self.method)(arrays[0], **attrs))
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        raise NotImplementedError("moments are expanded before they are derived")
+
+    def expand(self, node: Node) -> Node:
+        """Return the definition in differentiable ops."""
+        return self.meaning(self, node)
+
+    lower = expand
+
+    def _words(self, node: Node) -> list[str]:
+        return super()._words(node) + ([f"ddof={node.attrs['ddof']}"] if node.attrs["ddof"] else [])
+
+    def centred(self, node: Node) -> tuple[Node, Node, Dim]:
+        """Return deviations from the mean, the sum of their squares, and what to divide it by."""
+        x, axis = node.inputs[0], node.attrs["axis"]
+        deviation = OPS["subtract"](x, OPS["mean"](x, axis, True))
+        total = OPS["sum"](OPS["square"](deviation), axis, node.attrs["keepdims"])
+        count = self.count(node)
+        return deviation, total, count - node.attrs["ddof"] if node.attrs["ddof"] else count
+
+
+def _variance(op: Moment, node: Node) -> Node:
+    _, total, count = op.centred(node)
+    return OPS["divide"](total, count)
+
+
+def _deviation(op: Moment, node: Node) -> Node:
+    return OPS["sqrt"](_variance(op, node))
+
+
+softmax = register(
+    Softmax(
+        "softmax",
+        "exp(x)/sum(exp(x)) over an axis, without overflow.",
+        [
+            Case((Arg((3, 4)),)),
+            Case((Arg((3, 4)),), {"axis": 0}),
+            Case((Arg((2, 3, 4)),), {"axis": (0, 2)}),
+        ],
+    )
+)
+log_softmax = register(
+    LogSoftmax(
+        "log_softmax",
+        "log(softmax(x)) without underflow.",
+        [Case((Arg((3, 4)),)), Case((Arg((3, 4)),), {"axis": 0})],
+    )
+)
+logsumexp = register(LogSumExp())
+var = register(Moment("var", "Variance over axes, divided by count - ddof.", _variance))
+std = register(
+    Moment("std", "Standard deviation over axes; derivative 0 for constant input.", _deviation)
+)

@@ -1,0 +1,318 @@
+"""Contraction: products of arrays summed over shared index labels (einsum).
+
+One op covers matrix products, batched products, outer and dot products, traces and weighted sums.
+It is linear in each operand, and its transpose in an operand is again a contraction.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import ATOM, PRODUCT, Code, Notation
+from graphc.ir.dims import Dim, product, same, shape_text
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import user_location
+from graphc.ir.types import TensorType
+from graphc.ops.leaf import as_node
+from graphc.ops.pointwise import cast, common_dtype
+from graphc.ops.registry import OPS, register
+
+LETTERS = string.ascii_lowercase + string.ascii_uppercase
+
+
+class Einsum(Op):
+    """sum over all labels that the output lacks of the product of the operands."""
+
+    family = "contraction"
+
+    def __call__(self, *operands: Any, spec: str | None = None) -> Node:
+        if spec is None:
+            spec, *rest = operands
+            operands = tuple(rest)
+        if not isinstance(spec, str):
+            raise GraphError("einsum: the first argument is the spec", expected="'ij,jk->ik'")
+        nodes = [as_node(o) for o in operands]
+        dtype = common_dtype(nodes)
+        nodes = [cast(n, dtype) for n in nodes]
+        return self.make(nodes, spec=_explicit(spec.replace(" ", ""), [n.ndim for n in nodes]))
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        terms, out = split_spec(attrs["spec"])
+        if len(terms) != len(inputs):
+            raise GraphError(
+                "einsum: one term for each operand",
+                where=user_location(),
+                got=f"{attrs['spec']!r} with {len(inputs)} operands",
+            )
+        sizes = label_sizes(terms, inputs)
+        unknown = [label for label in out if label not in sizes]
+        if unknown or len(set(out)) != len(out):
+            raise GraphError(
+                "einsum: each output label must occur once, and in an operand",
+                where=user_location(),
+                got=attrs["spec"],
+            )
+        return inputs[0].with_shape(tuple([sizes[label] for label in out]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.asarray(np.einsum(attrs["spec"], *arrays)).astype(result.dtype, copy=False)
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        total: Node | None = None
+        for i, tangent in enumerate(tangents):
+            if tangent is not None:
+                operands = [*node.inputs[:i], tangent, *node.inputs[i + 1 :]]
+                part = self.make(operands, **node.attrs)
+                total = part if total is None else OPS["add"](total, part)
+        return total
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        terms, out = split_spec(node.attrs["spec"])
+        term, shape = terms[index], node.inputs[index].shape
+        operands = [cotangent, *node.inputs[:index], *node.inputs[index + 1 :]]
+        labels = [out, *terms[:index], *terms[index + 1 :]]
+        wanted = "".join(dict.fromkeys(term))
+        present = set("".join(labels))
+        kept = "".join(label for label in wanted if label in present)
+        result = einsum_labels(operands, labels, kept)
+        if kept != wanted:
+            # Labels that only this operand had were summed: every place gets the same cotangent.
+            sizes = dict(zip(term, shape, strict=True))
+            holes = tuple([sizes[label] if label in kept else 1 for label in wanted])
+            full = tuple([sizes[label] for label in wanted])
+            result = OPS["broadcast_to"](OPS["reshape"](result, holes), full)
+        return _onto_diagonal(result, wanted, term, shape)
+
+    def flops(self, node: Node) -> Dim:
+        terms, out = split_spec(node.attrs["spec"])
+        sizes = label_sizes(terms, [x.type for x in node.inputs])
+        summed = any(label not in out for label in sizes)
+        # A multiplication for each factor beyond the first, and an addition where there is a sum.
+        per_point = len(terms) - 1 + (1 if summed else 0)
+        return per_point * product(sizes.values())
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        form = matmul_form(node)
+        if form is not None:
+            left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
+            return Code(f"{left.within(PRODUCT)} @ {right.within(PRODUCT + 1)}", PRODUCT)
+        words = [repr(node.attrs["spec"]).replace("'", '"'), *[a.text for a in args]]
+        if len(args) > 2:
+            words.append("optimize=True")
+        return Code(f"np.einsum({', '.join(words)})")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        form = matmul_form(node)
+        if form is not None:
+            left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
+            return f"np.matmul({left}, {right}, out={out})"
+        return f"{self.numpy(node, args, notation).text[:-1]}, out={out})"
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        if is_plain_matmul(node):
+            return Code(f"{args[0].within(PRODUCT)} @ {args[1].within(PRODUCT + 1)}", PRODUCT)
+        return Code(f"einsum({', '.join([repr(node.attrs['spec']), *[a.text for a in args]])})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        form = matmul_form(node)
+        if form is None:
+            return f"einsum {node.attrs['spec']}"
+        return " · ".join(f"{args[i]}ᵀ" if turned else args[i] for i, turned in form)
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        form = matmul_form(node)
+        if form is None:
+            return super().latex(node, args)
+        return r" \, ".join(f"{args[i]}^\\top" if turned else args[i] for i, turned in form)
+
+
+def split_spec(spec: str) -> tuple[list[str], str]:
+    """Return the operands' labels and the output's, of an explicit spec."""
+    terms, out = spec.split("->")
+    return terms.split(","), out
+
+
+def label_sizes(terms: Sequence[str], inputs: Sequence[TensorType]) -> dict[str, Dim]:
+    """Return the size of each label, or raise a GraphError where two operands disagree."""
+    sizes: dict[str, Dim] = {}
+    for term, operand in zip(terms, inputs, strict=True):
+        if len(term) != operand.ndim:
+            raise GraphError(
+                "einsum: one label for each axis",
+                where=user_location(),
+                got=f"{term!r} for {operand}",
+            )
+        for label, dim in zip(term, operand.shape, strict=True):
+            if not same(sizes.setdefault(label, dim), dim):
+                raise GraphError(
+                    "the contracted dims differ",
+                    where=user_location(),
+                    got=" and ".join(shape_text(t.shape) for t in inputs),
+                    expected=f"equal sizes for label {label!r} in {','.join(terms)}",
+                    fix="transpose one operand (W.T), or compare the layers' sizes",
+                )
+    return sizes
+
+
+def einsum_labels(
+    operands: Sequence[Node], labels: Sequence[Iterable[str]], out: Iterable[str]
+) -> Node:
+    """Return the contraction of operands whose axes carry any hashable labels."""
+    letters: dict[str, str] = {}
+    for label in [label for term in labels for label in term]:
+        letters.setdefault(label, LETTERS[len(letters)])
+    terms = ["".join(letters[label] for label in term) for term in labels]
+    spec = ",".join(terms) + "->" + "".join(letters[label] for label in out)
+    if len(operands) == 1 and len(set(terms[0])) == len(terms[0]):
+        return _single(operands[0], terms[0], spec.split("->")[1])
+    return einsum.make(operands, spec=spec)
+
+
+def _single(x: Node, term: str, out: str) -> Node:
+    """Return a one-operand contraction as a sum and a transpose."""
+    summed = tuple([i for i, label in enumerate(term) if label not in out])
+    rest = "".join(label for label in term if label in out)
+    total = OPS["sum"](x, axis=summed) if summed else x
+    return OPS["transpose"](total, [rest.index(label) for label in out])
+
+
+def _onto_diagonal(x: Node, labels: str, term: str, shape: Sequence[Dim]) -> Node:
+    """Return x spread over the diagonals that repeated labels in `term` denote."""
+    if labels == term:
+        return x
+    current = labels
+    operands, terms, fresh = [x], [current], iter(c for c in LETTERS if c not in term)
+    out, seen = [], set()
+    for label, dim in zip(term, shape, strict=True):
+        if label in seen:
+            other = next(fresh)
+            operands.append(OPS["eye"](dim, dtype=x.dtype))
+            terms.append(label + other)
+            out.append(other)
+        else:
+            seen.add(label)
+            out.append(label)
+    return einsum_labels(operands, terms, out)
+
+
+def _explicit(spec: str, ranks: Sequence[int]) -> str:
+    """Return the spec with its output written out and its ellipses replaced by labels."""
+    left, arrow, out = spec.partition("->")
+    terms = left.split(",")
+    if "..." in spec:
+        free = [c for c in LETTERS if c not in spec]
+        counts = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=False)]
+        batch = "".join(free[: max(counts, default=0)])
+        terms = [
+            t.replace("...", batch[len(batch) - c :] if c else "")
+            for t, c in zip(terms, counts, strict=False)
+        ]
+        out = out.replace("...", batch)
+        if not arrow:
+            out = batch
+    if not arrow:
+        letters = sorted(set("".join(terms)) - set(out))
+        out += "".join(c for c in letters if "".join(terms).count(c) == 1)
+    bad = [c for c in "".join([*terms, out]) if c not in LETTERS]
+    if bad:
+        raise GraphError(
+            "einsum: not a valid spec",
+            where=user_location(),
+            got=spec,
+            expected="such as 'ij,jk->ik'",
+        )
+    return ",".join(terms) + "->" + out
+
+
+def is_plain_matmul(node: Node) -> bool:
+    """Say whether `a @ b`, parsed again, would give this very node."""
+    if len(node.inputs) != 2:
+        return False
+    a, b = node.inputs
+    return min(a.ndim, b.ndim) >= 1 and node.attrs["spec"] == matmul_spec(a.ndim, b.ndim)
+
+
+def matmul_spec(left: int, right: int) -> str:
+    """Return the spec of numpy.matmul for operands of these ranks (equal batch axes)."""
+    batch = LETTERS[3 : 3 + max(left, right, 2) - 2]
+    a = batch[len(batch) - (left - 2) :] + "ab" if left > 2 else ("ab" if left == 2 else "b")
+    b = batch[len(batch) - (right - 2) :] + "bc" if right > 2 else ("bc" if right == 2 else "b")
+    out = batch + ("a" if left > 1 else "") + ("c" if right > 1 else "")
+    return f"{a},{b}->{out}"
+
+
+def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
+    """Return the operands in order, each with whether it is transposed, if `@` computes the node."""
+    terms, out = split_spec(node.attrs["spec"])
+    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
+        return None
+    for i, j in ((0, 1), (1, 0)):
+        for turn_i in (False, True):
+            for turn_j in (False, True):
+                a, b = _turned(terms[i], turn_i), _turned(terms[j], turn_j)
+                if a is not None and b is not None and _is_matmul(a, b, out):
+                    return (i, turn_i), (j, turn_j)
+    return None
+
+
+def _turned(term: str, turn: bool) -> str | None:
+    if not turn:
+        return term
+    return term[:-2] + term[-1] + term[-2] if len(term) >= 2 else None
+
+
+def _is_matmul(a: str, b: str, out: str) -> bool:
+    if not a or not b:
+        return False
+    batch_a, batch_b = a[:-2], b[:-2]
+    if batch_a != batch_b and batch_a and batch_b:
+        return False
+    if (len(a) == 1 and batch_b) or (len(b) == 1 and batch_a):
+        return False
+    inner = b[-2] if len(b) > 1 else b[-1]
+    if a[-1] != inner:
+        return False
+    rows = a[-2] if len(a) > 1 else ""
+    columns = b[-1] if len(b) > 1 else ""
+    batch = batch_a or batch_b
+    labels = batch + rows + columns
+    return out == labels and len(set(labels)) == len(labels) and inner not in out
+
+
+def _oriented(code: Code, turned: bool, ndim: int) -> Code:
+    if not turned:
+        return code
+    return Code(f"{code.within(ATOM)}.T" if ndim == 2 else f"{code.within(ATOM)}.swapaxes(-1, -2)")
+
+
+einsum = register(
+    Einsum(
+        "einsum",
+        "Products summed over shared labels.",
+        [
+            Case((Arg((3, 4)), Arg((4, 2))), {"spec": "ij,jk->ik"}),
+            Case((Arg((3, 4)), Arg((2, 4))), {"spec": "ij,kj->ki"}),
+            Case((Arg((2, 3, 4)), Arg((2, 4, 2))), {"spec": "bij,bjk->bik"}),
+            Case((Arg((3,)), Arg((4,))), {"spec": "i,j->ij"}),
+            Case((Arg((3,)), Arg((3,))), {"spec": "i,i->"}),
+            Case((Arg((3, 3)),), {"spec": "ii->"}),
+            Case((Arg((3, 3)),), {"spec": "ii->i"}),
+            Case((Arg((2, 3)), Arg((3, 4)), Arg((4,))), {"spec": "ij,jk,k->i"}),
+            Case((Arg((2, 3)), Arg((4,))), {"spec": "ij,k->ik"}),
+            Case((Arg((0, 3)), Arg((3, 2))), {"spec": "ij,jk->ik"}),
+        ],
+    )
+)

@@ -1,0 +1,376 @@
+"""Arithmetic, exponentials, trigonometry and rounding: the primitives of the pointwise family."""
+
+from __future__ import annotations
+
+from graphc.ops.pointwise import SAME, Pointwise
+from graphc.ops.registry import register
+
+_POSITIVE = ((0.3, 3.0),)
+_WIDE = ((-2.0, 2.0),)
+
+add = register(
+    Pointwise(
+        "add", "Sum.", "a + b", args="a b", infix="+", dtype=SAME, symbol="{} + {}", tex="{} + {}"
+    )
+)
+subtract = register(
+    Pointwise(
+        "subtract",
+        "Difference.",
+        "a - b",
+        args="a b",
+        infix="-",
+        dtype=SAME,
+        symbol="{} − {}",
+        tex="{} - {}",
+    )
+)
+multiply = register(
+    Pointwise(
+        "multiply",
+        "Product.",
+        "a*b",
+        args="a b",
+        infix="*",
+        dtype=SAME,
+        symbol="{} · {}",
+        tex=r"{} \cdot {}",
+    )
+)
+divide = register(
+    Pointwise(
+        "divide",
+        "Quotient.",
+        "a/b",
+        args="a b",
+        infix="/",
+        domain=((-2.0, 2.0), (0.3, 3.0)),
+        symbol="{} / {}",
+        tex=r"\frac{{{}}}{{{}}}",
+    )
+)
+floor_divide = register(
+    Pointwise(
+        "floor_divide",
+        "Quotient rounded down.",
+        "floor(a/b)",
+        args="a b",
+        infix="//",
+        dtype=SAME,
+        domain=((-2.0, 2.0), (0.3, 3.0)),
+        cuts=True,
+    )
+)
+remainder = register(
+    Pointwise(
+        "remainder",
+        "a - b*floor(a/b), with the sign of b.",
+        "a - b*floor(a/b)",
+        args="a b",
+        infix="%",
+        dtype=SAME,
+        domain=((0.1, 0.9), (1.1, 1.9)),
+        flops=3,
+    )
+)
+power = register(
+    Pointwise(
+        "power",
+        "a to the power b; 0**0 = 1.",
+        "a**b",
+        args="a b",
+        infix="**",
+        dtype=SAME,
+        domain=((0.3, 2.0), (-2.0, 2.0)),
+        flops=10,
+        tex="{{{}}}^{{{}}}",
+    )
+)
+negative = register(
+    Pointwise("negative", "Negation.", "-x", prefix="-", dtype=SAME, symbol="−{}", tex="-{}")
+)
+square = register(
+    Pointwise(
+        "square", "x times x.", "x**2", numpy="square", dtype=SAME, symbol="{}²", tex="{{{}}}^2"
+    )
+)
+reciprocal = register(
+    Pointwise(
+        "reciprocal",
+        "1/x.",
+        "1/x",
+        lowering="1/x",
+        dtype="float",
+        domain=_POSITIVE,
+        symbol="1 / {}",
+        tex=r"\frac{{1}}{{{}}}",
+    )
+)
+sqrt = register(
+    Pointwise(
+        "sqrt",
+        "Square root.",
+        "sqrt(x)",
+        numpy="sqrt",
+        domain=_POSITIVE,
+        symbol="√{}",
+        tex=r"\sqrt{{{}}}",
+    )
+)
+abs_ = register(
+    Pointwise(
+        "abs",
+        "Absolute value; derivative 0 at 0.",
+        "abs(x)",
+        numpy="abs",
+        dtype=SAME,
+        domain=((0.2, 2.0),),
+        symbol="|{}|",
+        tex=r"\left|{}\right|",
+    )
+)
+sign = register(
+    Pointwise(
+        "sign",
+        "-1, 0 or 1; derivative 0.",
+        "sign(x)",
+        numpy="sign",
+        dtype=SAME,
+        domain=((0.2, 2.0),),
+    )
+)
+positive = register(Pointwise("positive", "x itself.", "x", dtype=SAME, numpy="positive"))
+
+exp = register(Pointwise("exp", "Exponential.", "exp(x)", numpy="exp", flops=10, tex=r"e^{{{}}}"))
+log = register(
+    Pointwise(
+        "log",
+        "Natural logarithm.",
+        "log(x)",
+        numpy="log",
+        domain=_POSITIVE,
+        flops=10,
+        symbol="ln {}",
+        tex=r"\ln {}",
+    )
+)
+log1p = register(
+    Pointwise(
+        "log1p",
+        "log(1 + x), exact for small x.",
+        "log(1 + x)",
+        numpy="log1p",
+        domain=((-0.5, 2.0),),
+        flops=10,
+    )
+)
+expm1 = register(
+    Pointwise("expm1", "exp(x) - 1, exact for small x.", "exp(x) - 1", numpy="expm1", flops=10)
+)
+log2 = register(
+    Pointwise(
+        "log2", "Logarithm to base 2.", "log(x)/log(2)", numpy="log2", domain=_POSITIVE, flops=10
+    )
+)
+log10 = register(
+    Pointwise(
+        "log10",
+        "Logarithm to base 10.",
+        "log(x)/log(10)",
+        numpy="log10",
+        domain=_POSITIVE,
+        flops=10,
+    )
+)
+exp2 = register(Pointwise("exp2", "2 to the power x.", "exp(x*log(2))", numpy="exp2", flops=10))
+logaddexp = register(
+    Pointwise(
+        "logaddexp",
+        "log(exp(a) + exp(b)) without overflow.",
+        "log(exp(a) + exp(b))",
+        args="a b",
+        numpy="logaddexp",
+        flops=25,
+    )
+)
+
+sin = register(
+    Pointwise(
+        "sin",
+        "Sine; x in radians.",
+        "sin(x)",
+        numpy="sin",
+        flops=10,
+        symbol="sin {}",
+        tex=r"\sin {}",
+    )
+)
+cos = register(
+    Pointwise(
+        "cos",
+        "Cosine; x in radians.",
+        "cos(x)",
+        numpy="cos",
+        flops=10,
+        symbol="cos {}",
+        tex=r"\cos {}",
+    )
+)
+tan = register(
+    Pointwise(
+        "tan",
+        "Tangent; x in radians.",
+        "tan(x)",
+        numpy="tan",
+        domain=((-1.2, 1.2),),
+        flops=15,
+        tex=r"\tan {}",
+    )
+)
+sinh = register(
+    Pointwise("sinh", "Hyperbolic sine.", "sinh(x)", numpy="sinh", flops=15, tex=r"\sinh {}")
+)
+cosh = register(
+    Pointwise("cosh", "Hyperbolic cosine.", "cosh(x)", numpy="cosh", flops=15, tex=r"\cosh {}")
+)
+tanh = register(
+    Pointwise("tanh", "Hyperbolic tangent.", "tanh(x)", numpy="tanh", flops=15, tex=r"\tanh {}")
+)
+asin = register(
+    Pointwise(
+        "asin",
+        "Inverse sine.",
+        "asin(x)",
+        numpy="arcsin",
+        domain=((-0.8, 0.8),),
+        flops=15,
+        tex=r"\arcsin {}",
+    )
+)
+acos = register(
+    Pointwise(
+        "acos",
+        "Inverse cosine.",
+        "acos(x)",
+        numpy="arccos",
+        domain=((-0.8, 0.8),),
+        flops=15,
+        tex=r"\arccos {}",
+    )
+)
+atan = register(
+    Pointwise("atan", "Inverse tangent.", "atan(x)", numpy="arctan", flops=15, tex=r"\arctan {}")
+)
+asinh = register(
+    Pointwise("asinh", "Inverse hyperbolic sine.", "asinh(x)", numpy="arcsinh", flops=15)
+)
+acosh = register(
+    Pointwise(
+        "acosh",
+        "Inverse hyperbolic cosine.",
+        "acosh(x)",
+        numpy="arccosh",
+        domain=((1.3, 3.0),),
+        flops=15,
+    )
+)
+atanh = register(
+    Pointwise(
+        "atanh",
+        "Inverse hyperbolic tangent.",
+        "atanh(x)",
+        numpy="arctanh",
+        domain=((-0.8, 0.8),),
+        flops=15,
+    )
+)
+atan2 = register(
+    Pointwise(
+        "atan2",
+        "Angle of the point (b, a), in radians.",
+        "atan2(a, b)",
+        args="a b",
+        numpy="arctan2",
+        domain=((0.3, 2.0), (0.3, 2.0)),
+        flops=20,
+    )
+)
+hypot = register(
+    Pointwise(
+        "hypot",
+        "sqrt(a² + b²) without overflow; derivative 0 at 0.",
+        "sqrt(a**2 + b**2)",
+        args="a b",
+        numpy="hypot",
+        domain=((0.3, 2.0), (0.3, 2.0)),
+        flops=5,
+    )
+)
+
+maximum = register(
+    Pointwise(
+        "maximum",
+        "The larger; where equal, half the derivative to each.",
+        "where(a > b, a, where(a < b, b, (a + b)/2))",
+        args="a b",
+        numpy="maximum",
+        dtype=SAME,
+        domain=((0.2, 2.0), (-2.0, 0.1)),
+        symbol="max({}, {})",
+        tex=r"\max({}, {})",
+    )
+)
+minimum = register(
+    Pointwise(
+        "minimum",
+        "The smaller; where equal, half the derivative to each.",
+        "where(a < b, a, where(a > b, b, (a + b)/2))",
+        args="a b",
+        numpy="minimum",
+        dtype=SAME,
+        domain=((0.2, 2.0), (-2.0, 0.1)),
+        symbol="min({}, {})",
+        tex=r"\min({}, {})",
+    )
+)
+
+floor = register(
+    Pointwise(
+        "floor",
+        "Rounded down; derivative 0.",
+        "floor(x)",
+        numpy="floor",
+        domain=((0.1, 0.9),),
+        cuts=True,
+    )
+)
+ceil = register(
+    Pointwise(
+        "ceil",
+        "Rounded up; derivative 0.",
+        "ceil(x)",
+        numpy="ceil",
+        domain=((0.1, 0.9),),
+        cuts=True,
+    )
+)
+round_ = register(
+    Pointwise(
+        "round",
+        "Rounded to the nearest, ties to even; derivative 0.",
+        "round(x)",
+        numpy="round",
+        domain=((0.1, 0.4),),
+        cuts=True,
+    )
+)
+trunc = register(
+    Pointwise(
+        "trunc",
+        "Rounded towards 0; derivative 0.",
+        "trunc(x)",
+        numpy="trunc",
+        domain=((0.1, 0.9),),
+        cuts=True,
+    )
+)

@@ -1,0 +1,72 @@
+"""Formulas: short expressions in the names of ops, with several meanings.
+
+`"x*(1 + erf(x/sqrt(2)))/2"` is read once with `ast` and evaluated over any *algebra*: over nodes
+it builds a graph, over NumPy arrays it is the reference, over SymPy it is what gets derived.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+Algebra = Mapping[str, Callable[..., Any]]
+
+_BINARY = {
+    ast.Add: ("add", operator.add),
+    ast.Sub: ("subtract", operator.sub),
+    ast.Mult: ("multiply", operator.mul),
+    ast.Div: ("divide", operator.truediv),
+    ast.Pow: ("power", operator.pow),
+}
+_COMPARE = {
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+}
+
+_CONSTANTS = {"pi": math.pi}
+
+
+@cache
+def parse_formula(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def evaluate_formula(text: str, variables: Mapping[str, Any], algebra: Algebra) -> Any:
+    """Return the formula's value: names from `variables`, functions and operators from `algebra`.
+
+    Numbers combine with numbers as Python numbers, so that `2/3` is a constant in every algebra
+    that does not define its own number (`algebra["number"]`).
+    """
+    number = algebra.get("number", lambda value: value)
+
+    def walk(node: ast.expr) -> Any:
+        if isinstance(node, ast.Name):
+            return variables[node.id] if node.id in variables else number(_CONSTANTS[node.id])
+        if isinstance(node, ast.Constant):
+            return number(node.value)
+        if isinstance(node, ast.UnaryOp):
+            operand = walk(node.operand)
+            if isinstance(operand, (int, float)):
+                return -operand
+            return algebra["negative"](operand)
+        if isinstance(node, ast.BinOp):
+            name, python = _BINARY[type(node.op)]
+            left, right = walk(node.left), walk(node.right)
+            if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+                return python(left, right)
+            return algebra[name](left, right)
+        if isinstance(node, ast.Compare):
+            return algebra[_COMPARE[type(node.ops[0])]](walk(node.left), walk(node.comparators[0]))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return algebra[node.func.id](*[walk(argument) for argument in node.args])
+        raise ValueError(f"not part of a formula: {ast.unparse(node)} in {text!r}")
+
+    return walk(parse_formula(text))

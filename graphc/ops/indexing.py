@@ -1,0 +1,355 @@
+"""Indexing with integer arrays, and its transpose: adding into indexed places.
+
+Gathers accumulate in their gradient: a row that is read twice receives both cotangents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.dims import Shape, broadcast_shapes, same_shape, shape_text
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import user_location
+from graphc.ir.types import TensorType
+from graphc.ops.axes import one_axis
+from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.pointwise import cast
+from graphc.ops.registry import OPS, register
+
+
+def index_node(value: Any) -> Node:
+    """Return an integer node, or raise the error that says why it cannot index."""
+    node = as_node(value)
+    if node.dtype.kind == "i":
+        return node
+    fix = "cast it: i.astype('int64')"
+    if node.dtype.kind == "b":
+        fix = "a mask selects an unknown number of elements; use gc.where(mask, x, 0)"
+    raise GraphError(
+        "an index array must hold integers", where=user_location(), got=str(node.type), fix=fix
+    )
+
+
+class Gather(Op):
+    """x[i, j, …] with integer arrays on consecutive axes that start at `axis`.
+
+    The arrays broadcast to one shape, which stands where the indexed axes stood. Negative indices
+    count from the end; an index out of range is an IndexError when it runs.
+    """
+
+    family = "movement"
+
+    def __call__(self, x: Any, *indices: Any, axis: int = 0) -> Node:
+        node, arrays = as_node(x), [index_node(i) for i in indices]
+        at = one_axis(axis, node.ndim, self.name)
+        if at + len(arrays) > node.ndim:
+            raise GraphError(
+                "too many indices",
+                where=user_location(),
+                got=f"{len(arrays)} for {node.type} from axis {at}",
+            )
+        shape = broadcast_shapes(*[a.shape for a in arrays])
+        if shape is None:
+            raise GraphError(
+                "the index arrays do not broadcast together",
+                where=user_location(),
+                got=" and ".join(str(a.type) for a in arrays),
+            )
+        return self.make([node, *[OPS["broadcast_to"](a, shape) for a in arrays]], axis=at)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        x, axis = inputs[0], attrs["axis"]
+        return x.with_shape(gathered_shape(x.shape, inputs[1].shape, axis, len(inputs) - 1))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return arrays[0][(slice(None),) * attrs["axis"] + tuple(arrays[1:])]
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        return tangents[0] and self.make([tangents[0], *node.inputs[1:]], **node.attrs)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        base = zeros_like(node.inputs[0])
+        return scatter_add.make([base, cotangent, *node.inputs[1:]], axis=node.attrs["axis"])
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        words = [":"] * node.attrs["axis"] + [a.text for a in args[1:]]
+        return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        if len(args) > 2:
+            return None
+        # mode="raise" would copy through a buffer; NumPy documents that for `out`.
+        return f"np.take({args[0]}, {args[1]}, axis={node.attrs['axis']}, out={out})"
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        words = ", ".join(a.text for a in args)
+        return Code(f"gather({words}, axis={node.attrs['axis']})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return f"{args[0]}[{', '.join([':'] * node.attrs['axis'] + list(args[1:]))}]"
+
+
+class ScatterAdd(Op):
+    """A copy of `base` with `values` added at integer indices; repeated places accumulate."""
+
+    family = "movement"
+
+    def __call__(self, base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
+        node, arrays = as_node(base), [index_node(i) for i in indices]
+        at = one_axis(axis, node.ndim, self.name)
+        shape = broadcast_shapes(*[a.shape for a in arrays])
+        if shape is None:
+            raise GraphError(
+                "the index arrays do not broadcast together",
+                where=user_location(),
+                got=" and ".join(str(a.type) for a in arrays),
+            )
+        arrays = [OPS["broadcast_to"](a, shape) for a in arrays]
+        wanted = gathered_shape(node.shape, shape, at, len(arrays))
+        added = OPS["broadcast_to"](cast(as_node(values), node.dtype), wanted)
+        return self.make([node, added, *arrays], axis=at)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        base, values, *indices = inputs
+        wanted = gathered_shape(base.shape, indices[0].shape, attrs["axis"], len(indices))
+        if not same_shape(wanted, values.shape):
+            raise GraphError(
+                "scatter_add: the values do not fit the indexed places",
+                where=user_location(),
+                got=str(values),
+                expected=shape_text(wanted),
+            )
+        return base
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        total = np.array(arrays[0])
+        np.add.at(total, (slice(None),) * attrs["axis"] + tuple(arrays[2:]), arrays[1])
+        return total
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
+        base, values = (
+            zeros_like(x) if t is None else t
+            for x, t in zip(node.inputs[:2], tangents[:2], strict=True)
+        )
+        return self.make([base, values, *node.inputs[2:]], **node.attrs)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        if index == 0:
+            return cotangent
+        return gather.make([cotangent, *node.inputs[2:]], axis=node.attrs["axis"])
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("scatter_add writes into its base: use numpy_into")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        words = [":"] * node.attrs["axis"] + [a.text for a in args[2:]]
+        where = words[0] if len(words) == 1 else f"({', '.join(words)})"
+        if node.attrs["axis"]:
+            where = f"np.s_[{', '.join(words)}]"
+        return f"np.add.at({out}, {where}, {args[1].text})"
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return (0,)
+
+    def flops(self, node: Node) -> Any:
+        return node.inputs[1].size
+
+
+class TakeAlongAxis(Op):
+    """One element for each index along an axis, as `numpy.take_along_axis`."""
+
+    family = "movement"
+
+    def __call__(self, x: Any, indices: Any, axis: int = -1) -> Node:
+        node, index = as_node(x), index_node(indices)
+        at = one_axis(axis, node.ndim, self.name)
+        node, index = along_axis_operands(node, index, at, self.name)
+        return self.make([node, index], axis=at)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        along_axis_check(inputs[0].shape, inputs[1].shape, attrs["axis"], self.name)
+        return inputs[0].with_shape(inputs[1].shape)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.take_along_axis(arrays[0], arrays[1], attrs["axis"])
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        return tangents[0] and self.make([tangents[0], node.inputs[1]], **node.attrs)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        base = zeros_like(node.inputs[0])
+        return add_along_axis.make([base, cotangent, node.inputs[1]], axis=node.attrs["axis"])
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(f"np.take_along_axis({args[0]}, {args[1]}, axis={node.attrs['axis']})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return f"{args[0]}[{args[1]}]"
+
+
+class AddAlongAxis(Op):
+    """A copy of `base` with `values` added at one index each along an axis."""
+
+    family = "movement"
+
+    def __call__(self, base: Any, values: Any, indices: Any, axis: int = -1) -> Node:
+        node, index = as_node(base), index_node(indices)
+        at = one_axis(axis, node.ndim, self.name)
+        added = OPS["broadcast_to"](cast(as_node(values), node.dtype), index.shape)
+        return self.make([node, added, index], axis=at)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        base, values, indices = inputs
+        along_axis_check(base.shape, indices.shape, attrs["axis"], self.name)
+        if not same_shape(values.shape, indices.shape):
+            raise GraphError(
+                "add_along_axis: one value for each index",
+                where=user_location(),
+                got=f"{values} and {indices}",
+            )
+        return base
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        base, values, indices = arrays
+        places = list(np.indices(indices.shape, sparse=True))
+        places[attrs["axis"]] = indices
+        total = np.array(base)
+        np.add.at(total, tuple(places), values)
+        return total
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
+        base, values = (
+            zeros_like(x) if t is None else t
+            for x, t in zip(node.inputs[:2], tangents[:2], strict=True)
+        )
+        return self.make([base, values, node.inputs[2]], **node.attrs)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        if index == 0:
+            return cotangent
+        return take_along_axis.make([cotangent, node.inputs[2]], axis=node.attrs["axis"])
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("add_along_axis writes into its base: use numpy_into")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        axis, index = node.attrs["axis"], node.inputs[2]
+        places = []
+        for i, dim in enumerate(index.shape):
+            lead = ", ".join([":"] + ["None"] * (index.ndim - 1 - i))
+            suffix = f"[{lead}]" if i < index.ndim - 1 else ""
+            places.append(f"np.arange({notation.dim(dim)}){suffix}")
+        places[axis] = args[2].text
+        return f"np.add.at({out}, ({', '.join(places)}), {args[1].text})"
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return (0,)
+
+    def flops(self, node: Node) -> Any:
+        return node.inputs[1].size
+
+
+def gathered_shape(source: Shape, index: Shape, axis: int, count: int) -> Shape:
+    """Return the shape of a gather: the indexed axes give way to the index arrays' shape."""
+    return (*source[:axis], *index, *source[axis + count :])
+
+
+def along_axis_operands(x: Node, index: Node, axis: int, op: str) -> tuple[Node, Node]:
+    """Return operands that agree on every axis but one, broadcasting both as NumPy does."""
+    if x.ndim != index.ndim:
+        raise GraphError(
+            f"{op}: the array and the indices need the same number of axes",
+            where=user_location(),
+            got=f"{x.type} and {index.type}",
+            fix="add an axis to the indices: y[:, None]",
+        )
+    common = broadcast_shapes(_one_at(x.shape, axis), _one_at(index.shape, axis))
+    if common is None:
+        along_axis_check(x.shape, index.shape, axis, op)
+        raise AssertionError("unreachable: along_axis_check raises")
+    to = OPS["broadcast_to"]
+    return (
+        to(x, (*common[:axis], x.shape[axis], *common[axis + 1 :])),
+        to(index, (*common[:axis], index.shape[axis], *common[axis + 1 :])),
+    )
+
+
+def along_axis_check(x: Shape, index: Shape, axis: int, op: str) -> None:
+    if not same_shape(_one_at(x, axis), _one_at(index, axis)):
+        raise GraphError(
+            f"{op}: the shapes differ away from axis {axis}",
+            where=user_location(),
+            got=f"{shape_text(x)} and {shape_text(index)}",
+        )
+
+
+def _one_at(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], 1, *shape[axis + 1 :])
+
+
+_INDEX = Arg((2, 3), "int64", -4, 4)
+gather = register(
+    Gather(
+        "gather",
+        "x[i, j, …] with integer arrays on consecutive axes.",
+        [
+            Case((Arg((4, 3)), _INDEX)),
+            Case((Arg((3, 4)), _INDEX), {"axis": 1}),
+            Case((Arg((4, 4, 2)), Arg((3,), "int64", 0, 4), Arg((3,), "int64", 0, 4))),
+            Case((Arg((5,)), Arg((), "int64", 0, 5))),
+            Case((Arg((4, 3)), Arg((0,), "int64", 0, 4))),
+        ],
+    )
+)
+scatter_add = register(
+    ScatterAdd(
+        "scatter_add",
+        "A copy of base with values added at integer indices.",
+        [
+            Case((Arg((4, 3)), Arg((2, 3, 3)), _INDEX)),
+            Case((Arg((3, 4)), Arg((3, 2, 3)), _INDEX), {"axis": 1}),
+            Case((Arg((4, 4)), Arg((3,)), Arg((3,), "int64", 0, 4), Arg((3,), "int64", 0, 4))),
+        ],
+    )
+)
+take_along_axis = register(
+    TakeAlongAxis(
+        "take_along_axis",
+        "One element for each index along an axis.",
+        [
+            Case((Arg((3, 4)), Arg((3, 1), "int64", 0, 4)), {"axis": 1}),
+            Case((Arg((3, 4)), Arg((5, 4), "int64", 0, 3)), {"axis": 0}),
+        ],
+    )
+)
+add_along_axis = register(
+    AddAlongAxis(
+        "add_along_axis",
+        "A copy of base with values added at one index each along an axis.",
+        [
+            Case((Arg((3, 4)), Arg((3, 1)), Arg((3, 1), "int64", 0, 4)), {"axis": 1}),
+            Case((Arg((3, 4)), Arg((5, 4)), Arg((5, 4), "int64", 0, 3)), {"axis": 0}),
+        ],
+    )
+)

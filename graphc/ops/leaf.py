@@ -1,0 +1,325 @@
+"""Leaves: inputs, parameters, constants, and arrays that follow from their shape alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import ArrayLiteral, Attributes
+from graphc.ir.code import ATOM, UNARY, Code, Notation
+from graphc.ir.dims import Dim, as_dim, as_shape, dim_text, same_shape
+from graphc.ir.node import Node, make_node
+from graphc.ir.op import Case, Op, literal
+from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
+from graphc.ops.registry import register
+
+
+class Leaf(Op):
+    """An op without inputs."""
+
+    family = "leaf"
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return TensorType(attrs["dtype"], attrs["shape"])
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> None:
+        return None
+
+
+class Input(Leaf):
+    """A value that each call provides."""
+
+    is_leaf = True
+
+    def __call__(self, name: str, shape: Any = (), dtype: Any = "float32") -> Node:
+        attrs = {"name": _checked_name(name), "shape": as_shape(shape), "dtype": as_dtype(dtype)}
+        return make_node(self, (), attrs, name)
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        words = [SHORT[node.dtype], *map(dim_text, node.shape)]
+        return Code(f"input({', '.join(words)})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return "input"
+
+
+class Param(Leaf):
+    """A value that the state keeps: a weight, or an optimizer's slot."""
+
+    is_leaf = True
+
+    def __call__(
+        self,
+        name: str,
+        shape: Any = (),
+        dtype: Any = "float32",
+        init: Any = None,
+        trainable: bool = True,
+        slot: bool = False,
+    ) -> Node:
+        if trainable and not slot and not is_float(as_dtype(dtype)):
+            trainable = False
+        attrs = {
+            "name": _checked_name(name),
+            "shape": as_shape(shape),
+            "dtype": as_dtype(dtype),
+            "init": init,
+            "trainable": trainable and not slot,
+            "slot": slot,
+        }
+        return make_node(self, (), attrs, name)
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        words = [SHORT[node.dtype], *map(dim_text, node.shape)]
+        if node.attrs["init"] is not None:
+            words.append(f"init={literal(node.attrs['init'])}")
+        if node.attrs["slot"]:
+            words.append("slot=True")
+        elif not node.attrs["trainable"]:
+            words.append("trainable=False")
+        return Code(f"param({', '.join(words)})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return "parameter"
+
+
+class Fill(Leaf):
+    """One number in every place of a shape; the number may be a dim (`N`)."""
+
+    def __call__(self, shape: Any, value: Any, dtype: Any = None) -> Node:
+        if isinstance(value, np.generic):
+            dtype = dtype or value.dtype
+            value = value.item()
+        weak = type(value) if isinstance(value, (bool, int, float)) else int
+        dtype = as_dtype(dtype) if dtype is not None else promote(np.dtype(weak))
+        return fill(value, as_shape(shape), dtype)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.full(result.shape, attrs["value"], result.dtype)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
+        number = self.scalar(node, notation).text
+        if not node.shape:
+            return Code(f"np.{node.dtype.name}({number})" if node.dtype.kind != "b" else number)
+        for value, function in (("0", "zeros"), ("1", "ones")):
+            if number == value:
+                return Code(f"np.{function}({shape}, {dtype})")
+        return Code(f"np.full({shape}, {number}, {dtype})")
+
+    def scalar(self, node: Node, notation: Notation) -> Code:
+        """Return the number alone, for an operand that NumPy broadcasts: a weak Python scalar."""
+        value = node.attrs["value"]
+        if not isinstance(value, (bool, int, float)):
+            text = notation.dim(value)
+            return Code(text, ATOM if text.isidentifier() else 0)
+        if isinstance(value, float):
+            if value != value or value in (float("inf"), float("-inf")):
+                text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}[repr(value)]
+                return Code(text, UNARY if text.startswith("-") else ATOM)
+            # An integral constant reads better without its point and means the same to NumPy.
+            if value.is_integer() and abs(value) < 1e6 and repr(value) != "-0.0":
+                value = int(value)
+        text = repr(value)
+        return Code(text, UNARY if text.startswith("-") else ATOM)
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        shape = literal(node.shape)
+        return Code(f"full({shape}, {literal(node.attrs['value'])}, dtype={SHORT[node.dtype]})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return self.scalar(node, Notation(numpy="")).text.replace("np.", "")
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        return self.label(node, args)
+
+
+class Constant(Leaf):
+    """An array written into the graph."""
+
+    def __call__(self, value: Any, dtype: Any = None) -> Node:
+        array = np.asarray(value)
+        array = array.astype(as_dtype(dtype if dtype is not None else array.dtype))
+        if array.ndim == 0:
+            return fill(array.item(), (), array.dtype)
+        attrs = {"value": ArrayLiteral(array), "shape": array.shape, "dtype": array.dtype}
+        return make_node(self, (), attrs)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return attrs["value"].array
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        array = node.attrs["value"].array
+        numbers = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
+        text = f"np.array({numbers}, {notation.dtype(node.dtype)})"
+        return Code(text if array.size else f"{text}.reshape({notation.shape(node.shape)})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        array = node.attrs["value"].array
+        return Code(f"constant({array.tolist()!r}, dtype={SHORT[node.dtype]})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        array = node.attrs["value"].array
+        return (
+            str(array.tolist())
+            if array.size <= 4
+            else "constant " + "×".join(map(str, array.shape))
+        )
+
+
+class Arange(Leaf):
+    """start, start + step, … below stop, as `numpy.arange`."""
+
+    def __call__(self, start: Any, stop: Any = None, step: int = 1, dtype: Any = "int64") -> Node:
+        if stop is None:
+            start, stop = 0, start
+        count = (as_dim(stop) if not isinstance(stop, int) else stop) - start
+        if isinstance(count, int):
+            count = max(0, -(-count // step))
+        elif step != 1:
+            raise GraphError("arange over a symbolic dim takes step 1", got=f"step={step}")
+        attrs = {"start": start, "step": step, "shape": (as_dim(count),), "dtype": as_dtype(dtype)}
+        return make_node(self, (), attrs)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        numbers = attrs["start"] + attrs["step"] * np.arange(result.shape[0])
+        return numbers.astype(result.dtype)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        start, stop, step = self._bounds(node)
+        words = [notation.dim(stop)]
+        if start != 0 or step != 1:
+            words.insert(0, notation.dim(start))
+        if step != 1:
+            words.append(str(step))
+        if node.dtype != np.int64:
+            words.append(f"dtype={notation.dtype(node.dtype)}")
+        return Code(f"np.arange({', '.join(words)})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        start, stop, step = self._bounds(node)
+        words = [literal(start), literal(stop)] + ([literal(step)] if step != 1 else [])
+        return Code(f"arange({', '.join(words)}, dtype={SHORT[node.dtype]})")
+
+    @staticmethod
+    def _bounds(node: Node) -> tuple[Dim, Dim, int]:
+        start, step = node.attrs["start"], node.attrs["step"]
+        return start, start + step * node.shape[0], step
+
+
+class Eye(Leaf):
+    """Ones on the k-th diagonal, zeros elsewhere."""
+
+    def __call__(self, n: Any, m: Any = None, k: int = 0, dtype: Any = "float32") -> Node:
+        shape = (as_dim(n), as_dim(n if m is None else m))
+        return make_node(self, (), {"k": k, "shape": shape, "dtype": as_dtype(dtype)})
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.eye(*result.shape, k=attrs["k"], dtype=result.dtype)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        rows, columns = map(notation.dim, node.shape)
+        words = [rows] + ([columns] if columns != rows else [])
+        words += [f"k={node.attrs['k']}"] if node.attrs["k"] else []
+        return Code(f"np.eye({', '.join(words)}, dtype={notation.dtype(node.dtype)})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        rows, columns = map(dim_text, node.shape)
+        return Code(f"eye({rows}, {columns}, k={node.attrs['k']}, dtype={SHORT[node.dtype]})")
+
+
+input_ = register(Input("input", "A value that each call provides."))
+param = register(
+    Param("param", "A value kept in the state: trained, frozen, or an optimizer slot.")
+)
+full = register(
+    Fill(
+        "full", "One number in every place of a shape.", [Case((), {"shape": (2, 3), "value": 2.5})]
+    )
+)
+constant = register(
+    Constant(
+        "constant",
+        "An array written into the graph.",
+        [Case((), {"value": [[1.5, -2.0], [0.0, 3.0]]}), Case((), {"value": [1, 2, 3]})],
+    )
+)
+arange = register(
+    Arange(
+        "arange",
+        "Evenly spaced integers.",
+        [Case((), {"start": 5}), Case((), {"start": 1, "stop": 9, "step": 3})],
+    )
+)
+eye = register(
+    Eye(
+        "eye",
+        "The identity matrix, or another diagonal of ones.",
+        [Case((), {"n": 3, "m": 4, "k": 1})],
+    )
+)
+
+_draws = itertools.count()
+
+
+def next_draw() -> int:
+    """Return a number that tells this random draw from all others; only its order matters."""
+    return next(_draws)
+
+
+def fill(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
+    """Return `value` in every place of `shape`; the value is converted to the dtype's kind."""
+    if isinstance(value, (bool, int, float)):
+        value = {"f": float, "i": int, "b": bool}[dtype.kind](value)
+    return make_node(full, (), {"value": value, "shape": shape, "dtype": dtype})
+
+
+def zeros_like(node: Node) -> Node:
+    return fill(0, node.shape, node.dtype)
+
+
+def is_fill(node: Node, value: float | None = None) -> bool:
+    """Say whether a node is one number everywhere (that number, where one is given)."""
+    if node.op is not full:
+        return False
+    return value is None or bool(node.attrs["value"] == value)
+
+
+def as_node(value: Any, dtype: np.dtype | None = None) -> Node:
+    """Return a node for a node, a number, a dim or an array."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return fill(value, (), dtype or promote(np.dtype(type(value))))
+    if hasattr(value, "free_symbols"):
+        return fill(as_dim(value), (), dtype or np.dtype(np.int64))
+    try:
+        return constant(value)
+    except (TypeError, ValueError):
+        raise GraphError(
+            "not something a graph can compute with",
+            got=f"{value!r} of type {type(value).__name__}",
+            expected="a node, a number or an array",
+        ) from None
+
+
+def same_type(a: Node, b: Node) -> bool:
+    return a.dtype == b.dtype and same_shape(a.shape, b.shape)
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise GraphError("a name must be a non-empty string", got=repr(name))
+    return name

@@ -1,0 +1,540 @@
+"""Movement: ops that only rearrange, copy or drop elements. Each is linear and has a transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.dims import (
+    Dim,
+    Shape,
+    as_dim,
+    as_shape,
+    broadcast_shapes,
+    dim_text,
+    divide_exactly,
+    floor_divide,
+    product,
+    same,
+    same_shape,
+    shape_text,
+)
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op, literal
+from graphc.ir.provenance import user_location
+from graphc.ir.types import TensorType
+from graphc.ops.axes import one_axis
+from graphc.ops.leaf import as_node, fill, zeros_like
+from graphc.ops.pointwise import cast, common_dtype
+from graphc.ops.registry import OPS, register
+
+
+class Movement(Op):
+    """Linear in all float inputs together: its linearization is the op itself on the tangents."""
+
+    family = "movement"
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
+        inputs = [
+            zeros_like(x) if t is None and x.dtype.kind == "f" else (x if t is None else t)
+            for x, t in zip(node.inputs, tangents, strict=True)
+        ]
+        return self.make(inputs, **node.attrs)
+
+
+class Reshape(Movement):
+    """The same elements in another shape, in row-major order."""
+
+    is_view = True
+
+    def __call__(self, x: Any, shape: Any) -> Node:
+        node = as_node(x)
+        wanted = as_shape_with_hole(shape, node.shape)
+        if same_shape(wanted, node.shape):
+            return node
+        return self.make([node], shape=wanted)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        if not same(product(inputs[0].shape), product(attrs["shape"])):
+            raise GraphError(
+                "reshape: the number of elements changes",
+                where=user_location(),
+                got=f"{shape_text(inputs[0].shape)} to {shape_text(attrs['shape'])}",
+                expected=f"{dim_text(product(inputs[0].shape))} elements",
+                fix="use -1 for one axis to let it be computed",
+            )
+        return inputs[0].with_shape(attrs["shape"])
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return arrays[0].reshape(result.shape)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        return self(cotangent, node.inputs[0].shape)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        inserted = new_axes(node.inputs[0].shape, node.shape)
+        if inserted is not None and node.inputs[0].shape:
+            words = ["None" if i in inserted else ":" for i in range(node.ndim)]
+            while words[-1] == ":":
+                words.pop()
+            return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
+        shape = notation.shape(node.shape)
+        inner = shape.removeprefix("(").removesuffix(")").removesuffix(",") or "()"
+        return Code(f"{args[0].within(ATOM)}.reshape({inner})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        return Code(f"reshape({args[0].text}, {literal(node.shape)})")
+
+
+class Transpose(Movement):
+    """Axes in another order."""
+
+    is_view = True
+
+    def __call__(self, x: Any, axes: Any = None) -> Node:
+        node = as_node(x)
+        if axes is None:
+            order = tuple(reversed(range(node.ndim)))
+        else:
+            order = tuple([one_axis(a, node.ndim, "transpose") for a in axes])
+        if sorted(order) != list(range(node.ndim)):
+            raise GraphError(
+                "transpose: the axes are not a permutation",
+                where=user_location(),
+                got=repr(axes),
+                expected=f"each of 0 … {node.ndim - 1} once",
+            )
+        return node if order == tuple(range(node.ndim)) else self.make([node], axes=order)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0].with_shape(tuple([inputs[0].shape[a] for a in attrs["axes"]]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.transpose(arrays[0], attrs["axes"])
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        order = node.attrs["axes"]
+        return self(cotangent, tuple(sorted(range(len(order)), key=order.__getitem__)))
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        axes = node.attrs["axes"]
+        array = args[0].within(ATOM)
+        if axes == tuple(reversed(range(node.ndim))):
+            return Code(f"{array}.T")
+        moved = [i for i, a in enumerate(axes) if a != i]
+        if len(moved) == 2:
+            return Code(f"{array}.swapaxes({moved[0]}, {moved[1]})")
+        return Code(f"{array}.transpose({', '.join(map(str, axes))})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        axes = node.attrs["axes"]
+        if axes == tuple(reversed(range(node.ndim))):
+            return Code(f"{args[0].within(ATOM)}.T")
+        return Code(f"transpose({args[0].text}, {axes!r})")
+
+
+class BroadcastTo(Movement):
+    """Copies along new or size-1 axes, aligned from the last axis."""
+
+    is_view = True
+
+    def __call__(self, x: Any, shape: Any) -> Node:
+        node, wanted = as_node(x), as_shape(shape)
+        if same_shape(node.shape, wanted):
+            return node
+        if node.op.name == "full":
+            return fill(node.attrs["value"], wanted, node.dtype)
+        return self.make([node], shape=wanted)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        wanted = attrs["shape"]
+        common = broadcast_shapes(inputs[0].shape, wanted)
+        if common is None or not same_shape(common, wanted):
+            raise GraphError(
+                "broadcast_to: the shape does not broadcast",
+                where=user_location(),
+                got=f"{shape_text(inputs[0].shape)} to {shape_text(wanted)}",
+            )
+        return inputs[0].with_shape(wanted)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.broadcast_to(arrays[0], result.shape)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        source = node.inputs[0].shape
+        lead = node.ndim - len(source)
+        axes = [
+            i for i in range(node.ndim) if i < lead or not same(source[i - lead], node.shape[i])
+        ]
+        kept = [i for i in axes if i >= lead]
+        total = OPS["sum"](cotangent, axis=tuple(axes)) if axes else cotangent
+        return OPS["reshape"](total, source) if kept else total
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(f"np.broadcast_to({args[0].text}, {notation.shape(node.shape)})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        return Code(f"broadcast_to({args[0].text}, {literal(node.shape)})")
+
+
+class Slice(Movement):
+    """x[start:stop:step] on each axis. Starts, stops and steps are as Python normalizes them."""
+
+    is_view = True
+
+    def __call__(self, x: Any, slices: Sequence[slice]) -> Node:
+        node = as_node(x)
+        pairs = zip(slices, node.shape, strict=False)
+        bounds = [normal_slice(s, dim) for s, dim in pairs]
+        bounds += [(0, dim, 1) for dim in node.shape[len(bounds) :]]
+        whole = all(
+            b[0] == 0 and b[2] == 1 and same(b[1], dim)
+            for b, dim in zip(bounds, node.shape, strict=True)
+        )
+        return node if whole else self.make([node], bounds=tuple(bounds))
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0].with_shape(tuple([slice_length(b) for b in attrs["bounds"]]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return arrays[0][tuple([python_slice(*b) for b in attrs["bounds"]])]
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        return slice_add(zeros_like(node.inputs[0]), cotangent, node.attrs["bounds"])
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
+        return Code(f"{args[0].within(ATOM)}[{words}]")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        return self.numpy(node, args, Notation())
+
+
+class SliceAdd(Movement):
+    """A copy of `base` with `values` added to base[start:stop:step]."""
+
+    def __call__(self, base: Any, values: Any, bounds: Any) -> Node:
+        return self.make([as_node(base), as_node(values)], bounds=tuple(map(tuple, bounds)))
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        lengths = tuple([slice_length(b) for b in attrs["bounds"]])
+        if not same_shape(lengths, inputs[1].shape):
+            raise GraphError(
+                "slice_add: the values do not fit the slice",
+                where=user_location(),
+                got=str(inputs[1]),
+                expected=shape_text(lengths),
+            )
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        total = np.array(arrays[0])
+        total[tuple([python_slice(*b) for b in attrs["bounds"]])] += arrays[1]
+        return total
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        return (
+            cotangent if index == 0 else OPS["slice"].make([cotangent], bounds=node.attrs["bounds"])
+        )
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("slice_add writes into its base: use numpy_into")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return f"{out}[{slice_words(node.attrs['bounds'], node.shape, notation)}] += {args[1].text}"
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return (0,)
+
+
+class Concat(Movement):
+    """Arrays one after the other along an axis."""
+
+    def __call__(self, *arrays: Any, axis: int = 0) -> Node:
+        nodes = [as_node(a) for a in arrays]
+        dtype = common_dtype(nodes)
+        at = one_axis(axis, nodes[0].ndim, "concat")
+        nodes = [cast(n, dtype) for n in nodes]
+        return nodes[0] if len(nodes) == 1 else self.make(nodes, axis=at)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        axis, first = attrs["axis"], inputs[0]
+        total: Dim = 0
+        for other in inputs:
+            fits = other.ndim == first.ndim and all(
+                i == axis or same(a, b)
+                for i, (a, b) in enumerate(zip(first.shape, other.shape, strict=True))
+            )
+            if not fits:
+                raise GraphError(
+                    "concat: the shapes differ away from the joined axis",
+                    where=user_location(),
+                    got=" and ".join(map(str, inputs)),
+                    expected=f"equal dims except along axis {axis}",
+                )
+            total = as_dim(total + other.shape[axis])
+        return first.with_shape((*first.shape[:axis], total, *first.shape[axis + 1 :]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.concatenate(arrays, axis=attrs["axis"])
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        axis = node.attrs["axis"]
+        start: Dim = 0
+        for part in node.inputs[:index]:
+            start = as_dim(start + part.shape[axis])
+        stop = as_dim(start + node.inputs[index].shape[axis])
+        bounds = [(0, dim, 1) for dim in node.shape]
+        bounds[axis] = (start, stop, 1)
+        return OPS["slice"].make([cotangent], bounds=tuple(bounds))
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(
+            f"np.concatenate([{', '.join(a.text for a in args)}], axis={node.attrs['axis']})"
+        )
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return f"{self.numpy(node, args, notation).text[:-1]}, out={out})"
+
+
+class Pad(Movement):
+    """A constant around the edges; `widths` is (before, after) for each axis."""
+
+    def __call__(self, x: Any, widths: Any, value: float = 0.0) -> Node:
+        node = as_node(x)
+        if isinstance(widths, int):
+            widths = [(widths, widths)] * node.ndim
+        pairs = tuple([(w, w) if isinstance(w, int) else tuple(w) for w in widths])
+        if len(pairs) == 1 and node.ndim != 1:
+            pairs = pairs * node.ndim
+        if len(pairs) != node.ndim or any(w < 0 for pair in pairs for w in pair if type(w) is int):
+            raise GraphError(
+                "pad: one (before, after) pair of non-negative widths for each axis",
+                where=user_location(),
+                got=f"{widths} for {node.type}",
+            )
+        if not any(w != 0 for pair in pairs for w in pair):
+            return node
+        return self.make([node], widths=pairs, value=value)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        pairs = zip(attrs["widths"], inputs[0].shape, strict=True)
+        return inputs[0].with_shape(tuple([as_dim(dim + a + b) for (a, b), dim in pairs]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.pad(arrays[0], attrs["widths"], constant_values=attrs["value"])
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        return tangents[0] and self(tangents[0], node.attrs["widths"])
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        pairs = zip(node.attrs["widths"], node.inputs[0].shape, strict=True)
+        bounds = tuple([(a, as_dim(a + dim), 1) for (a, _), dim in pairs])
+        return OPS["slice"].make([cotangent], bounds=bounds)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        value = node.attrs["value"]
+        words = [args[0].text, notation_pairs(node.attrs["widths"], notation)]
+        if value:
+            shown = repr(value).replace("inf", "np.inf").replace("nan", "np.nan")
+            words.append(f"constant_values={shown}")
+        return Code(f"np.pad({', '.join(words)})")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        extra = f", value={literal(node.attrs['value'])}" if node.attrs["value"] else ""
+        return Code(f"pad({args[0].text}, {literal(node.attrs['widths'])}{extra})")
+
+
+def as_shape_with_hole(shape: Any, source: Shape) -> Shape:
+    """Return a shape in which one -1 is replaced by what the number of elements asks for."""
+    dims = list(shape) if isinstance(shape, (list, tuple)) else [shape]
+    holes = [i for i, dim in enumerate(dims) if isinstance(dim, int) and dim == -1]
+    if not holes:
+        return as_shape(dims)
+    rest = product([as_dim(dim) for i, dim in enumerate(dims) if i not in holes])
+    hole = divide_exactly(product(source), rest) if len(holes) == 1 else None
+    if hole is None:
+        raise GraphError(
+            "reshape: -1 cannot be resolved",
+            where=user_location(),
+            got=f"{shape_text(source)} to {shape!r}",
+            expected="one -1, and a size that divides the number of elements",
+        )
+    dims[holes[0]] = hole
+    return as_shape(dims)
+
+
+def new_axes(source: Shape, result: Shape) -> set[int] | None:
+    """Return the axes that a reshape only inserts, or None where it does something else."""
+    inserted, at = set(), 0
+    for axis, dim in enumerate(result):
+        if at < len(source) and same(source[at], dim):
+            at += 1
+        elif type(dim) is int and dim == 1:
+            inserted.add(axis)
+        else:
+            return None
+    return inserted if at == len(source) and inserted else None
+
+
+def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
+    """Return (start, stop, step) of a slice of an axis of size `dim`, as Python's slice.indices.
+
+    A stop of -1 with a negative step stands for "past the first element".
+    """
+    step = 1 if s.step is None else s.step.__index__()
+    if step == 0:
+        raise GraphError("a slice's step cannot be 0", where=user_location())
+    if type(dim) is int:
+        start, stop, step = slice(s.start, s.stop, step).indices(dim)
+        return start, stop, step
+    low: Dim = 0 if step > 0 else dim - 1
+    high: Dim = dim if step > 0 else -1
+    start = low if s.start is None else _from_end(s.start, dim)
+    stop = high if s.stop is None else _from_end(s.stop, dim)
+    return start, stop, step
+
+
+def _from_end(position: Any, dim: Dim) -> Dim:
+    """Return a position on a symbolic axis; one past a bound is the user's claim that it fits."""
+    if isinstance(position, int) and position < 0:
+        return dim + position
+    return position if isinstance(position, int) else as_dim(position)
+
+
+def slice_length(bounds: tuple[Dim, Dim, int]) -> Dim:
+    """Return the number of elements that (start, stop, step) selects."""
+    start, stop, step = bounds
+    span = stop - start
+    if type(span) is int:
+        return max(0, -(-span // step))
+    return as_dim(span if step == 1 else floor_divide(span + step - (1 if step > 0 else -1), step))
+
+
+def python_slice(start: int, stop: int, step: int) -> slice:
+    """Return the slice of normalized bounds; a stop of -1 going down means through 0."""
+    return slice(start, None if stop < 0 else stop, step)
+
+
+def slice_words(bounds: Sequence[tuple[Dim, Dim, int]], shape: Shape, notation: Notation) -> str:
+    """Return the inside of the brackets of a basic slice, trailing full axes left out."""
+    words = []
+    for (start, stop, step), dim in zip(bounds, shape, strict=True):
+        first = (
+            ""
+            if same(start, 0 if step > 0 else as_dim(dim - 1) if not _empty(dim) else 0)
+            else notation.dim(start)
+        )
+        last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
+        words.append(f"{first}:{last}" + (f":{step}" if step != 1 else ""))
+    while len(words) > 1 and words[-1] == ":":
+        words.pop()
+    return ", ".join(words)
+
+
+def _empty(dim: Dim) -> bool:
+    return type(dim) is int and dim == 0
+
+
+def notation_pairs(pairs: Sequence[tuple[Dim, Dim]], notation: Notation) -> str:
+    inner = ", ".join(f"({notation.dim(a)}, {notation.dim(b)})" for a, b in pairs)
+    return f"({inner},)" if len(pairs) == 1 else f"({inner})"
+
+
+_MATRIX = Arg((3, 4))
+reshape = register(
+    Reshape(
+        "reshape",
+        "The same elements in another shape.",
+        [
+            Case((_MATRIX,), {"shape": (2, 6)}),
+            Case((_MATRIX,), {"shape": (3, 1, 4)}),
+            Case((_MATRIX,), {"shape": -1}),
+            Case((Arg((0, 3)),), {"shape": (3, 0)}),
+        ],
+    )
+)
+transpose = register(
+    Transpose(
+        "transpose",
+        "Axes in another order.",
+        [
+            Case((_MATRIX,)),
+            Case((Arg((2, 3, 4)),), {"axes": (1, 2, 0)}),
+            Case((Arg((2, 3, 4)),), {"axes": (0, 2, 1)}),
+        ],
+    )
+)
+broadcast_to = register(
+    BroadcastTo(
+        "broadcast_to",
+        "Copies along new or size-1 axes.",
+        [
+            Case((Arg((4,)),), {"shape": (3, 4)}),
+            Case((Arg((3, 1)),), {"shape": (2, 3, 4)}),
+            Case((Arg(()),), {"shape": (2,)}),
+        ],
+    )
+)
+slice_ = register(
+    Slice(
+        "slice",
+        "x[start:stop:step] on each axis.",
+        [
+            Case((Arg((5, 6)),), {"slices": (slice(1, 4), slice(None, None, 2))}),
+            Case((Arg((5, 6)),), {"slices": (slice(None, None, -1), slice(-2, None))}),
+            Case((Arg((5,)),), {"slices": (slice(3, 1),)}),
+            Case((Arg((7,)),), {"slices": (slice(5, 0, -2),)}),
+        ],
+    )
+)
+slice_add = register(
+    SliceAdd(
+        "slice_add",
+        "A copy of base with values added to a slice of it.",
+        [Case((Arg((5, 4)), Arg((2, 4))), {"bounds": ((1, 5, 2), (0, 4, 1))})],
+    )
+)
+concat = register(
+    Concat(
+        "concat",
+        "Arrays one after the other along an axis.",
+        [
+            Case((Arg((2, 3)), Arg((4, 3))), {"axis": 0}),
+            Case((Arg((2, 1)), Arg((2, 0)), Arg((2, 3))), {"axis": -1}),
+        ],
+    )
+)
+pad = register(
+    Pad(
+        "pad",
+        "A constant around the edges.",
+        [
+            Case((_MATRIX,), {"widths": ((1, 2), (0, 3))}),
+            Case((Arg((3,)),), {"widths": 1, "value": 2.5}),
+        ],
+    )
+)

@@ -1,0 +1,445 @@
+"""The pointwise family: ops that act on each element alone, defined by one formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code, Notation
+from graphc.ir.dims import Dim, broadcast_shapes, same_shape
+from graphc.ir.node import Node, make_node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.types import BOOL, FLOAT64, TensorType, promote
+from graphc.ops.formula import evaluate_formula
+from graphc.ops.leaf import as_node, fill
+from graphc.ops.registry import OPS
+
+#: What a call's dtype does: keep it, make integers floats, compare, or compute with truth.
+SAME, FLOAT, COMPARE, LOGICAL = "same", "float", "compare", "logical"
+
+_INFIX = {
+    "+": SUM,
+    "-": SUM,
+    "*": PRODUCT,
+    "/": PRODUCT,
+    "@": PRODUCT,
+    "//": PRODUCT,
+    "%": PRODUCT,
+    "**": POWER,
+}
+
+
+class Pointwise(Op):
+    """An op on each element alone.
+
+    `formula` is its mathematics in the names of ops over `args`: SymPy derives it, and its case
+    distinctions state the convention at kinks. A primitive also names its NumPy function
+    (`numpy`) or operator (`infix`, `prefix`); any other op is lowered to primitives by `lowering`
+    (the formula unless a stabler one is given).
+
+    `domain` is the open interval of each argument in which the op is smooth, for tests.
+    """
+
+    family = "pointwise"
+
+    def __init__(
+        self,
+        name: str,
+        doc: str,
+        formula: str,
+        *,
+        args: str = "x",
+        numpy: str | None = None,
+        infix: str | None = None,
+        prefix: str | None = None,
+        lowering: str | None = None,
+        dtype: str = FLOAT,
+        domain: Sequence[tuple[float, float]] = ((-2.0, 2.0),),
+        cuts: bool = False,
+        flops: int = 1,
+        symbol: str | None = None,
+        tex: str | None = None,
+    ) -> None:
+        self.args = tuple(args.split())
+        self.formula = formula
+        self.ufunc = numpy
+        self.infix = infix
+        self.prefix = prefix
+        self.lowering = lowering or formula
+        self.dtype_rule = dtype
+        self.domain = tuple(domain) * (len(self.args) if len(domain) == 1 else 1)
+        self.cuts = cuts or dtype in (COMPARE, LOGICAL)
+        self.work = flops
+        self.symbol = symbol
+        self.tex = tex
+        super().__init__(name, doc, self._cases())
+
+    @property
+    def is_primitive(self) -> bool:
+        return self.ufunc is not None or self.infix is not None or self.prefix is not None
+
+    @property
+    def arity(self) -> int:
+        return len(self.args)
+
+    def _cases(self) -> list[Case]:
+        dtype = "bool" if self.dtype_rule == LOGICAL else "float64"
+        shapes: list[tuple[int, ...]] = [(3, 4), (), (0, 2)]
+        cases = [
+            Case(tuple(Arg(shape, dtype, *interval) for interval in self.domain), {}, not self.cuts)
+            for shape in shapes
+        ]
+        if self.arity > 1:
+            shapes = [(4,) if i else (3, 4) for i in range(self.arity)]
+            args = zip(shapes, self.domain, strict=True)
+            cases.append(Case(tuple(Arg(shape, dtype, *d) for shape, d in args), {}, not self.cuts))
+        return cases
+
+    # -- building ----------------------------------------------------------------------------
+
+    def __call__(self, *operands: Any) -> Node:
+        if len(operands) != self.arity:
+            raise GraphError(
+                f"{self.name} takes {self.arity} argument{'s' * (self.arity > 1)}",
+                got=f"{len(operands)}",
+                expected=f"{self.name}({', '.join(self.args)})",
+            )
+        values = [v if isinstance(v, Node) or is_weak(v) else as_node(v) for v in operands]
+        dtype = self.operand_dtype(values)
+        return make_node(self, tuple(self.conform(values, [dtype] * self.arity)))
+
+    def operand_dtype(self, values: Sequence[Any]) -> np.dtype:
+        """Return the dtype that all operands are converted to."""
+        if self.dtype_rule == LOGICAL:
+            return BOOL
+        dtype = common_dtype(values)
+        if self.dtype_rule == FLOAT and dtype.kind != "f":
+            return FLOAT64
+        return dtype
+
+    def conform(self, values: Sequence[Any], dtypes: Sequence[np.dtype]) -> list[Node]:
+        """Return the operands with these dtypes and one common shape."""
+        shapes = [value.shape if isinstance(value, Node) else () for value in values]
+        shape = shapes[0]
+        if any(other is not shape for other in shapes):
+            common = broadcast_shapes(*shapes)
+            if common is None:
+                raise self._misfit([v.type for v in values if isinstance(v, Node)])
+            shape = common
+        return [_conformed(v, shape, d) for v, d in zip(values, dtypes, strict=True)]
+
+    def _misfit(self, types: Sequence[TensorType]) -> GraphError:
+        from graphc.ir.provenance import user_location
+
+        return GraphError(
+            f"{self.infix or self.name}: the shapes do not broadcast",
+            where=user_location(),
+            got=" and ".join(map(str, types)),
+            expected="equal dims, or 1, counted from the last axis",
+            fix=_broadcast_fix(types),
+        )
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        first = inputs[-1]
+        for other in inputs:
+            if not same_shape(other.shape, first.shape):
+                raise self._misfit(inputs)
+        return TensorType(BOOL, first.shape) if self.cuts_to_bool else first
+
+    @property
+    def cuts_to_bool(self) -> bool:
+        return self.dtype_rule in (COMPARE, LOGICAL)
+
+    # -- meaning -----------------------------------------------------------------------------
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        if self.ufunc:
+            value = getattr(np, self.ufunc)(*arrays)
+        elif self.infix or self.prefix:
+            value = _operator_ufunc(self.infix or "unary" + str(self.prefix))(*arrays)
+        else:
+            names = dict(zip(self.args, arrays, strict=True))
+            value = evaluate_formula(self.lowering, names, _NUMPY)
+        return np.asarray(value).astype(result.dtype, copy=False)
+
+    # -- derivative: the partials are derived from the formula in graphc.differentiate ----------
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        return not self.cuts and super().is_differentiable(node, index)
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        if self.infix:
+            return infix(self.infix, *args)
+        if self.prefix:
+            return Code(self.prefix + args[0].within(UNARY), UNARY)
+        if self.ufunc:
+            return Code(f"np.{self.ufunc}({', '.join(a.text for a in args)})")
+        raise GraphError(f"{self.name} has no NumPy form of its own; lower it first")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        name = self.ufunc or _operator_ufunc(self.infix or "unary" + str(self.prefix)).__name__
+        return f"np.{name}({', '.join(a.text for a in args)}, out={out})"
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return tuple(i for i, x in enumerate(node.inputs) if x.dtype == node.dtype)
+
+    def broadcasts(self, node: Node) -> bool:
+        return True
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        if self.infix:
+            return infix(self.infix, *args)
+        if self.prefix == "-":
+            return Code("-" + args[0].within(UNARY), UNARY)
+        return super().text(node, args)
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        if self.symbol:
+            return self.symbol.format(*args)
+        return super().label(node, args)
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        if self.tex:
+            return self.tex.format(*args)
+        return super().latex(node, args)
+
+    # -- cost and lowering -------------------------------------------------------------------
+
+    def flops(self, node: Node) -> Dim:
+        return self.work * node.size
+
+    def lower(self, node: Node) -> Node | None:
+        if self.is_primitive:
+            return None
+        return evaluate_formula(
+            self.lowering, dict(zip(self.args, node.inputs, strict=True)), NODES
+        )
+
+
+class Cast(Pointwise):
+    """Conversion to another dtype; linear where both are floats."""
+
+    def __init__(self) -> None:
+        super().__init__("cast", "Conversion to another dtype.", "x", dtype=SAME, flops=0)
+        self.cases = (
+            Case((Arg((3, 4), "float64"),), {"dtype": "float32"}, differentiable=False),
+            Case((Arg((2,), "int64", -3, 4),), {"dtype": "float64"}, differentiable=False),
+            Case((Arg((2,), "bool"),), {"dtype": "float64"}, differentiable=False),
+        )
+
+    def __call__(self, x: Any, dtype: Any) -> Node:
+        from graphc.ir.types import as_dtype
+
+        node, target = as_node(x), as_dtype(dtype)
+        return node if node.dtype == target else make_node(self, (node,), {"dtype": target})
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0].with_dtype(attrs["dtype"])
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return arrays[0].astype(attrs["dtype"])
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        return node.inputs[0].dtype.kind == "f" and node.dtype.kind == "f"
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        return tangents[0] and cast(tangents[0], node.dtype)
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        return cast(cotangent, node.inputs[0].dtype)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(f"{args[0].within(ATOM)}.astype({notation.dtype(node.dtype)})")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return f"{out}[...] = {args[0].text}"
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return ()
+
+    def broadcasts(self, node: Node) -> bool:
+        return False
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        return Code(f"cast({args[0].text}, {node.dtype.name!r})")
+
+    def lower(self, node: Node) -> None:
+        return None
+
+
+class Select(Pointwise):
+    """`where`: its condition is bool, and only the taken branch carries a derivative."""
+
+    def operand_dtype(self, values: Sequence[Any]) -> np.dtype:
+        return common_dtype(values[1:])
+
+    def __call__(self, condition: Any, a: Any, b: Any) -> Node:
+        values = [v if isinstance(v, Node) or is_weak(v) else as_node(v) for v in (condition, a, b)]
+        dtype = self.operand_dtype(values)
+        return make_node(self, tuple(self.conform(values, [BOOL, dtype, dtype])))
+
+    def _cases(self) -> list[Case]:
+        value = Arg((3, 4))
+        return [
+            Case((Arg((3, 4), "bool"), value, value)),
+            Case((Arg((4,), "bool"), value, Arg(()))),
+            Case((Arg((3, 1), "bool"), Arg((4,)), value)),
+        ]
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
+        from graphc.ops.leaf import zeros_like
+
+        return self(node.inputs[0], *[zeros_like(node) if t is None else t for t in tangents[1:]])
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        if index == 1:
+            return self(node.inputs[0], cotangent, 0.0)
+        return self(node.inputs[0], 0.0, cotangent)
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return ()
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return f"{out}[...] = {self.numpy(node, args, notation).text}"
+
+
+def is_weak(value: Any) -> bool:
+    """Say whether a value is a Python number or a dim, whose dtype the other operand decides."""
+    return (
+        (isinstance(value, (bool, int, float))
+        and not isinstance(value, np.generic))
+        or (not isinstance(value, Node) and hasattr(value, "free_symbols"))
+    )
+
+
+def common_dtype(values: Sequence[Any]) -> np.dtype:
+    """Return the dtype that NumPy gives these operands, Python numbers being weak."""
+    first = values[0]
+    if isinstance(first, Node) and all(
+        (isinstance(v, Node) and v.dtype == first.dtype)
+        or (type(v) in (int, float) and first.dtype.kind == "f")
+        for v in values
+    ):
+        return first.dtype
+    return promote(*[v.dtype if isinstance(v, Node) else _weak_number(v) for v in values])
+
+
+def _weak_number(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float)) else 1
+
+
+def _conformed(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
+    if not isinstance(value, Node):
+        return fill(value, shape, dtype)
+    if value.op.name == "full":
+        return fill(value.attrs["value"], shape, dtype)
+    if value.dtype != dtype:
+        value = OPS["not_equal"](value, 0) if dtype == BOOL else cast(value, dtype)
+    if same_shape(value.shape, shape):
+        return value
+    return OPS["broadcast_to"].make([value], shape=shape)
+
+
+def _broadcast_fix(types: Sequence[TensorType]) -> str:
+    if len(types) == 2 and len(types[0].shape) == len(types[1].shape) == 2:
+        return "transpose one of them, or compare the layers' sizes"
+    return "give the shorter one an axis of size 1, as in b[:, None]"
+
+
+def infix(symbol: str, left: Code, right: Code) -> Code:
+    """Return `left symbol right` with the parentheses that keep the association."""
+    precedence = _INFIX.get(symbol, COMPARISON)
+    if symbol == "**":
+        return Code(f"{left.within(ATOM)}**{right.within(UNARY)}", POWER)
+    if precedence == COMPARISON:
+        return Code(f"{left.within(SUM)} {symbol} {right.within(SUM)}", COMPARISON)
+    return Code(f"{left.within(precedence)} {symbol} {right.within(precedence + 1)}", precedence)
+
+
+_OPERATOR_UFUNCS = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "//": np.floor_divide,
+    "%": np.remainder,
+    "**": np.power,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "&": np.logical_and,
+    "|": np.logical_or,
+    "^": np.logical_xor,
+    "unary-": np.negative,
+    "unary~": np.logical_not,
+}
+
+
+def _operator_ufunc(symbol: str) -> np.ufunc:
+    return _OPERATOR_UFUNCS[symbol]
+
+
+class _NodeAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+    """Formulas over nodes: every name is the op of that name; numbers stay Python numbers."""
+
+    def __missing__(self, name: str) -> Any:
+        if name == "number":
+            raise KeyError(name)
+        op = OPS[name]
+
+        def apply(*operands: Any) -> Any:
+            if any(isinstance(operand, Node) for operand in operands):
+                return op(*operands)
+            result = TensorType(FLOAT64, ())
+            return float(op.reference([np.float64(v) for v in operands], {}, result))
+
+        return apply
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return default if name == "number" else self[name]
+
+
+class _NumpyAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+    """Formulas over NumPy arrays: every name is that op's reference."""
+
+    def __missing__(self, name: str) -> Any:
+        op = OPS[name]
+
+        def apply(*operands: Any) -> np.ndarray:
+            if op.name == "where":
+                return np.where(*operands)
+            assert isinstance(op, Pointwise)
+            dtype = np.result_type(*operands)
+            if op.cuts_to_bool:
+                dtype = BOOL
+            return op.reference(operands, {}, TensorType(dtype, ()))
+
+        return apply
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return default if name == "number" else self[name]
+
+
+NODES = _NodeAlgebra()
+_NUMPY = _NumpyAlgebra()
+cast = Cast()
+OPS["cast"] = cast

@@ -1,0 +1,1 @@
+"""In which order and in which memory? Schedule, lifetimes, buffers: a Program."""

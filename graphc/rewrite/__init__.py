@@ -1,0 +1,1 @@
+"""How does a graph get better? Rules, the engine, one file a pass, the pipeline."""

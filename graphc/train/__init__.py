@@ -1,0 +1,1 @@
+"""How is a compiled step trained? Batches, epochs, history."""
