@@ -42,5 +42,9 @@ class Notation:
         inner = ", ".join(map(self.dim, shape))
         return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
+    def size(self, shape: Shape) -> str:
+        """Return a shape as an array is made with it: one axis is a plain number."""
+        return self.dim(shape[0]) if len(shape) == 1 else self.shape(shape)
+
     def dtype(self, dtype: np.dtype) -> str:
         return "bool" if dtype.kind == "b" else f"{self.numpy}.{dtype.name}"

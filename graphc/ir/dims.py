@@ -7,8 +7,9 @@ the graph is built.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphc.errors import GraphError
 from graphc.ir.symbols import dim_symbol, sympy_module
@@ -22,10 +23,10 @@ Shape: TypeAlias = "tuple[Dim, ...]"
 
 def as_dim(value: object) -> Dim:
     """Return `value` as a dim: an integer, a name, or a SymPy expression of dims."""
-    if type(value) is int:
+    if isinstance(value, int):
         if value < 0:
             raise GraphError("a dimension cannot be negative", got=value)
-        return value
+        return int(value)
     if isinstance(value, str):
         if not value.isidentifier():
             raise GraphError(
@@ -53,7 +54,7 @@ def as_shape(values: object) -> Shape:
 
 def normal(dim: object) -> Dim:
     """Return a symbolic dim in expanded form, and an int when it is a number."""
-    if type(dim) is int:
+    if isinstance(dim, int):
         return dim
     expanded = sympy_module().expand(dim)
     return int(expanded) if expanded.is_Integer else expanded
@@ -63,7 +64,7 @@ def same(a: Dim, b: Dim) -> bool:
     """Say whether two dims are equal for every value of their symbols."""
     if a is b:
         return True
-    if type(a) is int and type(b) is int:
+    if isinstance(a, int) and isinstance(b, int):
         return a == b
     return bool(a == b) or normal(a - b) == 0
 
@@ -88,7 +89,7 @@ def add(a: Dim, b: Dim) -> Dim:
 
 def floor_divide(a: Dim, b: Dim) -> Dim:
     """Return floor(a / b), exact where b divides a."""
-    if type(a) is int and type(b) is int:
+    if isinstance(a, int) and isinstance(b, int):
         return a // b
     sympy = sympy_module()
     return normal(sympy.floor(sympy.sympify(a) / b))
@@ -96,7 +97,7 @@ def floor_divide(a: Dim, b: Dim) -> Dim:
 
 def divide_exactly(a: Dim, b: Dim) -> Dim | None:
     """Return a / b where it is a dim for every value of the symbols, else None."""
-    if type(a) is int and type(b) is int:
+    if isinstance(a, int) and isinstance(b, int):
         return a // b if b and a % b == 0 else None
     quotient = sympy_module().cancel(sympy_module().sympify(a) / b)
     if quotient.is_integer or quotient.is_polynomial(*quotient.free_symbols):
@@ -108,14 +109,14 @@ def symbols_of(shape: Iterable[Dim]) -> list[str]:
     """Return the names of the symbols in a shape, in order of first appearance."""
     names: dict[str, None] = {}
     for dim in shape:
-        if type(dim) is not int:
+        if not isinstance(dim, int):
             names.update(dict.fromkeys(sorted(s.name for s in dim.free_symbols)))
     return list(names)
 
 
 def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
     """Return a dim's value when its symbols have the given sizes."""
-    if type(dim) is int:
+    if isinstance(dim, int):
         return dim
     if dim.is_Symbol:
         return sizes[dim.name]
@@ -133,7 +134,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape | None:
     result: list[Dim] = []
     for axis in range(-rank, 0):
         dims = [shape[axis] for shape in shapes if len(shape) >= -axis]
-        others = [dim for dim in dims if not (type(dim) is int and dim == 1)]
+        others = [dim for dim in dims if not (isinstance(dim, int) and dim == 1)]
         if any(not same(others[0], dim) for dim in others[1:]):
             return None
         result.append(others[0] if others else 1)
@@ -147,7 +148,7 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
     >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
     '(W - 3)//2 + 1'
     """
-    if type(dim) is int:
+    if isinstance(dim, int):
         return str(dim)
     if dim.is_Symbol:
         return rename.get(dim.name, dim.name) if rename else dim.name
@@ -159,25 +160,27 @@ def shape_text(shape: Shape) -> str:
     return "[" + ", ".join(map(dim_text, shape)) + "]"
 
 
-def _python_of_dim(dim: Dim, rename: Mapping[str, str]) -> str:
+def _python_of_dim(dim: Any, rename: Mapping[str, str]) -> str:
     sympy = sympy_module()
     symbols = {s: sympy.Symbol(rename.get(s.name, s.name)) for s in dim.free_symbols}
-    floors: dict[sympy.Symbol, str] = {}
+    quotients: list[str] = []
 
-    def floor_as_symbol(argument: sympy.Expr) -> sympy.Symbol:
+    def floor_as_symbol(argument: Any) -> Any:
         numerator, denominator = sympy.together(argument).as_numer_denom()
-        numerator_text = sympy.sstr(numerator)
-        if not numerator.is_Atom:
-            numerator_text = f"({numerator_text})"
-        # The symbol's name is its own Python text, so that SymPy's printer places it correctly.
-        text = f"{numerator_text}//{sympy.sstr(denominator)}"
-        placeholder = sympy.Symbol(text)
-        floors[placeholder] = text
-        return placeholder
+        parts = [sympy.sstr(p) if p.is_Atom else f"({p})" for p in (numerator, denominator)]
+        quotients.append("//".join(parts))
+        return sympy.Symbol(f"⌊{len(quotients) - 1}⌋")
+
+    def written_out(text: str) -> str:
+        def quotient(match: re.Match[str]) -> str:
+            inner = written_out(quotients[int(match[1])])
+            before, after = text[: match.start()], text[match.end() :]
+            is_term = (not before or before.endswith(("(", " + ", " - "))) and (
+                not after or after.startswith((")", " + ", " - "))
+            )
+            return inner if is_term else f"({inner})"
+
+        return re.sub(r"⌊(\d+)⌋", quotient, text)
 
     plain = dim.xreplace(symbols).replace(sympy.floor, floor_as_symbol)
-    text: str = sympy.sstr(plain, order="lex")
-    if plain.is_Mul and floors:
-        for placeholder, inner in floors.items():
-            text = text.replace(placeholder.name, f"({inner})")
-    return text
+    return written_out(sympy.sstr(plain, order="lex"))

@@ -124,7 +124,7 @@ class Graph:
         wanted: list[tuple[Node, str]] = [
             (leaf, name) for leaves in (self.inputs, self.params) for name, leaf in leaves.items()
         ]
-        outputs = {node: name for name, node in reversed(self.outputs.items())}
+        outputs = {node: name for name, node in reversed(list(self.outputs.items()))}
         for node in self.nodes:
             name = node.name or self._names.get(node) or outputs.get(node)
             if name and not node.op.is_leaf:
@@ -223,7 +223,7 @@ class Graph:
         return f"<graph {self.name}({inputs}) -> {outputs}; {len(self.nodes)} nodes>"
 
     def __str__(self) -> str:
-        return METHODS["text"](self)
+        return str(METHODS["text"](self))
 
     if TYPE_CHECKING:  # bound in graphc.compile, where all rooms meet
 

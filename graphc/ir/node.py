@@ -81,7 +81,7 @@ class Node(ArrayOperators):
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a node without axes")
-        if type(self.shape[0]) is int:
+        if isinstance(self.shape[0], int):
             return self.shape[0]
         raise TypeError(f"len() of a symbolic axis {dim_text(self.shape[0])}")
 
@@ -103,9 +103,9 @@ class Node(ArrayOperators):
         )
 
     def __float__(self) -> NoReturn:
-        return self.__array__()
+        self.__array__()
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
 
 def _short(node: Node) -> str:

@@ -64,12 +64,19 @@ class Op:
     is_leaf: ClassVar[bool] = False
     #: The result may share memory with its first input.
     is_view: ClassVar[bool] = False
+    #: Written as adding into a copy of its first input (`numpy_into` only).
+    accumulates: ClassVar[bool] = False
 
     def __init__(self, name: str, doc: str, cases: Sequence[Case] = ()) -> None:
         self.name = name
         self.doc = doc
         self.__doc__ = doc
         self.cases = tuple(cases)
+
+    #: What a value of this op is called where nobody named it; the op's name unless said.
+    variable: str = ""
+    #: What happens at a kink, in a few words, printed where it matters: "relu'(0) = 0".
+    convention: str = ""
 
     # -- building ----------------------------------------------------------------------------
 
@@ -131,6 +138,14 @@ class Op:
     def broadcasts(self, node: Node) -> bool:
         """Say whether NumPy broadcasts this op's operands by itself."""
         return False
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        """Return the floating-point warnings that the NumPy form may raise for right results."""
+        return ()
+
+    def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
+        """Return the sizes of the axes that input `position` indexes; none for ordinary inputs."""
+        return ()
 
     def helper(self, node: Node) -> str | None:
         """Return the source of a module-level function that the NumPy form calls, or None."""

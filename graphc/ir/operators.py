@@ -102,7 +102,7 @@ class ArrayOperators:
         __abs__, __invert__ = _method("abs"), _method("logical_not")
         __getitem__ = _method("getitem")
         T = property(_method("matrix_transpose_all"))
-        mT = property(_method("matrix_transpose"))
+        mT = property(_method("matrix_transpose"))  # noqa: N815  # NumPy's name
         sum, mean, prod = _method("sum"), _method("mean"), _method("prod")
         max, min = _method("max"), _method("min")
         var, std = _method("var"), _method("std")

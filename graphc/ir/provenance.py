@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 
@@ -32,7 +34,7 @@ class Origin:
         return linecache.getline(self.file, self.line).strip()
 
     def __str__(self) -> str:
-        place = f"{os.path.basename(self.file)}:{self.line}" if self.file else ""
+        place = f"{Path(self.file).name}:{self.line}" if self.file else ""
         return "  ".join(part for part in (place, self.note) if part)
 
 
@@ -61,9 +63,9 @@ def current_provenance(name: str | None = None) -> Provenance:
 
 def user_origin() -> Origin:
     """Return the nearest caller's line outside graphc."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back  # type: ignore[assignment]  # the walk ends at the outermost frame
+        frame = frame.f_back
     if frame is None:
         return Origin()
     return Origin(frame.f_code.co_filename, frame.f_lineno)

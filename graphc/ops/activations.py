@@ -47,6 +47,7 @@ relu = register(
         dtype=SAME,
         domain=((0.2, 2.0),),
         symbol="relu({})",
+        convention="relu'(0) = 0",
     )
 )
 leaky_relu = register(

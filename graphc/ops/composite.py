@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
+from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
@@ -43,8 +45,10 @@ def may_hold_minus_infinity(x: Node, depth: int = 24) -> bool:
     return False
 
 
+#: Ops whose result is never -inf, whatever they are given.
 _BOUNDED_BELOW = frozenset(
-    ["exp", "sigmoid", "softplus", "relu", "tanh", "abs", "square", "sqrt", "sin", "cos", "hypot", "elu", "selu", "gelu", "hardtanh", "clip"]
+    ("exp", "sigmoid", "softplus", "relu", "tanh", "abs", "square", "sqrt", "sin", "cos")
+    + ("hypot", "elu", "selu", "gelu", "hardtanh", "clip")
 )
 
 
@@ -88,10 +92,8 @@ class LogSumExp(Reduction):
     def flops(self, node: Node) -> Dim:
         return 13 * node.inputs[0].size
 
-    def numpy(self, *args: Any) -> Any:
-        raise NotImplementedError("logsumexp is lowered before it is written")
-
-    numpy_into = numpy
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("logsumexp has no NumPy form of its own; lower it first")
 
 
 class Softmax(Op):

@@ -31,6 +31,7 @@ class Einsum(Op):
     """sum over all labels that the output lacks of the product of the operands."""
 
     family = "contraction"
+    variable = "product"
 
     def __call__(self, *operands: Any, spec: str | None = None) -> Node:
         if spec is None:
@@ -255,7 +256,7 @@ def matmul_spec(left: int, right: int) -> str:
 
 
 def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
-    """Return the operands in order, each with whether it is transposed, if `@` computes the node."""
+    """Return the operands in order, each with whether it is turned, if `@` computes the node."""
     terms, out = split_spec(node.attrs["spec"])
     if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.ir.node import Node
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
 
@@ -141,7 +142,19 @@ sign = register(
 )
 positive = register(Pointwise("positive", "x itself.", "x", dtype=SAME, numpy="positive"))
 
-exp = register(Pointwise("exp", "Exponential.", "exp(x)", numpy="exp", flops=10, tex=r"e^{{{}}}"))
+
+class Exponential(Pointwise):
+    """exp; where nothing bounds its argument, an overflow to inf is the right limit."""
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        operand = node.inputs[0]
+        is_shifted = operand.op is subtract and any(
+            x.op.name in ("max", "where") for b in operand.inputs[1:] for x in (b, *b.inputs)
+        )
+        return () if is_shifted else ("over",)
+
+
+exp = register(Exponential("exp", "Exponential.", "exp(x)", numpy="exp", flops=10, tex=r"e^{{{}}}"))
 log = register(
     Pointwise(
         "log",
@@ -317,6 +330,7 @@ maximum = register(
         dtype=SAME,
         domain=((0.2, 2.0), (-2.0, 0.1)),
         symbol="max({}, {})",
+        convention="maximum: half the derivative to each where equal",
         tex=r"\max({}, {})",
     )
 )
@@ -330,6 +344,7 @@ minimum = register(
         dtype=SAME,
         domain=((0.2, 2.0), (-2.0, 0.1)),
         symbol="min({}, {})",
+        convention="minimum: half the derivative to each where equal",
         tex=r"\min({}, {})",
     )
 )

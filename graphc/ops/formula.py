@@ -39,13 +39,17 @@ def parse_formula(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def evaluate_formula(text: str, variables: Mapping[str, Any], algebra: Algebra) -> Any:
     """Return the formula's value: names from `variables`, functions and operators from `algebra`.
 
     Numbers combine with numbers as Python numbers, so that `2/3` is a constant in every algebra
     that does not define its own number (`algebra["number"]`).
     """
-    number = algebra.get("number", lambda value: value)
+    number: Callable[[Any], Any] = algebra.get("number", _as_it_is)
 
     def walk(node: ast.expr) -> Any:
         if isinstance(node, ast.Name):

@@ -12,8 +12,8 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.dims import Shape, broadcast_shapes, same_shape, shape_text
+from graphc.ir.code import ATOM, PRODUCT, Code, Notation
+from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
@@ -74,7 +74,9 @@ class Gather(Op):
         return arrays[0][(slice(None),) * attrs["axis"] + tuple(arrays[1:])]
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and self.make([tangents[0], *node.inputs[1:]], **node.attrs)
+        if tangents[0] is None:
+            return None
+        return self.make([tangents[0], *node.inputs[1:]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])
@@ -92,6 +94,9 @@ class Gather(Op):
         # mode="raise" would copy through a buffer; NumPy documents that for `out`.
         return f"np.take({args[0]}, {args[1]}, axis={node.attrs['axis']}, out={out})"
 
+    def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
+        return (node.inputs[0].shape[node.attrs["axis"] + position - 1],) if position else ()
+
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         words = ", ".join(a.text for a in args)
         return Code(f"gather({words}, axis={node.attrs['axis']})")
@@ -102,6 +107,8 @@ class Gather(Op):
 
 class ScatterAdd(Op):
     """A copy of `base` with `values` added at integer indices; repeated places accumulate."""
+
+    accumulates = True
 
     family = "movement"
 
@@ -158,10 +165,16 @@ class ScatterAdd(Op):
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         words = [":"] * node.attrs["axis"] + [a.text for a in args[2:]]
+        if has_distinct_places(node.inputs[2:]):
+            return accumulated(f"{out}[{', '.join(words)}]", args[1])
         where = words[0] if len(words) == 1 else f"({', '.join(words)})"
         if node.attrs["axis"]:
             where = f"np.s_[{', '.join(words)}]"
         return f"np.add.at({out}, {where}, {args[1].text})"
+
+    def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
+        at = node.attrs["axis"] + position - 2
+        return (node.shape[at],) if position > 1 else ()
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)
@@ -191,7 +204,9 @@ class TakeAlongAxis(Op):
         return np.take_along_axis(arrays[0], arrays[1], attrs["axis"])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and self.make([tangents[0], node.inputs[1]], **node.attrs)
+        if tangents[0] is None:
+            return None
+        return self.make([tangents[0], node.inputs[1]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])
@@ -200,12 +215,21 @@ class TakeAlongAxis(Op):
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"np.take_along_axis({args[0]}, {args[1]}, axis={node.attrs['axis']})")
 
+    def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
+        return (node.inputs[0].shape[node.attrs["axis"]],) if position else ()
+
     def label(self, node: Node, args: Sequence[str]) -> str:
         return f"{args[0]}[{args[1]}]"
+
+    def lower(self, node: Node) -> Node | None:
+        places = along_rows(node.inputs[1], node.attrs["axis"])
+        return places and OPS["reshape"](gather(node.inputs[0], *places), node.shape)
 
 
 class AddAlongAxis(Op):
     """A copy of `base` with `values` added at one index each along an axis."""
+
+    accumulates = True
 
     family = "movement"
 
@@ -230,7 +254,7 @@ class AddAlongAxis(Op):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         base, values, indices = arrays
-        places = list(np.indices(indices.shape, sparse=True))
+        places: list[np.ndarray] = list(np.indices(indices.shape, sparse=True))
         places[attrs["axis"]] = indices
         total = np.array(base)
         np.add.at(total, tuple(places), values)
@@ -255,7 +279,7 @@ class AddAlongAxis(Op):
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         axis, index = node.attrs["axis"], node.inputs[2]
-        places = []
+        places: list[str] = []
         for i, dim in enumerate(index.shape):
             lead = ", ".join([":"] + ["None"] * (index.ndim - 1 - i))
             suffix = f"[{lead}]" if i < index.ndim - 1 else ""
@@ -263,11 +287,36 @@ class AddAlongAxis(Op):
         places[axis] = args[2].text
         return f"np.add.at({out}, ({', '.join(places)}), {args[1].text})"
 
+    def lower(self, node: Node) -> Node | None:
+        base, values, index = node.inputs
+        places = along_rows(index, node.attrs["axis"])
+        return places and scatter_add(base, OPS["reshape"](values, index.shape[:1]), *places)
+
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size
+
+
+def has_distinct_places(indices: Sequence[Node]) -> bool:
+    """Say whether no place is indexed twice: one of the index arrays counts 0, 1, 2, …"""
+    return any(index.op is OPS["arange"] for index in indices)
+
+
+def accumulated(place: str, value: Code) -> str:
+    """Return `place += value`, with a leading minus drawn into the operator."""
+    if value.text.startswith("-") and value.precedence >= PRODUCT:
+        return f"{place} -= {value.text[1:]}"
+    return f"{place} += {value}"
+
+
+def along_rows(index: Node, axis: int) -> tuple[Node, Node] | None:
+    """Return the index arrays (rows, columns) where each row of a matrix is indexed once."""
+    if index.ndim != 2 or axis != 1 or index.shape[1] != 1:
+        return None
+    rows = OPS["arange"](0, index.shape[0])
+    return rows, OPS["reshape"](index, (index.shape[0],))
 
 
 def gathered_shape(source: Shape, index: Shape, axis: int, count: int) -> Shape:

@@ -104,7 +104,7 @@ class Fill(Leaf):
         return np.full(result.shape, attrs["value"], result.dtype)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
+        shape, dtype = notation.size(node.shape), notation.dtype(node.dtype)
         number = self.scalar(node, notation).text
         if not node.shape:
             return Code(f"np.{node.dtype.name}({number})" if node.dtype.kind != "b" else number)
@@ -178,6 +178,8 @@ class Constant(Leaf):
 class Arange(Leaf):
     """start, start + step, … below stop, as `numpy.arange`."""
 
+    variable = "index"
+
     def __call__(self, start: Any, stop: Any = None, step: int = 1, dtype: Any = "int64") -> Node:
         if stop is None:
             start, stop = 0, start
@@ -227,7 +229,8 @@ class Eye(Leaf):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        return np.eye(*result.shape, k=attrs["k"], dtype=result.dtype)
+        rows, columns = result.shape
+        return np.eye(int(rows), int(columns), k=attrs["k"], dtype=result.dtype)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         rows, columns = map(notation.dim, node.shape)

@@ -39,7 +39,7 @@ class Movement(Op):
 
     family = "movement"
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         inputs = [
             zeros_like(x) if t is None and x.dtype.kind == "f" else (x if t is None else t)
             for x, t in zip(node.inputs, tangents, strict=True)
@@ -226,6 +226,8 @@ class Slice(Movement):
 class SliceAdd(Movement):
     """A copy of `base` with `values` added to base[start:stop:step]."""
 
+    accumulates = True
+
     def __call__(self, base: Any, values: Any, bounds: Any) -> Node:
         return self.make([as_node(base), as_node(values)], bounds=tuple(map(tuple, bounds)))
 
@@ -328,7 +330,8 @@ class Pad(Movement):
         pairs = tuple([(w, w) if isinstance(w, int) else tuple(w) for w in widths])
         if len(pairs) == 1 and node.ndim != 1:
             pairs = pairs * node.ndim
-        if len(pairs) != node.ndim or any(w < 0 for pair in pairs for w in pair if type(w) is int):
+        widest = [w for pair in pairs for w in pair if isinstance(w, int)]
+        if len(pairs) != node.ndim or min(widest, default=0) < 0:
             raise GraphError(
                 "pad: one (before, after) pair of non-negative widths for each axis",
                 where=user_location(),
@@ -348,7 +351,7 @@ class Pad(Movement):
         return np.pad(arrays[0], attrs["widths"], constant_values=attrs["value"])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and self(tangents[0], node.attrs["widths"])
+        return None if tangents[0] is None else self(tangents[0], node.attrs["widths"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         pairs = zip(node.attrs["widths"], node.inputs[0].shape, strict=True)
@@ -393,7 +396,7 @@ def new_axes(source: Shape, result: Shape) -> set[int] | None:
     for axis, dim in enumerate(result):
         if at < len(source) and same(source[at], dim):
             at += 1
-        elif type(dim) is int and dim == 1:
+        elif isinstance(dim, int) and dim == 1:
             inserted.add(axis)
         else:
             return None
@@ -408,7 +411,7 @@ def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
     step = 1 if s.step is None else s.step.__index__()
     if step == 0:
         raise GraphError("a slice's step cannot be 0", where=user_location())
-    if type(dim) is int:
+    if isinstance(dim, int):
         start, stop, step = slice(s.start, s.stop, step).indices(dim)
         return start, stop, step
     low: Dim = 0 if step > 0 else dim - 1
@@ -429,7 +432,7 @@ def slice_length(bounds: tuple[Dim, Dim, int]) -> Dim:
     """Return the number of elements that (start, stop, step) selects."""
     start, stop, step = bounds
     span = stop - start
-    if type(span) is int:
+    if isinstance(span, int):
         return max(0, -(-span // step))
     return as_dim(span if step == 1 else floor_divide(span + step - (1 if step > 0 else -1), step))
 
@@ -456,7 +459,7 @@ def slice_words(bounds: Sequence[tuple[Dim, Dim, int]], shape: Shape, notation: 
 
 
 def _empty(dim: Dim) -> bool:
-    return type(dim) is int and dim == 0
+    return isinstance(dim, int) and dim == 0
 
 
 def notation_pairs(pairs: Sequence[tuple[Dim, Dim]], notation: Notation) -> str:

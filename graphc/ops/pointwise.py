@@ -63,7 +63,9 @@ class Pointwise(Op):
         flops: int = 1,
         symbol: str | None = None,
         tex: str | None = None,
+        convention: str = "",
     ) -> None:
+        self.convention = convention
         self.args = tuple(args.split())
         self.formula = formula
         self.ufunc = numpy
@@ -255,7 +257,7 @@ class Cast(Pointwise):
         return node.inputs[0].dtype.kind == "f" and node.dtype.kind == "f"
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and cast(tangents[0], node.dtype)
+        return None if tangents[0] is None else cast(tangents[0], node.dtype)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cast(cotangent, node.inputs[0].dtype)
@@ -321,10 +323,8 @@ class Select(Pointwise):
 
 def is_weak(value: Any) -> bool:
     """Say whether a value is a Python number or a dim, whose dtype the other operand decides."""
-    return (
-        (isinstance(value, (bool, int, float))
-        and not isinstance(value, np.generic))
-        or (not isinstance(value, Node) and hasattr(value, "free_symbols"))
+    return (isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)) or (
+        not isinstance(value, Node) and hasattr(value, "free_symbols")
     )
 
 
@@ -347,7 +347,7 @@ def _weak_number(value: Any) -> Any:
 def _conformed(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
     if not isinstance(value, Node):
         return fill(value, shape, dtype)
-    if value.op.name == "full":
+    if value.op.name == "full" and not (value.dtype == dtype and same_shape(value.shape, shape)):
         return fill(value.attrs["value"], shape, dtype)
     if value.dtype != dtype:
         value = OPS["not_equal"](value, 0) if dtype == BOOL else cast(value, dtype)
@@ -410,7 +410,8 @@ class _NodeAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the r
             if any(isinstance(operand, Node) for operand in operands):
                 return op(*operands)
             result = TensorType(FLOAT64, ())
-            return float(op.reference([np.float64(v) for v in operands], {}, result))
+            arrays = [np.asarray(v, np.float64) for v in operands]
+            return float(op.reference(arrays, {}, result))
 
         return apply
 

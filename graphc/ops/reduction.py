@@ -59,7 +59,7 @@ class Reduction(Op):
     def __call__(self, x: Any, axis: Any = None, keepdims: bool = False) -> Node:
         node = self.prepared(as_node(x))
         axes = many_axes(axis, node.ndim, self.name)
-        empty = [a for a in axes if type(node.shape[a]) is int and node.shape[a] == 0]
+        empty = [a for a in axes if isinstance(node.shape[a], int) and node.shape[a] == 0]
         if self.needs_elements and empty:
             raise GraphError(
                 f"{self.name} of no elements has no value",
@@ -111,8 +111,8 @@ class Reduction(Op):
         return Code(f"{self.name}({', '.join([args[0].text, *self._words(node)])})")
 
     def label(self, node: Node, args: Sequence[str]) -> str:
-        over = "" if len(node.attrs["axis"]) == node.inputs[0].ndim else f" over {_axes_text(node)}"
-        return f"{self.name}({args[0]}){over}"
+        over = "" if len(node.attrs["axis"]) == node.inputs[0].ndim else f", {_axes_text(node)}"
+        return f"{self.name}({args[0]}{over})"
 
     def flops(self, node: Node) -> Dim:
         return node.inputs[0].size
@@ -134,7 +134,9 @@ class Reduction(Op):
 
 class Sum(Reduction):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and self(tangents[0], node.attrs["axis"], node.attrs["keepdims"])
+        if tangents[0] is None:
+            return None
+        return self(tangents[0], node.attrs["axis"], node.attrs["keepdims"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, cotangent)
@@ -145,7 +147,9 @@ class Sum(Reduction):
 
 class Mean(Reduction):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and self(tangents[0], node.attrs["axis"], node.attrs["keepdims"])
+        if tangents[0] is None:
+            return None
+        return self(tangents[0], node.attrs["axis"], node.attrs["keepdims"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, OPS["divide"](cotangent, self.count(node)))
@@ -192,7 +196,7 @@ class Prod(Reduction):
 def exclusive_cumprod(x: Node) -> Node:
     """Return the product of all earlier elements along the last axis; 1 for the first."""
     ones = fill(1, (*x.shape[:-1], 1), x.dtype)
-    if type(x.shape[-1]) is int and x.shape[-1] <= 1:
+    if isinstance(x.shape[-1], int) and x.shape[-1] <= 1:
         return fill(1, x.shape, x.dtype)
     earlier = OPS["slice"](x, [slice(None)] * (x.ndim - 1) + [slice(0, -1)])
     return OPS["cumprod"](OPS["concat"](ones, earlier, axis=-1), axis=-1)

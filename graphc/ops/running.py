@@ -54,7 +54,7 @@ class Cumulative(Op):
 
 class CumulativeSum(Cumulative):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0] and self(tangents[0], node.attrs["axis"])
+        return None if tangents[0] is None else self(tangents[0], node.attrs["axis"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         axis = node.attrs["axis"]
@@ -99,7 +99,7 @@ class LinearRecurrence(Op):
         if ta is not None:
             moved = OPS["multiply"](ta, shifted(node, axis, 0.0))
             drive = moved if tb is None else OPS["add"](moved, tb)
-        return drive and self(a, drive, axis)
+        return None if drive is None else self(a, drive, axis)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node | None:
         if index == 0:
@@ -129,7 +129,7 @@ def flipped(x: Node, axis: int) -> Node:
 def shifted(x: Node, axis: int, first: float) -> Node:
     """Return x moved by one along an axis: `first`, then all but the last."""
     size = x.shape[axis]
-    if type(size) is int and size <= 1:
+    if isinstance(size, int) and size <= 1:
         return fill(first, x.shape, x.dtype) if size else zeros_like(x)
     head = fill(first, (*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
     index = [slice(None)] * x.ndim

@@ -1,0 +1,202 @@
+"""The whole pipeline on one page: text or Python → graph → gradient → passes → program → NumPy.
+
+graph     = load("model.graph")                   what the user states
+stable    = stabilize_forward(graph)              before differentiation: a stable form has a
+                                                  stable gradient
+step      = training_step(stable, "loss", adam()) adjoints and updates, in the same graph
+better    = optimize(step)                        every pass says what it did: .history
+program   = plan(lower(better))                   order, in-place updates, buffers
+source    = write_module(program)                 a NumPy module that stands alone
+function  = CompiledFunction(graph, source)       loaded, checked at the call, thread-safe
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from graphc.build.init import initial_state
+from graphc.build.namespace import FUNCTIONS
+from graphc.build.optim import Optimizer, parse_optimizer
+from graphc.differentiate.gradient import grad, gradient
+from graphc.emit import function_name, write_module
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph, bind_methods
+from graphc.ir.node import Node
+from graphc.ir.text.parser import parse as parse_text
+from graphc.ir.text.printer import graph_text
+from graphc.ir.verify import verify
+from graphc.plan import plan
+from graphc.plan.cost import cost
+from graphc.rewrite.lower import lower
+from graphc.rewrite.pipeline import optimize as optimize_graph
+from graphc.rewrite.pipeline import stabilize_forward
+from graphc.run.compiled import CompiledFunction
+from graphc.run.files import write_whole
+
+#: Outputs under these names are gradients that a training step only offers to whoever asks.
+_OBSERVED = "\0gradient of "
+
+
+def parse(text: str, filename: str = "<text>") -> Graph:
+    """Return the graph of a text form.
+
+    Raises:
+        GraphError: with file, line, column and a caret, where the text is not a graph.
+    """
+    return parse_text(text, FUNCTIONS, filename)
+
+
+def load(path: str | Path) -> Graph:
+    """Return the graph of a `.graph` file; its name is the file's unless the text gives one."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise GraphError("not a graph file: it is not text", where=str(file)) from None
+    except OSError as problem:
+        raise GraphError(
+            "cannot read the graph file", where=str(file), got=problem.strerror
+        ) from None
+    graph = parse(text, str(file))
+    return graph if graph.name != "graph" else renamed(graph, file.stem)
+
+
+def renamed(graph: Graph, name: str) -> Graph:
+    """Return the same graph under another name."""
+    return Graph(
+        graph.outputs,
+        updates=graph.updates,
+        name=name,
+        doc=graph.doc,
+        inputs=graph.inputs.values(),
+        params=graph.params.values(),
+        names=graph.names,
+        history=graph.history,
+    )
+
+
+def save(graph: Graph, path: str | Path) -> None:
+    """Write the text form to a file, whole or not at all."""
+    write_whole(path, graph_text(graph))
+
+
+def training_step(graph: Graph, minimize: str, optimizer: Optimizer) -> Graph:
+    """Return the graph of one training step: the outputs, and the next value of each parameter.
+
+    The gradients ride along as hidden outputs, so that a caller may look at them.
+    """
+    loss = graph.find(minimize)
+    params = {name: graph.params[name] for name in graph.trainable}
+    if not params:
+        raise GraphError(
+            f"nothing to train: graph {graph.name!r} has no trainable parameter",
+            fix='create parameters with gc.param("W", ...)',
+        )
+    gradients = dict(zip(params, grad(loss, list(params.values())), strict=True))
+    updates = {**graph.updates, **optimizer.updates(params, gradients)}
+    hidden = {_OBSERVED + name: node for name, node in gradients.items()}
+    return graph.with_outputs({**graph.outputs, **hidden}, updates=updates)
+
+
+def compile(
+    graph: Graph,
+    gradient_of: str | None = None,
+    wrt: Iterable[str] | None = None,
+    minimize: str | None = None,
+    optimizer: Optimizer | str | None = None,
+    optimize: int = 2,
+    style: str = "fast",
+) -> CompiledFunction:
+    """Compile a graph, its gradient, or a training step to NumPy.
+
+    Args:
+        gradient_of: also return the gradient of this scalar output, as `d_loss_d_W`, …
+        wrt: the names to differentiate by; None stands for all trainable parameters.
+        minimize: make a step that lowers this scalar output, by `optimizer`.
+        optimize: 0 none, 1 exact and cheap, 2 default, 3 all.
+        style: "fast" writes into kept buffers; "readable" writes expressions.
+
+    Raises:
+        GraphError: where a name is unknown, the output is no scalar, or nothing can be trained.
+    """
+    if (minimize is None) != (optimizer is None):
+        raise GraphError(
+            "a training step needs both what to minimize and an optimizer",
+            got=f"minimize={minimize!r}, optimizer={optimizer!r}",
+            fix='gc.compile(g, minimize="loss", optimizer=gc.optim.sgd(0.1))',
+        )
+    verify(graph)
+    final = stabilize_forward(graph, optimize)
+    title = "forward computation"
+    if minimize is not None and optimizer is not None:
+        if isinstance(optimizer, str):
+            optimizer = parse_optimizer(optimizer)
+        final = training_step(final, minimize, optimizer)
+        title = f"training step for `{minimize}` with {optimizer!r}"
+    elif gradient_of is not None:
+        final = gradient(final, gradient_of, wrt)
+        title = f"`{gradient_of}` and its gradient"
+    final = optimize_graph(final, optimize)
+    of = minimize or gradient_of
+    source = _source(final, style, None, title, graph, of)
+    visible = _without_hidden(final)[0]
+    return CompiledFunction(visible, source, function_name(visible), final.history)
+
+
+def emit(graph: Graph, style: str = "readable", function: str | None = None) -> str:
+    """Return the source of a standalone NumPy module that computes the graph as it stands."""
+    return _source(graph, style, function, "", graph, _gradient_target(graph))
+
+
+def _source(
+    graph: Graph, style: str, function: str | None, title: str, model: Graph, of: str | None
+) -> str:
+    visible, observed = _without_hidden(lower(graph))
+    program = plan(visible, observed)
+    return write_module(
+        program, style=style, function=function, title=title, model=model, gradient_of=of
+    )
+
+
+def _without_hidden(graph: Graph) -> tuple[Graph, dict[str, Node]]:
+    """Return the graph with its visible outputs, and the gradients that were hidden among them."""
+    hidden = {
+        name.removeprefix(_OBSERVED): node
+        for name, node in graph.outputs.items()
+        if name.startswith(_OBSERVED)
+    }
+    if not hidden:
+        return graph, {}
+    shown = {name: node for name, node in graph.outputs.items() if not name.startswith(_OBSERVED)}
+    return graph.with_outputs(shown, updates=graph.updates), hidden
+
+
+def _gradient_target(graph: Graph) -> str | None:
+    """Return the output whose gradients are outputs too (`d_loss_d_W`), if there is one."""
+    leaves = [*graph.params, *graph.inputs]
+    for name, node in graph.outputs.items():
+        if not node.shape and any(f"d_{name}_d_{leaf}" in graph.outputs for leaf in leaves):
+            return name
+    return None
+
+
+def optimize(graph: Graph, level: int = 2) -> Graph:
+    """Return a better graph with the same outputs; `.history` tells what each pass did."""
+    return optimize_graph(graph, level)
+
+
+def _init(graph: Graph, seed: int = 0) -> Mapping[str, Any]:
+    return initial_state(graph, seed)
+
+
+bind_methods(
+    {
+        "text": graph_text,
+        "save": save,
+        "init": _init,
+        "cost": cost,
+        "gradient": gradient,
+    }
+)

@@ -1,0 +1,114 @@
+"""Nodes as expressions: names for values that have a variable, inlined text for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.emit.names import Namer
+from graphc.ir.code import Code, Notation
+from graphc.ir.dims import shape_text
+from graphc.ir.node import Node
+from graphc.ops.leaf import full
+from graphc.plan.implicit import is_weak
+from graphc.plan.program import Program, Statement
+
+#: Longest line that is left as it is; formatters agree on code up to this width.
+WIDTH = 88
+
+
+class Expressions:
+    """The text of each node of one program, and the names of its variables."""
+
+    def __init__(self, program: Program, namer: Namer, notation: Notation) -> None:
+        self.program = program
+        self.namer = namer
+        self.notation = notation
+        self.labels = program.graph.labels
+        self.code: dict[Node, Code] = {}
+        self._stems: dict[Node, str] = {}
+        for node in program.graph.nodes:
+            known = [self._stems[x] for x in node.inputs]
+            self._stems[node] = self.labels.get(node) or next(filter(None, known), "")
+
+    def name(self, node: Node, wanted: str | None = None) -> str:
+        """Give the node a variable and return its name."""
+        name = self.namer.fresh(wanted or self.wanted_name(node))
+        self.code[node] = Code(name)
+        return name
+
+    def wanted_name(self, node: Node) -> str:
+        """Return the user's name, or one that says what the value is: `z2_max`."""
+        label = self.labels.get(node)
+        if label:
+            return label
+        kind = node.op.variable or node.op.name
+        # The named value that this one is computed from first tells what it is about.
+        stem = next((self._stems[x] for x in node.inputs if self._stems.get(x)), "")
+        return f"{stem}_{kind}" if stem else kind
+
+    def operands(self, statement: Statement) -> list[Code]:
+        """Return the operands' texts as the statement's op takes them."""
+        node, operands = statement.node, statement.operands
+        takes_numbers = node.op.broadcasts(node) and any(not is_weak(x) for x in operands)
+        is_arithmetic = bool(getattr(node.op, "infix", None) or getattr(node.op, "prefix", None))
+        result = []
+        for position, operand in enumerate(operands):
+            is_added = node.op.accumulates and position == 1
+            if not is_weak(operand):
+                result.append(self.code[operand])
+            elif is_added or takes_numbers or (is_arithmetic and not node.shape):
+                result.append(self.number(operand))
+            elif operand.op is full:
+                result.append(self.code[operand])
+            else:
+                result.append(Code(f"np.{operand.dtype.name}({self.code[operand]})"))
+        return result
+
+    def number(self, operand: Node) -> Code:
+        if operand.op is full:
+            return full.scalar(operand, self.notation)
+        return self.code[operand]
+
+    def expression(self, statement: Statement) -> Code:
+        """Return the NumPy expression of a statement's node."""
+        return statement.node.op.numpy(statement.node, self.operands(statement), self.notation)
+
+
+def comment(expressions: Expressions, node: Node, shown: str = "") -> str:
+    """Return the comment of a line: the value's shape, then what it is in mathematics."""
+    meaning = meaning_of(expressions, node)
+    if meaning and meaning == shown:
+        meaning = ""
+    return "  ".join(part for part in (f"# {shape_text(node.shape)}", meaning) if part)
+
+
+def meaning_of(expressions: Expressions, node: Node) -> str:
+    """Return the formula that a reader would want beside the code."""
+    note = node.provenance.origin.note
+    if note.startswith("adjoint of "):
+        targets = list(expressions.program.graph.outputs)
+        of = targets[0] if targets else "loss"
+        return f"d{of}/d{note.removeprefix('adjoint of ')}" if node.name else ""
+    return note if note and "\n" not in note and len(note) < 60 else ""
+
+
+def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
+    """Return code with its comment beside it, or above it where the line would be too long."""
+    line = f"{indent}{code}"
+    if not remark:
+        return [line]
+    if len(line) + 2 + len(remark) <= WIDTH:
+        return [f"{line}  {remark}"]
+    room = WIDTH - len(indent)
+    return [f"{indent}{remark[:room]}", line]
+
+
+def call(head: str, words: Sequence[str], indent: str = "    ", tail: str = "") -> list[str]:
+    """Return a call, broken as formatters break it where it is too long for one line."""
+    line = f"{indent}{head}({', '.join(words)}){tail}"
+    if len(line) <= WIDTH:
+        return [line]
+    inner = f"{indent}    {', '.join(words)}"
+    if len(inner) <= WIDTH and not any("\n" in word for word in words):
+        return [f"{indent}{head}(", inner, f"{indent}){tail}"]
+    return [f"{indent}{head}(", *[f"{indent}    {word}," for word in words], f"{indent}){tail}"]

@@ -1,0 +1,66 @@
+"""Names in emitted code: the user's where they are Python names, safe and unique always."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_RESERVED = frozenset(
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "state", "rng", "workspace"}
+    | {"gradients", "buffers", "init", "check", "self"}
+)
+
+
+class Namer:
+    """Gives out names that no other value has. A name is data: it can never become code."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {*_RESERVED, *taken}
+        self._next: dict[str, int] = {}
+
+    def reserve(self, names: Iterable[str]) -> None:
+        self._taken.update(names)
+
+    def fresh(self, wanted: str) -> str:
+        """Return `wanted` as an identifier, numbered where it is taken."""
+        name = identifier(wanted)
+        if name not in self._taken:
+            self._taken.add(name)
+            return name
+        if name in _RESERVED and f"{name}_" not in self._taken:
+            self._taken.add(f"{name}_")
+            return f"{name}_"
+        number = self._next.get(name, 2)
+        while f"{name}_{number}" in self._taken:
+            number += 1
+        self._next[name] = number + 1
+        self._taken.add(f"{name}_{number}")
+        return f"{name}_{number}"
+
+
+def identifier(text: str) -> str:
+    """Return the text as a Python identifier: other characters become underscores.
+
+    >>> identifier("hidden1.W"), identifier("x y"), identifier("2nd"), identifier("")
+    ('hidden1_W', 'x_y', 'v2nd', 'v')
+    """
+    # Python normalizes identifiers to NFKC, so two spellings of one name must not meet.
+    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text))
+    if len(name) > 1:
+        name = name.strip("_") or "v"
+    if not name or name[0].isdigit() or not name.isidentifier():
+        name = "v" + re.sub(r"\W", "_", name)
+    if name.startswith("__"):
+        name = "v" + name
+    return name if name.isidentifier() else "v"
+
+
+def string_literal(text: str) -> str:
+    """Return a double-quoted Python string, as the formatter writes it."""
+    body = repr(text)[1:-1]
+    if repr(text)[0] == "'":
+        body = body.replace("\\'", "'").replace('"', '\\"')
+    return f'"{body}"'

@@ -1,0 +1,144 @@
+"""The check that an emitted module runs on itself: its gradient against central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from graphc.emit.expressions import WIDTH
+from graphc.emit.names import string_literal
+from graphc.ir.code import Notation
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+
+_INDENT = "    "
+#: The size that every dim takes in the check.
+_SIZE = 6
+
+
+class ModuleLayout(Protocol):
+    """What the check needs to know of the module around it."""
+
+    @property
+    def function(self) -> str: ...
+    @property
+    def inputs(self) -> Mapping[str, str]: ...
+    @property
+    def params(self) -> Mapping[str, str]: ...
+    @property
+    def draws(self) -> bool: ...
+    @property
+    def observed(self) -> Mapping[str, Node]: ...
+
+
+def self_check(graph: Graph, layout: ModuleLayout, of: str) -> list[list[str]]:
+    """Return `check` and the `__main__` block: along each gradient, the loss rises as it says."""
+    wrt, gradient = _gradients(graph, layout, of)
+    if not wrt:
+        return []
+    names = [string_literal(name) for name in wrt]
+    notation = Notation(dict.fromkeys(graph.dims, str(_SIZE)))
+    samples = [
+        f"    point[{string_literal(name)}] = {_sample(graph, node, notation)}"
+        for name, node in graph.inputs.items()
+    ]
+    lines = [
+        "def check(seed=0):",
+        '    """Compare each gradient with central differences along itself."""',
+        "    rng = np.random.default_rng(seed)",
+        f"    point = {'init(seed)' if layout.params else '{}'}",
+        *samples,
+        "",
+        "    def evaluate(point, gradients=None):",
+        *[f"        {line}" for line in _call(graph, layout, gradient)],
+        f"        return float(outputs[{string_literal(of)}])",
+        "",
+        "    gradients = {}",
+        "    evaluate(point, gradients)",
+        *_loop(names),
+        "        kind = point[name].dtype",
+        "        norm = np.sqrt(np.sum(gradients[name].astype(np.float64) ** 2)) + 1e-30",
+        "        nudge = 1e-2 / norm * gradients[name]",
+        "        above = evaluate({**point, name: (point[name] + nudge).astype(kind)})",
+        "        below = evaluate({**point, name: (point[name] - nudge).astype(kind)})",
+        "        slope = (above - below) / 2e-2",
+        "        error = abs(slope - norm) / max(norm, 1e-3)",
+        '        print(f"{name}: gradient {norm:.5g}, difference {slope:.5g}, error {error:.0e}")',
+        '        assert error < 2e-2, f"the gradient of {name} is not its difference"',
+    ]
+    return [lines, ['if __name__ == "__main__":', "    check()"]]
+
+
+def _loop(names: Sequence[str]) -> list[str]:
+    line = f"    for name in {_tuple(names)}:"
+    if len(line) <= WIDTH:
+        return [line]
+    return ["    for name in (", *[f"        {name}," for name in names], "    ):"]
+
+
+def _gradients(graph: Graph, layout: ModuleLayout, of: str) -> tuple[list[str], dict[str, str]]:
+    """Return the names differentiated by, and for outputs that are gradients, name -> output."""
+    if layout.observed:
+        return list(layout.observed), {}
+    prefix = f"d_{of}_d_"
+    outputs = {n.removeprefix(prefix): n for n in graph.outputs if n.startswith(prefix)}
+    return list(outputs), outputs
+
+
+def _call(graph: Graph, layout: ModuleLayout, gradient: Mapping[str, str]) -> list[str]:
+    words = [f"point[{string_literal(name)}]" for name in graph.inputs]
+    if layout.params:
+        words.insert(0, "state")
+    if layout.draws:
+        words.append("np.random.default_rng(1)")
+    if layout.observed:
+        words.append("gradients=gradients")
+    lines = []
+    if layout.params:
+        lines.append("state = {name: np.array(point[name]) for name in init(seed)}")
+    lines.append(f"outputs = {layout.function}({', '.join(words)})")
+    if gradient:
+        pairs = ", ".join(
+            f"{string_literal(n)}: outputs[{string_literal(o)}]" for n, o in gradient.items()
+        )
+        lines += ["if gradients is not None:"]
+        line = f"    gradients.update({{{pairs}}})"
+        if len(line) + 8 <= WIDTH:
+            return [*lines, line]
+        entries = [
+            f"    gradients[{string_literal(n)}] = outputs[{string_literal(o)}]"
+            for n, o in gradient.items()
+        ]
+        return [*lines, *entries]
+    return lines
+
+
+def _tuple(words: Sequence[str]) -> str:
+    return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
+
+
+def _sample(graph: Graph, node: Node, notation: Notation) -> str:
+    shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
+    if node.dtype.kind == "b":
+        return f"rng.random({shape}) < 0.5"
+    if node.dtype.kind == "i":
+        return f"rng.integers(0, {_index_bound(graph, node)}, {shape}, {dtype})"
+    if not node.shape:
+        return f"np.array(rng.uniform(0.5, 1.5), {dtype})"
+    return f"rng.uniform(0.5, 1.5, {shape}).astype({dtype})"
+
+
+def _index_bound(graph: Graph, leaf: Node) -> int:
+    """Return a bound below which an integer input indexes inside every axis that it indexes."""
+    bound = _SIZE
+    moved = {leaf}
+    for node in graph.nodes:
+        if not any(operand in moved for operand in node.inputs):
+            continue
+        if node.op.is_view:
+            moved.add(node)
+        for position, operand in enumerate(node.inputs):
+            if operand in moved:
+                for dim in node.op.indexed_dims(node, position):
+                    bound = min(bound, dim if isinstance(dim, int) else _SIZE)
+    return max(bound, 1)

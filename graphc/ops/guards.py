@@ -1,0 +1,49 @@
+"""Guarded arithmetic: products and quotients in which a zero wins over an infinity.
+
+Reverse mode builds them where a partial derivative may be infinite while its cotangent is zero:
+there the contribution is 0, and IEEE arithmetic would say nan. Away from such points they are the
+plain product and quotient, and so are their derivatives.
+"""
+
+from __future__ import annotations
+
+from graphc.ir.node import Node
+from graphc.ops.pointwise import SAME, Pointwise
+from graphc.ops.registry import register
+
+
+class Guarded(Pointwise):
+    """A product or quotient that is 0 where its first factor is 0, whatever the second is."""
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        return ("divide", "invalid")
+
+
+multiply_no_nan = register(
+    Guarded(
+        "multiply_no_nan",
+        "a*b, and 0 where a is 0, whatever b is.",
+        "a*b",
+        args="a b",
+        lowering="a*where(a == 0, 0, b)",
+        dtype=SAME,
+        flops=3,
+        symbol="{} · {}",
+        tex=r"{} \cdot {}",
+        convention="a zero cotangent stays 0 where the partial is infinite",
+    )
+)
+divide_no_nan = register(
+    Guarded(
+        "divide_no_nan",
+        "a/b, and 0 where a is 0, whatever b is.",
+        "a/b",
+        args="a b",
+        lowering="a/where(a == 0, 1, b)",
+        domain=((-2.0, 2.0), (0.3, 3.0)),
+        flops=3,
+        symbol="{} / {}",
+        tex=r"\frac{{{}}}{{{}}}",
+        convention="a zero cotangent stays 0 where the partial is infinite",
+    )
+)

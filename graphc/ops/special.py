@@ -1,0 +1,132 @@
+"""Special functions that NumPy lacks: their NumPy form calls a function written into the module.
+
+The coefficients are least-squares rational fits, computed at 110 digits for this file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.code import Code, Notation
+from graphc.ir.node import Node
+from graphc.ir.types import TensorType
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import register
+
+
+class Special(Pointwise):
+    """A pointwise primitive whose NumPy form is a call of the helper `_name`.
+
+    `source` is that helper; `meaning` is the function of one number that the reference applies.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        doc: str,
+        formula: str,
+        *,
+        source: str,
+        meaning: Callable[[float], float],
+        flops: int,
+    ) -> None:
+        self.source = source
+        self.meaning = meaning
+        super().__init__(name, doc, formula, flops=flops)
+
+    @property
+    def is_primitive(self) -> bool:
+        return True
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.asarray(np.vectorize(self.meaning, otypes=[result.dtype])(arrays[0]))
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(f"_{self.name}({args[0].text})")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return None
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return ()
+
+    def helper(self, node: Node) -> str:
+        return self.source
+
+
+# One formula serves tiny and large x alike: log(erfc(a)) is nearly linear in a, and expm1 keeps
+# the digits that 1 - exp(...) would cancel. All coefficients are positive, so nothing cancels.
+_ERF = '''
+def _erf(x):
+    """Return the error function within 3 units in the last place, in the dtype of x."""
+    a = np.minimum(np.abs(x), 6)  # erf(6) rounds to 1
+    p = q = 0 * a
+    for p_k, q_k in (  # p/q = -log(erfc(a))/a
+        (1.3817458199613939e-05, 0.0),
+        (0.0005578963268768394, 1.3818513512076483e-05),
+        (0.007783394836753506, 0.0005577057513488567),
+        (0.05851586828118604, 0.007712884619509566),
+        (0.2773751458582957, 0.056493346245983),
+        (0.8851740189198933, 0.2554705440019269),
+        (1.936602067201407, 0.7543843757012546),
+        (2.842211964226821, 1.4572412725427162),
+        (2.5776670718756267, 1.7202083804013937),
+        (1.1283791670955126, 1.0),
+    ):
+        p, q = p * a + p_k, q * a + q_k
+    return np.copysign(np.expm1(-a * (p / q)), x)
+'''
+
+# The square is split, so that exp(-a*a) keeps its digits where a*a is large.
+_ERFC = '''
+def _erfc(x):
+    """Return 1 - erf(x) with a relative error below 2e-15, in the dtype of x."""
+    a = np.minimum(np.abs(x), 28).astype(np.float64)  # erfc(28) rounds to 0
+    p = q = 0 * a
+    for p_k, q_k in (  # p/q = exp(a*a)*erfc(a)
+        (0.0, 0.00011115308904949597),
+        (6.271141502069576e-05, 0.0021130824995880602),
+        (0.0011921791354718696, 0.019725091704608778),
+        (0.011097335564956852, 0.11703106771586222),
+        (0.06543161986036827, 0.48349737635043744),
+        (0.2672668694161045, 1.4423141615920778),
+        (0.7816189431769458, 3.12823352873742),
+        (1.6367530651652793, 4.849088106955082),
+        (2.376227436972245, 5.122531367581083),
+        (2.191696247138999, 3.320075414234498),
+        (1.0, 1.0),
+    ):
+        p, q = p * a + p_k, q * a + q_k
+    h = a.astype(np.float32).astype(np.float64)  # h*h is exact
+    tail = np.exp(-h * h) * (np.exp((h - a) * (h + a)) * (p / q))
+    return np.where(x < 0, 2 - tail, tail).astype(x.dtype)
+'''
+
+erf = register(
+    Special(
+        "erf",
+        "Error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x.",
+        "erf(x)",
+        source=_ERF,
+        meaning=math.erf,
+        flops=45,
+    )
+)
+erfc = register(
+    Special(
+        "erfc",
+        "1 - erf(x), accurate in the tail.",
+        "1 - erf(x)",
+        source=_ERFC,
+        meaning=math.erfc,
+        flops=75,
+    )
+)

@@ -1,0 +1,50 @@
+"""A Program: statements in order, each with its block and the memory it writes. Knows no NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.types import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array that is allocated once and kept between calls."""
+
+    index: int
+    type: TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Compute `node` from `operands`, in the forward, backward or update block.
+
+    The operands are the node's inputs without what arithmetic does by itself (see
+    `graphc.plan.implicit`). `target` names the parameter whose array receives the value in place,
+    when nobody reads the old value any more.
+    """
+
+    node: Node
+    operands: tuple[Node, ...]
+    block: str
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a printer needs to know.
+
+    `stores` are parameters that are overwritten at the end by a value computed elsewhere.
+    `observed` are values a caller may ask to see (the gradients of a training step).
+    `place` gives, for each node, the buffer its value lives in (absent: it is allocated afresh).
+    """
+
+    graph: Graph
+    statements: tuple[Statement, ...]
+    stores: Mapping[str, Node] = field(default_factory=dict)
+    observed: Mapping[str, Node] = field(default_factory=dict)
+    buffers: tuple[Buffer, ...] = ()
+    place: Mapping[Node, Buffer] = field(default_factory=dict)
