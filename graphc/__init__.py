@@ -1,0 +1,66 @@
+"""graphc: neural networks as static graphs, differentiated symbolically, compiled to NumPy.
+
+    import graphc as gc
+
+    x = gc.input("x", ("N", 64))
+    W = gc.param("W", (64, 10), init=gc.init.glorot_uniform())
+    p = gc.softmax(x @ W)
+    g = gc.graph({"p": p})
+    f = gc.compile(g)
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from graphc import draw, train
+from graphc.build import init, nn, optim
+from graphc.build.functions import ARRAY_FUNCTIONS
+from graphc.build.graphs import dim, from_function, graph, input, param
+from graphc.compile import compile, emit, load, optimize, parse
+from graphc.differentiate.gradient import grad
+from graphc.errors import GraphError, GraphWarning
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.provenance import scope
+from graphc.run.gradcheck import check_gradient
+from graphc.run.reference import interpret
+
+__version__ = "0.1.0"
+
+# The array functions (gc.exp, gc.sum, gc.where, …) are the registry's and `graphc.build`'s.
+globals().update(
+    {name: function for name, function in ARRAY_FUNCTIONS.items() if name not in globals()}
+)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Callable[..., Any]: ...
+
+__all__ = [
+    "Graph",
+    "GraphError",
+    "GraphWarning",
+    "Node",
+    "check_gradient",
+    "compile",
+    "define_pointwise",
+    "derive",
+    "dim",
+    "draw",
+    "emit",
+    "from_function",
+    "grad",
+    "graph",
+    "init",
+    "input",
+    "interpret",
+    "load",
+    "nn",
+    "optim",
+    "optimize",
+    "param",
+    "parse",
+    "scope",
+    "train",
+    *sorted(ARRAY_FUNCTIONS),
+]

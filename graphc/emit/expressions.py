@@ -19,8 +19,12 @@ WIDTH = 88
 class Expressions:
     """The text of each node of one program, and the names of its variables."""
 
-    def __init__(self, program: Program, namer: Namer, notation: Notation) -> None:
+    def __init__(
+        self, program: Program, namer: Namer, notation: Notation, of: str | None = None
+    ) -> None:
         self.program = program
+        #: The output whose gradient the backward block computes.
+        self.of = of
         self.namer = namer
         self.notation = notation
         self.labels = program.graph.labels
@@ -86,9 +90,8 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     """Return the formula that a reader would want beside the code."""
     note = node.provenance.origin.note
     if note.startswith("adjoint of "):
-        targets = list(expressions.program.graph.outputs)
-        of = targets[0] if targets else "loss"
-        return f"d{of}/d{note.removeprefix('adjoint of ')}" if node.name else ""
+        target = note.removeprefix("adjoint of ")
+        return f"d{expressions.of}/d{target}" if node.name and expressions.of else ""
     return note if note and "\n" not in note and len(note) < 60 else ""
 
 

@@ -62,7 +62,7 @@ def write_module(
     graph = program.graph
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
-    expressions = Expressions(program, namer, Notation(layout.dims))
+    expressions = Expressions(program, namer, Notation(layout.dims), gradient_of)
     for leaves, names in ((graph.inputs, layout.inputs), (graph.params, layout.params)):
         for name, node in leaves.items():
             if name in names:
@@ -158,7 +158,7 @@ def _formulas(graph: Graph) -> list[str]:
     """Return the statements of the text form, without types and declarations."""
     found = []
     for line in graph_text(graph).splitlines():
-        match = re.match(r"^\s*(\w+): [\w]+\[[^\]]*\] = (.*)$", line)
+        match = re.match(r"^\s*(\w+): \w+(?:\[[^\]]*\])? = (.*)$", line)
         if match and not re.match(r"(input|param)\(", match.group(2)):
             found.append(f"{match.group(1)} = {match.group(2)}")
     return found
@@ -197,8 +197,29 @@ def _init(graph: Graph) -> list[list[str]]:
     if any("rng." in word for word in words):
         lines.append(f"{_INDENT}rng = np.random.default_rng(seed)")
     lines.append(f"{_INDENT}return {{")
-    lines += [f"{_INDENT * 2}{word}," for word in words]
+    for word in words:
+        lines += entry(word)
     return [[*lines, f"{_INDENT}}}"]]
+
+
+def entry(word: str) -> list[str]:
+    """Return an entry of a dict display, its call broken where the line would be too long."""
+    line = f"{_INDENT * 2}{word},"
+    head, parenthesis, inside = word.partition("(")
+    if len(line) <= WIDTH or not parenthesis or not inside.endswith(")"):
+        return [line]
+    return call(head, arguments(inside[:-1]), _INDENT * 2, ",")
+
+
+def arguments(text: str) -> list[str]:
+    """Return the arguments of a call, split at its own commas."""
+    words, depth, start = [], 0, 0
+    for at, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            words.append(text[start:at].strip())
+            start = at + 1
+    return [*words, text[start:].strip()]
 
 
 def initial_value(node: Node) -> str:

@@ -17,6 +17,7 @@ from graphc.ops import (
     random,
     reduction,
     running,
+    slicing,
     special,
 )
 from graphc.ops.registry import OPS, get_op, register
@@ -41,5 +42,6 @@ __all__ = [
     "reduction",
     "register",
     "running",
+    "slicing",
     "special",
 ]

@@ -38,6 +38,16 @@ log_sigmoid = register(
         tex=r"\ln\sigma\left({}\right)",
     )
 )
+log1mexp = register(
+    Pointwise(
+        "log1mexp",
+        "log(1 - exp(x)) for negative x, without cancellation.",
+        "log(1 - exp(x))",
+        lowering="where(x > -0.6931471805599453, log(-expm1(x)), log1p(-exp(x)))",
+        domain=((-2.0, -0.2),),
+        flops=35,
+    )
+)
 relu = register(
     Pointwise(
         "relu",

@@ -137,6 +137,10 @@ class Softmax(Op):
     def flops(self, node: Node) -> Dim:
         return 14 * node.size
 
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        axes = node.attrs["axis"]
+        return {"axis": axes[0] if len(axes) == 1 else axes}
+
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\operatorname{{softmax}}\left({args[0]}\right)"
 
@@ -169,6 +173,10 @@ class LogSoftmax(Op):
     def lower(self, node: Node) -> Node:
         x = node.inputs[0]
         return OPS["subtract"](x, logsumexp(x, node.attrs["axis"], True))
+
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        axes = node.attrs["axis"]
+        return {"axis": axes[0] if len(axes) == 1 else axes}
 
     def flops(self, node: Node) -> Dim:
         return 14 * node.size

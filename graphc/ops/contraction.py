@@ -130,7 +130,10 @@ class Einsum(Op):
     def label(self, node: Node, args: Sequence[str]) -> str:
         form = matmul_form(node)
         if form is None:
-            return f"einsum {node.attrs['spec']}"
+            terms, out = split_spec(node.attrs["spec"])
+            if len(terms) == 2 and "".join(terms) == out:
+                return f"{args[0]} ⊗ {args[1]}"
+            return f"einsum({', '.join([node.attrs['spec'], *args])})"
         return " · ".join(f"{args[i]}ᵀ" if turned else args[i] for i, turned in form)
 
     def latex(self, node: Node, args: Sequence[str]) -> str:

@@ -95,7 +95,7 @@ idle_dropout = register(
 
 
 def in_inference(node: Node) -> Node:
-    """Return what the node is when nothing is dropped; the node itself where that changes nothing."""
+    """Return what the node is when nothing is dropped: the node itself, unless it is a mask."""
     if node.op is dropout_mask:
         return fill(1.0, node.shape, node.dtype)
     return node

@@ -18,7 +18,6 @@ from graphc.ir.dims import (
     broadcast_shapes,
     dim_text,
     divide_exactly,
-    floor_divide,
     product,
     same,
     same_shape,
@@ -188,84 +187,6 @@ class BroadcastTo(Movement):
         return Code(f"broadcast_to({args[0].text}, {literal(node.shape)})")
 
 
-class Slice(Movement):
-    """x[start:stop:step] on each axis. Starts, stops and steps are as Python normalizes them."""
-
-    is_view = True
-
-    def __call__(self, x: Any, slices: Sequence[slice]) -> Node:
-        node = as_node(x)
-        pairs = zip(slices, node.shape, strict=False)
-        bounds = [normal_slice(s, dim) for s, dim in pairs]
-        bounds += [(0, dim, 1) for dim in node.shape[len(bounds) :]]
-        whole = all(
-            b[0] == 0 and b[2] == 1 and same(b[1], dim)
-            for b, dim in zip(bounds, node.shape, strict=True)
-        )
-        return node if whole else self.make([node], bounds=tuple(bounds))
-
-    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
-        return inputs[0].with_shape(tuple([slice_length(b) for b in attrs["bounds"]]))
-
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
-        return arrays[0][tuple([python_slice(*b) for b in attrs["bounds"]])]
-
-    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        return slice_add(zeros_like(node.inputs[0]), cotangent, node.attrs["bounds"])
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
-        return Code(f"{args[0].within(ATOM)}[{words}]")
-
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
-        return self.numpy(node, args, Notation())
-
-
-class SliceAdd(Movement):
-    """A copy of `base` with `values` added to base[start:stop:step]."""
-
-    accumulates = True
-
-    def __call__(self, base: Any, values: Any, bounds: Any) -> Node:
-        return self.make([as_node(base), as_node(values)], bounds=tuple(map(tuple, bounds)))
-
-    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
-        lengths = tuple([slice_length(b) for b in attrs["bounds"]])
-        if not same_shape(lengths, inputs[1].shape):
-            raise GraphError(
-                "slice_add: the values do not fit the slice",
-                where=user_location(),
-                got=str(inputs[1]),
-                expected=shape_text(lengths),
-            )
-        return inputs[0]
-
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
-        total = np.array(arrays[0])
-        total[tuple([python_slice(*b) for b in attrs["bounds"]])] += arrays[1]
-        return total
-
-    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        return (
-            cotangent if index == 0 else OPS["slice"].make([cotangent], bounds=node.attrs["bounds"])
-        )
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("slice_add writes into its base: use numpy_into")
-
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
-        return f"{out}[{slice_words(node.attrs['bounds'], node.shape, notation)}] += {args[1].text}"
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
-
-
 class Concat(Movement):
     """Arrays one after the other along an axis."""
 
@@ -403,65 +324,6 @@ def new_axes(source: Shape, result: Shape) -> set[int] | None:
     return inserted if at == len(source) and inserted else None
 
 
-def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
-    """Return (start, stop, step) of a slice of an axis of size `dim`, as Python's slice.indices.
-
-    A stop of -1 with a negative step stands for "past the first element".
-    """
-    step = 1 if s.step is None else s.step.__index__()
-    if step == 0:
-        raise GraphError("a slice's step cannot be 0", where=user_location())
-    if isinstance(dim, int):
-        start, stop, step = slice(s.start, s.stop, step).indices(dim)
-        return start, stop, step
-    low: Dim = 0 if step > 0 else dim - 1
-    high: Dim = dim if step > 0 else -1
-    start = low if s.start is None else _from_end(s.start, dim)
-    stop = high if s.stop is None else _from_end(s.stop, dim)
-    return start, stop, step
-
-
-def _from_end(position: Any, dim: Dim) -> Dim:
-    """Return a position on a symbolic axis; one past a bound is the user's claim that it fits."""
-    if isinstance(position, int) and position < 0:
-        return dim + position
-    return position if isinstance(position, int) else as_dim(position)
-
-
-def slice_length(bounds: tuple[Dim, Dim, int]) -> Dim:
-    """Return the number of elements that (start, stop, step) selects."""
-    start, stop, step = bounds
-    span = stop - start
-    if isinstance(span, int):
-        return max(0, -(-span // step))
-    return as_dim(span if step == 1 else floor_divide(span + step - (1 if step > 0 else -1), step))
-
-
-def python_slice(start: int, stop: int, step: int) -> slice:
-    """Return the slice of normalized bounds; a stop of -1 going down means through 0."""
-    return slice(start, None if stop < 0 else stop, step)
-
-
-def slice_words(bounds: Sequence[tuple[Dim, Dim, int]], shape: Shape, notation: Notation) -> str:
-    """Return the inside of the brackets of a basic slice, trailing full axes left out."""
-    words = []
-    for (start, stop, step), dim in zip(bounds, shape, strict=True):
-        first = (
-            ""
-            if same(start, 0 if step > 0 else as_dim(dim - 1) if not _empty(dim) else 0)
-            else notation.dim(start)
-        )
-        last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
-        words.append(f"{first}:{last}" + (f":{step}" if step != 1 else ""))
-    while len(words) > 1 and words[-1] == ":":
-        words.pop()
-    return ", ".join(words)
-
-
-def _empty(dim: Dim) -> bool:
-    return isinstance(dim, int) and dim == 0
-
-
 def notation_pairs(pairs: Sequence[tuple[Dim, Dim]], notation: Notation) -> str:
     inner = ", ".join(f"({notation.dim(a)}, {notation.dim(b)})" for a, b in pairs)
     return f"({inner},)" if len(pairs) == 1 else f"({inner})"
@@ -500,25 +362,6 @@ broadcast_to = register(
             Case((Arg((3, 1)),), {"shape": (2, 3, 4)}),
             Case((Arg(()),), {"shape": (2,)}),
         ],
-    )
-)
-slice_ = register(
-    Slice(
-        "slice",
-        "x[start:stop:step] on each axis.",
-        [
-            Case((Arg((5, 6)),), {"slices": (slice(1, 4), slice(None, None, 2))}),
-            Case((Arg((5, 6)),), {"slices": (slice(None, None, -1), slice(-2, None))}),
-            Case((Arg((5,)),), {"slices": (slice(3, 1),)}),
-            Case((Arg((7,)),), {"slices": (slice(5, 0, -2),)}),
-        ],
-    )
-)
-slice_add = register(
-    SliceAdd(
-        "slice_add",
-        "A copy of base with values added to a slice of it.",
-        [Case((Arg((5, 4)), Arg((2, 4))), {"bounds": ((1, 5, 2), (0, 4, 1))})],
     )
 )
 concat = register(

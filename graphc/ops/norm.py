@@ -35,7 +35,7 @@ class Norm(Reduction):
             return None
         norms = self.kept(node)
         is_zero = OPS["equal"](norms, 0.0)
-        # The inner guard keeps 0/0 out of the branch that is not taken, and so out of its derivative.
+        # The inner guard keeps 0/0 out of the branch not taken, and so out of its derivative.
         ratio = OPS["divide"](node.inputs[0], OPS["where"](is_zero, 1.0, norms))
         direction = OPS["where"](is_zero, 0.0, ratio)
         along = OPS["multiply"](direction, tangents[0])

@@ -9,28 +9,18 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code, Notation
+from graphc.ir.code import ATOM, UNARY, Code, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import BOOL, FLOAT64, TensorType, promote
 from graphc.ops.formula import evaluate_formula
+from graphc.ops.infix import infix, operator_ufunc
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS
 
 #: What a call's dtype does: keep it, make integers floats, compare, or compute with truth.
 SAME, FLOAT, COMPARE, LOGICAL = "same", "float", "compare", "logical"
-
-_INFIX = {
-    "+": SUM,
-    "-": SUM,
-    "*": PRODUCT,
-    "/": PRODUCT,
-    "@": PRODUCT,
-    "//": PRODUCT,
-    "%": PRODUCT,
-    "**": POWER,
-}
 
 
 class Pointwise(Op):
@@ -164,7 +154,7 @@ class Pointwise(Op):
         if self.ufunc:
             value = getattr(np, self.ufunc)(*arrays)
         elif self.infix or self.prefix:
-            value = _operator_ufunc(self.infix or "unary" + str(self.prefix))(*arrays)
+            value = operator_ufunc(self.infix or "unary" + str(self.prefix))(*arrays)
         else:
             names = dict(zip(self.args, arrays, strict=True))
             value = evaluate_formula(self.lowering, names, _NUMPY)
@@ -189,7 +179,7 @@ class Pointwise(Op):
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        name = self.ufunc or _operator_ufunc(self.infix or "unary" + str(self.prefix)).__name__
+        name = self.ufunc or operator_ufunc(self.infix or "unary" + str(self.prefix)).__name__
         return f"np.{name}({', '.join(a.text for a in args)}, out={out})"
 
     def reuses(self, node: Node) -> tuple[int, ...]:
@@ -360,42 +350,6 @@ def _broadcast_fix(types: Sequence[TensorType]) -> str:
     if len(types) == 2 and len(types[0].shape) == len(types[1].shape) == 2:
         return "transpose one of them, or compare the layers' sizes"
     return "give the shorter one an axis of size 1, as in b[:, None]"
-
-
-def infix(symbol: str, left: Code, right: Code) -> Code:
-    """Return `left symbol right` with the parentheses that keep the association."""
-    precedence = _INFIX.get(symbol, COMPARISON)
-    if symbol == "**":
-        return Code(f"{left.within(ATOM)}**{right.within(UNARY)}", POWER)
-    if precedence == COMPARISON:
-        return Code(f"{left.within(SUM)} {symbol} {right.within(SUM)}", COMPARISON)
-    return Code(f"{left.within(precedence)} {symbol} {right.within(precedence + 1)}", precedence)
-
-
-_OPERATOR_UFUNCS = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "//": np.floor_divide,
-    "%": np.remainder,
-    "**": np.power,
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    "&": np.logical_and,
-    "|": np.logical_or,
-    "^": np.logical_xor,
-    "unary-": np.negative,
-    "unary~": np.logical_not,
-}
-
-
-def _operator_ufunc(symbol: str) -> np.ufunc:
-    return _OPERATOR_UFUNCS[symbol]
 
 
 class _NodeAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry

@@ -253,7 +253,7 @@ def _text(value: sympy.Expr) -> str:
 
 
 def _table(title: str, works: Mapping[str, Work]) -> list[str]:
-    rows = [(name or "(none)", _text(w.flops), _text(w.bytes)) for name, w in works.items()]
+    rows = [(name or "(top)", _text(w.flops), _text(w.bytes)) for name, w in works.items()]
     hidden = len(rows) - _ROWS
     rows = [(title, "FLOPs", "bytes moved"), *rows[:_ROWS]]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -19,7 +19,8 @@ DTYPE_WORDS = DTYPES | {short: dtype for dtype, short in SHORT.items()}
 #: Names of numbers that Python has no literal for.
 NUMBERS = {"inf": math.inf, "nan": math.nan, "pi": math.pi}
 
-RESERVED = frozenset([*FORMS, *DTYPE_WORDS, *NUMBERS])
+#: Words that no value and no dim may take.
+RESERVED = frozenset([*DTYPE_WORDS, "inf", "nan"])
 
 
 def is_plain(name: str) -> bool:
@@ -78,6 +79,15 @@ def _free(word: str, taken: set[str], numbers: dict[str, int]) -> str:
         number += 1
     numbers[word] = number
     return candidate
+
+
+def called_words(text: str) -> list[str]:
+    """Return the names that a text calls.
+
+    >>> called_words("scaled(glorot_uniform(), 2.0)")
+    ['scaled', 'glorot_uniform']
+    """
+    return re.findall(r"(\w+)\(", text)
 
 
 def quoted(text: str) -> str:

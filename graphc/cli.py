@@ -1,0 +1,330 @@
+"""The command line. Every command is a few calls of what `import graphc` offers."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import graphc as gc
+from graphc.commands.describe import op_page, ops_table
+from graphc.commands.files import checked_suffix, save_arrays
+from graphc.commands.values import load_arrays, parse_values, printed, split_state
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph
+from graphc.run.files import write_whole
+
+app = typer.Typer(
+    name="graphc",
+    help="Compile neural networks, stated as graphs, to readable NumPy.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL.graph", help="A graph in the text form.")]
+At = Annotated[
+    list[str] | None,
+    typer.Option("--at", metavar="NAME=VALUE", help="A number, [list], @file.npy or @file.npz."),
+]
+Gradient = Annotated[
+    str | None, typer.Option("--gradient", metavar="OUTPUT", help="Add this output's gradient.")
+]
+Wrt = Annotated[
+    str | None, typer.Option("--wrt", metavar="NAMES", help="Differentiate by these: W,b.")
+]
+Level = Annotated[
+    int, typer.Option("--level", min=0, max=3, help="0 none, 1 exact and cheap, 2 default, 3 all.")
+]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of parameters, draws and shuffling.")]
+Style = Annotated[str, typer.Option("--style", help="readable or fast.")]
+Format = Annotated[str, typer.Option("--format", help="How to write it: text, latex, …")]
+
+
+def main() -> None:
+    """Run the command line: exit with 0, or with 1 and one readable error on stderr."""
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    debug = "--debug" in sys.argv[1:]
+    try:
+        with _plain_warnings():
+            app(args=arguments or ["--help"], prog_name="graphc")
+    except SystemExit as finished:
+        sys.exit(1 if finished.code else 0)
+    except GraphError as error:
+        if debug:
+            raise
+        sys.exit(f"error: {error}")
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(
+            f"error: {type(error).__name__}: {error}\n"
+            "  this is a fault of graphc; --debug shows where it happened"
+        )
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show a warning as one line, without the place in graphc that raised it."""
+
+    def show(message: Warning | str, *place: Any) -> None:
+        print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]  # it takes the place and drops it
+        yield
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"graphc {gc.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the options that stand before the command; `main` has read --debug already."""
+
+
+def _stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Graph:
+    """Return a graph with its gradient, after the passes of a level."""
+    graph = gc.load(model)
+    if gradient:
+        graph = graph.gradient(gradient, _names(wrt))
+    return gc.optimize(graph, level) if level else graph
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
+
+
+def _emit_text(text: str, output: Path | None) -> None:
+    """Print a text, or write it into a file."""
+    if output is None:
+        print(text.rstrip("\n"))
+    else:
+        write_whole(output, text if text.endswith("\n") else text + "\n")
+
+
+# -- see -------------------------------------------------------------------------------------
+
+
+@app.command()
+def show(
+    model: Model,
+    gradient: Gradient = None,
+    wrt: Wrt = None,
+    level: Level = 0,
+    output: Output = None,
+) -> None:
+    """Print the text form of any stage."""
+    _emit_text(str(_stage(model, gradient, wrt, level)), output)
+
+
+@app.command()
+def cost(model: Model, gradient: Gradient = None, at: At = None, level: Level = 0) -> None:
+    """Print FLOPs, bytes moved and peak memory, as expressions of the dims (--at N=128)."""
+    found = _stage(model, gradient, None, level).cost()
+    print(found.at(**parse_values(at or [])))
+
+
+@app.command()
+def ops(name: Annotated[str | None, typer.Argument(help="One op.")] = None) -> None:
+    """Print the table of ops, or one op's page."""
+    print(op_page(name) if name else ops_table())
+
+
+@app.command()
+def derive(
+    name: Annotated[str, typer.Argument(help="A pointwise op, such as sigmoid.")],
+    format: Format = "text",
+) -> None:
+    """Derive an op's local derivative step by step."""
+    derivation = gc.derive(name)
+    forms = {"text": str, "latex": lambda found: found._repr_latex_()}
+    print(_chosen(forms, format, "format")(derivation))
+
+
+# -- run -------------------------------------------------------------------------------------
+
+
+@app.command()
+def compile(
+    model: Model,
+    output: Output = None,
+    gradient: Gradient = None,
+    wrt: Wrt = None,
+    minimize: Annotated[
+        str | None, typer.Option("--minimize", metavar="OUTPUT", help="Make a training step.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option("--optimizer", help='Such as "adam(0.001)".')
+    ] = None,
+    style: Style = "readable",
+    level: Level = 2,
+) -> None:
+    """Write a NumPy module that computes the model, its gradient or a training step."""
+    function = gc.compile(
+        gc.load(model),
+        gradient_of=gradient,
+        wrt=_names(wrt),
+        minimize=minimize,
+        optimizer=optimizer,
+        optimize=level,
+        style=style,
+    )
+    _emit_text(function.source, output)
+
+
+@app.command()
+def run(
+    model: Model,
+    at: At = None,
+    gradient: Gradient = None,
+    wrt: Wrt = None,
+    seed: Seed = 0,
+    level: Level = 2,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Use the reference interpreter.")
+    ] = False,
+    check_finite: Annotated[
+        bool, typer.Option("--check-finite", help="Stop at the first NaN or infinity.")
+    ] = False,
+    output: Output = None,
+) -> None:
+    """Evaluate a model; parameters that --at does not give are initialized from the seed."""
+    graph = gc.load(model)
+    given, inputs = split_state(parse_values(at or []), graph.params)
+    state = {**graph.init(seed=seed), **given} if graph.params else None
+    if any(node.op.is_random for node in graph.nodes):
+        inputs["rng"] = np.random.default_rng(seed)
+    if reference:
+        graph = graph.gradient(gradient, _names(wrt)) if gradient else graph
+        values = gc.interpret(graph, state, check_finite=check_finite, **inputs)
+    else:
+        function = gc.compile(graph, gradient_of=gradient, wrt=_names(wrt), optimize=level)
+        values = function(state, check_finite=check_finite, **inputs)
+    if output is not None:
+        save_arrays(output, values)
+        return
+    for name, value in values.items():
+        print(printed(name, value))
+
+
+@app.command()
+def check(
+    model: Model,
+    of: Annotated[str | None, typer.Option("--of", help="The output; a scalar.")] = None,
+    at: At = None,
+    wrt: Wrt = None,
+    method: Annotated[
+        str, typer.Option("--method", help="forward, central or complex.")
+    ] = "central",
+    seed: Seed = 0,
+) -> None:
+    """Check a gradient against finite differences, or against the complex step."""
+    found = gc.check_gradient(
+        gc.load(model), of, parse_values(at or []), method, _names(wrt), seed=seed
+    )
+    print(found)
+    if not found:
+        raise GraphError(f"the gradient of {found.of} is wrong", got=f"error {found.max_error:.2e}")
+
+
+@app.command()
+def train(
+    model: Model,
+    data: Annotated[str, typer.Option("--data", help="An .npz file: inputs by name.")],
+    minimize: Annotated[str, typer.Option("--minimize", metavar="OUTPUT")] = "loss",
+    optimizer: Annotated[str, typer.Option("--optimizer")] = "sgd(0.1)",
+    epochs: Annotated[int, typer.Option("--epochs", min=0)] = 10,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 32,
+    seed: Seed = 0,
+    validation: Annotated[
+        str | None, typer.Option("--validation", help="Held-out data, an .npz file.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the loss: .svg, .png or .pdf.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Save the trained state: .npz.")
+    ] = None,
+    level: Level = 2,
+) -> None:
+    """Train a model on arrays in a file, and print its loss after every epoch."""
+    step = gc.compile(gc.load(model), minimize=minimize, optimizer=optimizer, optimize=level)
+    if plot is not None:
+        checked_suffix(plot, "svg", "png", "pdf")
+    if output is not None:
+        checked_suffix(output, "npz")
+    state = step.init(seed=seed)
+    history = gc.train.fit(
+        step,
+        state,
+        load_arrays(data),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        loss=minimize,
+        validation=load_arrays(validation) if validation else None,
+    )
+    print(history)
+    if plot is not None:
+        history.plot(plot)
+    if output is not None:
+        save_arrays(output, state)
+
+
+# -- draw ------------------------------------------------------------------------------------
+
+
+@app.command()
+def draw(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", help="svg, png, pdf or dot.")],
+    kind: Annotated[
+        str, typer.Option("--kind", help="computation, backprop or network.")
+    ] = "computation",
+    at: At = None,
+    of: Annotated[str | None, typer.Option("--of", help="The output to derive.")] = None,
+) -> None:
+    """Draw a computation graph, its backward pass, or the network it describes."""
+    graph, values = gc.load(model), parse_values(at or []) or None
+    pictures = {
+        "computation": lambda: gc.draw.computation_graph(graph, values=values),
+        "backprop": lambda: gc.draw.backprop(graph, of=of or _scalar(graph), at=values),
+        "network": lambda: gc.draw.network(graph),
+    }
+    _chosen(pictures, kind, "kind")().save(output)
+
+
+def _scalar(graph: Graph) -> str:
+    """Return the first output that is a single float."""
+    for name, node in graph.outputs.items():
+        if node.shape == () and node.dtype.kind == "f":
+            return name
+    raise GraphError("no output is a single float to derive", fix="--of OUTPUT")
+
+
+def _chosen(choices: dict[str, Any], name: str, what: str) -> Any:
+    if name in choices:
+        return choices[name]
+    raise GraphError(f"unknown {what}", got=name, expected=", ".join(choices))
+
+
+if __name__ == "__main__":
+    main()

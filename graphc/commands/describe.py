@@ -1,0 +1,120 @@
+"""The table of ops, and the page of one op: everything is read from its definition."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc.differentiate.derive import derive
+from graphc.errors import GraphError
+from graphc.ir.code import Code, Notation
+from graphc.ir.node import Node
+from graphc.ir.op import Case, Op
+from graphc.ir.walk import topological
+from graphc.ops import OPS, get_op
+from graphc.ops.leaf import input_
+from graphc.ops.pointwise import Pointwise
+from graphc.run.reference import evaluate
+
+
+def ops_table() -> str:
+    """Return all ops, one a line, by family."""
+    families: dict[str, list[Op]] = {}
+    for op in OPS.values():
+        families.setdefault(op.family, []).append(op)
+    width = max(map(len, OPS))
+    lines: list[str] = []
+    for family, ops in families.items():
+        lines += ["", f"{family} ({len(ops)})"]
+        lines += [f"  {op.name.ljust(width)}  {op.doc}" for op in ops]
+    return "\n".join([f"{len(OPS)} ops; graphc ops NAME describes one", *lines])
+
+
+def op_page(name: str) -> str:
+    """Return what graphc knows about one op."""
+    op = get_op(name)
+    case = next(iter(op.cases), None)
+    facts = {"family": op.family, **_mathematics(op)}
+    if case is not None:
+        facts |= _written(op, case)
+    width = max(map(len, facts)) + 2
+    rows = [_row(title, text, width) for title, text in facts.items()]
+    page = [f"{op.name}: {op.doc}", *_remarks(op), "", *rows]
+    if case is not None and not op.is_random:
+        page += ["", *_example(op, case)]
+    return "\n".join(page)
+
+
+def _row(title: str, text: str, width: int) -> str:
+    return f"  {title.ljust(width)}{text}".replace("\n", "\n" + " " * (width + 2))
+
+
+def _remarks(op: Op) -> list[str]:
+    """Return what the family says about its ops beyond their own line."""
+    doc = (type(op).__doc__ or "").strip()
+    if isinstance(op, Pointwise) or not doc:
+        return []
+    return ["", *[f"  {line.strip()}" for line in doc.splitlines()]]
+
+
+def _mathematics(op: Op) -> dict[str, str]:
+    if not isinstance(op, Pointwise):
+        return {}
+    facts = {"arguments": ", ".join(op.args), "formula": op.formula}
+    if op.lowering != op.formula and not op.is_primitive:
+        facts["computed as"] = op.lowering
+    if op.cuts:
+        facts["derivative"] = "0: the gradient is cut here"
+        return facts
+    try:
+        facts["derivative"] = str(derive(op.name)).splitlines()[-1].strip()
+    except GraphError as error:
+        facts["derivative"] = error.what
+    return facts
+
+
+def _build(op: Op, case: Case) -> tuple[list[Node], Node]:
+    names = op.args if isinstance(op, Pointwise) else ("x", "y", "z", "u", "v", "w")
+    leaves = [
+        input_(name, arg.shape, arg.dtype) for name, arg in zip(names, case.args, strict=False)
+    ]
+    return leaves, op(*leaves, **case.kwargs)
+
+
+def _written(op: Op, case: Case) -> dict[str, str]:
+    """Return the op in the text form and in NumPy, on the arguments of its first test case."""
+    leaves, node = _build(op, case)
+    names = [Code(str(operand.name or "…")) for operand in node.inputs]
+    facts = {"text form": op.text(node, names).text, "shapes": _signature(leaves, node)}
+    try:
+        facts["NumPy"] = op.numpy(node, names, Notation()).text
+    except (GraphError, NotImplementedError):
+        statement = op.numpy_into(node, names, names[0].text, Notation()) if names else None
+        lowered = op.lower(node)
+        if lowered is not None:
+            steps = [n.op.name for n in topological([lowered]) if n.inputs and not n.op.is_view]
+            facts["NumPy"] = f"lowered to {', '.join(dict.fromkeys(steps))}"
+        elif statement:
+            facts["NumPy"] = f"{statement}  (writes into a copy)"
+    facts["FLOPs"] = f"{op.flops(node)} for these shapes"
+    facts["LaTeX"] = op.latex(node, [name.text for name in names])
+    return facts
+
+
+def _signature(leaves: list[Node], node: Node) -> str:
+    return f"{', '.join(str(leaf.type) for leaf in leaves) or '()'} -> {node.type}"
+
+
+def _example(op: Op, case: Case) -> list[str]:
+    leaves, node = _build(op, case)
+    rng = np.random.default_rng(0)
+    values = {
+        leaf: np.round(arg.draw(rng), 2).astype(arg.dtype)
+        for leaf, arg in zip(leaves, case.args, strict=True)
+    }
+    result = evaluate([node], values, sizes={})[node]
+    shown = [(str(leaf.name), value) for leaf, value in values.items()]
+    lines = []
+    for name, array in [*shown, ("result", result)]:
+        text = np.array2string(array, separator=", ", precision=4, max_line_width=80)
+        lines.append(_row(name, text, 10))
+    return ["example", *lines]

@@ -1,0 +1,34 @@
+"""Write results into files, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.run.files import write_whole
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays by name into an `.npz` file."""
+    checked_suffix(path, "npz")
+    content = io.BytesIO()
+    # Not np.savez: it reserves the name "file" and stamps the time into its bytes.
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    write_whole(path, content.getvalue())
+
+
+def checked_suffix(path: Path, *kinds: str) -> None:
+    """Raise a GraphError where a file's suffix is none of `kinds`, before any work is done."""
+    if path.suffix.removeprefix(".").lower() not in kinds:
+        raise GraphError(
+            f"cannot write {str(path)!r}", expected=" or ".join(f".{kind}" for kind in kinds)
+        )

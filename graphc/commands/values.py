@@ -1,0 +1,122 @@
+"""Read values from the command line and files, and print them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError, nearest
+
+#: Arrays with more elements are printed in part.
+_SHOWN = 1000
+
+
+def parse_values(items: Iterable[str]) -> dict[str, Any]:
+    """Return values by name from words like `x=2`, `x=[1, 2]`, `x=@x.npy`, `x=@d.npz`, `@d.npz`.
+
+    Raises: GraphError for a word that is none of these, a file that cannot be read, or a name
+    that is given twice.
+    """
+    values: dict[str, Any] = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        name = name.strip()
+        if item.startswith("@"):
+            found = load_arrays(item[1:])
+        elif equals and name:
+            found = {name: _value(name, text.strip())}
+        else:
+            raise GraphError(
+                f"cannot read {item!r}", expected="name=number, name=[list], name=@file or @file"
+            )
+        for key, value in found.items():
+            if key in values:
+                raise GraphError(f"{key!r} is given twice", got=item)
+            values[key] = value
+    return values
+
+
+def _value(name: str, text: str) -> Any:
+    if text.startswith("@"):
+        return _array_from(name, text[1:])
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    if not isinstance(value, (bool, int, float, list, tuple)):
+        raise GraphError(
+            f"cannot read the value of {name!r}",
+            got=text,
+            expected="a number, a list of numbers, True, False or @file.npy",
+        )
+    return value
+
+
+def _array_from(name: str, path: str) -> np.ndarray:
+    """Return the array in `file.npy`, `file.npz` (under the same name) or `file.npz:key`."""
+    key = name
+    if not Path(path).exists() and ".npz:" in path:
+        path, key = path.rsplit(":", 1)
+    if not path.endswith(".npz"):
+        loaded = _read(path)
+        return loaded
+    arrays = load_arrays(path)
+    if key in arrays:
+        return arrays[key]
+    hint = nearest(key, list(arrays))
+    raise GraphError(
+        f"{path!r} holds no array called {key!r}",
+        got=", ".join(arrays) or "no arrays",
+        fix=f"{name}=@{path}:{hint or 'key'}",
+    )
+
+
+def load_arrays(path: str) -> dict[str, np.ndarray]:
+    """Return all arrays of an `.npz` file by name."""
+    loaded = _read(path)
+    if isinstance(loaded, np.ndarray):
+        raise GraphError(
+            f"{path!r} holds one array without a name", fix=f"give it one: name=@{path}"
+        )
+    try:
+        return {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError) as error:
+        raise GraphError(f"cannot read {path!r}", got=str(error)) from None
+
+
+def _read(path: str) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        reason = error.strerror or "it is not a NumPy file"
+    except (ValueError, EOFError):
+        reason = "it is not a NumPy file of numbers, or it is truncated"
+    raise GraphError(f"cannot read {path!r}", got=reason, expected="an .npy or .npz file")
+
+
+def split_state(
+    values: Mapping[str, Any], params: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values of parameters, and all others."""
+    names = set(params)
+    state = {name: value for name, value in values.items() if name in names}
+    return state, {name: value for name, value in values.items() if name not in names}
+
+
+def printed(name: str, value: Any) -> str:
+    """Return `y = 11.652072`, or an array under its name and type; digits as many as it has."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{name} = {array[()]!s}"
+    text = np.array2string(array, separator=", ", max_line_width=100, threshold=_SHOWN)
+    shape = ", ".join(map(str, array.shape))
+    return f"{name} [{shape}] {array.dtype.name} =\n{text}"

@@ -1,0 +1,114 @@
+"""Gradients as nodes (`grad`) and as a graph (`gradient`): what users call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphc.differentiate.reverse import cotangents, is_derivative
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import topological
+from graphc.ops.leaf import fill, zeros_like
+
+
+def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
+    """Return the derivatives of a scalar node, each with the shape of its node of `wrt`.
+
+    A node of `wrt` that the scalar does not depend on gets zeros, if it depends on another one.
+
+    Raises:
+        GraphError: where `node` is not a float scalar, where one of `wrt` is not a float, or where
+            the scalar depends on none of them.
+    """
+    targets = [wrt] if isinstance(wrt, Node) else list(wrt)
+    _check_scalar(node)
+    for target in targets:
+        _check_float(target)
+    parts = _gradient_parts(node, targets)
+    if targets and all(part is None for part in parts):
+        _check_dependence(node, targets)
+    return [zeros_like(t) if part is None else part for t, part in zip(targets, parts, strict=True)]
+
+
+def gradient(graph: Graph, of: str, wrt: Iterable[str] | str | None = None) -> Graph:
+    """Return the graph with outputs `d_<of>_d_<name>` added, one for each name of `wrt`.
+
+    `wrt` None stands for the trainable parameters; for all float inputs where there are none.
+    """
+    node = graph.find(of)
+    _check_scalar(node)
+    names = [wrt] if isinstance(wrt, str) else list(default_wrt(graph) if wrt is None else wrt)
+    targets = [graph.find(name) for name in names]
+    for name, target in zip(names, targets, strict=True):
+        _check_float(target, name)
+    outputs = dict(graph.outputs)
+    parts = _gradient_parts(node, targets)
+    for name, target, part in zip(names, targets, parts, strict=True):
+        outputs[f"d_{of}_d_{name}"] = zeros_like(target) if part is None else part
+    return graph.with_outputs(outputs, graph.updates)
+
+
+def default_wrt(graph: Graph) -> list[str]:
+    """Return the trainable parameters' names, or the float inputs' where there are none."""
+    if graph.trainable:
+        return list(graph.trainable)
+    names = [name for name, node in graph.inputs.items() if node.dtype.kind == "f"]
+    if not names:
+        raise GraphError(
+            f"graph {graph.name!r} has nothing to derive by",
+            expected="a trainable parameter or a float input",
+        )
+    return names
+
+
+def _gradient_parts(node: Node, targets: Sequence[Node]) -> list[Node | None]:
+    return cotangents([node], [fill(1.0, (), node.dtype)], targets)
+
+
+def _check_scalar(node: Node) -> None:
+    where = str(node.provenance.origin) or None
+    if node.dtype.kind != "f":
+        raise GraphError(
+            "only a float has a gradient",
+            where=where,
+            got=f"{node.name or node.op.name}: {node.type}",
+            fix="cast it, or derive the float that it was computed from",
+        )
+    if node.shape:
+        raise GraphError(
+            "only a single number has a gradient",
+            where=where,
+            got=f"{node.name or node.op.name}: {node.type}",
+            expected="shape []",
+            fix="reduce it first: .mean() or .sum(); for all derivatives use a jacobian",
+        )
+
+
+def _check_float(target: Node, name: str | None = None) -> None:
+    if not isinstance(target, Node):
+        raise GraphError(
+            "a derivative is taken by a node", got=f"{target!r} of type {type(target).__name__}"
+        )
+    if target.dtype.kind != "f":
+        raise GraphError(
+            "no derivative by an integer or bool",
+            where=str(target.provenance.origin) or None,
+            got=f"{name or target.name or target.op.name}: {target.type}",
+            fix="give it a float dtype, or leave it out of wrt",
+        )
+
+
+def _check_dependence(node: Node, targets: Sequence[Node]) -> None:
+    """Raise unless zeros are a sensible answer: the derivative of a derivative may well be 0."""
+    order = topological([node])
+    present = set(order)
+    if any(t in present for t in targets) or any(map(is_derivative, order)):
+        return
+    names = ", ".join(t.name or repr(t) for t in targets)
+    raise GraphError(
+        f"{node.name or 'the output'} does not depend on {names}",
+        where=str(node.provenance.origin) or None,
+        got=repr(node),
+        fix="derive by a node that it was computed from; a renamed copy is another node",
+    )

@@ -1,0 +1,173 @@
+"""Reverse mode: one sweep over the graph, from the outputs to what they are derived by.
+
+Each node hands its cotangent to its inputs: linear ops by their transpose, pointwise ops times
+their partial (`product`), and any other op through its linearization, which is transposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from graphc.differentiate.product import Slope, Slopes
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import BACKWARD, inherit
+from graphc.ir.walk import reaching, topological
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import OPS
+
+ADJOINT, TANGENT = "adjoint of", "tangent of"
+
+
+def cotangents(
+    outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]
+) -> list[Node | None]:
+    """Return, for each node of `wrt`, the sum over outputs of seed times derivative.
+
+    None where no derivative flows from any output to that node. The graph may itself hold
+    gradients: those nodes are nodes like all others.
+    """
+    order = topological(outputs)
+    known = set(order)
+    sweep = Sweep(known, Slopes(accurate=any(map(is_derivative, order))))
+    before = known | set(seeds)
+    for output, seed in zip(outputs, seeds, strict=True):
+        sweep.receive(output, seed, Slope.FINITE)
+    sweep.run(order, wrt)
+    arrived = [sweep.arrived.get(node) for node in wrt]
+    return named_adjoints(arrived, sweep.arrived, before)
+
+
+def is_derivative(node: Node) -> bool:
+    """Say whether a node was built by differentiation."""
+    return node.provenance.origin.note.startswith((ADJOINT, TANGENT))
+
+
+class Sweep:
+    """The cotangents that have arrived so far, at which node.
+
+    `known` holds the nodes that were there before, at which a linearization ends.
+    """
+
+    def __init__(self, known: set[Node], slopes: Slopes, owner: Node | None = None) -> None:
+        self.known = known
+        self.slopes = slopes
+        #: The node whose adjoint all of this sweep's nodes are; each operand's own if None.
+        self.owner = owner
+        self.arrived: dict[Node, Node] = {}
+        self.slope: dict[Node, Slope] = {}
+
+    def receive(self, node: Node, cotangent: Node | None, slope: Slope) -> None:
+        """Add a cotangent to what has arrived at a node."""
+        if cotangent is None:
+            return
+        before = self.arrived.get(node)
+        if before is not None:
+            with self.adjoint_of(node):
+                cotangent = OPS["add"](before, cotangent)
+        self.arrived[node] = cotangent
+        self.slope[node] = max(slope, self.slope.get(node, slope))
+
+    def adjoint_of(self, node: Node) -> AbstractContextManager[None]:
+        """Build the enclosed nodes as parts of the adjoint of a node."""
+        owner = node if self.owner is None else self.owner
+        return inherit(owner.provenance, f"{ADJOINT} {owner.name or owner.op.name}", BACKWARD)
+
+    def run(self, order: Sequence[Node], wrt: Iterable[Node]) -> None:
+        """Propagate from users to operands; `order` is topological."""
+        needed = reaching(order, wrt)
+        for node in reversed(order):
+            if node in self.arrived and any(x in needed for x in node.inputs):
+                self.propagate(node, needed)
+
+    def propagate(self, node: Node, needed: set[Node]) -> None:
+        """Hand the cotangent of one node to those of its inputs that need one."""
+        cotangent, slope = self.arrived[node], self.slope[node]
+        nonlinear: list[int] = []
+        for i, operand in enumerate(node.inputs):
+            if operand not in needed or not node.op.is_differentiable(node, i):
+                continue
+            with self.adjoint_of(operand):
+                part = node.op.transpose(node, cotangent, i)
+                if part is not None:
+                    after = self.slopes.through_transpose(node, i, slope)
+                elif isinstance(node.op, Pointwise):
+                    part, after = self.slopes.product(node, i, cotangent, slope)
+                else:
+                    nonlinear.append(i)
+                    continue
+            self.receive(operand, part, after)
+        if nonlinear:
+            self.through_definition(node, nonlinear)
+
+    def through_definition(self, node: Node, indices: Sequence[int]) -> None:
+        """Propagate through an op's expansion, or through the transpose of its linearization."""
+        expand = getattr(node.op, "expand", None)
+        root: Node | None
+        if expand is not None:
+            with inherit(node.provenance):
+                root = expand(node)
+            targets = [node.inputs[i] for i in indices]
+        else:
+            with self.adjoint_of(node.inputs[indices[0]]):
+                tangents: list[Node | None] = [None] * len(node.inputs)
+                for i in indices:
+                    tangents[i] = placeholder(node.inputs[i])
+                root = node.op.linearize(node, tangents)
+            targets = [t for t in tangents if t is not None]
+        if root is None:
+            return
+        owner = node.inputs[indices[0]] if self.owner is None else self.owner
+        inner = Sweep(self.known, self.slopes, owner)
+        inner.receive(root, self.arrived[node], self.slope[node])
+        order = new_nodes(root, self.known)
+        self.known.update(order)
+        inner.run(order, targets)
+        for i, target in zip(indices, targets, strict=True):
+            self.receive(node.inputs[i], inner.arrived.get(target), inner.slope.get(target, Slope.FINITE))
+
+
+def named_adjoints(
+    roots: Sequence[Node | None], arrived: Mapping[Node, Node], before: set[Node]
+) -> list[Node | None]:
+    """Return the roots with each adjoint of a named node called `d_<name>`, down to `before`."""
+    names: dict[Node, str] = {}
+    for node, cotangent in arrived.items():
+        if node.name is not None and cotangent not in before:
+            names.setdefault(cotangent, f"d_{node.name}")
+    new: dict[Node, Node] = {}
+    stop = set(before)
+    for root in roots:
+        if root is None:
+            continue
+        order = new_nodes(root, stop)
+        stop.update(order)
+        for node in order:
+            again = rebuilt(node, tuple([new.get(x, x) for x in node.inputs]))
+            new[node] = again.named(names[node]) if node in names and node.name is None else again
+    return [None if root is None else new.get(root, root) for root in roots]
+
+
+def placeholder(operand: Node) -> Node:
+    """Return a leaf that stands for the tangent of an operand."""
+    return OPS["input"]("tangent", operand.shape, operand.dtype)
+
+
+def new_nodes(root: Node, known: set[Node]) -> list[Node]:
+    """Return the nodes under `root` that are not known, in topological order."""
+    if root in known:
+        return []
+    order: list[Node] = []
+    seen = {root}
+    stack = [(root, iter(root.inputs))]
+    while stack:
+        node, pending = stack[-1]
+        for operand in pending:
+            if operand not in seen and operand not in known:
+                seen.add(operand)
+                stack.append((operand, iter(operand.inputs)))
+                break
+        else:
+            order.append(node)
+            stack.pop()
+    return order

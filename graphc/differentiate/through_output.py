@@ -1,0 +1,122 @@
+"""Can a derivative be had from the op's own output? Sigmoid's is `y*(1 - y)`: no exponential left.
+
+From y = f(x), outer functions are undone one after the other (y = 1/(1 + E) gives 1 + E = 1/y, then
+E = 1/y - 1), and every subexpression of the derivative whose value is known so is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.differentiate.symbolic import Expression, plain_function
+from graphc.ir.symbols import sympy_module
+
+#: A subexpression of f and its value in terms of y.
+Equation = tuple[Expression, Expression]
+_LONGEST_CHAIN = 8
+_LARGEST_TO_EXPAND = 24
+
+
+def undone(f: Expression, y: Expression) -> Iterator[list[Equation]]:
+    """Yield chains of equations that follow from y = f, outermost first.
+
+    A product of several factors can be solved for each of them, so there may be several chains.
+    """
+    pending: list[list[Equation]] = [[(f, y)]]
+    while pending:
+        chain = pending.pop()
+        steps = list(_solved(*chain[-1])) if len(chain) < _LONGEST_CHAIN else []
+        if steps:
+            pending += [[*chain, step] for step in reversed(steps)]
+        else:
+            yield chain
+
+
+def _solved(whole: Expression, value: Expression) -> Iterator[Equation]:
+    """Yield (part, its value) for the parts that `whole = value` determines."""
+    sympy = sympy_module()
+    if whole.func is sympy.log:
+        yield whole.args[0], sympy.exp(value)
+    elif whole.is_Pow and whole.exp.is_Rational and (1 / whole.exp).is_Integer:
+        yield whole.base, value ** (1 / whole.exp)
+    elif whole.is_Add:
+        constant, rest = whole.as_coeff_Add()
+        if constant != 0:
+            yield rest, value - constant
+    elif whole.is_Mul:
+        for factor in whole.args:
+            if not factor.is_number:
+                yield factor, value / (whole / factor)
+
+
+def candidates(f: Expression, derivative: Expression, y: Expression) -> list[Expression]:
+    """Return forms of the derivative that read y, each in its simplest writings."""
+    found: dict[Expression, None] = {}
+    for chain in undone(f, y):
+        form = derivative
+        for part, value in chain:
+            form = form.xreplace({part: value})
+        if y in form.free_symbols:
+            found.update(dict.fromkeys(writings(form)))
+    return list(found)
+
+
+def writings(form: Expression) -> list[Expression]:
+    """Return the form as it is, multiplied out, and with common factors drawn out."""
+    sympy = sympy_module()
+    if sum(1 for _ in sympy.preorder_traversal(form)) > _LARGEST_TO_EXPAND:
+        return [form]
+    if len(form.atoms(sympy.exp)) > 1:
+        form = sympy.powsimp(form, combine="exp")
+    if not form.has(sympy.Add):
+        return [form]
+    expanded = sympy.expand(form, power_base=False, log=False)
+    if not expanded.is_Add or len(expanded.args) > 2:
+        return [form, expanded]
+    factored = sympy.gcd_terms(expanded)
+    return [form, expanded, factored, *_with_one_sigmoid(factored)]
+
+
+def _with_one_sigmoid(form: Expression) -> Iterator[Expression]:
+    """Yield the form with sigmoid(-u) written 1 - sigmoid(u) where sigmoid(u) is there too."""
+    sigmoid = plain_function("sigmoid")
+    for function in sorted(form.atoms(sigmoid), key=str):
+        mirrored = sigmoid(-function.args[0])
+        if form.has(mirrored):
+            yield form.xreplace({mirrored: 1 - function})
+
+
+def logistic(expression: Expression) -> Expression:
+    """Return 1/(1 + exp(u)) as sigmoid(-u), which no large u can overflow, wherever it occurs."""
+    sympy = sympy_module()
+    sigmoid = plain_function("sigmoid")
+    for power in sorted(expression.atoms(sympy.Pow), key=str):
+        exponential = _one_plus_exp(power.base)
+        if exponential is None or not power.exp.is_negative:
+            continue
+        u = exponential.args[0]
+        falling, rising = sigmoid(-u), sigmoid(u)
+        replaced = expression.xreplace({power.base: 1 / falling})
+        expression = sympy.expand_mul(replaced.xreplace({exponential: rising / falling}))
+    return expression
+
+
+def _one_plus_exp(total: Expression) -> Expression | None:
+    """Return exp(u) of a sum 1 + exp(u), else None."""
+    sympy = sympy_module()
+    if not (total.is_Add and len(total.args) == 2 and total.args[0] == 1):
+        return None
+    return total.args[1] if total.args[1].func is sympy.exp else None
+
+
+def without_cancellation(expression: Expression) -> Expression:
+    """Return 1 - tanh(u)**2 and its like as products of sigmoids, which lose no digits."""
+    sympy = sympy_module()
+    tanhs = sorted(expression.atoms(sympy.tanh), key=str)
+    if len(tanhs) != 1:
+        return expression
+    u, s = tanhs[0].args[0], sympy.Dummy("s")
+    factored = sympy.factor(expression.xreplace({tanhs[0]: 2 * s - 1}))
+    sigmoid = plain_function("sigmoid")
+    product = factored.xreplace({s - 1: -sigmoid(-2 * u)})
+    return product.xreplace({s: sigmoid(2 * u)})

@@ -1,0 +1,227 @@
+"""What is the adjoint of each variable, in words? The sum, over its uses, of what each use sends.
+
+The contributions are those of `graphc.differentiate`: a pointwise op's is its cotangent times the
+partial that SymPy derived; any other op's is the graph that reverse mode builds for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.differentiate.local import specialized
+from graphc.differentiate.reverse import cotangents
+from graphc.draw.formula import expression, formula, name_code
+from graphc.draw.typography import bar
+from graphc.draw.variables import Variable, is_silent
+from graphc.errors import GraphError
+from graphc.ir.code import SUM, UNARY, Code
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.op import Op
+from graphc.ir.walk import reaching, topological
+from graphc.ops import OPS
+from graphc.ops.formula import evaluate_formula
+from graphc.ops.leaf import is_fill
+from graphc.ops.pointwise import NODES, Pointwise
+
+
+@dataclass(frozen=True)
+class Use:
+    """One way in which a variable enters another: through which input, past which silent nodes."""
+
+    consumer: Node
+    index: int
+    silent: tuple[Node, ...]  # from the variable towards the consumer
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The adjoint of a variable: its formula, the uses it adds up, the values it reads."""
+
+    node: Node
+    formula: str
+    uses: tuple[Use, ...]
+    reads: tuple[Node, ...]
+
+
+def adjoint_seeds(graph: Graph, wrt: Iterable[str] | None) -> list[Node]:
+    """Return the leaves that a gradient is taken by: named ones, else parameters, else inputs."""
+    if wrt is not None:
+        return [graph.find(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    params = [graph.params[name] for name in graph.trainable]
+    return params or [node for node in graph.inputs.values() if node.dtype.kind == "f"]
+
+
+def adjoints(
+    graph: Graph,
+    found: Mapping[Node, Variable],
+    of: Node,
+    wrt: Sequence[Node],
+    hidden: Collection[Node] = frozenset(),
+) -> dict[Node, Adjoint]:
+    """Return the adjoint of each variable between `wrt` and `of`, in forward order.
+
+    Those of `hidden` variables are not written out.
+    **Raises** GraphError where `of` is no single float number or does not depend on `wrt`.
+    """
+    if of.shape or of.dtype.kind != "f":
+        raise GraphError(
+            "backpropagation starts at a single number",
+            got=f"{graph.labels.get(of, of.op.name)}: {of.type}",
+            expected="a float scalar, such as a loss",
+            fix="reduce it first: .sum() or .mean()",
+        )
+    order = topological([of])
+    active = reaching(order, wrt)
+    if of not in active:
+        leaves = ", ".join(graph.labels.get(node, "?") for node in wrt) or "any float input"
+        raise GraphError(f"{graph.labels.get(of, 'the output')} does not depend on {leaves}")
+    uses = _uses(order, found, active, of)
+    names = {
+        node: name_code(variable.shown or variable.formula) for node, variable in found.items()
+    }
+    bars = {node: Code(bar(names[node].text)) for node in found}
+    result = {}
+    for node in found:
+        if node is of:
+            result[node] = Adjoint(node, "1", (), ())
+        elif node in uses and node in hidden:
+            result[node] = Adjoint(node, "", tuple(uses[node]), ())
+        elif node in uses:
+            sent = [_contribution(use, names, bars[use.consumer]) for use in uses[node]]
+            reads = dict.fromkeys(other for _, values in sent for other in values)
+            text = _sum([term for term, _ in sent])
+            result[node] = Adjoint(node, text, tuple(uses[node]), tuple(reads))
+    return result
+
+
+def _uses(
+    order: Sequence[Node], found: Mapping[Node, Variable], active: set[Node], of: Node
+) -> dict[Node, list[Use]]:
+    """Return, for each variable with an adjoint, the uses that send it a cotangent."""
+    reached = {of}
+    uses: dict[Node, list[Use]] = {}
+    for consumer in reversed(order):
+        if consumer not in reached or consumer not in found:
+            continue
+        for index, operand in enumerate(consumer.inputs):
+            silent: list[Node] = []
+            current, at = consumer, index
+            while operand in active and current.op.is_differentiable(current, at):
+                if operand in found:
+                    reached.add(operand)
+                    uses.setdefault(operand, []).insert(0, Use(consumer, index, tuple(silent)))
+                    break
+                silent.insert(0, operand)
+                current, at = operand, 0
+                operand = operand.inputs[0]
+    return uses
+
+
+def _sum(terms: Sequence[Code]) -> str:
+    text = terms[0].text
+    for term in terms[1:]:
+        shown = term.within(SUM)
+        text += f" − {shown[1:]}" if shown.startswith("−") else f" + {shown}"
+    return text
+
+
+# -- one contribution --------------------------------------------------------------------------
+
+#: A contribution's formula, and the variables whose values stand in it.
+Sent = tuple[Code, tuple[Node, ...]]
+
+
+def _contribution(use: Use, names: Mapping[Node, Code], seed: Code) -> Sent:
+    """Return what one use sends back: the consumer's adjoint times the local derivative."""
+    consumer = use.consumer
+    operands = [_bare(operand) for operand in consumer.inputs]
+    if isinstance(consumer.op, Pointwise) and type(consumer.op).transpose is Op.transpose:
+        text, reads = _pointwise(consumer, operands, use.index, names, seed)
+    else:
+        text, reads = _derived(consumer, operands, use.index, names, seed)
+    for node in reversed(use.silent):
+        text, _ = _derived(node, [], 0, {}, text)
+    return text, tuple(node for node in reads if node in names)
+
+
+def _pointwise(
+    consumer: Node, operands: Sequence[Node], index: int, names: Mapping[Node, Code], seed: Code
+) -> Sent:
+    """Return the adjoint times the partial derivative, `ū cos t`."""
+    op = consumer.op
+    assert isinstance(op, Pointwise)
+    partial = specialized(op, index, [_number_of(operand) for operand in operands])
+    letters = {letter: OPS["input"](letter, (), "float64") for letter in (*op.args, "y", "g")}
+    nodes = dict(zip(op.args, operands, strict=True)) | {"y": consumer}
+    shown = {letters[letter]: _operand(node, names) for letter, node in nodes.items()}
+    shown[letters["g"]] = seed
+    # A choice of cases and a quotient read best with the adjoint inside: h̄ · (z > 0), ȳ / x.
+    inside_out = partial.has_cases or partial.text.startswith("1/")
+    value = evaluate_formula(partial.product if inside_out else partial.text, letters, NODES)
+    text, inside = _written(value, shown)
+    reads = tuple(node for letter, node in nodes.items() if letters[letter] in inside)
+    if inside_out:
+        return text, reads
+    if consumer.shape and text.text in ("1", "−1"):
+        return (seed, ()) if text.text == "1" else (Code(f"−{seed.text}", UNARY), ())
+    return formula(OPS["multiply"](letters["g"], letters["y"]), [seed, text], tight=True), reads
+
+
+def _derived(
+    node: Node, operands: Sequence[Node], index: int, names: Mapping[Node, Code], seed: Code
+) -> Sent:
+    """Return the contribution that reverse mode builds, over the operands' names.
+
+    The node is rebuilt on stand-ins for its operands, so that nothing above them is derived.
+    """
+    stand_ins = [
+        OPS["input"](f"operand{i}", operand.shape, operand.dtype)
+        for i, operand in enumerate(node.inputs)
+    ]
+    again = node.op.make(stand_ins, **node.attrs)
+    cotangent = OPS["input"]("cotangent", node.shape, node.dtype)
+    (sent,) = cotangents([again], [cotangent], [stand_ins[index]])
+    if sent is None:
+        return Code("0"), ()
+    known = {cotangent: seed, again: names.get(node, Code("·"))}
+    known |= {s: _operand(o, names) for s, o in zip(stand_ins, operands, strict=False)}
+    text, inside = _written(sent, known)
+    nodes = dict(zip(stand_ins, operands, strict=False)) | {again: node}
+    return text, tuple(nodes[stand_in] for stand_in in inside if stand_in in nodes)
+
+
+def _written(value: object, known: Mapping[Node, Code]) -> tuple[Code, dict[Node, None]]:
+    """Return the formula of a small graph, and which of the known nodes stand in it."""
+    if not isinstance(value, Node):
+        number = OPS["full"]((), float(str(value)), "float64")
+        return formula(number, []), {}
+    order = [value] if value in known else _down_to(value, known)
+    inside = dict.fromkeys(node for node in order if node in known)
+    return expression(value, order, known, is_silent), inside
+
+
+def _down_to(root: Node, known: Mapping[Node, Code]) -> list[Node]:
+    """Return what a root needs, operands first, not looking below known nodes."""
+    order = topological([root])
+    wanted = {root}
+    for node in reversed(order):
+        if node in wanted and node not in known:
+            wanted.update(node.inputs)
+    return [node for node in order if node in wanted]
+
+
+def _operand(node: Node, names: Mapping[Node, Code]) -> Code:
+    return names[node] if node in names else formula(node, [])
+
+
+def _bare(node: Node) -> Node:
+    while is_silent(node):
+        node = node.inputs[0]
+    return node
+
+
+def _number_of(node: Node) -> float | None:
+    value = node.attrs["value"] if is_fill(node) else None
+    return float(value) if isinstance(value, (int, float)) else None

@@ -1,0 +1,149 @@
+"""Which variables share one box? By scope, depth or callback, and the middle of a huge graph."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc.draw.variables import Variable
+from graphc.errors import GraphError
+from graphc.ir.node import Node
+from graphc.ops import OPS
+
+#: None: by scope where the graph is too large. False: never. True: top scopes. An int: scopes of
+#: that depth. Names: these scopes. A function: node -> name of its box, or None.
+Collapse: TypeAlias = "bool | int | str | Iterable[str] | Callable[[Node], str | None] | None"
+
+#: How many variables stay visible at each end when the middle of a huge graph is left out.
+_ENDS = 12
+_FEWEST_FOLDED = 3
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The box of each variable (None: its own), how often a folded box repeats, and a remark."""
+
+    group_of: Mapping[Node, str | None]
+    repeats: Mapping[str, int]
+    remark: str = ""
+
+
+def group(found: Mapping[Node, Variable], collapse: Collapse, max_nodes: int) -> Grouping:
+    """Return which variables share a box."""
+    if max_nodes < 1:
+        raise GraphError("max_nodes must be at least 1", got=max_nodes)
+    if collapse is None:
+        return _automatic(found, max_nodes)
+    if collapse is False:
+        return Grouping(dict.fromkeys(found), {})
+    return _folded(found, _grouped(found, _rule(collapse)))
+
+
+def _rule(collapse: Collapse) -> Callable[[Node], str | None]:
+    if callable(collapse):
+        return collapse
+    if isinstance(collapse, (bool, int)):
+        return lambda node: scope_prefix(node, int(collapse))
+    wanted = {collapse} if isinstance(collapse, str) else set(collapse or ())
+    return lambda node: next((s for s in _enclosing(node) if s in wanted), None)
+
+
+def scope_prefix(node: Node, depth: int) -> str | None:
+    """Return the first `depth` parts of the node's scope, or None where it is not that deep."""
+    parts = node.provenance.scope.split("/") if node.provenance.scope else []
+    return "/".join(parts[:depth]) if 0 < depth <= len(parts) else None
+
+
+def _enclosing(node: Node) -> list[str]:
+    parts = node.provenance.scope.split("/")
+    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def _grouped(
+    found: Mapping[Node, Variable], rule: Callable[[Node], str | None]
+) -> dict[Node, str | None]:
+    return {node: None if node.op is OPS["input"] else rule(node) for node in found}
+
+
+def _automatic(found: Mapping[Node, Variable], max_nodes: int) -> Grouping:
+    """Collapse the deepest scopes that make the graph small enough, then leave out the middle."""
+    if len(found) <= max_nodes:
+        return Grouping(dict.fromkeys(found), {})
+    depths = (n.provenance.scope.count("/") + 1 for n in found if n.provenance.scope)
+    deepest = min(max(depths, default=0), 12)
+    best = Grouping(dict.fromkeys(found), {})
+    for depth in range(deepest, 0, -1):
+        best = _folded(found, _grouped(found, lambda n, d=depth: scope_prefix(n, d)))  # type: ignore[misc]
+        if _count(best) <= max_nodes:
+            break
+    if _count(best) > max_nodes:
+        return _without_middle(best, max_nodes)
+    hidden = sum(name is not None for name in best.group_of.values())
+    return Grouping(
+        best.group_of, best.repeats, f"{hidden:,} of {len(found):,} variables collapsed by scope"
+    )
+
+
+def _count(grouping: Grouping) -> int:
+    own = sum(name is None for name in grouping.group_of.values())
+    return own + len({name for name in grouping.group_of.values() if name is not None})
+
+
+def _folded(found: Mapping[Node, Variable], group_of: Mapping[Node, str | None]) -> Grouping:
+    """Fold runs of consecutive groups with the same structure into one box."""
+    members: dict[str, list[Node]] = {}
+    for node, name in group_of.items():
+        if name is not None:
+            members.setdefault(name, []).append(node)
+    runs: list[list[str]] = []
+    previous = None
+    for name, nodes in members.items():
+        signature = (re.sub(r"\d+", "#", name), _structure(found, nodes))
+        if signature == previous:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+        previous = signature
+    renamed: dict[str, str] = {}
+    repeats: dict[str, int] = {}
+    for run in runs:
+        folded = len(run) >= _FEWEST_FOLDED
+        for name in run:
+            renamed[name] = f"{run[0]} … {run[-1]}" if folded else name
+        if folded:
+            repeats[renamed[run[0]]] = len(run)
+    return Grouping(
+        {node: None if name is None else renamed[name] for node, name in group_of.items()}, repeats
+    )
+
+
+def _structure(found: Mapping[Node, Variable], nodes: Sequence[Node]) -> tuple[object, ...]:
+    """Return what makes two groups look the same: ops, types and wiring inside."""
+    place = {node: i for i, node in enumerate(nodes)}
+    return tuple(
+        (node.op.name, str(node.type), tuple(place.get(o, -1) for o in found[node].operands))
+        for node in nodes
+    )
+
+
+def _without_middle(grouping: Grouping, max_nodes: int) -> Grouping:
+    """Keep the first and last boxes of the topological order; the middle becomes one box.
+
+    Whatever lies between the two ends of a topological order has no path that leaves it and
+    comes back, so the picture stays acyclic.
+    """
+    ends = max(1, min(_ENDS, (max_nodes - 1) // 2))
+    boxes: dict[object, None] = {}
+    for node, name in grouping.group_of.items():
+        boxes.setdefault(node if name is None else name)
+    order = list(boxes)
+    middle = set(order[ends : len(order) - ends])
+    group_of = {
+        node: "⋮" if (node if name is None else name) in middle else name
+        for node, name in grouping.group_of.items()
+    }
+    hidden = sum(name == "⋮" for name in group_of.values())
+    remark = f"{hidden:,} of {len(group_of):,} variables left out at ⋮"
+    return Grouping(group_of, grouping.repeats, remark)

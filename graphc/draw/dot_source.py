@@ -1,0 +1,123 @@
+"""How is DOT written? Quoting, attributes, and the box with its name outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.draw import palette
+from graphc.draw.typography import escape, italic, printable, text_width
+
+FONT = "DejaVu Sans"
+FORMULA_SIZE = 14
+VALUE_SIZE = 11
+NAME_HEIGHT = 20
+LINE_HEIGHT = 18
+
+
+def quote(text: str) -> str:
+    """Return a DOT string; graphviz reads entities in it, so an ampersand is escaped too.
+
+    >>> print(quote('a "b" & c'))
+    "a \\"b\\" &amp; c"
+    """
+    plain = (
+        (printable(text) if text else "")
+        .replace("\\", "\\\\")
+        .replace('"', '\\"')
+        .replace("&", "&amp;")
+    )
+    return f'"{plain}"'
+
+
+@dataclass(frozen=True)
+class Html:
+    """An HTML-like label, already escaped."""
+
+    text: str
+
+
+def attributes(items: Mapping[str, object]) -> str:
+    """Return ` [key=value, …]`; None leaves a key out."""
+    shown = [
+        f"{key}=<{value.text}>" if isinstance(value, Html) else f"{key}={quote(str(value))}"
+        for key, value in items.items()
+        if value is not None
+    ]
+    return f" [{', '.join(shown)}]" if shown else ""
+
+
+def node_line(key: str, items: Mapping[str, object]) -> str:
+    return f"  {key}{attributes(items)};"
+
+
+def edge_line(tail: str, head: str, items: Mapping[str, object]) -> str:
+    return f"  {tail} -> {head}{attributes(items)};"
+
+
+def font(text: str, color: str, size: float) -> str:
+    return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{text}</FONT>'
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A line under a box: its text and its ink."""
+
+    text: str
+    color: str
+
+
+@dataclass(frozen=True)
+class BoxLook:
+    """What one rectangle shows: name outside, formula lines inside, notes under it."""
+
+    name: str
+    formula: Sequence[str]
+    fill: str = palette.PAPER
+    frame: str = palette.INK
+    name_color: str = palette.INK
+    formula_color: str = palette.INK
+    mark: str = ""
+    notes: Sequence[Rows] = ()
+    doubled: bool = False
+    min_width: int = 64
+    min_height: int = 36
+
+    @property
+    def width(self) -> int:
+        """The width that the box needs, in points."""
+        lines = [text_width(line, FORMULA_SIZE) for line in self.formula]
+        inside = max(lines, default=0.0) + text_width(self.mark, FORMULA_SIZE) + 16
+        notes = [text_width(note.text, VALUE_SIZE) + 4 for note in self.notes]
+        name = text_width(self.name, FORMULA_SIZE) + 6
+        return max(self.min_width, *(round(w + 0.5) for w in (inside, name, *notes)))
+
+    @property
+    def height(self) -> int:
+        """The height of the box itself, in points."""
+        return max(self.min_height, 18 + LINE_HEIGHT * len(self.formula))
+
+
+def box_label(look: BoxLook, sideways: bool = False) -> Html:
+    """Return the label: name above (or left of) the box, notes below (or right of) it."""
+    inside = "<BR/>".join(escape(line) or " " for line in look.formula) or " "
+    inside = font(inside, look.formula_color, FORMULA_SIZE)
+    if look.mark:
+        inside = font(escape(look.mark) + " ", look.name_color, VALUE_SIZE + 1) + inside
+    name = font(italic(look.name), look.name_color, FORMULA_SIZE)
+    box = (
+        f'<TD PORT="b" BORDER="{2 if look.doubled else 1}" COLOR="{look.frame}" '
+        f'BGCOLOR="{look.fill}" CELLPADDING="6" WIDTH="{look.width}" HEIGHT="{look.height}">'
+        f"{inside}</TD>"
+    )
+    table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{}</TABLE>'
+    if sideways:
+        notes = "<BR/>".join(font(escape(n.text), n.color, VALUE_SIZE) for n in look.notes)
+        cells = f'<TD CELLPADDING="4">{name}</TD>{box}<TD CELLPADDING="4">{notes or " "}</TD>'
+        return Html(table.format(f"<TR>{cells}</TR>"))
+    notes = "".join(
+        f'<TR><TD HEIGHT="15">{font(escape(n.text) or " ", n.color, VALUE_SIZE)}</TD></TR>'
+        for n in look.notes
+    )
+    rows = f'<TR><TD HEIGHT="{NAME_HEIGHT}">{name}</TD></TR><TR>{box}</TR>{notes}'
+    return Html(table.format(rows))

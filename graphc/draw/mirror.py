@@ -1,0 +1,97 @@
+"""Where does the mirrored half of a picture stand? The forward layout, repeated below itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.draw.drawing import render
+
+Point = tuple[float, float]
+_ARROW = 8.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Centres and sizes of nodes by name, and the curve of each edge from box to box."""
+
+    centres: Mapping[str, Point]
+    sizes: Mapping[str, Point]
+    curves: Mapping[tuple[str, str], tuple[Point, ...]]
+
+    def curve(
+        self, tail: str, head: str, before: float = 0.0, after: float = 0.0
+    ) -> tuple[Point, ...]:
+        """Return an edge's curve, its ends led on straight into the boxes that were laid out.
+
+        `before` and `after` say how far: the drawn box may be narrower than its place.
+        """
+        points = self.curves[tail, head]
+        start, end = points[0], points[-1]
+        if before:
+            first = start[0] - before, start[1]
+            points = (first, *_thirds(first, start), *points)
+        if after:
+            last = end[0] + after, end[1]
+            points = (*points, *_thirds(end, last), last)
+        return points
+
+    def frame(self, keys: list[str], margin: float, head: float) -> tuple[Point, Point]:
+        """Return the corners of a frame around nodes, `head` higher for a title."""
+        left = min(self.centres[k][0] - self.sizes[k][0] / 2 for k in keys) - margin
+        right = max(self.centres[k][0] + self.sizes[k][0] / 2 for k in keys) + margin
+        low = min(self.centres[k][1] - self.sizes[k][1] / 2 for k in keys) - margin
+        high = max(self.centres[k][1] + self.sizes[k][1] / 2 for k in keys) + margin + head
+        return (left, low), (right, high)
+
+
+def _thirds(a: Point, b: Point) -> tuple[Point, Point]:
+    """Return the control points that make a straight line of a Bézier curve."""
+    return (
+        (a[0] + (b[0] - a[0]) / 3, a[1] + (b[1] - a[1]) / 3),
+        (a[0] + 2 * (b[0] - a[0]) / 3, a[1] + 2 * (b[1] - a[1]) / 3),
+    )
+
+
+def laid_out(source: str) -> Layout:
+    """Return where dot puts the nodes and edges of a source."""
+    drawn = json.loads(render(source, "dot", "json"))
+    objects = drawn.get("objects", [])
+    names = {item["_gvid"]: item["name"] for item in objects}
+    curves: dict[tuple[str, str], tuple[Point, ...]] = {}
+    for edge in drawn.get("edges", []):
+        curves[names[edge["tail"]], names[edge["head"]]] = _curve(edge["pos"])
+    return Layout(
+        {item["name"]: _point(item["pos"]) for item in objects},
+        {i["name"]: (72 * float(i["width"]), 72 * float(i["height"])) for i in objects},
+        curves,
+    )
+
+
+def _point(text: str) -> Point:
+    x, y = text.split(",")
+    return float(x), float(y)
+
+
+def _curve(pos: str) -> tuple[Point, ...]:
+    """Return the curve with its ends on the boxes, whether or not an arrow ends there."""
+    words = pos.split()
+    start = [_point(w[2:]) for w in words if w.startswith("s,")]
+    end = [_point(w[2:]) for w in words if w.startswith("e,")]
+    points = [_point(w) for w in words if w[:2] not in ("s,", "e,")]
+    points[0] = start[0] if start else points[0]
+    points[-1] = end[0] if end else points[-1]
+    return tuple(points)
+
+
+def arrow_pos(curve: tuple[Point, ...], down: float = 0.0, backward: bool = False) -> str:
+    """Return graphviz's `pos` of a curve with an arrow at its end, `down` points lower."""
+    points = [(x, y - down) for x, y in (reversed(curve) if backward else curve)]
+    tip, before = points[-1], points[-2]
+    dx, dy = before[0] - tip[0], before[1] - tip[1]
+    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
+    share = min(_ARROW, length / 2) / length
+    points[-1] = tip[0] + dx * share, tip[1] + dy * share
+    body = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
+    return f"e,{tip[0]:.2f},{tip[1]:.2f} {body}"

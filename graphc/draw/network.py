@@ -1,0 +1,224 @@
+"""The neural network diagram: it represents a network. Circles are units, edges carry weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphc.draw import palette
+from graphc.draw.dense_layers import Layer, Network, find_network
+from graphc.draw.dot_source import FONT, Html, attributes, edge_line, font, node_line, quote
+from graphc.draw.drawing import Drawing
+from graphc.draw.typography import escape, italic, name_text, text_width
+from graphc.draw.unit_edges import Edge, Picture, arranged
+from graphc.draw.unit_names import Names, names_of
+from graphc.draw.units import RADIUS, spline, waypoints
+from graphc.draw.weights import weight_arrays
+from graphc.errors import GraphError
+from graphc.ir.dims import dim_text
+from graphc.ir.graph import Graph
+
+BIASES = (None, "badge", "node")
+_FILLS = {
+    "input": palette.INPUT_FILL,
+    "hidden": palette.PAPER,
+    "output": palette.OUTPUT_FILL,
+    "bias": palette.CONSTANT_FILL,
+}
+
+
+def network(
+    graph: Graph,
+    *,
+    state: Mapping[str, Any] | None = None,
+    max_units: int = 8,
+    weight_labels: bool | None = None,
+    bias: str | None = None,
+) -> Drawing:
+    """Draw the dense layers of a graph as a network: one circle per unit, no bias, no loss.
+
+    The layers are found by pattern, whether `nn.dense` or raw operations built them. `state` maps
+    parameters to arrays: each edge then shows its weight's sign by colour and dash, and its size
+    by width. Layers of more than `max_units` show the first few, ⋮ and the last.
+    `weight_labels` forces labels on or off; by default they stand where every unit is shown and
+    there is room. `bias` is None, "badge" or "node".
+    """
+    if bias not in BIASES:
+        raise GraphError("unknown way to draw a bias", got=repr(bias), expected="badge or node")
+    if max_units < 4:
+        raise GraphError("max_units must be at least 4", got=max_units)
+    found = find_network(graph)
+    names = names_of(graph, found)
+    arrays = weight_arrays(graph, found, state)
+    picture = arranged(found, names, arrays, max_units, weight_labels, bias)
+    lines = [
+        *_head(graph, picture),
+        *_unit_lines(picture, found),
+        *[_edge_line(picture, edge) for edge in picture.edges],
+        *_label_lines(picture),
+        *_caption_lines(picture, found, names),
+        "}",
+    ]
+    title = f"Neural network {graph.name}"
+    return Drawing("\n".join(lines) + "\n", "neato", title, _told(found, names))
+
+
+def _head(graph: Graph, picture: Picture) -> list[str]:
+    graph_attributes = {
+        "layout": "neato",
+        "splines": "line",
+        "bgcolor": palette.PAPER,
+        "pad": "0.15",
+        "outputorder": "edgesfirst",
+        "fontname": FONT,
+        "tooltip": name_text(graph.name),
+    }
+    node = {
+        "shape": "circle",
+        "fixedsize": "true",
+        "width": f"{2 * RADIUS / 72:g}",
+        "style": "filled",
+        "color": palette.INK,
+        "penwidth": "1.5",
+        "fontname": FONT,
+        "fontcolor": palette.INK,
+    }
+    thin = bool(picture.arrangement.ellipses)  # a wide network has many edges and no labels
+    edge = {
+        "color": palette.EDGE,
+        "penwidth": "0.8" if thin else "1.1",
+        "arrowsize": "0.55" if thin else "0.65",
+    }
+    return [
+        f"digraph {quote(graph.name)} {{",
+        "  // every position is fixed; render with  neato -n2",
+        f"  graph{attributes(graph_attributes)};",
+        f"  node{attributes(node)};",
+        f"  edge{attributes(edge)};",
+    ]
+
+
+def _unit_lines(picture: Picture, found: Network) -> list[str]:
+    lines = []
+    sizes: dict[int, float] = {}
+    for unit in picture.units:
+        sizes[unit.layer] = min(sizes.get(unit.layer, 17.0), _fitting_size(unit.name))
+    for unit in picture.units:
+        role = found.layers[unit.layer].role if unit.layer >= 0 else "bias"
+        items = {
+            "pos": _pos(unit.x, unit.y),
+            "label": _unit_label(unit.name, sizes[unit.layer]),
+            "fillcolor": _FILLS[role],
+            "id": f"unit_{unit.layer}_{dim_text(unit.row)}" if unit.layer >= 0 else unit.key,
+            "class": role,
+            "tooltip": unit.name,
+        }
+        lines.append(node_line(unit.key, items))
+    for i, gap in enumerate(picture.arrangement.ellipses):
+        label = Html(font("⋮", palette.MUTED, 22))
+        lines.append(_text_line(f"e{i}", gap.x, gap.y, label, tooltip=f"{gap.hidden} more units"))
+    return lines
+
+
+_DIGITS = "₀₁₂₃₄₅₆₇₈₉"
+
+
+def _fitting_size(name: str) -> float:
+    """Return the largest font size, down to 8, at which a name fits into its circle."""
+    return max(8.0, min(17.0, (2 * RADIUS - 9) / max(text_width(name, 1), 0.1)))
+
+
+def _unit_label(name: str, size: float) -> Html:
+    """Return a unit's name; where even a small font is too wide, the stem is shortened."""
+    stem = name.rstrip(_DIGITS)
+    index = name[len(stem) :]
+    while text_width(stem + index, size) > 2 * RADIUS - 6 and len(stem) > 2:
+        stem = stem.rstrip("…")[:-1] + "…"
+    inside = escape(stem + index) if stem.isdigit() else italic(stem) + escape(index)
+    return Html(font(inside, palette.INK, round(size, 1)))
+
+
+def _edge_line(picture: Picture, edge: Edge) -> str:
+    items: dict[str, object] = {"id": edge.key, "edgetooltip": edge.told or None}
+    if edge.value is not None:
+        negative = edge.value < 0
+        items["color"] = palette.ADJOINT if negative else palette.VALUE
+        items["style"] = "dashed" if negative else "solid"
+        items["penwidth"] = f"{0.6 + 3.4 * abs(edge.value) / (picture.largest or 1):.2f}"
+    if edge.link is not None and edge.link.weight is None:
+        items["class"] = "skip"
+        items["style"] = "dotted"
+    points = waypoints(picture.arrangement, edge.tail, edge.head)
+    if len(points) > 2:
+        items["pos"] = spline(points)
+    return edge_line(edge.tail.key, edge.head.key, items)
+
+
+def _label_lines(picture: Picture) -> list[str]:
+    lines = []
+    for label in picture.labels:
+        text = font(escape(label.text), palette.INK, label.size)
+        table = (
+            '<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" '
+            f'BGCOLOR="{palette.PAPER}"><TR><TD>{text}</TD></TR></TABLE>'
+        )
+        lines.append(_text_line(label.key, label.box.x, label.box.y, Html(table)))
+    return lines
+
+
+def _caption_lines(picture: Picture, found: Network, names: Names) -> list[str]:
+    lines = []
+    foot = min([unit.y for unit in picture.units], default=0.0)
+    for level, x in enumerate(picture.arrangement.columns):
+        inside = [layer for layer in found.layers if layer.level == level]
+        rows = list(dict.fromkeys(escape(_role(layer)) for layer in inside))
+        sizes = [dim_text(layer.size) for layer in inside if layer.node.ndim]
+        rows += [escape(" + ".join(sizes))] if sizes else []
+        label = Html(font("<BR/>".join(rows), palette.MUTED, 12))
+        y = foot - RADIUS - 12 - 8 * len(rows)
+        lines.append(_text_line(f"caption{level}", x, y, label))
+    for i, caption in enumerate(picture.matrices):
+        inside = f"<I>{escape(caption.name)}</I>  {escape(caption.size)}"
+        label = Html(font(inside, palette.INK, 12))
+        lines.append(_text_line(f"w{i}", caption.x, caption.y, label, tooltip=caption.told))
+    remarks = [picture.remark] if picture.remark else []
+    if any(link.weight is None for link in found.links):
+        remarks.append("dotted: handed on unchanged")
+    if remarks:
+        middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
+        label = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))
+        lines.append(_text_line("remark", middle, foot - 92, label))
+    return lines
+
+
+def _role(layer: Layer) -> str:
+    return f"{layer.role} · {layer.activation}" if layer.activation else layer.role
+
+
+def _text_line(key: str, x: float, y: float, label: Html, **more: object) -> str:
+    items = {
+        "shape": "plain",
+        "style": "",
+        "fixedsize": "false",
+        "pos": _pos(x, y),
+        "label": label,
+        "id": key,
+        **more,
+    }
+    return node_line(key, items)
+
+
+def _pos(x: float, y: float) -> str:
+    return f"{x:.1f},{y:.1f}!"
+
+
+def _told(found: Network, names: Names) -> str:
+    """Return the network in words, layer by layer from the inputs."""
+    sentences = []
+    for i, layer in enumerate(found.layers):
+        count = "1 unit" if layer.size == 1 else f"{dim_text(layer.size)} units"
+        activation = f", {layer.activation}" if layer.activation else ""
+        sources = [names.layers[link.tail] for link in found.links if link.head == i]
+        fed = f", from {' and '.join(dict.fromkeys(sources))}" if sources else ""
+        sentences.append(f"{layer.role.capitalize()} {names.layers[i]}: {count}{activation}{fed}.")
+    return " ".join(sentences)

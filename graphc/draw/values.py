@@ -1,0 +1,91 @@
+"""What are the numbers on a picture? One evaluation at a point, by the reference interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.build.init import initial_state
+from graphc.draw import palette
+from graphc.draw.dot_source import Rows
+from graphc.draw.typography import array_text, listed, name_text
+from graphc.errors import GraphError, nearest
+from graphc.ir.dims import shape_text
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.run.reference import bind, evaluate
+
+
+@dataclass(frozen=True)
+class Values:
+    """The value of each node at one point, and the words that name the point."""
+
+    arrays: Mapping[Node, np.ndarray]
+    point: str
+
+
+def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) -> Values:
+    """Return the values of all nodes of a graph, and of `more`, at a point.
+
+    `at` maps names of inputs and parameters to numbers or arrays. Without any parameter in it, all
+    of them have their initial values for seed 0. Random draws use seed 0.
+    **Raises** GraphError for a name that the graph does not have, or one that is missing.
+    """
+    leaves = {**graph.inputs, **graph.params}
+    for name in at:
+        if name not in leaves:
+            hint = nearest(str(name), list(leaves))
+            raise GraphError(
+                f"no input or parameter is called {name!r}",
+                expected=", ".join(leaves) or "no values: the graph has neither",
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+    initial = bool(graph.params) and not any(name in at for name in graph.params)
+    missing = [name for name in (graph.inputs if initial else leaves) if name not in at]
+    if missing:
+        raise GraphError(
+            "a picture with values needs one for each input and parameter",
+            got=f"no value for {listed(missing)}",
+            expected=listed([f"{name}: {node.type}" for name, node in leaves.items()]),
+            fix=f"at={{{', '.join(f'{name!r}: …' for name in missing[:3])}}}",
+        )
+    inputs = {name: at[name] for name in graph.inputs}
+    state = _initial(graph, inputs) if initial else {name: at[name] for name in graph.params}
+    env, sizes = bind(graph.with_outputs(graph.outputs), state or None, inputs)
+    arrays = evaluate([*graph.nodes, *more], env, sizes=sizes, rng=np.random.default_rng(0))
+    scalars = [
+        f"{name_text(name)} = {array_text(env[node])[0]}"
+        for name, node in graph.inputs.items()
+        if not node.shape
+    ]
+    dims = [f"{name} = {sizes[name]}" for name in graph.dims]
+    words = [*scalars, *dims, *["initial parameters"] * initial]
+    return Values(arrays, listed(words))
+
+
+def _initial(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the initial parameters, for the sizes that the inputs have."""
+    shapes = {name: np.shape(value) for name, value in inputs.items()}
+    sizes = {
+        str(dim): size
+        for name, node in graph.inputs.items()
+        for dim, size in zip(node.shape, shapes[name], strict=False)
+        if type(dim) is not int
+    }
+    return initial_state(graph, seed=0, **sizes)
+
+
+def value_rows(array: np.ndarray, mark: str, color: str) -> list[Rows]:
+    """Return the lines under a box that tell a value; the mark stands before the first."""
+    lines = array_text(array)
+    return [Rows(f"{mark} {lines[0]}", color), *[Rows(line, color) for line in lines[1:]]]
+
+
+def notes(node: Node, values: Values | None) -> Sequence[Rows]:
+    """Return what stands under a variable's box: its value, or the shape of an array."""
+    if values is not None and node in values.arrays:
+        return value_rows(values.arrays[node], "▸", palette.VALUE)
+    return [Rows(shape_text(node.shape), palette.MUTED)] if node.shape else []

@@ -1,0 +1,103 @@
+"""Which nodes does a computation graph show, under which names, and what stays inside a box?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.draw.formula import exponent_index, formula, name_code
+from graphc.draw.typography import name_text
+from graphc.ir.code import Code
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ops import OPS
+from graphc.ops.movement import new_axes
+
+#: Adaptation of an operand to its user that mathematics does not write.
+_SILENT = (OPS["broadcast_to"], OPS["cast"])
+_LONGEST_INLINED = 36
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A node that has a rectangle: its name in the graph, its shown name, its formula."""
+
+    node: Node
+    name: str
+    shown: str
+    formula: str
+    operands: tuple[Node, ...]
+
+
+def is_silent(node: Node) -> bool:
+    """Say whether a node only adapts its operand: a broadcast, a cast, an inserted axis."""
+    if node.op in _SILENT:
+        return True
+    return node.op is OPS["reshape"] and _only_sizes_one(node)
+
+
+def _only_sizes_one(node: Node) -> bool:
+    source, result = node.inputs[0].shape, node.shape
+    return new_axes(source, result) is not None or new_axes(result, source) is not None
+
+
+def variables(graph: Graph, compact: bool = False) -> dict[Node, Variable]:
+    """Return the shown variables in topological order.
+
+    Strict: every operation has its rectangle; only silent nodes without a name and the constant in
+    x² are left out. Compact: constants, and unnamed results that are used once, stand inside their
+    user's formula.
+    """
+    names = variable_names(graph)
+    outputs = set(graph.outputs.values())
+    texts: dict[Node, Code] = {}
+    feeds: dict[Node, tuple[Node, ...]] = {}
+    found: dict[Node, Variable] = {}
+    for node in graph.nodes:
+        labelled = node in graph.labels or node in outputs
+        if is_silent(node) and not labelled:
+            texts[node], feeds[node] = texts[node.inputs[0]], feeds[node.inputs[0]]
+            continue
+        text = formula(node, [texts[i] for i in node.inputs], tight=compact)
+        operands = tuple(dict.fromkeys(n for i in node.inputs for n in feeds[i]))
+        if _stays_inside(graph, node, text, labelled, compact):
+            texts[node], feeds[node] = text, operands
+            continue
+        shown = name_text(names[node]) if node in names else ""
+        found[node] = Variable(node, names.get(node, ""), shown, text.text, operands)
+        texts[node] = name_code(shown) if shown else text
+        feeds[node] = (node,)
+    return found
+
+
+def _stays_inside(graph: Graph, node: Node, text: Code, labelled: bool, compact: bool) -> bool:
+    users = graph.consumers[node]
+    if labelled or not users:
+        return False
+    if not node.inputs and all(_is_exponent(user, node) for user in users):
+        return True
+    if not compact:
+        return False
+    if not node.inputs:
+        return len(text.text) <= _LONGEST_INLINED
+    return len(users) == 1 and len(text.text) <= _LONGEST_INLINED
+
+
+def _is_exponent(user: Node, node: Node) -> bool:
+    index = exponent_index(user)
+    return index is not None and user.inputs[index] is node and user.inputs[0] is not node
+
+
+def variable_names(graph: Graph) -> Mapping[Node, str]:
+    """Return every variable's name: the graph's labels, else v1, v2, … in topological order."""
+    names = dict(graph.labels)
+    taken = set(names.values())
+    number = 0
+    for node in graph.nodes:
+        if node in names or not node.inputs or is_silent(node):
+            continue
+        number += 1
+        while f"v{number}" in taken:
+            number += 1
+        names[node] = f"v{number}"
+    return names

@@ -1,0 +1,143 @@
+"""What does a picture of a graph consist of? Boxes and edges, before anything is laid out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.draw.collapse import Collapse, Grouping, group
+from graphc.draw.typography import name_text
+from graphc.draw.variables import Variable, variables
+from graphc.errors import GraphError, nearest
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ops import OPS
+
+STYLES = ("strict", "compact")
+
+
+@dataclass(frozen=True)
+class Box:
+    """One rectangle: a variable, or several that were collapsed."""
+
+    key: str  # the DOT name and the id in the SVG
+    kind: str  # input, parameter, constant, operation, output, group
+    name: str
+    formula: str
+    told: str  # one sentence in plain text
+    variables: tuple[Variable, ...]
+
+    @property
+    def node(self) -> Node:
+        """The variable's node; of a group, the last one."""
+        return self.variables[-1].node
+
+
+@dataclass(frozen=True)
+class View:
+    """Boxes in topological order, edges between their places, and a remark for the caption."""
+
+    boxes: tuple[Box, ...]
+    edges: tuple[tuple[int, int], ...]
+    place: Mapping[Node, int]
+    remark: str
+
+    @property
+    def depth(self) -> int:
+        """The number of boxes on the longest path."""
+        level = [1] * len(self.boxes)
+        for tail, head in sorted(self.edges):
+            if tail < head:
+                level[head] = max(level[head], level[tail] + 1)
+        return max(level, default=0)
+
+    def description(self) -> str:
+        """Return the picture in words, operands before users."""
+        return " ".join(f"{box.told}." for box in self.boxes)
+
+
+def view(graph: Graph, style: str, max_nodes: int, collapse: Collapse) -> View:
+    """Return the boxes and edges of a graph's picture."""
+    if style not in STYLES:
+        hint = nearest(style, list(STYLES))
+        raise GraphError(
+            "unknown style of a computation graph",
+            got=repr(style),
+            expected=" or ".join(map(repr, STYLES)),
+            fix=f"did you mean {hint!r}?" if hint else None,
+        )
+    found = variables(graph, compact=style == "compact")
+    grouping = group(found, collapse, max_nodes)
+    members: dict[object, list[Variable]] = {}
+    for node, variable in found.items():
+        shared = grouping.group_of[node]
+        members.setdefault(node if shared is None else shared, []).append(variable)
+    outputs: dict[Node, list[str]] = {}
+    for name, node in graph.outputs.items():
+        outputs.setdefault(node, []).append(name)
+    keys: dict[str, int] = {}
+    boxes: list[Box] = []
+    place: dict[Node, int] = {}
+    for identity, inside in members.items():
+        for variable in inside:
+            place[variable.node] = len(boxes)
+        if isinstance(identity, str):
+            boxes.append(_group_box(identity, inside, grouping, keys))
+        else:
+            boxes.append(_variable_box(inside[0], outputs, keys))
+    edges = dict.fromkeys(
+        (place[operand], place[node])
+        for node, variable in found.items()
+        for operand in variable.operands
+        if place[operand] != place[node]
+    )
+    return View(tuple(boxes), tuple(edges), place, grouping.remark)
+
+
+def _variable_box(
+    variable: Variable, outputs: Mapping[Node, Sequence[str]], keys: dict[str, int]
+) -> Box:
+    node = variable.node
+    others = [name_text(name) for name in outputs.get(node, ()) if name != variable.name]
+    if not node.inputs and not node.op.is_leaf:
+        kind = "constant"
+    elif node.op.is_leaf:
+        kind = "input" if node.op is OPS["input"] else "parameter"
+    else:
+        kind = "output" if node in outputs else "operation"
+    if node.op.is_leaf:
+        told = f"{variable.name}: {kind} {node.type}"
+    elif kind == "constant":
+        told = f"{variable.name} = {variable.formula}" if variable.name else ""
+        told = told or f"constant {variable.formula}"
+    else:
+        told = f"{variable.name} = {variable.formula}"
+    prefix = "c" if kind == "constant" and not variable.name else "n"
+    key = _key(f"{prefix}_{variable.name or variable.formula}", keys)
+    # A variable that leaves the graph under another name shows both.
+    name = " = ".join([*filter(None, [variable.shown]), *others])
+    return Box(key, kind, name, variable.formula, told, (variable,))
+
+
+def _group_box(name: str, inside: list[Variable], grouping: Grouping, keys: dict[str, int]) -> Box:
+    count = f"{len(inside):,} variables"
+    repeats = grouping.repeats.get(name)
+    shown = name
+    if repeats:
+        first = re.sub(r"[_\W]*\d+$", "", name.split(" … ")[0])
+        shown = f"{first or name} ×{repeats}"
+    told = f"{shown}: {count} collapsed"
+    return Box(_key(f"g_{name}", keys), "group", shown, count, told, tuple(inside))
+
+
+def _key(wanted: str, taken: dict[str, int]) -> str:
+    """Return a DOT identifier made from a name, unique among those taken."""
+    plain = re.sub(r"[^0-9A-Za-z_]", lambda m: f"_{ord(m[0]):x}_", wanted)[:60]
+    number = taken.get(plain, 0) + 1
+    taken[plain] = number
+    if number == 1:
+        return plain
+    again = f"{plain}__{number}"
+    taken.setdefault(again, 1)
+    return again

@@ -1,0 +1,361 @@
+"""Evaluate an expression of the text form: a whitelist of syntax over nodes, numbers and dims.
+
+Nothing of the text is ever executed: each kind of syntax node has one method here, and what has
+none is refused. Functions are looked up by name in the table that the parser was given.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NoReturn, TypeAlias
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import ArrayLiteral
+from graphc.ir.dims import floor_divide, normal
+from graphc.ir.node import Node
+from graphc.ir.text.errors import GraphTextError, Place
+from graphc.ir.text.syntax import ATTRIBUTES, BINARY, COMPARE, REFUSED, UNARY
+from graphc.ir.text.values import Value, is_dim, is_number, kind, parameters, suggestion
+from graphc.ir.text.words import DTYPE_WORDS, FORMS, NUMBERS
+
+Functions: TypeAlias = "Mapping[str, Callable[..., Any]]"
+
+#: How deeply an expression may nest; chains of operators such as a + b + c do not count.
+MAX_DEPTH = 100
+#: The largest power of an integer or a dim, in bits: no text can ask for a huge number.
+_MAX_BITS = 1024
+
+
+class Expressions:
+    """Values of expressions of one text: names from `env`, functions from `functions`."""
+
+    def __init__(
+        self,
+        functions: Functions,
+        env: dict[str, Value],
+        place: Callable[[ast.AST], Place],
+        later: Callable[[str], int | None] = lambda name: None,
+    ) -> None:
+        self.functions = functions
+        self.env = env
+        self.place = place
+        #: The line further down on which a name is given a value, if there is one.
+        self.later = later
+        self.depth = 0
+
+    def value(self, tree: ast.expr) -> Value:
+        """Return what the expression stands for."""
+        rule = self._RULES.get(type(tree))
+        if rule is None:
+            self._refuse(tree)
+        if self.depth >= MAX_DEPTH:
+            raise too_deep(self.place(tree))
+        self.depth += 1
+        try:
+            return rule(self, tree)
+        finally:
+            self.depth -= 1
+
+    def node(self, tree: ast.expr, what: str) -> Node:
+        """Return the node that the expression stands for, or raise an error about `what`."""
+        value = self.value(tree)
+        if not isinstance(value, Node):
+            raise GraphTextError(
+                f"{what} must be a node",
+                self.place(tree),
+                got=kind(value),
+                fix="write full((), number) for a constant" if is_number(value) else None,
+            )
+        return value
+
+    def error(self, tree: ast.AST, what: str, **rows: Any) -> GraphTextError:
+        return GraphTextError(what, self.place(tree), **rows)
+
+    # -- atoms -------------------------------------------------------------------------------
+
+    def _constant(self, tree: ast.Constant) -> Value:
+        if tree.value is None or isinstance(tree.value, (bool, int, float, str)):
+            return tree.value
+        if tree.value is Ellipsis:
+            return tree.value
+        raise self.error(tree, f"a {type(tree.value).__name__} literal is no part of a graph")
+
+    def _name(self, tree: ast.Name) -> Value:
+        for table in (self.env, NUMBERS, DTYPE_WORDS, self.functions):
+            if tree.id in table:
+                return table[tree.id]
+        later = self.later(tree.id)
+        if later:
+            raise self.error(
+                tree,
+                f"{tree.id!r} gets its value only on line {later}",
+                fix="move that line up; a value cannot depend on itself",
+            )
+        raise self.error(
+            tree,
+            f"no value is called {tree.id!r}",
+            expected="a name that stands on an earlier line",
+            fix=suggestion(tree.id, [*self.env, *self.functions]),
+        )
+
+    def _tuple(self, tree: ast.Tuple) -> tuple[Value, ...]:
+        return tuple([self.value(item) for item in tree.elts])
+
+    def _list(self, tree: ast.List) -> list[Value]:
+        return [self.value(item) for item in tree.elts]
+
+    # -- operators ---------------------------------------------------------------------------
+
+    def _binary(self, tree: ast.BinOp) -> Value:
+        chain = []
+        first: ast.expr = tree
+        while isinstance(first, ast.BinOp):
+            chain.append(first)
+            first = first.left
+        value = self.value(first)
+        for step in reversed(chain):
+            value = self._combined(step, value, self.value(step.right))
+        return value
+
+    def _combined(self, tree: ast.BinOp, left: Value, right: Value) -> Value:
+        if type(tree.op) not in BINARY:
+            raise self.error(tree, "this operator is no part of a graph")
+        name, python = BINARY[type(tree.op)]
+        if isinstance(left, Node) or isinstance(right, Node):
+            return self.call(tree, name, [left, right], {})
+        if not (is_number(left) and is_number(right)):
+            both = f"{kind(left)} and {kind(right)}"
+            raise self.error(tree, "an operator needs nodes or numbers", got=both)
+        return self._number(tree, python, left, right)
+
+    def _number(self, tree: ast.BinOp, python: Callable[..., Any], left: Any, right: Any) -> Any:
+        if isinstance(tree.op, ast.Pow) and type(right) is int:
+            bits = left.bit_length() if isinstance(left, int) else 64 if is_dim(left) else 0
+            if bits * abs(right) > _MAX_BITS:
+                raise self.error(tree, "the exponent of a number is too large", got=str(right))
+        if is_dim(left) or is_dim(right):
+            return self._dim(tree, python, left, right)
+        try:
+            result = python(left, right)
+        except (ArithmeticError, TypeError) as problem:
+            raise self.error(tree, f"cannot compute this number: {problem}") from None
+        if not is_number(result):
+            raise self.error(tree, "this is not a real number")
+        return result
+
+    def _dim(self, tree: ast.BinOp, python: Callable[..., Any], left: Any, right: Any) -> Any:
+        allowed = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Pow)
+        whole = all(is_dim(operand) or type(operand) is int for operand in (left, right))
+        if not whole or not isinstance(tree.op, allowed):
+            raise self.error(
+                tree,
+                "dims and numbers combine by +, -, *, // and ** of integers",
+                got=f"{kind(left)} and {kind(right)}",
+                fix="let the array come first: x * 0.5 / N",
+            )
+        if isinstance(tree.op, ast.FloorDiv):
+            if right == 0:
+                raise self.error(tree, "a dim cannot be divided by zero")
+            return floor_divide(left, right)
+        return normal(python(left, right))
+
+    def _unary(self, tree: ast.UnaryOp) -> Value:
+        if type(tree.op) not in UNARY:
+            raise self.error(tree, "`not` is no part of a graph", fix="write logical_not(x)")
+        name, python = UNARY[type(tree.op)]
+        operand = self.value(tree.operand)
+        if isinstance(operand, Node):
+            return self.call(tree, name, [operand], {})
+        if not is_number(operand) or isinstance(tree.op, ast.Invert):
+            raise self.error(tree, "an operator needs a node or a number", got=kind(operand))
+        return python(operand)
+
+    def _compare(self, tree: ast.Compare) -> Value:
+        if len(tree.ops) > 1:
+            raise self.error(
+                tree,
+                "comparisons cannot be chained",
+                fix="write logical_and(a < b, b < c)",
+            )
+        if type(tree.ops[0]) not in COMPARE:
+            raise self.error(tree, "`is` and `in` are no part of a graph")
+        left, right = self.value(tree.left), self.value(tree.comparators[0])
+        if not (isinstance(left, Node) or isinstance(right, Node)):
+            raise self.error(tree, "a comparison needs a node", got=kind(left))
+        return self.call(tree, COMPARE[type(tree.ops[0])], [left, right], {})
+
+    # -- indexing and attributes -------------------------------------------------------------
+
+    def _subscript(self, tree: ast.Subscript) -> Value:
+        array = self.value(tree.value)
+        if isinstance(tree.slice, ast.Tuple):
+            index: Value = tuple([self._index(item) for item in tree.slice.elts])
+        else:
+            index = self._index(tree.slice)
+        if isinstance(array, (tuple, list)) and type(index) is int:
+            if not -len(array) <= index < len(array):
+                raise self.error(tree, f"there are only {len(array)} values", got=str(index))
+            return array[index]
+        if not isinstance(array, Node):
+            raise self.error(tree.value, "only a node can be indexed", got=kind(array))
+        return self.call(tree, "getitem", [array, index], {})
+
+    def _index(self, tree: ast.expr) -> Value:
+        if isinstance(tree, ast.Slice):
+            bounds = (tree.lower, tree.upper, tree.step)
+            return slice(*[None if bound is None else self.value(bound) for bound in bounds])
+        return self.value(tree)
+
+    def _attribute(self, tree: ast.Attribute) -> Value:
+        if tree.attr not in ATTRIBUTES:
+            known = tree.attr in self.functions
+            raise self.error(
+                tree,
+                f"attribute {tree.attr!r} is no part of the text form",
+                expected=".T or .mT",
+                fix=f"write {tree.attr}(x, ...)" if known else None,
+            )
+        array = self.value(tree.value)
+        if not isinstance(array, Node):
+            raise self.error(tree.value, "only a node can be transposed", got=kind(array))
+        return self.call(tree, ATTRIBUTES[tree.attr], [array], {})
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def _called(self, tree: ast.Call) -> Value:
+        name = self.function_name(tree)
+        if name == "named":
+            raise self.error(
+                tree,
+                "named(...) stands only at the start of a line's expression",
+                fix='write y = named(x + 1, "a name")',
+            )
+        if name == "node":
+            return self._exact(tree)
+        if name in FORMS:
+            raise self.error(
+                tree,
+                f"{name}(...) is no function of values",
+                fix=f"declare it on a line of its own: x: {name}(...)"
+                if name in ("input", "param", "dim")
+                else None,
+            )
+        if isinstance(self.env.get(name), Node):
+            raise self.error(tree.func, f"{name!r} is a value here, so it cannot be called")
+        if name not in self.functions:
+            raise self.error(
+                tree.func,
+                f"no function is called {name!r}",
+                fix=suggestion(name, list(self.functions)),
+            )
+        return self.call(tree, name, [self.value(a) for a in tree.args], self.keywords(tree))
+
+    def function_name(self, tree: ast.Call) -> str:
+        """Return the name of the called function; only a bare name may be called."""
+        if isinstance(tree.func, ast.Name):
+            return tree.func.id
+        if isinstance(tree.func, ast.Attribute) and tree.func.attr in self.functions:
+            raise self.error(
+                tree.func,
+                "methods are no part of the text form",
+                fix=f"write {tree.func.attr}(x, ...)",
+            )
+        if isinstance(tree.func, ast.Attribute):
+            self._attribute(tree.func)
+        raise self.error(tree.func, "only a function's name can be called")
+
+    def keywords(self, tree: ast.Call) -> dict[str, Value]:
+        """Return the keyword arguments of a call."""
+        values = {}
+        for keyword in tree.keywords:
+            if keyword.arg is None:
+                raise self.error(keyword.value, "`**` is no part of a call", fix="write them out")
+            word = keyword.value.id if isinstance(keyword.value, ast.Name) else None
+            if keyword.arg == "dtype" and word in DTYPE_WORDS:
+                values[keyword.arg] = DTYPE_WORDS[word]
+            else:
+                values[keyword.arg] = self.value(keyword.value)
+        return values
+
+    def _exact(self, tree: ast.Call) -> Value:
+        """Return `node(op, *inputs, **attributes)`: one node of an op, exactly as it says."""
+        if not tree.args or not isinstance(tree.args[0], ast.Name):
+            raise self.error(tree, "node(...) starts with an op", expected="node(reshape, x, …)")
+        inputs = [self.node(a, "an input of a node") for a in tree.args[1:]]
+        attributes = self.keywords(tree)
+        for word, value in attributes.items():
+            if isinstance(value, list):
+                array = np.array(value, attributes.get("dtype"))
+                attributes[word] = ArrayLiteral(array.reshape(attributes.get("shape", array.shape)))
+        return self.call(tree, "node", [tree.args[0].id, *inputs], attributes)
+
+    def call(
+        self, tree: ast.AST, name: str, args: list[Value], keywords: dict[str, Value]
+    ) -> Value:
+        """Return a function's result; whatever it objects to is told at the place of the call."""
+        if name not in self.functions:
+            raise self.error(tree, f"the function {name!r} is not available here")
+        try:
+            return self.guarded(tree, self.functions[name], *args, **keywords)
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as problem:
+            raise self._misused(tree, name, keywords, problem) from problem
+
+    def guarded(self, tree: ast.AST, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        """Return a function's result; a GraphError that it raises is told at this place."""
+        try:
+            return function(*args, **named)
+        except GraphTextError:
+            raise
+        except GraphError as problem:
+            raise self.error(
+                tree,
+                problem.what,
+                got=problem.got,
+                expected=problem.expected,
+                fix=problem.fix,
+            ) from problem
+
+    def _misused(
+        self, tree: ast.AST, name: str, keywords: dict[str, Value], problem: Exception
+    ) -> GraphTextError:
+        known = parameters(self.functions[name])
+        unknown = [word for word in keywords if known and word not in known]
+        if unknown and isinstance(tree, ast.Call):
+            tree = next(k for k in tree.keywords if k.arg == unknown[0])
+        return self.error(
+            tree,
+            f"{name} has no argument {unknown[0]!r}" if unknown else f"{name}: {problem}",
+            expected=f"{name}({', '.join(known)})" if known else None,
+            fix=suggestion(unknown[0], known) if unknown else None,
+        )
+
+    def _refuse(self, tree: ast.expr) -> NoReturn:
+        what, fix = REFUSED.get(type(tree), ("this syntax", None))
+        raise self.error(
+            tree, f"{what} is no part of the text form, which is data and never runs", fix=fix
+        )
+
+    _RULES: ClassVar[dict[type[ast.expr], Callable[[Expressions, Any], Value]]] = {
+        ast.Constant: _constant,
+        ast.Name: _name,
+        ast.Tuple: _tuple,
+        ast.List: _list,
+        ast.BinOp: _binary,
+        ast.UnaryOp: _unary,
+        ast.Compare: _compare,
+        ast.Subscript: _subscript,
+        ast.Attribute: _attribute,
+        ast.Call: _called,
+    }
+
+
+def too_deep(place: Place) -> GraphTextError:
+    return GraphTextError(
+        "the expression is nested too deeply",
+        place,
+        expected=f"at most {MAX_DEPTH} levels",
+        fix="give parts of it a line and a name of their own",
+    )

@@ -1,0 +1,52 @@
+"""Dims whose names Python cannot read (`lambda`) get names that it can, for writing only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphc.ir.attributes import Attributes
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.symbols import dim_symbol
+from graphc.ir.text.words import RESERVED, assign_identifiers
+from graphc.ir.walk import topological
+
+#: A symbol -> the symbol that is written for it.
+Renaming = Mapping[Any, Any]
+
+
+def identifiers_of_dims(names: Sequence[str]) -> dict[str, str]:
+    """Return the identifier that stands for each dim in a text: its name, where that will do."""
+    return dict(zip(names, assign_identifiers(names, RESERVED), strict=True))
+
+
+def with_renamed_dims(graph: Graph, identifiers: Mapping[str, str]) -> Graph:
+    """Return the same graph over dims of other names."""
+    renaming = {dim_symbol(old): dim_symbol(new) for old, new in identifiers.items()}
+    new: dict[Node, Node] = {}
+    leaves = [*graph.inputs.values(), *graph.params.values()]
+    for node in topological([*leaves, *graph.roots()]):
+        attrs = {key: _renamed(value, renaming) for key, value in node.attrs.items()}
+        new[node] = Node(
+            node.op,
+            tuple([new[operand] for operand in node.inputs]),
+            Attributes(attrs),
+            node.type.with_shape(_renamed(node.shape, renaming)),
+            node.provenance,
+        )
+    return Graph(
+        {name: new[node] for name, node in graph.outputs.items()},
+        updates={name: new[node] for name, node in graph.updates.items()},
+        name=graph.name,
+        doc=graph.doc,
+        inputs=[new[node] for node in graph.inputs.values()],
+        params=[new[node] for node in graph.params.values()],
+        names={new[node]: name for node, name in graph.names.items() if node in new},
+    )
+
+
+def _renamed(value: Any, renaming: Renaming) -> Any:
+    if isinstance(value, tuple):
+        return tuple([_renamed(item, renaming) for item in value])
+    return value.xreplace(renaming) if hasattr(value, "free_symbols") else value

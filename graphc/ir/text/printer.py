@@ -1,0 +1,262 @@
+"""Write a graph in its text form; `parse(graph_text(g)) == g` holds for every graph.
+
+Named nodes and nodes with several users get a line of their own; the others stand inside their
+user's expression, as far as the line stays readable. Everything is one pass over the nodes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphc.errors import GraphWarning
+from graphc.ir.code import Code
+from graphc.ir.dims import dim_text, symbols_of
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.provenance import FORWARD
+from graphc.ir.text.plain_dims import identifiers_of_dims, with_renamed_dims
+from graphc.ir.text.spelling import Speller, Spelling, may_be_left_out
+from graphc.ir.text.title import title_lines
+from graphc.ir.text.words import FORMS, RESERVED, assign_identifiers, called_words, quoted
+from graphc.ir.types import SHORT, TensorType
+
+#: An expression grows no longer than this by taking in its operands.
+_EXPRESSION = 64
+#: A list of outputs is broken into lines of this length.
+_LINE = 96
+
+
+def graph_text(graph: Graph) -> str:
+    """Return the text form of a graph, ending in a newline."""
+    identifiers = identifiers_of_dims(_all_dims(graph))
+    if any(identifier != name for name, identifier in identifiers.items()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GraphWarning)  # whoever built the graph was told
+            graph = with_renamed_dims(graph, identifiers)
+    return _Printer(graph, {identifier: name for name, identifier in identifiers.items()}).text()
+
+
+class _Printer:
+    """The state of writing one graph: the lines so far, and how each node is referred to."""
+
+    def __init__(self, graph: Graph, dims: Mapping[str, str]) -> None:
+        self.graph = graph
+        self.lines: list[str] = title_lines(graph.name, graph.doc)
+        self.block = ("", "")
+        #: Identifier of a dim -> its name.
+        self.dims = dims
+        leaves = [*graph.inputs.values(), *graph.params.values()]
+        self.labels = {**{leaf: leaf.attrs["name"] for leaf in leaves}, **graph.labels}
+        reserved = [*FORMS, *RESERVED, *self.dims, *_called_words(graph)]
+        identifiers = assign_identifiers(self.labels.values(), reserved)
+        self.identifiers = dict(zip(self.labels, identifiers, strict=True))
+        self.taken = {*reserved, *identifiers}
+        self.number = 0
+        #: Expressions of nodes without a line.
+        self.codes: dict[Node, Code] = {}
+        #: Nodes that have a line, or are declared.
+        self.written: set[Node] = set(leaves)
+        self.speller = Speller(self.code, self.is_private)
+        self.types: dict[TensorType, str] = {}
+        self.update_uses: dict[Node, int] = {}
+        for node in graph.updates.values():
+            self.update_uses[node] = self.update_uses.get(node, 0) + 1
+
+    def text(self) -> str:
+        self._declare()
+        for node in _in_order_of_draws(self.graph.nodes):
+            if node not in self.written and not self._is_left_to_its_user(node):
+                self._visit(node)
+        self._write_updates()
+        self._write_outputs()
+        return "\n".join(self.lines) + "\n"
+
+    # -- declarations ------------------------------------------------------------------------
+
+    def _declare(self) -> None:
+        leaves = [*self.graph.inputs.values(), *self.graph.params.values()]
+        for identifier, name in self.dims.items():
+            if identifier != name:
+                self.lines.append(f"{identifier}: dim(name={quoted(name)})")
+            elif name not in self.graph.dims:
+                self.lines.append(f"{name}: dim")
+        for leaf in leaves:
+            identifier, call = self.identifiers[leaf], leaf.op.text(leaf, ()).text
+            if identifier != leaf.attrs["name"]:
+                call = f"{call[:-1]}, name={quoted(leaf.attrs['name'])})"
+            self.lines.append(f"{identifier}: {call}")
+        if self.lines and len(self.graph.nodes) > len(leaves):
+            self.lines.append("")
+
+    # -- statements --------------------------------------------------------------------------
+
+    def _visit(self, node: Node) -> None:
+        code = self._expression(node)
+        if self._needs_line(node):
+            self._write(node, code)
+        else:
+            self.codes[node] = code
+
+    def _needs_line(self, node: Node) -> bool:
+        if node in self.labels or node.op.is_random or self._uses(node) != 1:
+            return True
+        users = self.graph.consumers[node]
+        return bool(users) and _block_of(self._shown_user(users[0])) != _block_of(node)
+
+    def _uses(self, node: Node) -> int:
+        return len(self.graph.consumers[node]) + self.update_uses.get(node, 0)
+
+    def _shown_user(self, user: Node) -> Node:
+        """Return the node in whose expression the user's operands stand."""
+        return self.graph.consumers[user][0] if self._is_left_to_its_user(user) else user
+
+    def is_private(self, node: Node) -> bool:
+        """Say whether a node is needed by one user only, and nobody has named it."""
+        return node not in self.labels and self._uses(node) == 1 and node not in self.update_uses
+
+    def _is_left_to_its_user(self, node: Node) -> bool:
+        if not (may_be_left_out(node) and self.is_private(node)):
+            return False
+        user = self.graph.consumers[node][0]
+        return user.op.broadcasts(user)
+
+    def _expression(self, node: Node) -> Code:
+        """Return the node's expression; operands that make it too long get their own lines."""
+        while True:
+            spelling = self.speller.spell(node)
+            inlined = self._inlined(spelling)
+            if len(spelling.code.text) <= _EXPRESSION or not inlined:
+                return spelling.code
+            longest = max(inlined, key=lambda operand: len(self.codes[operand].text))
+            self._write(longest, self.codes.pop(longest))
+
+    def _inlined(self, spelling: Spelling) -> list[Node]:
+        return [node for node in spelling.shown if node in self.codes]
+
+    def code(self, node: Node) -> Code:
+        """Return how a node is written where it is used."""
+        if node in self.written:
+            return Code(self.identifiers[node])
+        if node not in self.codes:
+            # Left to this user, who cannot leave it out after all.
+            self.codes[node] = self._expression(node)
+        return self.codes[node]
+
+    def _write(self, node: Node, code: Code) -> None:
+        self._enter(_block_of(node))
+        identifier = self._identifier(node)
+        text = code.text
+        label = self.labels.get(node)
+        if label is not None and label != identifier:
+            text = f"named({text}, {quoted(label)})"
+        self._line(f"{identifier}: {self._type(node.type)} = {text}")
+        self.written.add(node)
+
+    def _identifier(self, node: Node) -> str:
+        if node not in self.identifiers:
+            while True:
+                self.number += 1
+                if f"v{self.number}" not in self.taken:
+                    break
+            self.identifiers[node] = f"v{self.number}"
+        return self.identifiers[node]
+
+    def _type(self, kind: TensorType) -> str:
+        if kind not in self.types:
+            dims = ", ".join(map(dim_text, kind.shape))
+            self.types[kind] = f"{SHORT[kind.dtype]}[{dims}]" if dims else SHORT[kind.dtype]
+        return self.types[kind]
+
+    def _enter(self, block: tuple[str, str]) -> None:
+        if block != self.block and block != ("", ""):
+            phase, scope = block
+            heads = [f"phase({quoted(phase)})"] * bool(phase)
+            heads += [f"scope({quoted(scope)})"] * bool(scope)
+            self.lines.append(f"with {', '.join(heads)}:")
+        self.block = block
+
+    def _line(self, text: str) -> None:
+        self.lines.append(text if self.block == ("", "") else f"    {text}")
+
+    # -- roots -------------------------------------------------------------------------------
+
+    def _write_updates(self) -> None:
+        for name, node in self.graph.updates.items():
+            param = self.identifiers[self.graph.params[name]]
+            value = self.code(node).text
+            self._enter(_block_of(node))
+            self._line(f"update({param}, {value})")
+
+    def _write_outputs(self) -> None:
+        if not self.graph.outputs:
+            return
+        self._enter(("", ""))
+        words: list[str] = []
+        is_positional = True
+        for name, node in self.graph.outputs.items():
+            value = self.identifiers[node]
+            is_positional = is_positional and value == name
+            words.append(_output_word(name, value, is_positional))
+        self.lines += _call_lines("output", words)
+
+
+def _output_word(name: str, value: str, is_positional: bool) -> str:
+    if is_positional:
+        return value
+    plain = assign_identifiers([name], ()) == [name]
+    return f"{name}={value}" if plain else f"**{{{quoted(name)}: {value}}}"
+
+
+def _call_lines(function: str, words: Sequence[str]) -> list[str]:
+    line = f"{function}({', '.join(words)})"
+    if len(line) <= _LINE:
+        return [line]
+    return [f"{function}(", *[f"    {word}," for word in words], ")"]
+
+
+def _block_of(node: Node) -> tuple[str, str]:
+    provenance = node.provenance
+    phase = "" if provenance.phase == FORWARD else provenance.phase
+    return (phase, provenance.scope)
+
+
+def _in_order_of_draws(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Return the nodes, operands first, with random draws in the order in which they were made."""
+    draws = sorted([n for n in nodes if n.op.is_random], key=lambda n: n.attrs["draw"])
+    done = 0
+    for node in nodes:
+        if not node.op.is_random:
+            yield node
+            continue
+        while done < len(draws) and draws[done].attrs["draw"] <= node.attrs["draw"]:
+            yield draws[done]
+            done += 1
+
+
+def _called_words(graph: Graph) -> list[str]:
+    """Return the names of all functions that the graph's text calls."""
+    words = {node.op.name: None for node in graph.nodes}
+    for param in graph.params.values():
+        words.update(dict.fromkeys(called_words(repr(param.attrs["init"]))))
+    return list(words)
+
+
+def _all_dims(graph: Graph) -> list[str]:
+    """Return the names of all dims in the graph, those of its leaves first."""
+    found: dict[Any, None] = {}
+    for node in graph.nodes:
+        for values in (node.shape, *node.attrs.values()):
+            _find_dims(values, found)
+    return list(dict.fromkeys([*graph.dims, *symbols_of(found)]))
+
+
+def _find_dims(value: Any, found: dict[Any, None]) -> None:
+    """Note the symbolic dims in a shape or in an attribute's value."""
+    if isinstance(value, tuple):
+        for item in value:
+            if type(item) is not int:
+                _find_dims(item, found)
+    elif value is not None and hasattr(value, "free_symbols"):
+        found[value] = None

@@ -1,0 +1,53 @@
+"""What an expression of the text may stand for, and how an error calls it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from graphc.errors import nearest
+from graphc.ir.node import Node
+
+#: A node, a number, a dim, or a tuple, list, slice, string, dtype or function as an argument.
+Value: TypeAlias = Any
+
+
+def is_dim(value: Value) -> bool:
+    """Say whether a value is a named dim, or an expression of named dims."""
+    return not isinstance(value, Node) and hasattr(value, "free_symbols")
+
+
+def is_number(value: Value) -> bool:
+    """Say whether a value is a Python number or a dim."""
+    return isinstance(value, (int, float)) or is_dim(value)
+
+
+def kind(value: Value) -> str:
+    """Return how an error message calls a value."""
+    if isinstance(value, Node):
+        return f"a node of type {value.type}"
+    if isinstance(value, (int, float)):
+        return f"the number {value!r}"
+    if is_dim(value):
+        return f"the dim {value}"
+    if callable(value):
+        return f"the function {getattr(value, '__name__', value)!r}"
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's parameters; none where it takes any keyword."""
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in found):
+        return []
+    return [p.name for p in found]
+
+
+def suggestion(name: str, known: list[str]) -> str | None:
+    """Return the question whether the nearest known name was meant."""
+    hint = nearest(name, known)
+    return f"did you mean {hint!r}?" if hint else None

@@ -1,0 +1,54 @@
+"""Python's operators: how tightly each binds, and the NumPy function behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
+
+_INFIX = {
+    "+": SUM,
+    "-": SUM,
+    "*": PRODUCT,
+    "/": PRODUCT,
+    "@": PRODUCT,
+    "//": PRODUCT,
+    "%": PRODUCT,
+    "**": POWER,
+}
+
+
+def infix(symbol: str, left: Code, right: Code) -> Code:
+    """Return `left symbol right` with the parentheses that keep the association."""
+    precedence = _INFIX.get(symbol, COMPARISON)
+    if symbol == "**":
+        return Code(f"{left.within(ATOM)}**{right.within(UNARY)}", POWER)
+    if precedence == COMPARISON:
+        return Code(f"{left.within(SUM)} {symbol} {right.within(SUM)}", COMPARISON)
+    return Code(f"{left.within(precedence)} {symbol} {right.within(precedence + 1)}", precedence)
+
+
+_OPERATOR_UFUNCS = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "//": np.floor_divide,
+    "%": np.remainder,
+    "**": np.power,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "&": np.logical_and,
+    "|": np.logical_or,
+    "^": np.logical_xor,
+    "unary-": np.negative,
+    "unary~": np.logical_not,
+}
+
+
+def operator_ufunc(symbol: str) -> np.ufunc:
+    return _OPERATOR_UFUNCS[symbol]

@@ -1,0 +1,225 @@
+"""The engine: rules are tried at every node, operands first, until none fires any more.
+
+One worklist, no recursion over depth; every node is settled once, so the work grows linearly
+with the nodes of the graph and of the replacements. The order of rules and nodes decides
+everything, so two runs do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeAlias
+
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import FORWARD, inherit
+from graphc.ops.formula import evaluate_formula
+from graphc.ops.leaf import fill
+from graphc.ops.pointwise import NODES
+from graphc.rewrite.condition import holds
+from graphc.rewrite.facts import Facts
+from graphc.rewrite.pattern import Applied, Match, fits, match, read_pattern, variants
+from graphc.rewrite.rule import Firing, Rule
+
+#: Firings allowed for each node before two rules are taken to undo each other.
+FIRINGS_PER_NODE = 64
+
+Replacement: TypeAlias = "tuple[Node, tuple[Node, ...]]"
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A rule to try at a node: one of its patterns, or its function."""
+
+    rule: Rule
+    pattern: Applied | None = None
+
+
+def rewrite(graph: Graph, rules: Sequence[Rule]) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph with the rules applied to a fixpoint, and every firing in order."""
+    run = _Run(graph, rules)
+    for node in graph.nodes:
+        run.settle(node)
+    if not run.firings and all(run.settled[node] is node for node in graph.nodes):
+        return graph, ()
+    outputs = {name: run.settled[node] for name, node in graph.outputs.items()}
+    updates = {name: run.settled[node] for name, node in graph.updates.items()}
+    names = {run.settled[node]: name for node, name in graph.names.items() if node in run.settled}
+    return graph.with_outputs(outputs, updates, names, history=()), tuple(run.firings)
+
+
+class _Run:
+    """One run of some rules over one graph."""
+
+    def __init__(self, graph: Graph, rules: Sequence[Rule]) -> None:
+        uses = {node: len(users) for node, users in graph.consumers.items()}
+        for root in graph.roots():
+            uses[root] += 1
+        self.facts = Facts(uses)
+        self.rules = rules
+        self.settled: dict[Node, Node] = {}
+        self.firings: list[Firing] = []
+        self.budget = 1000 + FIRINGS_PER_NODE * len(graph.nodes)
+        self._candidates: dict[tuple[str, ...], tuple[_Candidate, ...]] = {}
+        self._original = set(graph.nodes)
+        self._created: dict[int, Node] = {}
+
+    def settle(self, node: Node) -> None:
+        """Bring a node, and what it needs, to the form in which no rule fires."""
+        settled = self.settled
+        pending: dict[Node, Node] = {}
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if top in settled:
+                stack.pop()
+                continue
+            if top in pending:
+                if pending[top] not in settled:
+                    raise self._circle()
+                settled[top] = settled[pending[top]]
+                stack.pop()
+                continue
+            missing = [operand for operand in top.inputs if operand not in settled]
+            if missing:
+                stack += reversed(missing)
+                continue
+            following = self._step(top)
+            if following is top:
+                settled[top] = top
+                stack.pop()
+            else:
+                pending[top] = following
+                stack.append(following)
+
+    def _step(self, node: Node) -> Node:
+        """Return the node over settled operands, or what a rule makes of it."""
+        current = rebuilt(node, tuple([self.settled[operand] for operand in node.inputs]))
+        if current is not node:
+            self.facts.becomes(node, current)
+            return current
+        if node not in self._original:
+            twin = self._created.setdefault(self.facts.number(node), node)
+            if twin is not node and twin.name == node.name and _may_stand_for(twin, node):
+                self.facts.is_replaced(node, twin)
+                return twin
+        fired = self._fire(node)
+        return node if fired is None else fired
+
+    def _fire(self, node: Node) -> Node | None:
+        """Return what the first rule that fires at the node makes of it, or None."""
+        for candidate in self._for(node):
+            rule = candidate.rule
+            if rule.forward_only and node.provenance.phase != FORWARD:
+                continue
+            found = self._attempt(candidate, node)
+            if found is None or found[0] is node:
+                continue
+            new, covered = found
+            if new.type != node.type:
+                raise GraphError(
+                    f"rule {rule.name!r} changes the type", got=str(new.type), expected=repr(node)
+                )
+            new = _dressed(new, node, rule)
+            self.facts.is_replaced(node, new)
+            self.firings.append(Firing(rule, covered, new))
+            if len(self.firings) > self.budget:
+                raise self._circle()
+            return new
+        return None
+
+    def _circle(self) -> GraphError:
+        last = dict.fromkeys(firing.rule.name for firing in self.firings[-8:])
+        return GraphError(f"rewrite rules undo each other: {', '.join(last)}")
+
+    def _attempt(self, candidate: _Candidate, node: Node) -> Replacement | None:
+        rule = candidate.rule
+        if candidate.pattern is None:
+            assert rule.apply is not None
+            with inherit(node.provenance):
+                new = rule.apply(node, self.facts)
+            return None if new is None else (new, _covered(node, new))
+        found = match(candidate.pattern, node, self.facts.same)
+        if found is None:
+            return None
+        if rule.spares_shared and any(map(self.facts.is_shared, found.nodes[1:])):
+            return None
+        if rule.when and not holds(
+            rule.when, {**found.names, **found.numbers}, self.facts.predicate
+        ):
+            return None
+        with inherit(node.provenance):
+            return _built(rule, found, node), tuple(found.nodes)
+
+    def _for(self, node: Node) -> tuple[_Candidate, ...]:
+        """Return the rules whose root and operands' ops fit the node's; found once for each kind."""
+        operands = tuple([operand.op.name for operand in node.inputs])
+        if len(operands) > 3:
+            operands = tuple(sorted(set(operands)))
+        key = (node.op.name, *operands)
+        if key not in self._candidates:
+            chosen: list[_Candidate] = []
+            for rule in self.rules:
+                if rule.apply is None:
+                    fitting = (p for p in rule_patterns(rule) if fits(p, node.op.name, operands))
+                    chosen += [_Candidate(rule, pattern) for pattern in fitting]
+                elif _may_apply(rule, node, operands):
+                    chosen.append(_Candidate(rule))
+            self._candidates[key] = tuple(chosen)
+        return self._candidates[key]
+
+
+@cache
+def rule_patterns(rule: Rule) -> tuple[Applied, ...]:
+    """Return the patterns of a rule of formulas, one for each order of commutative operands."""
+    return tuple(p for p in variants(read_pattern(rule.before)) if isinstance(p, Applied))
+
+
+def _may_apply(rule: Rule, node: Node, operands: Sequence[str]) -> bool:
+    at_root = node.op.name in rule.roots or rule.family in ("*", node.op.family)
+    below = not rule.operands or any(name in rule.operands for name in operands)
+    return at_root and below
+
+
+def _built(rule: Rule, found: Match, node: Node) -> Node:
+    """Return the right-hand side of a rule for what its names stand for."""
+    result = evaluate_formula(rule.after, {**found.names, **found.numbers}, NODES)
+    if isinstance(result, Node):
+        return result
+    return fill(result, node.shape, node.dtype)
+
+
+def _dressed(new: Node, old: Node, rule: Rule) -> Node:
+    """Return the replacement under the name of what it replaces, with the rule's remark."""
+    if new.op.is_leaf or new.op.is_random:
+        return new
+    provenance = new.provenance
+    if provenance.name is None and old.name is not None:
+        provenance = provenance.renamed(old.name)
+    if rule.note and not provenance.origin.note:
+        provenance = replace(provenance, origin=replace(provenance.origin, note=rule.note))
+    if provenance is new.provenance:
+        return new
+    return Node(new.op, new.inputs, new.attrs, new.type, provenance)
+
+
+def _may_stand_for(twin: Node, node: Node) -> bool:
+    """Say whether a value of the twin's phase may be read where the node stands."""
+    return twin.provenance.phase in (FORWARD, node.provenance.phase)
+
+
+def _covered(root: Node, new: Node, depth: int = 3) -> tuple[Node, ...]:
+    """Return the nodes near the root that the new expression does not read."""
+    kept, layer = {new}, [new]
+    for _ in range(depth + 1):
+        layer = [operand for node in layer for operand in node.inputs]
+        kept.update(layer)
+    covered, layer = {root: None}, [root]
+    for _ in range(depth - 1):
+        layer = [operand for node in layer for operand in node.inputs if operand not in kept]
+        layer = [operand for operand in layer if operand.inputs]
+        covered.update(dict.fromkeys(layer))
+    return tuple(covered)

@@ -1,0 +1,201 @@
+"""Facts that rules consult: signs, finiteness, sharing, and what a logarithm would uncover."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from graphc.ir.node import Node
+from graphc.ops.leaf import full
+from graphc.rewrite.numbering import ValueNumbers
+from graphc.rewrite.ranges import Range, range_of
+
+Fact = TypeVar("Fact")
+
+
+class Facts:
+    """What is known about the nodes of one graph while one pass runs."""
+
+    def __init__(self, uses: Mapping[Node, int] | None = None) -> None:
+        self._uses: dict[Node, int] = dict(uses or {})
+        self.number = ValueNumbers()
+        self.range: _BottomUp[Range] = _BottomUp(range_of)
+        self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
+
+    # -- expressions ---------------------------------------------------------------------------
+
+    def same(self, a: Node, b: Node) -> bool:
+        """Say whether two nodes compute the same expression."""
+        return self.number.same(a, b)
+
+    def negates(self, a: Node, b: Node) -> bool:
+        """Say whether b is written as −a, in the forms that simplification leaves."""
+        while a.op is b.op and a.op.family == "movement" and len(a.inputs) == 1:
+            if a.attrs != b.attrs:
+                return False
+            a, b = a.inputs[0], b.inputs[0]
+        for x, y in ((a, b), (b, a)):
+            if x.op.name == "negative" and self.same(x.inputs[0], y):
+                return True
+        if a.op is not b.op:
+            return False
+        if a.op is full:
+            return is_number(a) and is_number(b) and a.attrs["value"] == -b.attrs["value"]
+        if a.op.name == "subtract":
+            return self.same(a.inputs[0], b.inputs[1]) and self.same(a.inputs[1], b.inputs[0])
+        if a.op.name in ("multiply", "divide"):
+            return any(
+                self.same(a.inputs[i], b.inputs[j])
+                and a.inputs[1 - i].op is b.inputs[1 - j].op is full
+                and self.negates(a.inputs[1 - i], b.inputs[1 - j])
+                for i, j in (((0, 0), (0, 1), (1, 0), (1, 1)) if a.op.name == "multiply" else ((0, 0),))
+            )
+        return False
+
+    # -- sharing -------------------------------------------------------------------------------
+
+    def uses(self, node: Node) -> int:
+        """Return how many operands and outputs a node served when the pass began."""
+        return self._uses.get(node, 1)
+
+    def is_shared(self, node: Node) -> bool:
+        return self.uses(node) > 1
+
+    def becomes(self, old: Node, new: Node) -> None:
+        """Note that a rebuilt node takes over the users of another."""
+        self._uses[new] = self._uses.get(new, 0) + self.uses(old)
+
+    def is_replaced(self, old: Node, new: Node) -> None:
+        """Note that `new` stands for `old` from now on: what it reads, and what nobody reads now."""
+        created = [new] if new not in self._uses else []
+        self.becomes(old, new)
+        while created:
+            for operand in created.pop().inputs:
+                if operand not in self._uses:
+                    self._uses[operand] = 0
+                    created.append(operand)
+                self._uses[operand] += 1
+        dead = [old]
+        while dead:
+            for operand in dead.pop().inputs:
+                self._uses[operand] = self.uses(operand) - 1
+                if self._uses[operand] == 0:
+                    dead.append(operand)
+
+    # -- values --------------------------------------------------------------------------------
+
+    def is_nonnegative(self, node: Node) -> bool:
+        return self.range(node).low >= 0
+
+    def is_positive(self, node: Node) -> bool:
+        return self.range(node).low > 0
+
+    def is_finite(self, node: Node) -> bool:
+        found = self.range(node)
+        return found.is_bounded and not found.nan
+
+    def is_unit(self, node: Node) -> bool:
+        """Say whether all values lie in [0, 1]."""
+        found = self.range(node)
+        return found.low >= 0 and found.high <= 1
+
+    def is_float(self, node: Node) -> bool:
+        return node.dtype.kind == "f"
+
+    def is_constant(self, node: Node) -> bool:
+        """Say whether a node is one number everywhere."""
+        return node.op is full
+
+    def fits(self, value: float) -> bool:
+        """Say whether a folded constant is an ordinary float32 number, neither 0 nor infinite."""
+        return bool(np.finfo(np.float32).tiny <= abs(value) <= np.finfo(np.float32).max)
+
+    def predicate(self, name: str) -> Callable[..., Any]:
+        """Return the fact of this name, for conditions."""
+        return getattr(self, name)  # type: ignore[no-any-return]  # the names come from rules
+
+    # -- logarithms ----------------------------------------------------------------------------
+
+    def uncovers_log(self, node: Node) -> bool:
+        """Say whether log(node) becomes an expression that needs no exponential of large numbers.
+
+        It is also known then that moving the logarithm inside ends at such a form.
+        """
+        return self.factors(node)
+
+    def _uncovers(self, node: Node, operands: Sequence[bool]) -> bool:
+        name = node.op.name
+        if name in _EXPONENTIALS:
+            return node.dtype.kind == "f"
+        if name in _MOVERS:
+            return operands[0]
+        if name in ("where", "concat"):
+            return any(operands)
+        if name in ("multiply", "divide"):
+            return any(
+                inner and self.is_nonnegative(x) or (inner and x.op.name in ("multiply", "divide"))
+                for inner, x in zip(operands, node.inputs, strict=True)
+            )
+        if name in ("power", "sqrt", "square"):
+            return operands[0] and self.is_nonnegative(node.inputs[0])
+        if name == "add":
+            return all(
+                inner or (x.op is full and is_number(x) and x.attrs["value"] > 0)
+                for inner, x in zip(operands, node.inputs, strict=True)
+            ) and any(operands)
+        if name in ("sum", "mean"):
+            return has_exponential_factor(node.inputs[0])
+        return False
+
+
+class _BottomUp(Generic[Fact]):
+    """A fact of a node that follows from the same fact of its operands; found without recursion."""
+
+    def __init__(self, rule: Callable[[Node, Sequence[Fact]], Fact]) -> None:
+        self.rule = rule
+        self.known: dict[Node, Fact] = {}
+
+    def __call__(self, node: Node) -> Fact:
+        if node in self.known:
+            return self.known[node]
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            missing = [operand for operand in top.inputs if operand not in self.known]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            if top not in self.known:
+                self.known[top] = self.rule(top, [self.known[x] for x in top.inputs])
+        return self.known[node]
+
+
+_EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid"])
+_MOVERS = frozenset(["reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis"])
+
+
+def is_number(node: Node) -> bool:
+    """Say whether a uniform array holds a plain number (not a dim, not a truth value)."""
+    return type(node.attrs["value"]) in (int, float) and math.isfinite(node.attrs["value"])
+
+
+def product_factors(node: Node, limit: int = 24) -> list[tuple[Node, bool]]:
+    """Return the factors of a tree of products and quotients, each with whether it divides."""
+    factors: list[tuple[Node, bool]] = []
+    stack = [(node, False)]
+    while stack:
+        top, divides = stack.pop()
+        if top.op.name in ("multiply", "divide") and len(factors) + len(stack) < limit:
+            left, right = top.inputs
+            stack += [(right, divides != (top.op.name == "divide")), (left, divides)]
+        else:
+            factors.append((top, divides))
+    return factors
+
+
+def has_exponential_factor(node: Node) -> bool:
+    return any(x.op.name == "exp" and not divides for x, divides in product_factors(node))

@@ -1,0 +1,185 @@
+"""Stabilization: the logarithm goes inside sums, products, choices and movement to meet an exp.
+
+`log` of a probability underflows where the probability does, although log Σ exp, log σ and log
+softmax are ordinary numbers. It moves only where it uncovers such a form (`Facts.uncovers_log`).
+"""
+
+from __future__ import annotations
+
+from graphc.ir.dims import product, same
+from graphc.ir.node import Node
+from graphc.ops.leaf import fill, full
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts, product_factors
+from graphc.rewrite.rule import REASSOCIATES, Rule
+
+_MOVES = ("reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis")
+
+
+def log_probabilities(z: Node, axis: tuple[int, ...]) -> Node:
+    """Return z − logsumexp(z), the logarithm of softmax."""
+    total = OPS["logsumexp"](z, axis, True)
+    return OPS["subtract"](z, OPS["broadcast_to"](total, z.shape))
+
+
+def product_of(factors: list[tuple[Node, bool]]) -> Node | None:
+    """Return the product of factors, each multiplied or dividing; None for no factors."""
+    top = _folded("multiply", [x for x, divides in factors if not divides])
+    bottom = _folded("multiply", [x for x, divides in factors if divides])
+    if bottom is None:
+        return top
+    return OPS["divide"](1.0 if top is None else top, bottom)
+
+
+def _folded(op: str, nodes: list[Node]) -> Node | None:
+    result: Node | None = None
+    for node in nodes:
+        result = node if result is None else OPS[op](result, node)
+    return result
+
+
+def _log_of_softmax(node: Node, facts: Facts) -> Node:
+    softmax = node.inputs[0]
+    return log_probabilities(softmax.inputs[0], softmax.attrs["axis"])
+
+
+def _log_softmax(node: Node, facts: Facts) -> Node:
+    return log_probabilities(node.inputs[0], node.attrs["axis"])
+
+
+def _log_of_product(node: Node, facts: Facts) -> Node | None:
+    """log(a·b/c) → log a + log(b/c): factors that a logarithm uncovers come out, one by one."""
+    factors = product_factors(node.inputs[0])
+    moves = [facts.uncovers_log(x) and facts.is_nonnegative(x) for x, _ in factors]
+    if not any(moves):
+        return None
+    out = [factor for factor, moving in zip(factors, moves, strict=True) if moving]
+    rest = [factor for factor, moving in zip(factors, moves, strict=True) if not moving]
+    log = OPS["log"]
+    added = [log(x) for x, divides in out if not divides]
+    taken = [log(x) for x, divides in out if divides]
+    if rest and all(divides for _, divides in rest):
+        taken.append(log(product_of([(x, False) for x, _ in rest])))
+    elif rest:
+        added.append(log(product_of(rest)))
+    return _difference(added, taken)
+
+
+def _difference(added: list[Node], taken: list[Node]) -> Node:
+    top, bottom = _folded("add", added), _folded("add", taken)
+    if bottom is None:
+        assert top is not None
+        return top
+    return OPS["negative"](bottom) if top is None else OPS["subtract"](top, bottom)
+
+
+def _log_of_moved(node: Node, facts: Facts) -> Node | None:
+    """log(take(p)) → take(log p)."""
+    moved = node.inputs[0]
+    x, *rest = moved.inputs
+    if not facts.uncovers_log(x):
+        return None
+    return moved.op.make([OPS["log"](x), *rest], **moved.attrs)
+
+
+def _log_of_concat(node: Node, facts: Facts) -> Node | None:
+    joined = node.inputs[0]
+    if not facts.uncovers_log(joined):
+        return None
+    return joined.op.make([OPS["log"](x) for x in joined.inputs], **joined.attrs)
+
+
+def _log_of_sum(node: Node, facts: Facts) -> Node | None:
+    """log Σ w·exp(a) → logsumexp(a + log w), or logsumexp(a) + log Σ w·softmax(a)."""
+    total = node.inputs[0]
+    axis, keepdims = total.attrs["axis"], total.attrs["keepdims"]
+    x = total.inputs[0]
+    if not axis or any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axis):
+        return None
+    factors = product_factors(x)
+    at = next((i for i, (f, d) in enumerate(factors) if f.op.name == "exp" and not d), None)
+    if at is None:
+        return None
+    exponent = factors[at][0].inputs[0]
+    weight = product_of(factors[:at] + factors[at + 1 :])
+    value = _weighted(exponent, weight, axis, keepdims, facts)
+    if total.op.name == "mean":
+        count = product([x.shape[a] for a in axis])
+        value = OPS["subtract"](value, OPS["log"](fill(count, node.shape, node.dtype)))
+    return value
+
+
+def _weighted(
+    exponent: Node, weight: Node | None, axis: tuple[int, ...], keepdims: bool, facts: Facts
+) -> Node:
+    if weight is None:
+        return OPS["logsumexp"](exponent, axis, keepdims)
+    log = OPS["log"]
+    if weight.op is full and facts.is_positive(weight):
+        value = OPS["logsumexp"](exponent, axis, keepdims)
+        scale = fill(weight.attrs["value"], value.shape, value.dtype)
+        return OPS["add"](value, log(scale))
+    if facts.uncovers_log(weight) and facts.is_nonnegative(weight):
+        return OPS["logsumexp"](OPS["add"](exponent, log(weight)), axis, keepdims)
+    shares = OPS["softmax"](exponent, axis)
+    share = OPS["sum"](OPS["multiply"](weight, shares), axis, keepdims)
+    return OPS["add"](OPS["logsumexp"](exponent, axis, keepdims), log(share))
+
+
+def _log_of_prod(node: Node, facts: Facts) -> Node | None:
+    """log Π x → Σ log x where no factor is negative."""
+    folded = node.inputs[0]
+    x, axis = folded.inputs[0], folded.attrs["axis"]
+    if x.dtype.kind != "f" or not facts.is_nonnegative(x):
+        return None
+    return OPS["sum"](OPS["log"](x), axis, folded.attrs["keepdims"])
+
+
+def _two_pass_variance(node: Node, facts: Facts) -> Node | None:
+    """mean(x²) − mean(x)² → var(x)."""
+    left, right = node.inputs
+    if left.op.name != "mean" or right.op.name != "square":
+        return None
+    squares, mean = left.inputs[0], right.inputs[0]
+    if squares.op.name != "square" or mean.op is not left.op or left.attrs != mean.attrs:
+        return None
+    x = mean.inputs[0]
+    if not facts.same(squares.inputs[0], x) or any(same(dim, 0) for dim in x.shape):
+        return None
+    return OPS["var"](x, mean.attrs["axis"], mean.attrs["keepdims"])
+
+
+_Z = "z: input(f64, 3, 4)\n"
+_WHY = "a probability that rounds to 0 has no logarithm"
+
+
+def _rule(name: str, before: str, after: str, **more: object) -> Rule:
+    more.setdefault("why", _WHY)
+    more.setdefault("roots", ("log",))
+    return Rule(name, before, after, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
+
+
+LOGARITHM_MOVES = (
+    _rule("log_of_softmax", "log(softmax(z))", "z - logsumexp(z)", apply=_log_of_softmax,
+          operands=("softmax",), example=_Z + "y = log(softmax(z, axis=1))"),
+    _rule("log_softmax_parts", "log_softmax(z)", "z - logsumexp(z)", apply=_log_softmax,
+          roots=("log_softmax",), why="the form that meets a gather and other losses",
+          example=_Z + "y = log_softmax(z, axis=1)"),
+    _rule("log_of_product", "log(a*b/c)", "log(a) + log(b/c)", apply=_log_of_product,
+          operands=("multiply", "divide"),
+          example=_Z + "y = log(2.0*sigmoid(z)/sqrt(abs(z)))"),
+    _rule("log_of_moved", "log(take(p))", "take(log(p))", apply=_log_of_moved, operands=_MOVES,
+          example=_Z + "y = log(reshape(sigmoid(z), (4, 3)))"),
+    _rule("log_of_concat", "log(concat(p, q))", "concat(log(p), log(q))", apply=_log_of_concat,
+          operands=("concat",), example=_Z + "y = log(concat(sigmoid(z), exp(z)))"),
+    _rule("log_of_sum_exp", "log(sum(w*exp(a)))", "logsumexp(a + log(w))", apply=_log_of_sum,
+          operands=("sum", "mean"), why="exp overflows although its logarithm does not",
+          example=_Z + "y = log(sum(exp(z), axis=1))"),
+    _rule("log_of_prod", "log(prod(x))", "sum(log(x))", apply=_log_of_prod, operands=("prod",),
+          when="x >= 0", why="a product of many factors underflows or overflows",
+          example=_Z + "y = log(prod(abs(z), axis=1))"),
+    _rule("two_pass_variance", "mean(x**2) - mean(x)**2", "var(x)", apply=_two_pass_variance,
+          roots=("subtract",), operands=("square",),
+          why="the difference of two large means loses its digits",
+          example=_Z + "y = mean(z**2, axis=1) - mean(z, axis=1)**2"),
+)

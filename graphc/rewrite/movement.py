@@ -1,0 +1,314 @@
+"""Simplification of movement: useless and stacked reshapes, transposes, broadcasts, slices, casts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc.ir.dims import Dim, as_dim, broadcast_shapes, same, same_shape
+from graphc.ir.node import Node
+from graphc.ops.leaf import fill, full
+from graphc.ops.slicing import slice_length
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts
+from graphc.rewrite.rule import Rule
+from graphc.rewrite.spread import varying_axes
+
+_STACKED = "two steps are one"
+_NOTHING = "nothing moves"
+
+
+def _reshape(node: Node, facts: Facts) -> Node | None:
+    x = node.inputs[0]
+    if x.op.name == "reshape":
+        return OPS["reshape"](x.inputs[0], node.shape)
+    if x.op is full:
+        return fill(x.attrs["value"], node.shape, node.dtype)
+    if varying_axes(x) == ():
+        return OPS["broadcast_to"](OPS["reshape"](x.inputs[0], ()), node.shape)
+    return x if same_shape(x.shape, node.shape) else None
+
+
+def _transpose(node: Node, facts: Facts) -> Node | None:
+    x, axes = node.inputs[0], node.attrs["axes"]
+    if x.op.name == "transpose":
+        return OPS["transpose"](x.inputs[0], [x.attrs["axes"][a] for a in axes])
+    if x.op is full:
+        return fill(x.attrs["value"], node.shape, node.dtype)
+    if varying_axes(x) == ():
+        return OPS["broadcast_to"](OPS["reshape"](x.inputs[0], ()), node.shape)
+    return x if axes == tuple(range(node.ndim)) else None
+
+
+def _broadcast(node: Node, facts: Facts) -> Node | None:
+    x = node.inputs[0]
+    if x.op is full:
+        return fill(x.attrs["value"], node.shape, node.dtype)
+    if x.op.name == "broadcast_to":
+        return OPS["broadcast_to"](x.inputs[0], node.shape)
+    if x.op.name == "reshape" and _only_adds_leading_axes(x):
+        return OPS["broadcast_to"](x.inputs[0], node.shape)
+    return x if same_shape(x.shape, node.shape) else None
+
+
+def _only_adds_leading_axes(node: Node) -> bool:
+    source = node.inputs[0].shape
+    lead = node.ndim - len(source)
+    if lead < 0 or not same_shape(source, node.shape[lead:]):
+        return False
+    return all(type(dim) is int and dim == 1 for dim in node.shape[:lead])
+
+
+def _cast(node: Node, facts: Facts) -> Node | None:
+    x = node.inputs[0]
+    if x.dtype == node.dtype:
+        return x
+    if x.op is full and isinstance(x.attrs["value"], (bool, int, float)):
+        return _cast_number(x, node)
+    if x.op.name == "where" and all(branch.op is full for branch in x.inputs[1:]):
+        branches = [OPS["cast"].make([branch], dtype=node.dtype) for branch in x.inputs[1:]]
+        return x.op.make([x.inputs[0], *branches])
+    if x.op.name == "cast" and np.can_cast(x.inputs[0].dtype, x.dtype, "safe"):
+        return OPS["cast"](x.inputs[0], node.dtype)
+    return None
+
+
+def _cast_number(x: Node, node: Node) -> Node | None:
+    """Return the converted constant, unless the conversion overflows or is undefined."""
+    with np.errstate(all="raise"):
+        try:
+            value = np.asarray(x.attrs["value"], x.dtype).astype(node.dtype).item()
+        except FloatingPointError:
+            return None
+    return fill(value, node.shape, node.dtype)
+
+
+def _sink_broadcast(node: Node, facts: Facts) -> Node | None:
+    """op(broadcast(a), broadcast(b)) → broadcast(op(a, b)) where the operands have a smaller shape."""
+    if any(x.op is not full and x.op.name != "broadcast_to" for x in node.inputs):
+        return None
+    sources = [x if x.op is full else x.inputs[0] for x in node.inputs]
+    shapes = [s.shape for s in sources if s.op is not full]
+    common = broadcast_shapes(*shapes)
+    if common is None or same_shape(common, node.shape):
+        return None
+    operands = [
+        fill(s.attrs["value"], common, s.dtype) if s.op is full else OPS["broadcast_to"](s, common)
+        for s in sources
+    ]
+    return OPS["broadcast_to"](node.op.make(operands, **node.attrs), node.shape)
+
+
+def _slice(node: Node, facts: Facts) -> Node | None:
+    x, bounds = node.inputs[0], node.attrs["bounds"]
+    if x.op is full:
+        return fill(x.attrs["value"], node.shape, node.dtype)
+    if _is_whole(node):
+        return x
+    handler = _SLICES.get(x.op.name)
+    return handler(x, bounds) if handler else None
+
+
+Bounds = tuple[tuple[Dim, Dim, int], ...]
+
+
+def _is_whole(node: Node) -> bool:
+    pairs = zip(node.attrs["bounds"], node.inputs[0].shape, strict=True)
+    return all(b[0] == 0 and b[2] == 1 and same(b[1], dim) for b, dim in pairs)
+
+
+def _slice_of_slice(x: Node, bounds: Bounds) -> Node | None:
+    merged = []
+    for (start, stop, step), (at, _, by) in zip(bounds, x.attrs["bounds"], strict=True):
+        length = slice_length((start, stop, step))
+        if type(length) is int and length == 0:
+            return None
+        first = as_dim(at + start * by)
+        last = as_dim(at + (start + (length - 1) * step) * by) if type(length) is int else None
+        if last is None:
+            if step != 1 or by != 1:
+                return None
+            merged.append((first, as_dim(at + stop), 1))
+        else:
+            end = last + 1 if step * by > 0 else last - 1
+            merged.append((first, end, step * by))
+    return OPS["slice"].make([x.inputs[0]], bounds=tuple(merged))
+
+
+def _slice_of_concat(x: Node, bounds: Bounds) -> Node | None:
+    """A slice that reads one part only is a slice of that part."""
+    axis = x.attrs["axis"]
+    start, stop, step = bounds[axis]
+    if step != 1:
+        return None
+    before: Dim = 0
+    for part in x.inputs:
+        after = as_dim(before + part.shape[axis])
+        if _is_at_least(start, before) and _is_at_least(after, stop):
+            inner = list(bounds)
+            inner[axis] = (as_dim(start - before), as_dim(stop - before), 1)
+            return OPS["slice"].make([part], bounds=tuple(inner))
+        before = after
+    return None
+
+
+def _is_at_least(a: Dim, b: Dim) -> bool:
+    """Say whether a >= b for every size of the named dims."""
+    difference = a - b
+    return difference >= 0 if type(difference) is int else bool(difference.is_nonnegative)
+
+
+def _slice_of_broadcast(x: Node, bounds: Bounds) -> Node | None:
+    source = x.inputs[0]
+    lead = x.ndim - source.ndim
+    inner, moved = [], False
+    for dim, bound, wide in zip(source.shape, bounds[lead:], x.shape[lead:], strict=True):
+        if same(dim, wide):
+            inner.append(bound)
+        else:
+            inner.append((0, 1, 1))
+    shape = tuple([slice_length(b) for b in bounds])
+    moved = any(
+        not (b[0] == 0 and b[2] == 1 and same(b[1], d))
+        for b, d in zip(inner, source.shape, strict=True)
+    )
+    if moved:
+        source = OPS["slice"].make([source], bounds=tuple(inner))
+    return OPS["broadcast_to"](source, shape)
+
+
+def _slice_of_write(x: Node, bounds: Bounds) -> Node | None:
+    """Reading what was just written gives the sum; reading elsewhere skips the write."""
+    base, values = x.inputs
+    written = x.attrs["bounds"]
+    if written == bounds:
+        read = OPS["slice"].make([base], bounds=bounds)
+        return OPS["add"](read, values)
+    pairs = zip(bounds, written, strict=True)
+    if any(
+        a[2] > 0 and b[2] > 0 and (_is_at_least(a[0], b[1]) or _is_at_least(b[0], a[1]))
+        for a, b in pairs
+    ):
+        return OPS["slice"].make([base], bounds=bounds)
+    return None
+
+
+def _slice_of_pad(x: Node, bounds: Bounds) -> Node | None:
+    """A slice that leaves the edges out does not see the padding."""
+    inner = []
+    pairs = zip(bounds, x.attrs["widths"], x.inputs[0].shape, strict=True)
+    for (start, stop, step), (width, _), dim in pairs:
+        if step < 1 or not (_is_at_least(start, width) and _is_at_least(width + dim, stop)):
+            return None
+        inner.append((as_dim(start - width), as_dim(stop - width), step))
+    return OPS["slice"].make(x.inputs, bounds=tuple(inner))
+
+
+_SLICES = {
+    "slice": _slice_of_slice,
+    "concat": _slice_of_concat,
+    "broadcast_to": _slice_of_broadcast,
+    "slice_add": _slice_of_write,
+    "pad": _slice_of_pad,
+}
+
+
+def _concat(node: Node, facts: Facts) -> Node | None:
+    axis, parts = node.attrs["axis"], list(node.inputs)
+    if len(parts) == 1:
+        return parts[0]
+    if any(_is_nested(part, axis) for part in parts):
+        flat = [p for part in parts for p in (part.inputs if _is_nested(part, axis) else (part,))]
+        return node.op.make(flat, axis=axis)
+    joined = _joined(parts, axis, facts)
+    if len(joined) == len(parts):
+        return None
+    return joined[0] if len(joined) == 1 else node.op.make(joined, axis=axis)
+
+
+def _is_nested(part: Node, axis: int) -> bool:
+    return part.op.name == "concat" and bool(part.attrs["axis"] == axis)
+
+
+def _joined(parts: list[Node], axis: int, facts: Facts) -> list[Node]:
+    """Return the parts with neighbouring slices of one array made one slice."""
+    result = parts[:1]
+    for part in parts[1:]:
+        merged = _merged(result[-1], part, axis, facts)
+        if merged is None:
+            result.append(part)
+        else:
+            result[-1] = merged
+    return result
+
+
+def _merged(left: Node, right: Node, axis: int, facts: Facts) -> Node | None:
+    if left.op.name != "slice" or right.op.name != "slice":
+        return None
+    if not facts.same(left.inputs[0], right.inputs[0]):
+        return None
+    a, b = left.attrs["bounds"], right.attrs["bounds"]
+    others = all(x == y for i, (x, y) in enumerate(zip(a, b, strict=True)) if i != axis)
+    if not others or a[axis][2] != 1 or b[axis][2] != 1 or not same(a[axis][1], b[axis][0]):
+        return None
+    bounds = (*a[:axis], (a[axis][0], b[axis][1], 1), *a[axis + 1 :])
+    whole = OPS["slice"].make([left.inputs[0]], bounds=bounds)
+    return whole.inputs[0] if _is_whole(whole) else whole
+
+
+def _pad(node: Node, facts: Facts) -> Node | None:
+    x, value = node.inputs[0], node.attrs["value"]
+    if x.op is full and bool(x.attrs["value"] == value):
+        return fill(value, node.shape, node.dtype)
+    if x.op.name != "pad" or x.attrs["value"] != value:
+        return None
+    pairs = zip(node.attrs["widths"], x.attrs["widths"], strict=True)
+    widths = tuple([(as_dim(a + c), as_dim(b + d)) for (a, b), (c, d) in pairs])
+    return node.op.make(x.inputs, widths=widths, value=value)
+
+
+def _gather(node: Node, facts: Facts) -> Node | None:
+    """x[arange(n)] along an axis of size n is x."""
+    x, *indices = node.inputs
+    axis = node.attrs["axis"]
+    if len(indices) != 1 or indices[0].op.name != "arange" or indices[0].ndim != 1:
+        return None
+    index = indices[0]
+    whole = index.attrs["start"] == 0 and index.attrs["step"] == 1
+    return x if whole and same(index.shape[0], x.shape[axis]) else None
+
+
+_X = "x: input(f64, 3, 4)\n"
+
+MOVEMENT = (
+    Rule("reshape_of_reshape", "reshape(reshape(x, s), t)", "reshape(x, t)", _STACKED,
+         apply=_reshape, roots=("reshape",), operands=("reshape", "full", "broadcast_to"),
+         example=_X + "y = reshape(reshape(x, (2, 6)), (4, 3))"),
+    Rule("transpose_of_transpose", "transpose(transpose(x, a), b)", "transpose(x, a∘b)", _STACKED,
+         apply=_transpose, roots=("transpose",), operands=("transpose", "full", "broadcast_to"),
+         example="x: input(f64, 2, 3, 4)\ny = transpose(transpose(x, (1, 0, 2)), (2, 1, 0))"),
+    Rule("broadcast_of_broadcast", "broadcast_to(broadcast_to(x, s), t)", "broadcast_to(x, t)",
+         _STACKED, apply=_broadcast, roots=("broadcast_to",),
+         operands=("broadcast_to", "reshape", "full"),
+         example="x: input(f64, 4)\ny = broadcast_to(broadcast_to(x, (3, 4)), (2, 3, 4))"),
+    Rule("cast_of_cast", "cast(cast(x, wider), t)", "cast(x, t)",
+         "a conversion that loses nothing need not happen", apply=_cast, roots=("cast",),
+         operands=("cast", "full", "where"),
+         example="x: input(f32, 4)\ny = cast(cast(x, 'float64'), 'float32')"),
+    Rule("pointwise_before_broadcast", "f(broadcast_to(a, s), broadcast_to(b, s))",
+         "broadcast_to(f(a, b), s)", "the same numbers are computed once, not once a copy",
+         apply=_sink_broadcast, family="pointwise", operands=("broadcast_to", "full"),
+         example="x: input(f64, 4)\ny = exp(broadcast_to(x, (3, 4)))"),
+    Rule("slice_of_moved", "move(x)[a:b]", "x[c:d], moved less",
+         "a slice reads only what it needs", apply=_slice, roots=("slice",),
+         operands=("slice", "concat", "broadcast_to", "slice_add", "pad", "full"),
+         example="x: input(f64, 8)\ny = x[1:7][1:3]"),
+    Rule("concat_joined", "concat(x[a:b], x[b:c])", "x[a:c]",
+         "neighbouring parts of one array are one part, nested joins one join", apply=_concat,
+         roots=("concat",), operands=("slice", "concat"),
+         example="x: input(f64, 8)\ny = concat(x[1:3], x[3:6])"),
+    Rule("pad_of_pad", "pad(pad(x, a), b)", "pad(x, a + b)", _STACKED, apply=_pad,
+         roots=("pad",), operands=("pad", "full"),
+         example="x: input(f64, 4)\ny = pad(pad(x, 1), ((0, 2),))"),
+    Rule("gather_everything", "x[arange(n)]", "x", _NOTHING, apply=_gather, roots=("gather",),
+         operands=("arange",), example="x: input(f64, 4)\ny = gather(x, arange(4))"),
+)

@@ -1,0 +1,151 @@
+"""Patterns: a formula read as a shape of nodes to look for.
+
+`log(1 + x)` matches the node of `log` whose operand is an `add` of a constant 1 and anything.
+Commutative ops match in both orders; a name that occurs twice must be the same expression twice.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc.ir.node import Node
+from graphc.ops.formula import _BINARY, _COMPARE, parse_formula
+from graphc.ops.leaf import full
+from graphc.ops.registry import get_op
+from graphc.rewrite.numbering import is_commutative
+
+Same: TypeAlias = Callable[[Node, Node], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """A name: any node, the same one wherever the name stands."""
+
+    name: str
+
+    def match(self, node: Node, found: Match, same: Same) -> bool:
+        known = found.names.setdefault(self.name, node)
+        return known is node or same(known, node)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyNumber:
+    """A name of a numeric constant (`c`, `c1`, …): a uniform array of a plain number."""
+
+    name: str
+
+    def match(self, node: Node, found: Match, same: Same) -> bool:
+        value = node.attrs["value"] if node.op is full else None
+        if type(value) not in (int, float):
+            return False
+        return bool(found.numbers.setdefault(self.name, value) == value)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number: a uniform array of it, of any shape."""
+
+    value: float
+
+    def match(self, node: Node, found: Match, same: Same) -> bool:
+        return node.op is full and bool(node.attrs["value"] == self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An op on patterns."""
+
+    op: str
+    operands: tuple[Pattern, ...]
+
+    def match(self, node: Node, found: Match, same: Same) -> bool:
+        if node.op.name != self.op or len(node.inputs) != len(self.operands):
+            return False
+        found.nodes.append(node)
+        pairs = zip(self.operands, node.inputs, strict=True)
+        return all(pattern.match(operand, found, same) for pattern, operand in pairs)
+
+
+Pattern: TypeAlias = "Anything | AnyNumber | Number | Applied"
+
+
+class Match:
+    """What the names of a pattern stand for, and the op nodes that it covers, root first."""
+
+    __slots__ = ("names", "nodes", "numbers")
+
+    def __init__(self) -> None:
+        self.names: dict[str, Node] = {}
+        self.numbers: dict[str, float] = {}
+        self.nodes: list[Node] = []
+
+
+def match(pattern: Pattern, node: Node, same: Same) -> Match | None:
+    """Return what the pattern's names stand for where it matches at `node`, else None."""
+    found = Match()
+    return found if pattern.match(node, found, same) else None
+
+
+def read_pattern(text: str) -> Applied:
+    """Return the pattern that a formula denotes."""
+    pattern = _read(parse_formula(text))
+    if not isinstance(pattern, Applied):
+        raise ValueError(f"a pattern needs an op at its root: {text!r}")
+    return pattern
+
+
+def is_number_name(name: str) -> bool:
+    return name == "c" or (name[0] == "c" and name[1:].isdigit())
+
+
+def _read(tree: ast.expr) -> Pattern:
+    if isinstance(tree, ast.Name):
+        return AnyNumber(tree.id) if is_number_name(tree.id) else Anything(tree.id)
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, (bool, int, float)):
+        return Number(tree.value)
+    if isinstance(tree, ast.UnaryOp):
+        operand = _read(tree.operand)
+        if isinstance(operand, Number):
+            return Number(-operand.value)
+        return Applied("negative", (operand,))
+    if isinstance(tree, ast.BinOp):
+        return Applied(_BINARY[type(tree.op)][0], (_read(tree.left), _read(tree.right)))
+    if isinstance(tree, ast.Compare):
+        return Applied(_COMPARE[type(tree.ops[0])], (_read(tree.left), _read(tree.comparators[0])))
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return Applied(get_op(tree.func.id).name, tuple(map(_read, tree.args)))
+    raise ValueError(f"not part of a pattern: {ast.unparse(tree)}")
+
+
+def variants(pattern: Pattern) -> Iterator[Pattern]:
+    """Yield the pattern with the operands of commutative ops in every order, without repeats."""
+    if not isinstance(pattern, Applied):
+        yield pattern
+        return
+    seen: set[Pattern] = set()
+    orders = [pattern.operands]
+    if is_commutative(get_op(pattern.op)):
+        orders.append(pattern.operands[::-1])
+    for order in orders:
+        for operands in itertools.product(*[tuple(variants(operand)) for operand in order]):
+            variant = Applied(pattern.op, operands)
+            if variant not in seen:
+                seen.add(variant)
+                yield variant
+
+
+def fits(pattern: Applied, op: str, operands: tuple[str, ...]) -> bool:
+    """Say whether the root and its operands' ops (one level) allow a match."""
+    if pattern.op != op or len(pattern.operands) != len(operands):
+        return False
+    return all(map(_allows, pattern.operands, operands))
+
+
+def _allows(pattern: Pattern, op: str) -> bool:
+    if isinstance(pattern, Applied):
+        return pattern.op == op
+    return isinstance(pattern, Anything) or op == "full"

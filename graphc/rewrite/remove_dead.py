@@ -1,0 +1,24 @@
+"""Remove dead: updates that change nothing, and what only they needed."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph
+from graphc.rewrite.rule import Firing, Rule
+
+DEAD = Rule(
+    "remove_dead", "W ← W", "", "a parameter that keeps its value needs no update",
+    apply=lambda node, facts: None,
+)
+
+
+def remove_dead(graph: Graph) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph without updates of a parameter to itself.
+
+    Nodes that no output or update needs are not in a graph at all, so nothing else can be dead.
+    """
+    dead = [name for name, node in graph.updates.items() if node is graph.params.get(name)]
+    if not dead or (len(dead) == len(graph.updates) and not graph.outputs):
+        return graph, ()
+    updates = {name: node for name, node in graph.updates.items() if name not in dead}
+    firings = [Firing(DEAD, (graph.params[name],), graph.params[name]) for name in dead]
+    return graph.with_outputs(graph.outputs, updates, history=()), tuple(firings)

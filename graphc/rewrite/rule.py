@@ -1,0 +1,128 @@
+"""A rule, its firing and a pass's record: what a rewrite says about itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+
+if TYPE_CHECKING:
+    from graphc.rewrite.facts import Facts
+
+#: The value keeps its bits (up to the sign of a zero); its rounding may change; it may change
+#: where the original meets infinities or NaN.
+EXACT, REASSOCIATES, ASSUMES_FINITE = "exact", "reassociates", "assumes_finite"
+
+#: The optimization level from which rules of an exactness are used.
+LEVELS = {EXACT: 1, REASSOCIATES: 2, ASSUMES_FINITE: 3}
+
+Structural: TypeAlias = "Callable[[Node, Facts], Node | None]"
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """One rewrite, stated over real numbers with its condition.
+
+    A rule of formulas is a row: `before` and `after` are expressions in the names of ops. Names
+    in them stand for any node, except `c`, `c1`, `c2`, which stand for numeric constants; numbers
+    match uniform constants. `when` is a condition in facts (see `graphc.rewrite.condition`).
+
+    A structural rule computes its result by `apply`, tried at nodes of `roots` (or of `family`)
+    that have an operand among `operands`; its `before` and `after` are shown to readers.
+
+    `spares_shared` keeps the rule from firing where a node it would replace has other users.
+    `forward_only` keeps it from the backward pass. `example` serves tests and documentation: for
+    a row, what to put for a name (`x=exp(u)`); for a structural rule, a graph as text.
+    """
+
+    name: str
+    before: str
+    after: str
+    why: str
+    when: str = ""
+    exactness: str = EXACT
+    apply: Structural | None = None
+    roots: tuple[str, ...] = ()
+    family: str = ""
+    operands: tuple[str, ...] = ()
+    spares_shared: bool = False
+    forward_only: bool = False
+    note: str = ""
+    example: str = ""
+
+    @property
+    def level(self) -> int:
+        return LEVELS[self.exactness]
+
+    @property
+    def formula(self) -> str:
+        """The rule as one line: `log(1 + x) → log1p(x)`."""
+        condition = f"  where {self.when}" if self.when else ""
+        return f"{self.before} → {self.after}{condition}"
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}: {self.formula}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Firing:
+    """One use of a rule: the nodes that it replaced (the root first), and what stands there now."""
+
+    rule: Rule
+    before: tuple[Node, ...]
+    after: Node
+
+    @property
+    def formula(self) -> str:
+        return self.rule.formula
+
+    @property
+    def why(self) -> str:
+        return self.rule.why
+
+    def __repr__(self) -> str:
+        return f"<{self.rule.name}: {self.before[0]!r} → {self.after!r}>"
+
+
+@dataclass(frozen=True, eq=False)
+class PassRecord:
+    """What one pass did: the graphs before and after, and every firing in order."""
+
+    name: str
+    title: str
+    before: Graph
+    graph: Graph
+    firings: tuple[Firing, ...]
+
+    @property
+    def nodes_before(self) -> int:
+        return len(self.before.nodes)
+
+    @property
+    def nodes_after(self) -> int:
+        return len(self.graph.nodes)
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each rule fired, in order of first firing."""
+        return dict(Counter(firing.rule.name for firing in self.firings))
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.name}: {self.nodes_before} → {self.nodes_after} nodes, "
+            f"{len(self.firings)} firings>"
+        )
+
+
+def history_text(history: Iterable[PassRecord]) -> str:
+    """Return the passes as lines: name, node counts, and the rules that fired with their counts."""
+    lines = []
+    for record in history:
+        lines.append(f"{record.name:<14} {record.nodes_before:>6} → {record.nodes_after:<6}")
+        rules = {firing.rule.name: firing.rule for firing in record.firings}
+        for name, count in record.counts().items():
+            lines.append(f"    {count:>4} × {rules[name].formula}")
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,61 @@
+"""Specialize: the cheapest op for a power, a quotient, a maximum of a monotone function."""
+
+from __future__ import annotations
+
+import math
+
+from graphc.ir.node import Node
+from graphc.ops.leaf import full
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts, is_number
+from graphc.rewrite.rule import REASSOCIATES, Rule
+
+_POWER = "a general power costs ten products"
+_MAX = "the function is computed once, not for each element"
+
+FORMULAS = (
+    Rule("power_three", "x**3", "x*x*x", _POWER, exactness=REASSOCIATES),
+    Rule("power_four", "x**4", "square(square(x))", _POWER, exactness=REASSOCIATES),
+    Rule("power_five", "x**5", "square(square(x))*x", _POWER, exactness=REASSOCIATES),
+    Rule("power_six", "x**6", "square(x*x*x)", _POWER, exactness=REASSOCIATES),
+    Rule("power_half", "x**0.5", "sqrt(x)", _POWER, exactness=REASSOCIATES),
+    Rule("power_minus_half", "x**(-0.5)", "1/sqrt(x)", _POWER, exactness=REASSOCIATES),
+    Rule("power_three_halves", "x**1.5", "x*sqrt(x)", _POWER, exactness=REASSOCIATES),
+    Rule("power_minus_two", "x**(-2)", "1/square(x)", _POWER, when="is_float(x)",
+         exactness=REASSOCIATES),
+    Rule("power_minus_three", "x**(-3)", "1/(x*x*x)", _POWER, when="is_float(x)",
+         exactness=REASSOCIATES),
+    Rule("power_of_two", "2**x", "exp2(x)", "the exponential to base 2 is one function",
+         when="is_float(x)", exactness=REASSOCIATES),
+)
+
+
+def _divide_by_power_of_two(node: Node, facts: Facts) -> Node | None:
+    """x/2 → x·0.5, exactly."""
+    x, divisor = node.inputs
+    if divisor.op is not full or not is_number(divisor) or x.op is full:
+        return None
+    value = float(divisor.attrs["value"])
+    if value == 0 or abs(math.frexp(value)[0]) != 0.5 or not facts.fits(1 / value):
+        return None
+    return OPS["multiply"](x, 1 / value)
+
+
+def _of_monotone(node: Node, facts: Facts) -> Node | None:
+    """max(exp(x)) → exp(max(x)): rising functions keep the order."""
+    x = node.inputs[0]
+    if facts.is_shared(x):
+        return None
+    return x.op(node.op.make(x.inputs, **node.attrs))
+
+
+SPECIALIZE = (
+    *FORMULAS,
+    Rule("divide_by_power_of_two", "x/2", "x*0.5", "a product is cheaper, and this one exact",
+         apply=_divide_by_power_of_two, roots=("divide",), operands=("full",),
+         example="x: input(f64, 3)\ny = x/4.0"),
+    Rule("max_of_rising", "max(exp(x))", "exp(max(x))", _MAX, apply=_of_monotone,
+         roots=("max", "min"), operands=("exp", "tanh", "sigmoid", "softplus", "relu", "atan"),
+         exactness=REASSOCIATES,
+         example="x: input(f64, 3, 4)\ny = max(exp(x), axis=1)"),
+)

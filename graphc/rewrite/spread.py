@@ -1,0 +1,80 @@
+"""Reduced values as they come back over their operand's shape: kept axes, reshapes, broadcasts."""
+
+from __future__ import annotations
+
+from graphc.ir.dims import Dim, Shape, product, same, same_shape
+from graphc.ir.node import Node
+from graphc.ops.axes import without_axes
+from graphc.ops.leaf import fill, full
+from graphc.ops.registry import OPS
+
+
+def reduction_under(node: Node, name: str) -> Node | None:
+    """Return the reduction `name` whose value `node` spreads over the reduction's own operand.
+
+    `node` has the operand's rank, or its very shape where a broadcast wrote it out; each place of
+    it holds the value reduced over that place's line.
+    """
+    value = node
+    while value.op.name in ("broadcast_to", "reshape"):
+        value = value.inputs[0]
+    if value.op.name != name:
+        return None
+    source = value.inputs[0].shape
+    kept = without_axes(source, value.attrs["axis"], True)
+    return value if _has_shape(node, kept) or _spreads(node, value, kept, source) else None
+
+
+def _has_shape(node: Node, kept: Shape) -> bool:
+    return node.op.name != "broadcast_to" and same_shape(node.shape, kept)
+
+
+def _spreads(node: Node, value: Node, kept: Shape, source: Shape) -> bool:
+    """Say whether `node` is the reduced value, aligned with its axes, broadcast to `source`."""
+    if not same_shape(node.shape, source):
+        return False
+    inner = node
+    while inner.op.name == "broadcast_to":
+        inner = inner.inputs[0]
+    padded = (1,) * (len(source) - inner.ndim) + inner.shape
+    return same_shape(padded, kept)
+
+
+def varying_axes(node: Node) -> tuple[int, ...] | None:
+    """Return the axes along which a broadcast's values may differ; None for other nodes."""
+    if node.op is full:
+        return ()
+    if node.op.name != "broadcast_to":
+        return None
+    source = node.inputs[0].shape
+    lead = node.ndim - len(source)
+    return tuple([lead + i for i, dim in enumerate(source) if same(dim, node.shape[lead + i])])
+
+
+def without_copies(node: Node, axes: tuple[int, ...]) -> Node:
+    """Return a broadcast (or fill) of which the given axes hold one copy: they have size 1."""
+    shape = tuple([1 if i in axes else dim for i, dim in enumerate(node.shape)])
+    if node.op is full:
+        return fill(node.attrs["value"], shape, node.dtype)
+    source = node.inputs[0]
+    rank = node.ndim - source.ndim
+    held = tuple([1] * rank) + source.shape
+    value = OPS["reshape"](source, held) if rank else source
+    return OPS["broadcast_to"](value, shape)
+
+
+def times(node: Node, count: Dim) -> Node:
+    """Return node·count; a count of 1 changes nothing."""
+    if type(count) is int and count == 1:
+        return node
+    if node.op is full and isinstance(node.attrs["value"], (int, float)):
+        value = node.attrs["value"]
+        if type(count) is int:
+            return fill(value * count, node.shape, node.dtype)
+        if value == 1:
+            return fill(count, node.shape, node.dtype)
+    return OPS["multiply"](node, fill(count, node.shape, node.dtype))
+
+
+def count_of(node: Node, axes: tuple[int, ...]) -> Dim:
+    return product([node.shape[axis] for axis in axes])

@@ -1,0 +1,129 @@
+"""Stabilization, as rows of formulas: textbook expressions that overflow, underflow or cancel.
+
+Each is an identity over real numbers on its domain; the right side keeps its digits where the
+left side loses them. `log` reaches its argument through products, choices and movement first (see
+`graphc.rewrite.logarithms`), so the rows meet the forms that simplification leaves.
+"""
+
+from __future__ import annotations
+
+from graphc.rewrite.rule import REASSOCIATES, Rule
+
+_SMALL = "1 + x rounds a small x away"
+_OVERFLOW = "exp overflows, the quotient would be inf/inf"
+_UNDERFLOW = "a probability that rounds to 0 has no logarithm"
+_CANCEL = "the difference of nearly equal numbers loses its digits"
+_LN2 = "0.6931471805599453"
+
+
+def _row(name: str, before: str, after: str, why: str, when: str = "", **more: object) -> Rule:
+    return Rule(name, before, after, why, when, REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
+
+
+LOGARITHMS = (
+    _row("log_one_plus_exp", "log(1 + exp(x))", "softplus(x)", _OVERFLOW),
+    _row("log1p_exp", "log1p(exp(x))", "softplus(x)", _OVERFLOW),
+    _row("log_one_minus_exp", "log(-expm1(x))", "log1mexp(x)",
+         "far below 0, expm1(x) rounds to -1"),
+    _row("log1p_minus_exp", "log1p(-exp(x))", "log1mexp(x)", "near 0, exp(x) rounds to 1"),
+    _row("log_exp_plus_exp", "log(exp(x) + exp(y))", "logaddexp(x, y)", _OVERFLOW),
+    _row("log_exp_minus_exp", "log(exp(x) - exp(y))", "x + log1mexp(where(x == y, 0, y - x))",
+         _OVERFLOW),
+    _row("log_exp", "log(exp(x))", "x", "the exponential may overflow or underflow"),
+    _row("log_sigmoid", "log(sigmoid(x))", "-softplus(-x)", _UNDERFLOW),
+    _row("log_sigmoid_op", "log_sigmoid(x)", "-softplus(-x)", "the form that meets other losses"),
+    _row("log1p_minus_sigmoid", "log1p(-sigmoid(x))", "-softplus(x)", _UNDERFLOW),
+    _row("log_one_plus_large", "log(1 + x)", "softplus(log(x))", _OVERFLOW,
+         when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x)", example="x=3.0*exp(u)"),
+    _row("log_plus", "log(x + y)", "logaddexp(log(x), log(y))", _UNDERFLOW,
+         when="uncovers_log(x) and is_nonnegative(x) and (uncovers_log(y) or is_positive(y))"
+         " and is_nonnegative(y) and not is_unit(x)", example="x=3.0*exp(u); y=5.0*exp(v)"),
+    _row("log_one_plus", "log(1 + x)", "log1p(x)", _SMALL),
+    _row("log_one_minus", "log(1 - x)", "log1p(-x)", _SMALL),
+    _row("log_sqrt", "log(sqrt(x))", "0.5*log(x)", "the root would halve the exponents' range"),
+    _row("log_square", "log(square(x))", "2*log(x)", _OVERFLOW,
+         when="uncovers_log(x) and is_nonnegative(x)", example="x=sigmoid(u)"),
+    _row("log_power", "log(x**y)", "y*log(x)", "the power may overflow or underflow",
+         when="uncovers_log(x) and is_nonnegative(x)", example="x=sigmoid(u)"),
+    _row("log_where", "log(where(m, x, y))", "where(m, log(x), log(y))", _UNDERFLOW,
+         when="uncovers_log(x) or uncovers_log(y)", example="x=exp(u); m=v > 0; y=2.0 + u*u"),
+    _row("log2", "log2(x)", "log(x)*1.4426950408889634", _UNDERFLOW, when="uncovers_log(x)",
+         example="x=sigmoid(u)"),
+    _row("log10", "log10(x)", "log(x)*0.4342944819032518", _UNDERFLOW, when="uncovers_log(x)",
+         example="x=sigmoid(u)"),
+    _row("log_cosh", "log(cosh(x))", f"logaddexp(x, -x) - {_LN2}", _OVERFLOW),
+)
+
+EXPONENTIALS = (
+    _row("expm1", "exp(x) - 1", "expm1(x)", _CANCEL),
+    _row("minus_expm1", "1 - exp(x)", "-expm1(x)", _CANCEL),
+    _row("exp_of_log", "exp(log(x))", "x", "the pair does nothing where it is defined",
+         when="is_nonnegative(x)", example="x=relu(u)"),
+    _row("exp_of_minus_softplus", "exp(-softplus(x))", "sigmoid(-x)", "one function for two"),
+    _row("exp_of_softplus", "exp(softplus(x))", "1 + exp(x)", "one function for two"),
+    _row("exp_times_exp", "exp(x)*exp(y)", "exp(x + y)", "inf*0 where the product is finite",
+         spares_shared=True),
+    _row("scaled_exp_times_exp", "(w*exp(x))*exp(y)", "w*exp(x + y)",
+         "inf*0 where the product is finite", spares_shared=True),
+    _row("exp_over_exp", "exp(x)/exp(y)", "exp(x - y)", _OVERFLOW),
+    _row("one_over_exp", "w/exp(x)", "w*exp(-x)", "the quotient may be 0/0 or inf/inf"),
+    _row("square_of_exp", "square(exp(x))", "exp(2*x)", "one function for two",
+         spares_shared=True),
+    _row("power_of_exp", "exp(x)**y", "exp(x*y)", "one function for two", spares_shared=True),
+    _row("sqrt_of_exp", "sqrt(exp(x))", "exp(0.5*x)", "the exponential may overflow first",
+         spares_shared=True),
+)
+
+TANHS = (
+    _row("tanh_of_exps", "(exp(x) - exp(y))/(exp(x) + exp(y))", "tanh(0.5*(x - y))", _OVERFLOW),
+    _row("tanh_of_expm1", "expm1(x)/(exp(x) + 1)", "tanh(0.5*x)", _OVERFLOW),
+    _row("tanh_of_sigmoid", "2*sigmoid(x) - 1", "tanh(0.5*x)", _CANCEL),
+    _row("sinh_of_exps", "(exp(x) - exp(y))/2", "sinh(x)", _CANCEL, when="negates(x, y)",
+         example="y=-x"),
+    _row("sinh_of_half_exps", "(exp(x) - exp(y))*0.5", "sinh(x)", _CANCEL,
+         when="negates(x, y)", example="y=-x"),
+    _row("cosh_of_exps", "(exp(x) + exp(y))/2", "cosh(x)", "one function for three",
+         when="negates(x, y)", example="y=-x"),
+    _row("cosh_of_half_exps", "(exp(x) + exp(y))*0.5", "cosh(x)", "one function for three",
+         when="negates(x, y)", example="y=-x"),
+)
+
+SIGMOIDS = (
+    _row("sigmoid_textbook", "1/(1 + exp(-x))", "sigmoid(x)", "one function for three"),
+    _row("sigmoid_of_positive", "exp(x)/(1 + exp(x))", "sigmoid(x)", _OVERFLOW),
+    _row("sigmoid_of_two", "exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)", _OVERFLOW),
+    _row("sigmoid_mirrored", "w/(1 + exp(x))", "w*sigmoid(-x)", _OVERFLOW),
+    _row("exp_times_sigmoid", "exp(x)*sigmoid(y)", "sigmoid(x)", "inf*0 where the product is 1",
+         when="negates(x, y)", example="y=-x"),
+    _row("scaled_exp_times_sigmoid", "(w*exp(x))*sigmoid(y)", "w*sigmoid(x)",
+         "inf*0 where the product is finite", when="negates(x, y)", example="y=-x"),
+    _row("one_minus_sigmoid", "1 - sigmoid(x)", "sigmoid(-x)", _CANCEL, forward_only=True),
+    _row("odds_of_sigmoid", "sigmoid(x)/sigmoid(y)", "exp(x)", "0/0 where the quotient is finite",
+         when="negates(x, y)", example="y=-x"),
+    _row("sigmoid_of_logit", "sigmoid(log(p/(1 - p)))", "p", "the pair does nothing",
+         when="is_unit(p)", example="p=minimum(abs(u), 0.5)"),
+    _row("sigmoid_of_log_odds", "sigmoid(log(p) - log1p(-p))", "p", "the pair does nothing",
+         when="is_unit(p)", example="p=minimum(abs(u), 0.5)"),
+)
+
+_CROSS_ENTROPY = "one logarithm and one exponential for both classes; the gradient is sigmoid(z) - y"
+
+LOSSES = (
+    _row("cross_entropy_of_logits", "y*softplus(a) + (1 - y)*softplus(z)", "softplus(z) - y*z",
+         _CROSS_ENTROPY, when="negates(a, z)", example="a=-z"),
+    _row("softplus_difference", "softplus(x) - softplus(y)", "x", "log σ(x) − log σ(−x) = x",
+         when="negates(x, y)", example="y=-x"),
+    _row("softplus_minus_argument", "softplus(x) - x", "softplus(-x)", _CANCEL),
+)
+
+ROOTS = (
+    _row("sqrt_of_square", "sqrt(square(x))", "abs(x)", "the square may overflow or underflow"),
+    _row("hypot", "sqrt(square(x) + square(y))", "hypot(x, y)",
+         "the squares may overflow or underflow"),
+    _row("times_sqrt", "x*sqrt(x)", "x**1.5", "its derivative at 0 would be 0*inf",
+         forward_only=True),
+    _row("one_minus_erf", "1 - erf(x)", "erfc(x)", _CANCEL),
+    _row("one_plus_erf", "1 + erf(x)", "erfc(-x)", _CANCEL),
+)
+
+STABLE_FORMULAS = (*LOGARITHMS, *EXPONENTIALS, *TANHS, *SIGMOIDS, *LOSSES, *ROOTS)

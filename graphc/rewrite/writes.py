@@ -1,0 +1,129 @@
+"""Simplification of writes: adding into zeros and then into something else is adding at once."""
+
+from __future__ import annotations
+
+from graphc.ir.dims import same
+from graphc.ir.node import Node
+from graphc.ops.leaf import full, is_fill
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts, is_number
+from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.spread import varying_axes
+
+_WRITES = ("add_along_axis", "scatter_add", "slice_add")
+
+
+def _is_write_into_zeros(node: Node, facts: Facts) -> bool:
+    return node.op.name in _WRITES and is_fill(node.inputs[0], 0) and not facts.is_shared(node)
+
+
+def _onto(write: Node, base: Node) -> Node:
+    """Return the same write into another base."""
+    return write.op.make([base, *write.inputs[1:]], **write.attrs)
+
+
+def _scaled(write: Node, change: object) -> Node:
+    base, values, *places = write.inputs
+    return write.op.make([base, change(values), *places], **write.attrs)  # type: ignore[operator]  # a function of nodes
+
+
+def _add(node: Node, facts: Facts) -> Node | None:
+    """a + add_at(0, v, i) → add_at(a, v, i)."""
+    for base, write in (node.inputs, node.inputs[::-1]):
+        if _is_write_into_zeros(write, facts):
+            return _onto(write, base)
+    return None
+
+
+def _subtract(node: Node, facts: Facts) -> Node | None:
+    """a − add_at(0, v, i) → add_at(a, −v, i), and the other way round."""
+    a, b = node.inputs
+    negative = OPS["negative"]
+    if _is_write_into_zeros(b, facts):
+        return _onto(_scaled(b, negative), a)
+    if _is_write_into_zeros(a, facts):
+        return _onto(a, negative(b))
+    return None
+
+
+def _negative(node: Node, facts: Facts) -> Node | None:
+    write = node.inputs[0]
+    return _scaled(write, OPS["negative"]) if _is_write_into_zeros(write, facts) else None
+
+
+def _times_number(node: Node, facts: Facts) -> Node | None:
+    """add_at(0, v, i)·c → add_at(0, v·c, i): only what is written is multiplied."""
+    a, b = node.inputs
+    pairs = [(a, b)] if node.op.name == "divide" else [(a, b), (b, a)]
+    for write, factor in pairs:
+        if not _is_write_into_zeros(write, facts) or varying_axes(factor) != ():
+            continue
+        number = factor if factor.op is full else factor.inputs[0]
+        if factor.op is full:
+            value = factor.attrs["value"]
+            return _scaled(write, lambda v, c=value: node.op(v, c))
+        return _scaled(write, lambda v, s=number: node.op(v, OPS["reshape"](s, ())))
+    return None
+
+
+def _nothing_written(node: Node, facts: Facts) -> Node | None:
+    """Adding zeros changes nothing; a slice has no index that could be out of range."""
+    return node.inputs[0] if is_fill(node.inputs[1], 0) else None
+
+
+def _everything_written(node: Node, facts: Facts) -> Node | None:
+    """A write over a whole array of zeros is the array of values."""
+    base, values = node.inputs
+    pairs = zip(node.attrs["bounds"], base.shape, strict=True)
+    whole = all(b[0] == 0 and b[2] == 1 and same(b[1], dim) for b, dim in pairs)
+    return OPS["add"](base, values) if whole else None
+
+
+def _quotient_of_numbers(node: Node, facts: Facts) -> Node | None:
+    """x·(c/n) → x/n with the sign and coefficient c outside, for uniform n such as a dim."""
+    for x, factor in (node.inputs, node.inputs[::-1]):
+        inner = factor.inputs[0] if factor.op.name == "broadcast_to" else factor
+        is_uniform = factor.ndim == 0 or varying_axes(factor) == ()
+        if inner.op.name != "divide" or not is_uniform or varying_axes(x) == ():
+            continue
+        top, bottom = inner.inputs
+        if top.op is not full or bottom.op is not full or not is_number(top):
+            continue
+        number, size = top.attrs["value"], bottom.attrs["value"]
+        if number == 1:
+            return OPS["divide"](x, size)
+        if number == -1:
+            return OPS["negative"](OPS["divide"](x, size))
+        return OPS["divide"](OPS["multiply"](x, number), size)
+    return None
+
+
+_AT = "x: input(f64, 3, 4)\nv: input(f64, 3, 1)\ni: input(i64, 3, 1)\n"
+_ZEROS = "full((3, 4), 0.0, dtype=f64)"
+_WHY = "what is written is added where it belongs, in place"
+
+WRITES = (
+    Rule("add_onto", "a + add_at(0, v, i)", "add_at(a, v, i)", _WHY, apply=_add, roots=("add",),
+         operands=_WRITES, exactness=REASSOCIATES,
+         example=_AT + f"y = exp(x) + add_along_axis({_ZEROS}, v, i, axis=1)"),
+    Rule("subtract_from", "a - add_at(0, v, i)", "add_at(a, -v, i)", _WHY, apply=_subtract,
+         roots=("subtract",), operands=_WRITES, exactness=REASSOCIATES,
+         example=_AT + f"y = exp(x) - add_along_axis({_ZEROS}, v, i, axis=1)"),
+    Rule("negative_write", "-add_at(0, v, i)", "add_at(0, -v, i)",
+         "only what is written is negated", apply=_negative, roots=("negative",),
+         operands=_WRITES, example=_AT + f"y = -add_along_axis({_ZEROS}, v, i, axis=1)"),
+    Rule("scaled_write", "add_at(0, v, i)*c", "add_at(0, v*c, i)",
+         "only what is written is multiplied", apply=_times_number, roots=("multiply", "divide"),
+         operands=_WRITES, exactness=REASSOCIATES,
+         example=_AT + f"y = 3.0*add_along_axis({_ZEROS}, v, i, axis=1)"),
+    Rule("slice_add_zeros", "slice_add(x, 0, b)", "x", "nothing is added",
+         apply=_nothing_written, roots=("slice_add",), operands=("full",),
+         example=_AT + "y = slice_add(x, full((1, 4), 0.0, dtype=f64), ((0, 1, 1), (0, 4, 1)))"),
+    Rule("slice_add_everywhere", "slice_add(x, v, everything)", "x + v",
+         "a write over everything is a sum", apply=_everything_written, roots=("slice_add",),
+         example="x: input(f64, 3)\nv: input(f64, 3)\ny = slice_add(x, v, ((0, 3, 1),))"),
+    Rule("times_share", "x*(c/n)", "(x*c)/n", "one division by a size; its sign moves out",
+         apply=_quotient_of_numbers, roots=("multiply",), operands=("broadcast_to", "divide"),
+         exactness=REASSOCIATES,
+         example="x: input(f64, N, 4)\ny = x*(full((), -2.0, dtype=f64)/full((), N, dtype=f64))"),
+)

@@ -1,0 +1,310 @@
+"""Turn a call's arguments into arrays of the declared types, or say which one does not fit.
+
+Everything that can be called (the reference interpreter and compiled functions) binds its
+arguments here, so both accept the same calls and refuse the others with the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError, nearest
+from graphc.ir.dims import Dim, dim_text, evaluate, shape_text, symbols_of
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.run.overlap import find_overlap
+
+Arrays = dict[Node, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A leaf with the value that a call gave it, and how messages call it."""
+
+    label: str
+    leaf: Node
+    array: np.ndarray
+
+
+def bind(
+    graph: Graph, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
+) -> tuple[Arrays, dict[str, int]]:
+    """Return the arrays of all leaves and the size of each named dim.
+
+    Raises: GraphError for a missing, surplus or misspelt name, a wrong rank, shape or dtype, and
+    for a state that an update could not write into.
+    """
+    state, inputs = _state_by_keyword(graph, state, inputs)
+    check_state_names(graph, state)
+    _check_input_names(graph, inputs)
+    arguments = [
+        Argument(label := f"parameter {name!r}", leaf, _state_array(graph, name, state, label))
+        for name, leaf in graph.params.items()
+    ]
+    for name, leaf in graph.inputs.items():
+        label = f"input {name!r}"
+        arguments.append(Argument(label, leaf, as_array(inputs[name], leaf.dtype, label)))
+    sizes = bind_dims(arguments)
+    written = {name: a.array for name, a in zip(graph.params, arguments, strict=False)}
+    if graph.updates:
+        check_distinct(written)
+    return {a.leaf: a.array for a in arguments}, sizes
+
+
+def _state_by_keyword(
+    graph: Graph, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+    """Accept `f(state=state, …)` too, where no input has that name."""
+    if state is None and "state" in inputs and "state" not in graph.inputs:
+        rest = {name: value for name, value in inputs.items() if name != "state"}
+        return inputs["state"], rest
+    return state, inputs
+
+
+# -- names -----------------------------------------------------------------------------------
+
+
+def _check_input_names(graph: Graph, inputs: Mapping[str, Any]) -> None:
+    for name in inputs:
+        if name not in graph.inputs:
+            raise _surplus(graph, name)
+    for name, leaf in graph.inputs.items():
+        if name not in inputs:
+            raise GraphError(
+                f"{graph.name}: input {name!r} is missing",
+                got=", ".join(inputs) or "no inputs",
+                expected=f"{name}: {leaf.type}",
+                fix=f"pass it by name: {name}=…",
+            )
+
+
+def _surplus(graph: Graph, name: str) -> GraphError:
+    fix = None
+    if name in graph.params:
+        fix = f"{name!r} is a parameter: it belongs into the state"
+    elif hint := _like(name, list(graph.inputs)):
+        fix = f"did you mean {hint!r}?"
+    return GraphError(
+        f"{graph.name} has no input called {name!r}",
+        expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items()) or "no inputs",
+        fix=fix,
+    )
+
+
+def _like(name: str, known: list[str]) -> str | None:
+    """Return the known name that is most like this one, a mere difference in case before all."""
+    same = [other for other in known if other.lower() == name.lower()]
+    return same[0] if same else nearest(name, known)
+
+
+def check_state_names(graph: Graph, state: Mapping[str, Any] | None) -> None:
+    """Raise a GraphError where a state is missing, is none, or lacks a parameter."""
+    if not graph.params:
+        if state is not None and not (isinstance(state, Mapping) and not state):
+            raise GraphError(
+                f"{graph.name} has no parameters, so it takes no state",
+                got=f"a state of type {type(state).__name__}",
+                expected=", ".join(f"{name}=…" for name in graph.inputs) or "no arguments",
+                fix="pass inputs by name",
+            )
+        return
+    if not isinstance(state, Mapping):
+        raise GraphError(
+            f"{graph.name} needs a state: its parameters by name",
+            got="no state" if state is None else f"a value of type {type(state).__name__}",
+            expected=f"a dict with {', '.join(graph.params)}",
+            fix="state = f.init(seed=0); f(state, …)",
+        )
+    for name, leaf in graph.params.items():
+        if name not in state:
+            hint = _like(name, [str(key) for key in state])
+            raise GraphError(
+                f"{graph.name}: the state lacks parameter {name!r}",
+                got=", ".join(map(str, state)) or "an empty state",
+                expected=f"{name}: {leaf.type}",
+                fix=f"the state has {hint!r}; rename it" if hint else "state = f.init(seed=0)",
+            )
+
+
+# -- values ----------------------------------------------------------------------------------
+
+
+def _state_array(
+    graph: Graph, name: str, state: Mapping[str, Any] | None, label: str
+) -> np.ndarray:
+    assert state is not None
+    value, leaf = state[name], graph.params[name]
+    if name not in graph.updates:
+        return as_array(value, leaf.dtype, label)
+    if not isinstance(value, np.ndarray) or value.dtype != leaf.dtype:
+        shown = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise GraphError(
+            f"{label} is updated in place, so it must be an array of exactly its type",
+            got=str(shown),
+            expected=str(leaf.type),
+            fix=f"state[{name!r}] = np.array(state[{name!r}], dtype=np.{leaf.dtype.name})",
+        )
+    if not value.flags.writeable:
+        raise GraphError(
+            f"{label} is updated in place, but its array is read-only",
+            fix=f"state[{name!r}] = state[{name!r}].copy()",
+        )
+    return value
+
+
+def as_array(value: Any, dtype: np.dtype, label: str) -> np.ndarray:
+    """Return `value` as a plain array of this dtype; `label` names it in messages.
+
+    Floats convert to floats, integers and bools to whatever holds them exactly. A float is never
+    rounded to an integer, and a number is never read as a truth value.
+    """
+    if type(value) is np.ndarray and value.dtype == dtype:
+        return value.astype(dtype, copy=False)
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        ragged = isinstance(error, ValueError) and isinstance(value, (list, tuple))
+        raise GraphError(
+            f"{label} is not an array",
+            got=_described(value),
+            expected=f"numbers of dtype {dtype.name}",
+            fix="give all rows the same length" if ragged else None,
+        ) from None
+    kind = array.dtype.kind
+    if array.dtype == dtype:
+        return array.astype(dtype, copy=False)
+    if array.size == 0 and isinstance(value, (list, tuple)):
+        return array.astype(dtype)  # an empty list says nothing about its dtype
+    allowed = {"f": "fiub", "i": "iub", "b": "b"}[dtype.kind]
+    if kind not in allowed:
+        raise GraphError(
+            f"{label} has the wrong dtype",
+            got=array.dtype.name,
+            expected=dtype.name,
+            fix=_dtype_fix(kind, dtype),
+        )
+    with np.errstate(all="ignore"):
+        converted = array.astype(dtype)
+        lost = _loss(array, converted)
+    if lost is not None:
+        raise GraphError(
+            f"{label} holds a value that {dtype.name} cannot hold exactly",
+            got=f"{lost} ({array.dtype.name})",
+            expected=dtype.name,
+            fix="convert it yourself if the rounding is meant",
+        )
+    return converted
+
+
+def _loss(array: np.ndarray, converted: np.ndarray) -> Any:
+    """Return the first element that a conversion changes beyond rounding a float, or None."""
+    if array.dtype.kind == "f":
+        changed = np.isinf(converted) & ~np.isinf(array)
+    elif array.dtype.itemsize < 8 and np.can_cast(array.dtype, converted.dtype, "safe"):
+        return None  # NumPy calls int64 to float64 safe, too, which it is up to 2**53
+    else:
+        changed = converted.astype(array.dtype) != array
+        if converted.dtype.kind == "i" and array.dtype.kind == "u":
+            changed |= converted < 0
+    return array[changed].flat[0] if np.any(changed) else None
+
+
+def _described(value: Any) -> str:
+    return repr(value) if isinstance(value, Node) else f"a value of type {type(value).__name__}"
+
+
+def _dtype_fix(kind: str, dtype: np.dtype) -> str | None:
+    if kind == "f" and dtype.kind == "i":
+        return f"round it on purpose: x.astype(np.{dtype.name})"
+    if dtype.kind == "b" and kind in "iuf":
+        return "compare it: x != 0"
+    if kind == "c":
+        return "graphs are real: pass the real and the imaginary part as two inputs"
+    return None
+
+
+def check_distinct(written: Mapping[str, np.ndarray]) -> None:
+    """Raise a GraphError where two parameters share memory, so one update would change both."""
+    pair = find_overlap(written)
+    if pair is not None:
+        raise GraphError(
+            f"parameters {pair[0]!r} and {pair[1]!r} share memory: updating one changes the other",
+            fix=f"state[{pair[1]!r}] = state[{pair[1]!r}].copy()",
+        )
+
+
+# -- dims ------------------------------------------------------------------------------------
+
+
+def bind_dims(arguments: Sequence[Argument]) -> dict[str, int]:
+    """Return each named dim's size; every shape is checked, symbols before expressions."""
+    sizes: dict[str, int] = {}
+    source: dict[str, str] = {}
+    expressions: list[tuple[Argument, int, Dim]] = []
+    for argument in arguments:
+        declared, given = argument.leaf.shape, argument.array.shape
+        if len(declared) != len(given):
+            raise _misfit(argument, f"it has {_axes(len(given))}, not {len(declared)}")
+        for axis, (dim, size) in enumerate(zip(declared, given, strict=True)):
+            if isinstance(dim, int):
+                if dim != size:
+                    raise _misfit(argument, f"axis {axis} has size {size}, not {dim}")
+            elif dim.is_Symbol:
+                if sizes.setdefault(dim.name, size) != size:
+                    known = f"{dim.name} = {sizes[dim.name]} (from {source[dim.name]})"
+                    raise _misfit(argument, f"axis {axis} has size {size}, but {known}")
+                source.setdefault(dim.name, f"{argument.label} axis {axis}")
+            else:
+                expressions.append((argument, axis, dim))
+    _bind_expressions(expressions, sizes, source)
+    return sizes
+
+
+def _bind_expressions(
+    expressions: list[tuple[Argument, int, Dim]], sizes: dict[str, int], source: dict[str, str]
+) -> None:
+    """Solve what only an expression fixes (`2*N`), and check all others."""
+    for argument, axis, dim in expressions:
+        size = argument.array.shape[axis]
+        unknown = [name for name in symbols_of([dim]) if name not in sizes]
+        if len(unknown) == 1:
+            value = _solved(dim, unknown[0], size, sizes)
+            if value is not None:
+                sizes[unknown[0]] = value
+                source[unknown[0]] = f"{argument.label} axis {axis}"
+                unknown = []
+        if unknown:
+            raise _misfit(argument, f"{dim_text(dim)} = {size} does not fix {', '.join(unknown)}")
+        wanted = evaluate(dim, sizes)
+        if wanted != size:
+            known = ", ".join(f"{n} = {sizes[n]} (from {source[n]})" for n in symbols_of([dim]))
+            text = f"axis {axis} has size {size}, but {dim_text(dim)} = {wanted} with {known}"
+            raise _misfit(argument, text)
+
+
+def _solved(dim: Dim, name: str, size: int, sizes: Mapping[str, int]) -> int | None:
+    """Return the value of one symbol that makes a linear dim equal to `size`, if it is whole."""
+    assert not isinstance(dim, int)
+    symbol = next(s for s in dim.free_symbols if s.name == name)
+    known = dim.subs({s: sizes[s.name] for s in dim.free_symbols if s is not symbol})
+    if not known.is_polynomial(symbol) or known.as_poly(symbol).degree() != 1:
+        return None
+    slope, rest = known.as_poly(symbol).all_coeffs()
+    value = (size - rest) / slope
+    return int(value) if value.is_integer and value >= 0 else None
+
+
+def _axes(count: int) -> str:
+    return "1 axis" if count == 1 else f"{count} axes"
+
+
+def _misfit(argument: Argument, reason: str) -> GraphError:
+    return GraphError(
+        f"{argument.label} has the wrong shape: {reason}",
+        got=str(list(argument.array.shape)),
+        expected=f"{argument.leaf.attrs['name']}: {shape_text(argument.leaf.shape)}",
+    )

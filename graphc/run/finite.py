@@ -1,0 +1,64 @@
+"""Find the first node whose value is not finite although its operands' values are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.node import Node
+
+
+def check_node(node: Node, values: Mapping[Node, np.ndarray], labels: Mapping[Node, str]) -> None:
+    """Raise a GraphError where `node` makes the first NaN, or infinity out of finite operands.
+
+    Constants are exempt: a mask's -inf is written on purpose, and so is what carries it on.
+    """
+    value = values[node]
+    if value.dtype.kind not in "fc" or (not node.inputs and not node.op.is_leaf):
+        return
+    if np.isfinite(value).all():
+        return
+    operands = [values[i] for i in node.inputs if values[i].dtype.kind in "fc"]
+    nan = bool(np.isnan(value).any())
+    bad = np.isnan if nan else _not_finite
+    if any(bad(operand).any() for operand in operands):
+        return
+    raise _found(node, values, labels, "NaN" if nan else "infinity")
+
+
+def _not_finite(array: np.ndarray) -> np.ndarray:
+    return ~np.isfinite(array)
+
+
+def _found(
+    node: Node, values: Mapping[Node, np.ndarray], labels: Mapping[Node, str], what: str
+) -> GraphError:
+    value = values[node]
+    spoilt = np.isnan(value) if what == "NaN" else np.isinf(value)
+    first = tuple(int(i) for i in np.argwhere(spoilt)[0])
+    at = f"[{', '.join(map(str, first))}]" if first else ""
+    count = f"{int(spoilt.sum())} of {value.size} values, the first at {at}" if first else what
+    label = labels.get(node) or node.name
+    if node.op.is_leaf:
+        kind = "parameter" if "trainable" in node.attrs else "input"
+        return GraphError(f"{kind} {node.attrs['name']!r} holds {what}", got=count)
+    shown = [labels.get(i) or i.name or i.op.name for i in node.inputs]
+    formula = node.op.label(node, shown)
+    name = f"{label} = {formula}" if label else formula
+    operands = ", ".join(
+        f"{text} = {_element(values[i], first)}" for i, text in zip(node.inputs, shown, strict=True)
+    )
+    return GraphError(
+        f"the first {what} appears in {name}",
+        where=str(node.provenance.origin) or None,
+        got=f"{count}; there {operands}" if operands and len(operands) < 200 else count,
+    )
+
+
+def _element(array: np.ndarray, index: tuple[int, ...]) -> str:
+    """Return the operand's element at the result's index where both have one shape."""
+    if array.ndim == len(index) and all(i < n for i, n in zip(index, array.shape, strict=True)):
+        return f"{array[index]:.6g}" if array.dtype.kind == "f" else str(array[index])
+    return f"{array.dtype.name}{list(array.shape)}"

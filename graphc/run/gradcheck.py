@@ -1,0 +1,318 @@
+"""Compare a gradient graph with numerical derivatives, entry by entry.
+
+The judges: forward and central differences, which work for every graph, and the complex step
+`Im f(x + ih)/h` (Squire & Trapp 1998, doi:10.1137/S003614459631241X), which has no cancellation
+and so is exact to the last digits, but needs ops that continue to complex numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.differentiate.gradient import default_wrt, gradient
+from graphc.errors import GraphError, nearest
+from graphc.ir.graph import METHODS, Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import topological
+from graphc.ops.barrier import stop_gradient
+from graphc.run.arguments import Arrays, bind
+from graphc.run.continuation import continues_to_complex
+from graphc.run.points import sample_point
+from graphc.run.reference import evaluate
+
+COMPLEX_STEP = 1e-30
+
+METHODS_IN_WORDS = {
+    "forward": "forward differences",
+    "central": "central differences",
+    "complex": "the complex step",
+}
+
+#: Largest accepted error, by method and dtype: what the method itself gets wrong, with a margin.
+TOLERANCES = {
+    ("forward", "float64"): 1e-4,
+    ("forward", "float32"): 1e-1,
+    ("central", "float64"): 1e-6,
+    ("central", "float32"): 2e-2,
+    ("complex", "float64"): 1e-10,
+    ("complex", "float32"): 1e-4,
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How well the gradient of one parameter fits; `index` is where it fits worst."""
+
+    name: str
+    shape: tuple[int, ...]
+    checked: int
+    error: float
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The result of a check; true where every error is within the tolerance.
+
+    An error is |analytic - numeric| / max(1, |analytic|, |numeric|).
+    """
+
+    of: str
+    method: str
+    dtype: str
+    tolerance: float
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def max_error(self) -> float:
+        return max((entry.error for entry in self.entries), default=0.0)
+
+    @property
+    def worst(self) -> Entry | None:
+        return max(self.entries, key=lambda entry: entry.error, default=None)
+
+    @property
+    def passed(self) -> bool:
+        return self.max_error <= self.tolerance
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        verdict = "agrees" if self.passed else "DISAGREES"
+        words = METHODS_IN_WORDS[self.method]
+        title = f"gradient of {self.of} {verdict} with {words} in {self.dtype}"
+        limit = f"max error {self.max_error:.2e}, tolerance {self.tolerance:.0e}"
+        header = ("wrt", "shape", "checked", "error", "worst at", "analytic", "numeric")
+        rows = [header, *map(_row, self.entries)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([f"{title} ({limit})", *table, *[f"note: {n}" for n in self.notes]])
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    return (
+        entry.name,
+        str(list(entry.shape)),
+        f"{entry.checked} of {entry.size}",
+        f"{entry.error:.2e}",
+        str(list(entry.index)),
+        f"{entry.analytic:.10g}",
+        f"{entry.numeric:.10g}",
+    )
+
+
+def check_gradient(
+    graph: Graph,
+    of: str | None = None,
+    at: Mapping[str, Any] | None = None,
+    method: str = "central",
+    wrt: Iterable[str] | None = None,
+    raises: bool = False,
+    *,
+    entries: int = 64,
+    seed: int = 0,
+) -> GradientCheck:
+    """Check the gradient of a scalar output with respect to parameters or inputs.
+
+    `at` gives inputs and parameters by name; what it leaves out is drawn from `seed`. Of large
+    arrays, `entries` randomly chosen elements are checked. Float32 graphs are checked in float64.
+    `wrt` defaults to the trainable parameters, or to the float inputs where there are none.
+
+    Raises: GraphError for a point that does not fit the graph; with `raises=True` also where the
+    gradient is wrong.
+    """
+    if method not in METHODS_IN_WORDS:
+        raise GraphError(
+            "unknown method", got=repr(method), expected=" or ".join(map(repr, METHODS_IN_WORDS))
+        )
+    of = _checked_output(graph, of)
+    names = _checked_wrt(graph, wrt)
+    if "astype" in METHODS:
+        graph = METHODS["astype"](graph, "float64")
+    derived = gradient(graph, of, names)
+    env, sizes = _point(derived, at or {}, seed)
+    analytic, values = _analytic(derived, of, names, env, sizes, seed)
+    root, nodes = graph.outputs[of], topological([graph.outputs[of]])
+    leaves = [graph.params[n] if n in graph.params else graph.inputs[n] for n in names]
+    notes: list[str] = []
+    if method == "complex":
+        obstacle = _obstacle(nodes, leaves)
+        if obstacle:
+            notes.append(f"{obstacle} has no complex form; central differences instead")
+            method = "central"
+    rng = np.random.default_rng(seed)
+    found = []
+    for name, leaf in zip(names, leaves, strict=True):
+        function = _restricted(root, nodes, leaf, values, sizes)
+        found.append(_compare(name, values[leaf], analytic[name], function, method, entries, rng))
+    dtype = root.dtype.name
+    tolerance = TOLERANCES[method, dtype]
+    check = GradientCheck(of, method, dtype, tolerance, tuple(found), tuple(notes))
+    if raises and not check:
+        raise GraphError(f"the gradient of {of} is wrong", got=f"\n{check}")
+    return check
+
+
+def _checked_output(graph: Graph, of: str | None) -> str:
+    scalars = [
+        n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"
+    ]
+    if of is None and scalars:
+        return scalars[0]
+    if of is not None and of in graph.outputs:
+        return of
+    hint = nearest(of, list(graph.outputs)) if of else None
+    raise GraphError(
+        f"no output is called {of!r}" if of else "no output is a single float to derive",
+        expected=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
+        fix=f"did you mean {hint!r}?" if hint else None,
+    )
+
+
+def _checked_wrt(graph: Graph, wrt: Iterable[str] | None) -> list[str]:
+    if wrt is not None:
+        names = [wrt] if isinstance(wrt, str) else list(wrt)
+        known = [*graph.params, *graph.inputs]
+        for name in names:
+            if name not in known:
+                hint = nearest(name, known)
+                raise GraphError(
+                    f"no parameter or input is called {name!r}",
+                    expected=", ".join(known),
+                    fix=f"did you mean {hint!r}?" if hint else None,
+                )
+        return names
+    return default_wrt(graph)
+
+
+def _point(graph: Graph, at: Mapping[str, Any], seed: int) -> tuple[Arrays, dict[str, int]]:
+    """Return the arrays of all leaves, and the sizes of the named dims."""
+    values = sample_point(graph, at, seed)
+    state = {name: values[name] for name in graph.params}
+    return bind(graph, state or None, {name: values[name] for name in graph.inputs})
+
+
+def _analytic(
+    derived: Graph,
+    of: str,
+    names: Sequence[str],
+    env: Arrays,
+    sizes: Mapping[str, int],
+    seed: int,
+) -> tuple[dict[str, np.ndarray], Arrays]:
+    """Return the gradient by name, and the value of every node there; draws are made once."""
+    values = evaluate(derived.roots(), env, sizes=sizes, rng=np.random.default_rng(seed))
+    return {name: values[derived.outputs[f"d_{of}_d_{name}"]] for name in names}, values
+
+
+def _obstacle(nodes: Sequence[Node], leaves: Sequence[Node]) -> str | None:
+    """Return the name of the first op on the way that has no complex form."""
+    dependent = _dependent(nodes, leaves)
+    for node in nodes:
+        if node in dependent and node.inputs and not continues_to_complex(node.op):
+            return node.op.name
+    return None
+
+
+def _dependent(nodes: Sequence[Node], leaves: Iterable[Node]) -> set[Node]:
+    """Return the nodes that vary with the leaves; `stop_gradient` is held constant, as promised."""
+    dependent = set(leaves)
+    for node in nodes:
+        if node.op is not stop_gradient and any(i in dependent for i in node.inputs):
+            dependent.add(node)
+    return dependent
+
+
+def _restricted(
+    root: Node, nodes: Sequence[Node], leaf: Node, values: Arrays, sizes: Mapping[str, int]
+) -> Callable[[np.ndarray], Any]:
+    """Return the output as a function of one leaf; what does not depend on it is kept."""
+    dependent = _dependent(nodes, [leaf])
+    fixed = {node: values[node] for node in nodes if node not in dependent}
+
+    def function(array: np.ndarray) -> Any:
+        return evaluate([root], {**fixed, leaf: array}, sizes=sizes)[root][()]
+
+    return function
+
+
+def _compare(
+    name: str,
+    point: np.ndarray,
+    gradient: np.ndarray,
+    function: Callable[[np.ndarray], Any],
+    method: str,
+    entries: int,
+    rng: np.random.Generator,
+) -> Entry:
+    """Return the worst of the checked entries of one leaf."""
+    chosen = np.arange(point.size)
+    if point.size > entries:
+        chosen = np.sort(rng.choice(point.size, entries, replace=False))
+    derivative = _DERIVATIVES[method]
+    worst = Entry(name, point.shape, len(chosen), 0.0, (0,) * point.ndim, 0.0, 0.0)
+    for number, flat in enumerate(chosen):
+        index = tuple(int(i) for i in np.unravel_index(flat, point.shape))
+        analytic, numeric = float(gradient[index]), derivative(function, point, index)
+        error = _error(analytic, numeric)
+        if number == 0 or error > worst.error:
+            worst = Entry(name, point.shape, len(chosen), error, index, analytic, numeric)
+    return worst
+
+
+def _error(analytic: float, numeric: float) -> float:
+    if analytic == numeric:
+        return 0.0
+    error = abs(analytic - numeric) / max(1.0, abs(analytic), abs(numeric))
+    return error if np.isfinite(error) else float("inf")
+
+
+def _forward_difference(
+    function: Callable[[np.ndarray], Any], point: np.ndarray, index: tuple[int, ...]
+) -> float:
+    """Return (f(x + h) - f(x)) / h with the step that balances rounding and truncation."""
+    step = float(np.sqrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+    above = point.copy()
+    above[index] += step
+    width = float(above[index]) - float(point[index])
+    return float(function(above) - function(point)) / width
+
+
+def _central_difference(
+    function: Callable[[np.ndarray], Any], point: np.ndarray, index: tuple[int, ...]
+) -> float:
+    """Return (f(x + h) - f(x - h)) / 2h with the step that balances rounding and truncation."""
+    step = float(np.cbrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+    above, below = point.copy(), point.copy()
+    above[index] += step
+    below[index] -= step
+    # The step that was really taken, after rounding.
+    width = float(above[index]) - float(below[index])
+    return float(function(above) - function(below)) / width
+
+
+def _complex_step(
+    function: Callable[[np.ndarray], Any], point: np.ndarray, index: tuple[int, ...]
+) -> float:
+    moved = point.astype(np.result_type(point.dtype, np.complex64))
+    moved[index] += 1j * COMPLEX_STEP
+    return float(np.imag(function(moved))) / COMPLEX_STEP
+
+
+_DERIVATIVES = {
+    "forward": _forward_difference,
+    "central": _central_difference,
+    "complex": _complex_step,
+}

@@ -1,0 +1,80 @@
+"""Draw a point at which a graph can be evaluated, completing what the user has given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.build.init import initial_state
+from graphc.errors import GraphError, nearest
+from graphc.ir.dims import evaluate_shape, symbols_of
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.run.arguments import Argument, as_array, bind_dims
+
+
+def sample_point(
+    graph: Graph, at: Mapping[str, Any] | None = None, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Return a value for every input and parameter: those in `at`, others drawn from `seed`.
+
+    `at` may also fix dims (`N=4`); the others become 3, 4, 5, … so that no two agree by accident.
+    Float inputs lie in (0.1, 0.9), inside the domain of logarithms and roots; integers are 0 or
+    1, which index every axis of at least two; parameters are initialized and slightly perturbed,
+    because a check at exact zeros would sit on kinks.
+    """
+    at = dict(at or {})
+    leaves = {**graph.params, **graph.inputs}
+    known = [*leaves, *graph.dims]
+    for name in at:
+        if name not in known:
+            hint = nearest(name, known)
+            raise GraphError(
+                f"{graph.name} has no input, parameter or dim called {name!r}",
+                expected=", ".join(known),
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+    given = {n: as_array(at[n], leaf.dtype, repr(n)) for n, leaf in leaves.items() if n in at}
+    sizes = _sizes(graph, leaves, at, given)
+    rng = np.random.default_rng(seed)
+    missing = [name for name in graph.params if name not in given]
+    state = initial_state(graph, seed, **_param_sizes(graph, sizes)) if missing else {}
+    point = dict(given)
+    for name, leaf in leaves.items():
+        if name in state and name not in given:
+            point[name] = _perturbed(state[name], leaf, rng)
+        elif name not in given:
+            point[name] = _drawn(leaf, evaluate_shape(leaf.shape, sizes), rng)
+    return point
+
+
+def _sizes(
+    graph: Graph, leaves: Mapping[str, Node], at: Mapping[str, Any], given: Mapping[str, np.ndarray]
+) -> dict[str, int]:
+    sizes = {name: int(at[name]) for name in graph.dims if name in at}
+    bound = bind_dims([Argument(repr(n), leaves[n], array) for n, array in given.items()])
+    for name in sizes:
+        if bound.get(name, sizes[name]) != sizes[name]:
+            raise GraphError(f"{name} = {sizes[name]} contradicts an array", got=bound[name])
+    sizes |= bound
+    free = iter(range(3, 3 + len(graph.dims)))
+    return {name: sizes[name] if name in sizes else next(free) for name in graph.dims}
+
+
+def _param_sizes(graph: Graph, sizes: Mapping[str, int]) -> dict[str, int]:
+    symbols = set(symbols_of(dim for leaf in graph.params.values() for dim in leaf.shape))
+    return {name: size for name, size in sizes.items() if name in symbols}
+
+
+def _perturbed(array: np.ndarray, leaf: Node, rng: np.random.Generator) -> np.ndarray:
+    if not leaf.attrs["trainable"]:
+        return array
+    return (array + 0.1 * rng.standard_normal(array.shape)).astype(array.dtype)
+
+
+def _drawn(leaf: Node, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    if leaf.dtype.kind == "f":
+        return rng.uniform(0.1, 0.9, shape).astype(leaf.dtype)
+    return rng.integers(0, 2, shape).astype(leaf.dtype)

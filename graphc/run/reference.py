@@ -1,0 +1,182 @@
+"""Evaluate a graph node by node with each op's plain NumPy meaning: slow, short, obviously right.
+
+This is the judge of every test: emitted code, rewritten graphs and gradients must agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.dims import evaluate as evaluate_dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.types import TensorType
+from graphc.ir.walk import topological
+from graphc.run.arguments import Argument, Arrays, bind, bind_dims
+from graphc.run.finite import check_node
+
+__all__ = ["apply", "bind", "evaluate", "interpret"]
+
+
+def interpret(
+    graph: Graph,
+    state: Mapping[str, Any] | None = None,
+    /,
+    *,
+    rng: np.random.Generator | None = None,
+    check_finite: bool = False,
+    **inputs: Any,
+) -> dict[str, np.ndarray]:
+    """Compute the outputs of a graph, and write its updates into `state`.
+
+    The call is that of the compiled function: parameters in `state`, inputs by name, `rng` where
+    the graph draws random numbers. The outputs are fresh arrays that nothing else refers to.
+
+    Raises: GraphError for arguments that do not fit; with `check_finite=True` also where the
+    first NaN or infinity appears.
+    """
+    if "rng" in graph.inputs and rng is not None:
+        inputs["rng"] = rng
+    env, sizes = bind(graph, state, inputs)
+    values = evaluate(
+        graph.roots(),
+        env,
+        sizes=sizes,
+        rng=rng,
+        check_finite=check_finite,
+        labels=graph.labels if check_finite else None,
+    )
+    outputs = {name: np.array(values[node]) for name, node in graph.outputs.items()}
+    # Every new value is complete before the first parameter changes.
+    updates = {name: np.array(values[node]) for name, node in graph.updates.items()}
+    for name, value in updates.items():
+        env[graph.params[name]][...] = value
+    return outputs
+
+
+def evaluate(
+    nodes: Iterable[Node],
+    env: Mapping[Node, np.ndarray],
+    *,
+    sizes: Mapping[str, int] | None = None,
+    rng: np.random.Generator | None = None,
+    check_finite: bool = False,
+    labels: Mapping[Node, str] | None = None,
+) -> Arrays:
+    """Return the value of `nodes` and of every node they need, given those in `env`.
+
+    `env` may hold inner nodes too; what lies below them is then not evaluated. `sizes` are the
+    named dims, read from the leaves in `env` when they are not given.
+    """
+    if sizes is None:
+        sizes = bind_dims([Argument(_name(n), n, a) for n, a in env.items() if n.op.is_leaf])
+    order = _needed(list(nodes), env)
+    values: Arrays = dict(env)
+    if check_finite:
+        for node in env:
+            check_node(node, values, labels or {})
+    with np.errstate(all="ignore"):
+        draw(order, values, sizes, rng)
+        for node in order:
+            if node not in values:
+                values[node] = apply(node, [values[i] for i in node.inputs], sizes)
+                if check_finite:
+                    check_node(node, values, labels or {})
+    return values
+
+
+def apply(node: Node, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> np.ndarray:
+    """Return one node's value from its operands' values."""
+    result = concrete_type(node.type, sizes, node)
+    attrs: Mapping[str, Any] = node.attrs
+    if attrs:
+        attrs = {name: concrete(value, sizes, node) for name, value in attrs.items()}
+    if any(array.dtype.kind == "c" for array in arrays):
+        result, attrs = _complex(result, attrs)  # the complex step: the same meaning, off the axis
+    value = np.asarray(node.op.reference(arrays, attrs, result))
+    if value.shape != result.shape or value.dtype != result.dtype:
+        raise GraphError(
+            f"the reference of {node.op.name} breaks its own type rule",
+            got=f"{value.dtype.name}{list(value.shape)}",
+            expected=f"{result.dtype.name}{list(result.shape)} for {node!r}",
+        )
+    return value
+
+
+def draw(
+    order: Sequence[Node],
+    values: Arrays,
+    sizes: Mapping[str, int],
+    rng: np.random.Generator | None,
+) -> None:
+    """Add the numbers of all random nodes to `values`, in the order in which they were written."""
+    random = [node for node in order if node.op.is_random and node not in values]
+    if random and rng is None:
+        raise GraphError(
+            "this graph draws random numbers, so the call needs a generator",
+            got=f"no rng, for {random[0].op.name}",
+            fix="rng=np.random.default_rng(0)",
+        )
+    for node in sorted(random, key=lambda node: int(node.attrs["draw"])):
+        attrs = {name: concrete(value, sizes, node) for name, value in node.attrs.items()}
+        sample = node.op.sample(rng, attrs, concrete_type(node.type, sizes, node))  # type: ignore[attr-defined]  # what is_random promises
+        values[node] = np.asarray(sample)
+
+
+def concrete_type(type_: TensorType, sizes: Mapping[str, int], node: Node) -> TensorType:
+    """Return the type with every dim a number."""
+    if all(type(dim) is int for dim in type_.shape):
+        return type_
+    return type_.with_shape(concrete(type_.shape, sizes, node))
+
+
+def concrete(value: Any, sizes: Mapping[str, int], node: Node) -> Any:
+    """Return an attribute with every dim in it a number."""
+    if type(value) in (int, float, bool, str) or value is None:
+        return value
+    if isinstance(value, tuple):
+        return tuple([concrete(item, sizes, node) for item in value])
+    if isinstance(value, slice):
+        parts = (value.start, value.stop, value.step)
+        return slice(*[concrete(part, sizes, node) for part in parts])
+    if not hasattr(value, "free_symbols"):
+        return value
+    try:
+        return evaluate_dim(value, sizes)
+    except KeyError as missing:
+        raise GraphError(
+            f"no argument of this call fixes the dim {missing.args[0]}",
+            where=str(node.provenance.origin) or None,
+            got=repr(node),
+            fix="use the dim in the shape of an input or a parameter",
+        ) from None
+
+
+def _complex(result: TensorType, attrs: Mapping[str, Any]) -> tuple[TensorType, Mapping[str, Any]]:
+    if result.dtype.kind != "f":
+        return result, attrs
+    kind = np.result_type(result.dtype, np.complex64)
+    changed = {name: kind if value == result.dtype else value for name, value in attrs.items()}
+    return TensorType(kind, result.shape), changed
+
+
+def _needed(roots: list[Node], env: Mapping[Node, np.ndarray]) -> list[Node]:
+    """Return the nodes to evaluate, operands first; what lies only below `env` is left out."""
+    order = topological(roots)
+    wanted = set(roots)
+    for node in reversed(order):
+        if node in wanted and node not in env:
+            wanted.update(node.inputs)
+    needed = [node for node in order if node in wanted]
+    for node in needed:
+        if node.op.is_leaf and node not in env:
+            raise GraphError(f"{_name(node)} has no value", expected=str(node.type))
+    return needed
+
+
+def _name(node: Node) -> str:
+    return f"{node.op.name} {node.attrs['name']!r}" if node.op.is_leaf else repr(node)

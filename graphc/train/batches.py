@@ -1,0 +1,136 @@
+"""Cut data into batches: which axis of which array runs over the examples?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError, nearest
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.run.arguments import as_array
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Arrays by input name, and the axis of each that runs over the examples.
+
+    `axes` holds only the arrays that are cut; the others go whole into every batch. With
+    `one_by_one` the graph describes a single example, so batches lose the axis.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    axes: Mapping[str, int]
+    count: int
+    one_by_one: bool = False
+
+    def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
+        """Return the batches in order, the last one smaller where `size` does not divide."""
+        order = np.arange(self.count) if order is None else order
+        if self.one_by_one:
+            for index in order:
+                yield self._cut(int(index))
+            return
+        for start in range(0, self.count, size):
+            yield self._cut(order[start : start + size])
+
+    def _cut(self, rows: int | np.ndarray) -> Batch:
+        return {
+            name: np.asarray(array.take(rows, self.axes[name])) if name in self.axes else array
+            for name, array in self.arrays.items()
+        }
+
+
+def as_data(graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None) -> Data:
+    """Return checked data for a graph.
+
+    The examples run along the dim `batch_dim`: given, or `N`, or the first named dim of the first
+    input. A graph without named dims whose inputs all have one axis less than the data is
+    stepped one example at a time.
+
+    Raises: GraphError for a missing or surplus array, a dtype that does not convert, and arrays
+    with different numbers of examples.
+    """
+    _check_names(graph, data)
+    arrays = {
+        name: as_array(data[name], leaf.dtype, f"data {name!r}")
+        for name, leaf in graph.inputs.items()
+    }
+    axes = _axes(graph, batch_dim)
+    one_by_one = not axes and bool(arrays)
+    if one_by_one:
+        extra = [arrays[name].ndim - leaf.ndim for name, leaf in graph.inputs.items()]
+        if set(extra) == {0}:
+            return Data(arrays, {}, 1)  # the graph takes the whole data at once
+        axes = {name: 0 for name, more in zip(arrays, extra, strict=True) if more == 1}
+    _check_ranks(graph, arrays, axes, one_by_one)
+    counts = {name: arrays[name].shape[axis] for name, axis in axes.items()}
+    if len(set(counts.values())) > 1:
+        raise GraphError(
+            "the data arrays differ in their number of examples",
+            got=", ".join(f"{name}: {count}" for name, count in counts.items()),
+            expected="one number for all",
+        )
+    count = next(iter(counts.values()), 1)
+    if count == 0:
+        raise GraphError("there are no examples to train on", got="arrays of length 0")
+    return Data(arrays, axes, count, one_by_one)
+
+
+def _check_names(graph: Graph, data: Mapping[str, Any]) -> None:
+    if not isinstance(data, Mapping):
+        raise GraphError(
+            "data must name its arrays",
+            got=f"a value of type {type(data).__name__}",
+            expected="{" + ", ".join(f"{name!r}: …" for name in graph.inputs) + "}",
+        )
+    for name in graph.inputs:
+        if name not in data:
+            hint = nearest(name, [str(key) for key in data])
+            raise GraphError(
+                f"the data lack {name!r}",
+                got=", ".join(map(str, data)) or "no arrays",
+                expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items()),
+                fix=f"rename {hint!r}" if hint else None,
+            )
+    for name in data:
+        if name not in graph.inputs:
+            raise GraphError(
+                f"{graph.name} has no input called {name!r}", expected=", ".join(graph.inputs)
+            )
+
+
+def _axes(graph: Graph, batch_dim: str | None) -> dict[str, int]:
+    """Return the axis of each input that runs over the examples."""
+    named = {name: _symbols(leaf) for name, leaf in graph.inputs.items()}
+    known = [dim for dims in named.values() for dim in dims if dim]
+    if batch_dim is not None and batch_dim not in known:
+        raise GraphError(
+            f"no input has a dim called {batch_dim!r}", expected=", ".join(dict.fromkeys(known))
+        )
+    if not known:
+        return {}
+    chosen = batch_dim or ("N" if "N" in known else known[0])
+    return {name: dims.index(chosen) for name, dims in named.items() if chosen in dims}
+
+
+def _symbols(leaf: Node) -> list[str]:
+    return ["" if isinstance(d, int) or not d.is_Symbol else d.name for d in leaf.shape]
+
+
+def _check_ranks(
+    graph: Graph, arrays: Mapping[str, np.ndarray], axes: Mapping[str, int], one_by_one: bool
+) -> None:
+    for name, array in arrays.items():
+        wanted = graph.inputs[name].ndim + (one_by_one and name in axes)
+        if array.ndim != wanted:
+            raise GraphError(
+                f"data {name!r} has the wrong number of axes",
+                got=str(list(array.shape)),
+                expected=f"{graph.inputs[name].type}" + (", once for each example" * one_by_one),
+            )

@@ -1,0 +1,44 @@
+"""A progress bar on stderr, shown only where a person watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """What the training loop tells about its progress."""
+
+    def __call__(self, epoch: int, loss: float) -> None:
+        """Report one finished step."""
+
+
+@contextmanager
+def progress_bar(epochs: int, steps: int, wanted: bool) -> Iterator[Reporter]:
+    """Show a bar over all steps while the loop runs, if wanted and stderr is a terminal."""
+    if not wanted or not sys.stderr.isatty():
+        yield _silent
+        return
+    # rich is loaded only where there is a bar to draw.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4g}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=epochs * steps, epoch=1, loss=float("nan"))
+
+        def report(epoch: int, loss: float) -> None:
+            bar.update(task, advance=1, epoch=epoch, loss=loss)
+
+        yield report
+
+
+def _silent(epoch: int, loss: float) -> None:
+    return None

@@ -1,0 +1,167 @@
+"""Gradient checks: they pass for right gradients, fail for wrong ones, and name the entry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.build.init import glorot_uniform
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ops import OPS
+from graphc.run import gradcheck
+from graphc.run.continuation import continues_to_complex
+from graphc.run.gradcheck import check_gradient
+from graphc.run.points import sample_point
+
+
+def ln_product_sine(dtype: str = "float64") -> Graph:
+    x1, x2 = OPS["input"]("x1", (), dtype), OPS["input"]("x2", (), dtype)
+    product = OPS["multiply"](x1, x2)
+    y = OPS["subtract"](OPS["add"](OPS["log"](x1), product), OPS["sin"](x2))
+    return Graph({"y": y}, name="ln_product_sine")
+
+
+def softmax_regression(dtype: str = "float64") -> Graph:
+    x = OPS["input"]("x", ("N", 3), dtype)
+    y = OPS["input"]("y", ("N",), "int64")
+    W = OPS["param"]("W", (3, 4), dtype, init=glorot_uniform())
+    b = OPS["param"]("b", (4,), dtype)
+    z = OPS["add"](OPS["einsum"](x, W, spec="ij,jk->ik"), b)
+    picked = OPS["take_along_axis"](OPS["softmax"](z), OPS["reshape"](y, (y.shape[0], 1)), axis=1)
+    loss = OPS["negative"](OPS["mean"](OPS["log"](picked)))
+    return Graph({"loss": loss}, name="softmax_regression")
+
+
+@pytest.mark.parametrize(
+    ("method", "tolerance"), [("forward", 1e-6), ("central", 1e-8), ("complex", 1e-14)]
+)
+def test_a_right_gradient_passes(method: str, tolerance: float) -> None:
+    found = check_gradient(ln_product_sine(), "y", {"x1": 2, "x2": 5}, method)
+    assert found and found.method == method and found.max_error < tolerance
+    assert [entry.name for entry in found.entries] == ["x1", "x2"]
+    assert found.entries[0].analytic == pytest.approx(5.5)
+    assert found.entries[1].numeric == pytest.approx(2 - np.cos(5), abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+def test_parameters_and_missing_values_are_filled_in(method: str) -> None:
+    found = check_gradient(softmax_regression(), method=method)
+    assert found.of == "loss" and found.method == method and found
+    assert [(e.name, e.shape, e.checked) for e in found.entries] == [
+        ("W", (3, 4), 12),
+        ("b", (4,), 4),
+    ]
+
+
+def test_a_wrong_gradient_fails_and_is_located(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = gradcheck.gradient
+
+    def wrong(graph: Graph, of: str, wrt: list[str]) -> Graph:
+        derived = right(graph, of, wrt)
+        mask = OPS["constant"](np.eye(3, 4) * 0.25)
+        spoilt = OPS["add"](derived.outputs["d_loss_d_W"], mask)
+        return derived.with_outputs({**derived.outputs, "d_loss_d_W": spoilt})
+
+    monkeypatch.setattr(gradcheck, "gradient", wrong)
+    found = check_gradient(softmax_regression(), "loss")
+    assert not found and found.max_error == pytest.approx(0.25, rel=1e-3)
+    assert found.worst is not None and found.worst.name == "W"
+    assert found.worst.index[0] == found.worst.index[1]
+    assert found.worst.analytic - found.worst.numeric == pytest.approx(0.25, rel=1e-5)
+    assert "DISAGREES" in str(found)
+    with pytest.raises(GraphError, match="gradient of loss is wrong"):
+        check_gradient(softmax_regression(), "loss", raises=True)
+
+
+def test_it_prints_a_table() -> None:
+    lines = str(check_gradient(ln_product_sine(), "y", {"x1": 2, "x2": 5})).splitlines()
+    assert lines[0].startswith("gradient of y agrees with central differences in float64 (max")
+    assert lines[1].split()[:3] == ["wrt", "shape", "checked"]
+    assert lines[2].split()[0] == "x1" and "5.5" in lines[2]
+
+
+def test_large_arrays_are_sampled_and_seeds_decide() -> None:
+    x = OPS["input"]("x", (40, 50), "float64")
+    graph = Graph({"y": OPS["sum"](OPS["square"](x))})
+    found = check_gradient(graph, entries=10)
+    assert (found.entries[0].checked, found.entries[0].size) == (10, 2000)
+    assert found.entries[0] == check_gradient(graph, entries=10).entries[0]
+    assert found.entries[0] != check_gradient(graph, entries=10, seed=1).entries[0]
+
+
+def test_the_complex_step_gives_way_where_an_op_has_no_complex_form() -> None:
+    x = OPS["input"]("x", (3,), "float64")
+    graph = Graph({"y": OPS["sum"](OPS["abs"](x))})
+    found = check_gradient(graph, method="complex")
+    assert found and found.method == "central"
+    assert found.notes == ("abs has no complex form; central differences instead",)
+
+
+@pytest.mark.parametrize(
+    "name", ["exp", "softmax", "einsum", "maximum", "where", "prod", "cumprod"]
+)
+def test_ops_that_continue_to_complex_numbers(name: str) -> None:
+    assert continues_to_complex(OPS[name])
+
+
+@pytest.mark.parametrize("name", ["abs", "sign", "hypot", "floor", "var", "erf"])
+def test_ops_that_do_not(name: str) -> None:
+    assert not continues_to_complex(OPS[name])
+
+
+def test_draws_stay_the_same_in_all_evaluations() -> None:
+    x = OPS["input"]("x", (4,), "float64")
+    mask = OPS["cast"](OPS["random_bernoulli"]((4,), p=0.5), "float64")
+    graph = Graph({"y": OPS["sum"](OPS["multiply"](OPS["square"](x), mask))})
+    assert check_gradient(graph, seed=2).max_error < 1e-8
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+def test_stop_gradient_is_held_constant(method: str) -> None:
+    x = OPS["input"]("x", (3,), "float64")
+    graph = Graph({"y": OPS["sum"](OPS["multiply"](x, OPS["stop_gradient"](OPS["exp"](x))))})
+    found = check_gradient(graph, at={"x": [1, 2, 3]}, method=method)
+    assert found and found.method == method
+    assert found.entries[0].analytic in (pytest.approx(np.exp([1, 2, 3])[i]) for i in range(3))
+
+
+def test_mistakes_are_named() -> None:
+    graph = softmax_regression()
+    with pytest.raises(GraphError, match="no output is called 'los'") as error:
+        check_gradient(graph, "los")
+    assert "did you mean 'loss'" in str(error.value)
+    with pytest.raises(GraphError, match="no parameter or input is called 'w'"):
+        check_gradient(graph, wrt=["w"])
+    with pytest.raises(GraphError, match="unknown method"):
+        check_gradient(graph, method="backward")
+    with pytest.raises(GraphError, match="no input, parameter or dim called 'X'"):
+        check_gradient(graph, at={"X": 1})
+
+
+# -- points ----------------------------------------------------------------------------------
+
+
+def test_points_fix_dims_and_keep_what_is_given() -> None:
+    graph = softmax_regression("float32")
+    point = sample_point(graph, {"N": 6, "b": [1, 2, 3, 4]})
+    assert point["x"].shape == (6, 3) and point["y"].shape == (6,)
+    np.testing.assert_array_equal(point["b"], np.array([1, 2, 3, 4], "f4"))
+    assert all(point[n].dtype == leaf.dtype for n, leaf in graph.params.items())
+    assert sample_point(graph, {"x": np.ones((2, 3))})["y"].shape == (2,)
+    with pytest.raises(GraphError, match="N = 6 contradicts"):
+        sample_point(graph, {"N": 6, "x": np.ones((2, 3))})
+
+
+def test_points_do_not_sit_on_kinks() -> None:
+    graph = softmax_regression()
+    point = sample_point(graph)
+    assert np.all(point["b"] != 0)
+    assert np.all((point["x"] > 0) & (point["x"] < 1))
+
+
+def test_two_dims_get_two_sizes() -> None:
+    both: Node = OPS["input"]("a", ("N", "M"))
+    shape = sample_point(Graph({"y": OPS["exp"](both)}))["a"].shape
+    assert shape[0] != shape[1]

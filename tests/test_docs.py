@@ -1,0 +1,123 @@
+"""The pages say what the program does: snippets run, outputs and tables are current, links lead."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+import tomllib
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from graphc.ops import OPS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]
+)
+
+
+def page_id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def docs_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_script", ROOT / "scripts" / "docs.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["docs_script"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+docs = docs_script()
+
+
+@pytest.fixture
+def registry() -> object:
+    """Keep ops that a page defines out of the registry that other tests read."""
+    before = dict(OPS)
+    yield
+    OPS.clear()
+    OPS.update(before)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_snippets_run_and_print_what_the_page_shows(
+    path: Path, registry: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    text = path.read_text(encoding="utf-8")
+    assert docs.executed(text, path.name) == text, "run `make docs`"
+
+
+def test_the_table_of_ops_is_current() -> None:
+    assert docs.OPS_PAGE.read_text(encoding="utf-8") == docs.ops_page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if not target.startswith(("http://", "https://")):
+            assert (path.parent / target).exists(), f"{page_id(path)} links to {target}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "images").glob("*.svg")), ids=page_id)
+def test_pictures_are_whole_and_described(path: Path) -> None:
+    root = ElementTree.parse(path).getroot()
+    assert root.tag.endswith("svg")
+    assert any(element.tag.endswith("title") for element in root)
+
+
+def commands(language: str = "console") -> list[str]:
+    found = []
+    for path in PAGES:
+        for block in docs.blocks(path.read_text(encoding="utf-8")):
+            if block.language == language:
+                found += [line[2:] for line in block.code.splitlines() if line.startswith("$ ")]
+    return found
+
+
+def test_make_targets_of_the_pages_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = [words[1] for words in map(str.split, commands()) if words[0] == "make"]
+    assert {"demo", "test"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.M), f"make {target}"
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("graphc ")])
+def test_commands_of_the_pages_run(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from graphc.cli import main
+
+    words = shlex.split(command)
+    words = [str(ROOT / word) if word.startswith("examples/") else word for word in words]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", words)
+    try:
+        status = main()
+    except SystemExit as end:
+        status = end.code
+    assert not status, capsys.readouterr().err
+
+
+def test_the_continuous_check_runs_what_the_readme_says() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make test" in script and "$ make test" in readme
+
+
+def test_the_package_says_what_it_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["requires-python"] == ">=3.11"
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")

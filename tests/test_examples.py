@@ -1,0 +1,166 @@
+"""Every example runs, and shows the numbers that the lectures state."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+GRAPHS = sorted(EXAMPLES.glob("*.graph"))
+SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+#: Outputs that are not a loss, to check the gradient of.
+CHECKED_OUTPUT = {
+    "ln_product_sine": "y",
+    "cos_sin": "J",
+    "one_neuron": "y",
+    "flight_delay": "cross_entropy",
+}
+
+
+def load(name: str) -> gc.Graph:
+    return gc.load(EXAMPLES / f"{name}.graph")
+
+
+def main_of(script: str) -> Callable[..., Any]:
+    spec = importlib.util.spec_from_file_location(script, EXAMPLES / f"{script}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_the_table_of_examples_names_every_example() -> None:
+    table = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    for path in [*GRAPHS, *EXAMPLES.glob("*.py")]:
+        assert f"`{path.name}`" in table, f"{path.name} is missing in examples/README.md"
+
+
+@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
+def test_graph_file_round_trips(path: Path) -> None:
+    graph = gc.load(path)
+    assert graph.name == path.stem
+    assert graph.doc
+    assert gc.parse(str(graph)) == graph
+
+
+@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
+def test_gradient_of_a_graph_file(path: Path) -> None:
+    graph = gc.load(path).astype("float64")
+    rng = np.random.default_rng(0)
+    sizes = {"N": 5}
+    at = {}
+    for name, node in graph.inputs.items():
+        shape = tuple(d if isinstance(d, int) else sizes[str(d)] for d in node.shape)
+        draw = rng.integers(0, 2, shape) if node.dtype.kind == "i" else rng.uniform(0.2, 0.8, shape)
+        at[name] = draw.astype(node.dtype)
+    of = "loss" if "loss" in graph.outputs else CHECKED_OUTPUT.get(path.stem)
+    if of is None:
+        graph = gc.graph({"loss": gc.mean(gc.square(next(iter(graph.outputs.values()))))})
+        of = "loss"
+    assert gc.check_gradient(graph, of=of, at=at).max_error < 1e-6
+
+
+def test_ln_product_sine() -> None:
+    graph = load("ln_product_sine")
+    f = gc.compile(graph, gradient_of="y", wrt=["x1", "x2"])
+    result = f(x1=2.0, x2=5.0)
+    assert round(float(result["y"]), 3) == 11.652
+    assert round(float(result["d_y_d_x1"]), 3) == 5.5
+    assert round(float(result["d_y_d_x2"]), 3) == 1.716
+
+
+def test_cos_sin() -> None:
+    x = 0.7
+    result = gc.compile(load("cos_sin"), gradient_of="J", wrt=["x"])(x=x)
+    t = x * x
+    u = math.sin(t) + 3 * t
+    assert float(result["J"]) == pytest.approx(math.cos(u), rel=1e-14)
+    slope = -math.sin(u) * (math.cos(t) + 3) * 2 * x
+    assert float(result["d_J_d_x"]) == pytest.approx(slope, rel=1e-14)
+
+
+def test_one_neuron() -> None:
+    graph = load("one_neuron")
+    result = gc.interpret(graph, graph.init(), x=np.array([2.0, 3.0, -1.0, 5.0]))
+    assert float(result["a"]) == pytest.approx(3.2, rel=1e-14)
+    assert round(float(result["y"]), 2) == 0.96
+
+
+def test_fully_connected_3_4_2_counts() -> None:
+    params = load("mlp_3_4_2").params
+    weights = [node.size for name, node in params.items() if name.startswith("W")]
+    biases = [node.size for name, node in params.items() if name.startswith("b")]
+    assert (sum(biases), sum(weights), sum(weights + biases)) == (6, 20, 26)
+
+
+def test_textbook_logistic_loss_is_exact_far_out() -> None:
+    graph = load("logistic_regression")
+    step = gc.compile(graph, gradient_of="loss")
+    state = {"w": np.array([1.0, 0.0], np.float32), "b": np.float32(0)}
+    x = np.array([[1e4, 0], [-1e4, 0]], np.float32)
+    result = step(state, x=x, y=np.array([0, 1], np.float32))
+    assert float(result["loss"]) == 1e4
+    assert np.isfinite(result["d_loss_d_w"]).all()
+
+
+def test_digits_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy = main_of("digits")(tmp_path)
+    assert accuracy >= 0.97
+    assert "def step(" in capsys.readouterr().out
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"digits_mlp.py", "loss.svg"} <= written
+
+
+def test_digits_code_runs_alone_and_checks_its_own_gradient(tmp_path: Path) -> None:
+    main_of("digits")(tmp_path, epochs=1)
+    # An isolated interpreter in an empty folder: the module has NumPy and nothing of this project.
+    probe = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__'); " + (
+        "assert not [m for m in sys.modules if m.split('.')[0] in ('graphc', 'sympy')]"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, str(tmp_path / "digits_mlp.py")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "gradient" in done.stdout
+
+
+def test_diabetes_reaches_least_squares() -> None:
+    assert main_of("diabetes")() < 1e-3
+
+
+def test_xor_needs_a_hidden_layer() -> None:
+    neuron, hidden = main_of("xor")()
+    assert neuron == pytest.approx(math.log(2), abs=1e-4)
+    assert hidden < 0.05
+
+
+def test_smallest_perceptron() -> None:
+    assert main_of("smallest_perceptron")() == pytest.approx(1.01, abs=0.01)
+
+
+def test_flight_delay() -> None:
+    losses = main_of("flight_delay")()
+    assert losses["cross_entropy"] == pytest.approx(1.0266447749726109, rel=1e-12)
+    assert losses["squared_error"] == pytest.approx(0.33175, rel=1e-12)
+    assert losses["trained"] < losses["cross_entropy"]
+
+
+def test_every_script_is_tested() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in SCRIPTS if f'main_of("{name}")' not in source] == []

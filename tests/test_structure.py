@@ -1,0 +1,207 @@
+"""The house: imports point one way, op facts stand in one place, `import graphc` is quick."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from graphc.ops import OPS
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "graphc"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+#: Data flows from left to right; rooms inside one tuple do not import one another. `graphc` itself
+#: (`__init__.py`) names the public functions, and the command line calls those.
+HOUSE = (
+    ("errors",),
+    ("ir",),
+    ("ops",),
+    ("build", "differentiate", "rewrite", "plan"),
+    ("emit",),
+    ("run",),
+    ("draw", "train"),
+    ("compile",),
+    ("graphc",),
+    ("commands",),
+    ("commands",),
+    ("cli",),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
+
+#: Files past 400 lines that still answer one question.
+LONG_FILES = {
+    "graphc/ops/elementary.py",  # one row an op
+    "graphc/ops/movement.py",
+    "graphc/ops/pointwise.py",
+}
+LONGEST = 400
+
+#: Comparisons of an op's name with a literal outside `ops/` and `rewrite/`, and why they stand.
+NAMED_OPS: dict[str, int] = {}
+
+#: Tables keyed by op names outside `ops/` and `rewrite/`, and why they stand.
+TABLES: dict[str, int] = {}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def room(path: Path) -> str:
+    """Return the room a file stands in: `ir` for graphc/ir/node.py, `cli` for graphc/cli.py."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "graphc" if first == "__init__" else first
+
+
+def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
+    """Return each module of graphc that a file imports, with its line, at any depth."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "graphc":
+                yield from ((node.lineno, f"graphc.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, node.module
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level
+
+
+def imported_rooms(path: Path) -> Iterator[tuple[int, str]]:
+    for line, module in imported_modules(path):
+        parts = module.split(".")
+        if parts[0] == "graphc":
+            # A name of the package that is not a room is what `__init__.py` exports.
+            target = parts[1] if len(parts) > 1 and parts[1] in FLOOR else "graphc"
+            yield line, target
+
+
+def test_every_file_stands_in_a_room_of_the_house() -> None:
+    assert {room(path) for path in FILES} <= set(FLOOR)
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_imports_point_to_the_left(path: Path) -> None:
+    here = room(path)
+    wrong = [
+        f"{relative(path)}:{line} imports {target}"
+        for line, target in imported_rooms(path)
+        if target != here and FLOOR[target] >= FLOOR[here]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_file_grows_past_its_question() -> None:
+    long = {relative(p) for p in FILES if len(p.read_text("utf-8").splitlines()) > LONGEST}
+    assert long <= LONG_FILES, f"past {LONGEST} lines: {sorted(long - LONG_FILES)}"
+
+
+def test_no_star_imports_and_no_drawer_of_odds_and_ends() -> None:
+    for path in FILES:
+        assert path.stem not in {"utils", "util", "helpers", "misc", "common"}, relative(path)
+        for node in ast.walk(tree(path)):
+            assert not (isinstance(node, ast.ImportFrom) and node.names[0].name == "*")
+
+
+def is_op_name(node: ast.expr) -> bool:
+    """Say whether an expression reads `op.name` or `x.op.name`."""
+    if not (isinstance(node, ast.Attribute) and node.attr == "name"):
+        return False
+    owner = node.value
+    return (isinstance(owner, ast.Attribute) and owner.attr == "op") or (
+        isinstance(owner, ast.Name) and owner.id == "op"
+    )
+
+
+def named_op_comparisons(path: Path) -> list[int]:
+    """Return the lines that compare an op's name with literal text."""
+    lines = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Match) and is_op_name(node.subject):
+            lines.append(node.lineno)
+        if not isinstance(node, ast.Compare):
+            continue
+        sides = [node.left, *node.comparators]
+        literal = any(
+            isinstance(part, ast.Constant) and isinstance(part.value, str)
+            for side in sides
+            for part in ast.walk(side)
+        )
+        if literal and any(map(is_op_name, sides)):
+            lines.append(node.lineno)
+    return lines
+
+
+def op_tables(path: Path) -> list[int]:
+    """Return the lines of literals whose four or more text keys are all names of ops."""
+    lines = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Dict):
+            parts = [key for key in node.keys if key is not None]
+        elif isinstance(node, (ast.Set, ast.List, ast.Tuple)):
+            parts = list(node.elts)
+        else:
+            continue
+        words = [p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)]
+        if len(words) >= 4 and len(words) == len(parts) and all(word in OPS for word in words):
+            lines.append(node.lineno)
+    return lines
+
+
+OUTSIDE = [path for path in FILES if room(path) not in {"ops", "rewrite"}]
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=relative)
+def test_op_facts_stand_in_the_op(path: Path) -> None:
+    name = relative(path)
+    compared, tables = named_op_comparisons(path), op_tables(path)
+    assert len(compared) <= NAMED_OPS.get(name, 0), f"{name}: ask the op, lines {compared}"
+    assert len(tables) <= TABLES.get(name, 0), f"{name}: a second table of ops, lines {tables}"
+
+
+HEAVY = ("sympy", "matplotlib", "graphviz", "sklearn", "rich", "typer", "mpmath")
+
+
+def test_importing_graphc_is_quick_and_loads_nothing_heavy() -> None:
+    probe = (
+        "import sys, time, numpy; start = time.perf_counter(); import graphc; "
+        "print(time.perf_counter() - start); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    runs = []
+    for _ in range(3):  # the best of three: the first one may write byte code
+        done = subprocess.run(
+            [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        seconds, heavy = done.stdout.splitlines()
+        runs.append(float(seconds))
+        assert heavy == "[]", f"import graphc loads {heavy}"
+    assert min(runs) < 0.5, f"import graphc took {min(runs):.2f} s"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_heavy_libraries_are_imported_at_one_door(path: Path) -> None:
+    top = [
+        node
+        for node in tree(path).body
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and room(path) != "cli"
+    ]
+    names = [
+        alias.name if isinstance(node, ast.Import) else (node.module or "")
+        for node in top
+        for alias in node.names
+    ]
+    heavy = [name for name in names if name.split(".")[0] in HEAVY]
+    assert not heavy, f"{relative(path)} imports {heavy} when it is imported"

@@ -1,0 +1,287 @@
+"""The training loop: batches, seeds, records, interruptions, and losses that explode."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph
+from graphc.ops import OPS
+from graphc.run.compiled import CompiledFunction
+from graphc.train import Epoch, History, fit, patience
+
+# One neuron, y = w x, squared error: small enough to write its step by hand.
+STEP = """
+import numpy as np
+
+
+def init(seed=0):
+    return {"w": np.zeros((), np.float64)}
+
+
+def step(state, x, y):
+    w = state["w"]
+    error = w * x - y
+    loss = np.mean(error * error)
+    worst = np.max(np.abs(error))
+    w -= RATE * np.mean(2 * error * x)
+    return {"loss": loss, "worst": worst}
+"""
+
+
+def neuron(rate: float = 0.01, shape: tuple = ("N",), source: str = STEP) -> CompiledFunction:
+    x, y = OPS["input"]("x", shape, "float64"), OPS["input"]("y", shape, "float64")
+    w = OPS["param"]("w", (), "float64")
+    error = OPS["subtract"](OPS["multiply"](w, x), y).named("error")
+    loss = OPS["mean"](OPS["square"](error))
+    slope = OPS["mean"](OPS["multiply"](OPS["multiply"](error, x), 2.0))
+    graph = Graph(
+        {"loss": loss, "worst": OPS["max"](OPS["abs"](error))},
+        updates={"w": OPS["subtract"](w, OPS["multiply"](slope, rate))},
+        name="step",
+    )
+    return CompiledFunction(graph, source.replace("RATE", str(rate)), "step")
+
+
+#: World's smallest perceptron: the lecture's four points.
+DATA = {"x": [10, 2, 3.5, 1], "y": [10.1, 1.9, 3.4, 1.1]}
+
+
+def test_worlds_smallest_perceptron_learns_its_slope() -> None:
+    step = neuron()
+    state = step.init()
+    history = fit(step, state, DATA, epochs=60, batch_size=2)
+    assert state["w"] == pytest.approx(1.01, abs=0.02)
+    assert len(history.losses) == 60 and history.losses[-1] < 0.02 < history.losses[0]
+    assert len(history.step_losses) == 120
+
+
+def test_one_example_at_a_time_where_the_graph_holds_one() -> None:
+    step = neuron(shape=())
+    state = step.init()
+    history = fit(step, state, DATA, epochs=3, shuffle=False)
+    w = 0.0
+    for _ in range(3):
+        for x, y in zip(DATA["x"], DATA["y"], strict=True):
+            w -= 0.01 * 2 * (w * x - y) * x
+    assert state["w"] == pytest.approx(w, rel=1e-12)
+    assert len(history.step_losses) == 12
+
+
+def test_equal_seeds_give_equal_training_and_other_seeds_another_order() -> None:
+    def losses(seed: int) -> list[float]:
+        step = neuron()
+        return fit(step, step.init(), DATA, epochs=4, batch_size=1, seed=seed).step_losses
+
+    assert losses(1) == losses(1) != losses(2)
+
+
+def test_the_last_partial_batch_is_kept_and_weighted() -> None:
+    step = neuron(rate=0.0)
+    data = {"x": np.ones(5), "y": np.arange(5.0)}
+    history = fit(step, step.init(), data, epochs=1, batch_size=2, shuffle=False)
+    assert history.step_losses == [0.5, 6.5, 16.0]
+    assert history.losses == [pytest.approx(np.mean(np.arange(5.0) ** 2))]
+    assert history.epochs[0].metrics["worst"] == pytest.approx((2 * 1 + 2 * 3 + 1 * 4) / 5)
+
+
+def test_every_example_is_seen_once_an_epoch() -> None:
+    source = STEP.replace("w = state", "SEEN.extend(x.tolist())\n    w = state")
+    step = neuron(source="SEEN = []\n" + source)
+    fit(step, step.init(), {"x": np.arange(7.0), "y": np.zeros(7)}, epochs=2, batch_size=3)
+    seen = step.module.SEEN
+    assert sorted(seen[:7]) == sorted(seen[7:]) == list(range(7))
+    assert seen[:7] != seen[7:]
+
+
+def test_the_batch_axis_need_not_be_the_first() -> None:
+    x = OPS["input"]("x", ("T", "N", 2), "float64")
+    scale = OPS["input"]("scale", (2,), "float64")
+    w = OPS["param"]("w", (), "float64")
+    total = OPS["sum"](OPS["multiply"](OPS["multiply"](x, scale), w))
+    graph = Graph({"loss": total}, updates={"w": w}, name="step")
+    source = "SHAPES = []\ndef step(state, x, scale):\n    SHAPES.append((x.shape, scale.shape))\n"
+    step = CompiledFunction(graph, source + "    return {'loss': 0.0}\n", "step")
+    data = {"x": np.zeros((3, 5, 2)), "scale": np.ones(2)}
+    state = {"w": np.zeros(())}
+    fit(step, state, data, epochs=1, batch_size=4)
+    fit(step, state, data, epochs=1, batch_size=2, batch_dim="T")
+    assert step.module.SHAPES == [
+        ((3, 4, 2), (2,)),
+        ((3, 1, 2), (2,)),
+        ((2, 5, 2), (2,)),
+        ((1, 5, 2), (2,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"x": [1.0, 2.0], "y": [1.0]}, "differ in their number of examples"),
+        ({"x": [1.0]}, "the data lack 'y'"),
+        ({"x": [1.0], "y": [1.0], "z": [1.0]}, "no input called 'z'"),
+        ({"x": [[1.0]], "y": [[1.0]]}, "wrong number of axes"),
+        ({"x": ["a"], "y": [1.0]}, "data 'x' has the wrong dtype"),
+        ({"x": [], "y": []}, "no examples"),
+        ([1, 2], "data must name its arrays"),
+    ],
+)
+def test_data_that_do_not_fit(data: object, words: str) -> None:
+    step = neuron()
+    with pytest.raises(GraphError, match=words):
+        fit(step, step.init(), data)  # type: ignore[arg-type]
+
+
+def test_what_cannot_train_is_said() -> None:
+    x = OPS["input"]("x", ())
+    f = CompiledFunction(Graph({"loss": x}), "def f(x):\n    return {'loss': x}\n", "f")
+    with pytest.raises(GraphError, match="has no updates"):
+        fit(f, {}, {"x": [1.0]})
+    with pytest.raises(GraphError, match="did you mean 'worst'"):
+        fit(neuron(), {"w": np.zeros(())}, DATA, loss="wors")
+    with pytest.raises(GraphError, match="lacks parameter 'w'"):
+        fit(neuron(), {}, DATA)
+    with pytest.raises(GraphError, match="batch_size=0"):
+        fit(neuron(), {"w": np.zeros(())}, DATA, batch_size=0)
+
+
+# -- losses that explode ---------------------------------------------------------------------
+
+
+def test_an_exploding_loss_names_the_node_and_leaves_the_last_finite_state() -> None:
+    step = neuron(rate=1e60)
+    state = step.init()
+    with np.errstate(all="ignore"), pytest.raises(GraphError) as error:
+        fit(step, state, DATA, epochs=50, batch_size=2, seed=3)
+    text = str(error.value)
+    assert "training stopped at epoch" in text and "the first infinity appears in" in text
+    assert "learning rate" in text
+    assert np.isfinite(state["w"]) and state["w"] != 0
+
+
+def test_nan_in_the_data_is_blamed_on_the_data() -> None:
+    step = neuron()
+    data = {"x": [1.0, 2.0, np.nan], "y": [1.0, 2.0, 3.0]}
+    with pytest.raises(GraphError, match="input 'x' holds NaN"):
+        fit(step, step.init(), data, batch_size=1)
+
+
+def test_an_update_that_breaks_the_last_step_is_found_too() -> None:
+    source = STEP.replace("w -= RATE", "w /= 0.0 if np.all(x == 1) else 1.0\n    w -= RATE")
+    step = neuron(source=source)
+    state = step.init()
+    state["w"][...] = 2.0
+    with np.errstate(all="ignore"), pytest.raises(GraphError, match="the reference stays finite"):
+        fit(step, state, {"x": [1.0], "y": [1.0]}, epochs=1)
+    assert state["w"] == 2.0
+
+
+# -- callbacks, validation, stopping ---------------------------------------------------------
+
+
+def test_callbacks_see_every_epoch_and_the_state() -> None:
+    step, seen = neuron(), []
+    state = step.init()
+
+    def remember(epoch: Epoch, given: dict) -> None:
+        assert given is state
+        seen.append(epoch.number)
+
+    fit(step, state, DATA, epochs=3, callbacks=[remember])
+    assert seen == [1, 2, 3]
+
+
+def test_validation_does_not_train() -> None:
+    step, other = neuron(), neuron()
+    state, plain = step.init(), other.init()
+    held_out = {"x": [4.0, 5.0, 6.0], "y": [4.0, 5.0, 6.0]}
+    history = fit(step, state, DATA, epochs=2, validation=held_out, batch_size=2)
+    fit(other, plain, DATA, epochs=2, batch_size=2)
+    assert state["w"] == plain["w"]
+    expected = np.mean((float(state["w"]) * np.arange(4.0, 7.0) - np.arange(4.0, 7.0)) ** 2)
+    assert history.epochs[-1].validation["loss"] == pytest.approx(expected)
+    assert "validation loss" in str(history)
+
+
+def test_validation_by_function() -> None:
+    step = neuron()
+    history = fit(step, step.init(), DATA, epochs=1, validation=lambda state: {"w": state["w"]})
+    assert 0 < history.column("validation w")[0] < 1.2
+
+
+def test_patience_stops() -> None:
+    step = neuron(rate=0.0)
+    history = fit(step, step.init(), DATA, epochs=50, stop=patience(3), shuffle=False)
+    assert len(history) == 4 and "stop rule after epoch 4" in history.stopped
+
+
+def test_interrupt_finishes_the_step_and_keeps_the_history() -> None:
+    source = STEP.replace(
+        "w = state", "COUNT[0] += 1\n    if COUNT[0] == 7:\n        STOP()\n    w = state"
+    )
+    step = neuron(source="COUNT = [0]\n" + source)
+    step.module.STOP = lambda: os.kill(os.getpid(), signal.SIGINT)
+    state = step.init()
+    history = fit(step, state, DATA, epochs=5, batch_size=1)
+    assert history.stopped == "interrupted in epoch 2"
+    assert len(history.step_losses) == 7 and len(history) == 1
+    plain = neuron()
+    other = plain.init()
+    with pytest.raises(StopIteration):
+        fit(plain, other, DATA, epochs=5, batch_size=1, progress=False, callbacks=[_stop_at(2)])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def _stop_at(number: int) -> object:
+    def callback(epoch: Epoch, state: dict) -> None:
+        if epoch.number == number:
+            raise StopIteration
+
+    return callback
+
+
+# -- history ---------------------------------------------------------------------------------
+
+
+def history() -> History:
+    epochs = [Epoch(i, 1 / i, {"accuracy": i / 4}, {"loss": 2 / i}, 0.5) for i in (1, 2, 3)]
+    return History(epochs, [1.0, 0.5])
+
+
+def test_history_prints_a_table() -> None:
+    assert str(history()).splitlines() == [
+        "epoch      loss  accuracy  validation loss  seconds",
+        "    1         1      0.25                2     0.50",
+        "    2       0.5       0.5                1     0.50",
+        "    3  0.333333      0.75         0.666667     0.50",
+    ]
+
+
+def test_history_saves_and_plots(tmp_path: Path) -> None:
+    history().save(tmp_path / "h.csv")
+    lines = (tmp_path / "h.csv").read_text().splitlines()
+    assert lines[0] == "epoch,loss,accuracy,validation loss" and len(lines) == 4
+    assert math.isclose(float(lines[3].split(",")[1]), 1 / 3)
+    for kind in ("svg", "png", "pdf"):
+        history().plot(tmp_path / f"loss.{kind}")
+    first = (tmp_path / "loss.svg").read_bytes()
+    history().plot(tmp_path / "loss.svg")
+    assert first == (tmp_path / "loss.svg").read_bytes()
+    assert b"validation" in first and b"epoch" in first
+    with pytest.raises(GraphError, match="cannot write a plot"):
+        history().plot(tmp_path / "loss.txt")
+
+
+def test_a_missing_matplotlib_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(GraphError, match="pip install 'graphc\\[plot\\]'"):
+        history().plot(tmp_path / "loss.svg")
+    assert not list(tmp_path.iterdir())
