@@ -16,6 +16,7 @@ import graphc as gc
 from graphc.commands.describe import op_page, ops_table
 from graphc.commands.files import checked_suffix, save_arrays
 from graphc.commands.values import load_arrays, parse_values, printed, split_state
+from graphc.differentiate.derive import derive as derivation_of
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.run.files import write_whole
@@ -151,10 +152,11 @@ def ops(name: Annotated[str | None, typer.Argument(help="One op.")] = None) -> N
 @app.command()
 def derive(
     name: Annotated[str, typer.Argument(help="A pointwise op, such as sigmoid.")],
+    by: Annotated[str | None, typer.Option("--by", help="Which argument; the first one.")] = None,
     format: Format = "text",
 ) -> None:
     """Derive an op's local derivative step by step."""
-    derivation = gc.derive(name)
+    derivation = derivation_of(name, by)
     forms = {"text": str, "latex": lambda found: found._repr_latex_()}
     print(_chosen(forms, format, "format")(derivation))
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from graphc.build.graphs import astype, for_inference, for_training
 from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
@@ -198,5 +199,8 @@ bind_methods(
         "init": _init,
         "cost": cost,
         "gradient": gradient,
+        "astype": astype,
+        "for_inference": for_inference,
+        "for_training": for_training,
     }
 )

@@ -8,7 +8,7 @@ from graphc.differentiate.derive import derive
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.node import Node
-from graphc.ir.op import Case, Op
+from graphc.ir.op import Arg, Case, Op
 from graphc.ir.walk import topological
 from graphc.ops import OPS, get_op
 from graphc.ops.leaf import input_
@@ -33,7 +33,10 @@ def op_page(name: str) -> str:
     """Return what graphc knows about one op."""
     op = get_op(name)
     case = next(iter(op.cases), None)
-    facts = {"family": op.family, **_mathematics(op)}
+    node = _build(op, case)[1] if case is not None else None
+    facts = {"family": op.family, **_mathematics(op, node)}
+    if op.convention:
+        facts["convention"] = op.convention
     if case is not None:
         facts |= _written(op, case)
     width = max(map(len, facts)) + 2
@@ -56,19 +59,21 @@ def _remarks(op: Op) -> list[str]:
     return ["", *[f"  {line.strip()}" for line in doc.splitlines()]]
 
 
-def _mathematics(op: Op) -> dict[str, str]:
+def _mathematics(op: Op, node: Node | None) -> dict[str, str]:
+    """Return a pointwise op's formula and its partial derivatives, as graphc found them."""
     if not isinstance(op, Pointwise):
         return {}
     facts = {"arguments": ", ".join(op.args), "formula": op.formula}
     if op.lowering != op.formula and not op.is_primitive:
         facts["computed as"] = op.lowering
-    if op.cuts:
-        facts["derivative"] = "0: the gradient is cut here"
-        return facts
-    try:
-        facts["derivative"] = str(derive(op.name)).splitlines()[-1].strip()
-    except GraphError as error:
-        facts["derivative"] = error.what
+    for index, argument in enumerate(op.args):
+        if node is None or not op.is_differentiable(node, index):
+            facts[f"dy/d{argument}"] = "0: no derivative flows here"
+            continue
+        try:
+            facts[f"dy/d{argument}"] = derive(op.name, argument).result
+        except GraphError as error:
+            facts[f"dy/d{argument}"] = error.what
     return facts
 
 
@@ -85,19 +90,28 @@ def _written(op: Op, case: Case) -> dict[str, str]:
     leaves, node = _build(op, case)
     names = [Code(str(operand.name or "…")) for operand in node.inputs]
     facts = {"text form": op.text(node, names).text, "shapes": _signature(leaves, node)}
-    try:
-        facts["NumPy"] = op.numpy(node, names, Notation()).text
-    except (GraphError, NotImplementedError):
-        statement = op.numpy_into(node, names, names[0].text, Notation()) if names else None
-        lowered = op.lower(node)
-        if lowered is not None:
-            steps = [n.op.name for n in topological([lowered]) if n.inputs and not n.op.is_view]
-            facts["NumPy"] = f"lowered to {', '.join(dict.fromkeys(steps))}"
-        elif statement:
-            facts["NumPy"] = f"{statement}  (writes into a copy)"
+    facts["NumPy"] = _numpy_form(op, node, names)
     facts["FLOPs"] = f"{op.flops(node)} for these shapes"
     facts["LaTeX"] = op.latex(node, [name.text for name in names])
     return facts
+
+
+def _numpy_form(op: Op, node: Node, names: list[Code]) -> str:
+    """Return the NumPy expression, the ops it is lowered to, or the statement that writes it."""
+    lowered = op.lower(node)
+    if lowered is not None:
+        steps = [n.op.name for n in topological([lowered]) if n.inputs and not n.op.is_view]
+        return f"lowered to {', '.join(dict.fromkeys(steps))}"
+    try:
+        return op.numpy(node, names, Notation()).text
+    except GraphError:
+        return f"{op.numpy_into(node, names, names[0].text, Notation())}  (into a copy)"
+
+
+def _drawn(arg: Arg, rng: np.random.Generator) -> np.ndarray:
+    """Return a test argument with numbers short enough to read."""
+    array = arg.draw(rng)
+    return np.round(array, 2) if array.dtype.kind == "f" else array
 
 
 def _signature(leaves: list[Node], node: Node) -> str:
@@ -107,10 +121,7 @@ def _signature(leaves: list[Node], node: Node) -> str:
 def _example(op: Op, case: Case) -> list[str]:
     leaves, node = _build(op, case)
     rng = np.random.default_rng(0)
-    values = {
-        leaf: np.round(arg.draw(rng), 2).astype(arg.dtype)
-        for leaf, arg in zip(leaves, case.args, strict=True)
-    }
+    values = {leaf: _drawn(arg, rng) for leaf, arg in zip(leaves, case.args, strict=True)}
     result = evaluate([node], values, sizes={})[node]
     shown = [(str(leaf.name), value) for leaf, value in values.items()]
     lines = []

@@ -11,7 +11,6 @@ from graphc.errors import GraphError
 from graphc.ir.dims import evaluate_shape, symbols_of
 from graphc.ir.node import Node
 from graphc.ir.op import Op
-from graphc.ir.walk import topological
 from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
@@ -58,13 +57,28 @@ def _candidates() -> tuple[Op, ...]:
     return (*unary, OPS["softmax"], OPS["log_softmax"])
 
 
+def _down_to(node: Node, total: Node) -> list[Node]:
+    """Return the nodes from `node` down to `total`, and what else they read."""
+    found: dict[Node, None] = {node: None}
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if current is total:
+            continue
+        for operand in current.inputs:
+            if operand not in found:
+                found[operand] = None
+                pending.append(operand)
+    return list(found)
+
+
 def _spelled(op: Op) -> str:
     return _SPELLED.get(op.name, op.name.replace("_", " "))
 
 
 def _sampled(total: Node, node: Node) -> tuple[np.ndarray, np.ndarray] | None:
     """Return points of the sum and the node's values there; None where more is needed."""
-    names = symbols_of(d for n in topological([node]) for d in n.shape)
+    names = symbols_of(d for n in _down_to(node, total) for d in n.shape)
     sizes = {name: 2 + i for i, name in enumerate(names)}
     shape = evaluate_shape(total.shape, sizes)
     if np.prod(shape) > _LARGEST**2:

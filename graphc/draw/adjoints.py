@@ -25,6 +25,9 @@ from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import NODES, Pointwise
 
+#: How many contributions of a variable with many uses are written out.
+_MOST_TERMS = 4
+
 
 @dataclass(frozen=True)
 class Use:
@@ -89,10 +92,8 @@ def adjoints(
         elif node in uses and node in hidden:
             result[node] = Adjoint(node, "", tuple(uses[node]), ())
         elif node in uses:
-            sent = [_contribution(use, names, bars[use.consumer]) for use in uses[node]]
-            reads = dict.fromkeys(other for _, values in sent for other in values)
-            text = _sum([term for term, _ in sent])
-            result[node] = Adjoint(node, text, tuple(uses[node]), tuple(reads))
+            text, reads = _total(uses[node], names, bars)
+            result[node] = Adjoint(node, text, tuple(uses[node]), reads)
     return result
 
 
@@ -119,12 +120,24 @@ def _uses(
     return uses
 
 
-def _sum(terms: Sequence[Code]) -> str:
-    text = terms[0].text
-    for term in terms[1:]:
-        shown = term.within(SUM)
-        text += f" − {shown[1:]}" if shown.startswith("−") else f" + {shown}"
-    return text
+def _total(
+    uses: Sequence[Use], names: Mapping[Node, Code], bars: Mapping[Node, Code]
+) -> tuple[str, tuple[Node, ...]]:
+    """Return the sum over all uses, the middle of a long one left out, and what it reads."""
+    shown = list(uses) if len(uses) <= _MOST_TERMS else [*uses[: _MOST_TERMS - 1], uses[-1]]
+    reads: dict[Node, None] = {}
+    text = ""
+    for place, use in enumerate(shown):
+        term, values = _contribution(use, names, bars[use.consumer])
+        reads.update(dict.fromkeys(values))
+        if place == len(shown) - 1 and len(shown) < len(uses):
+            text += f" + … {len(uses) - len(shown):,} more …"
+        part = term.within(SUM)
+        if text:
+            text += f" − {part[1:]}" if part.startswith("−") else f" + {part}"
+        else:
+            text = part
+    return text, tuple(reads)
 
 
 # -- one contribution --------------------------------------------------------------------------

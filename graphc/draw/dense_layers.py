@@ -19,17 +19,34 @@ from graphc.ir.node import Node
 from graphc.ops import OPS
 from graphc.ops.contraction import split_spec
 
+#: How many functions of an output's sum are looked at in search of probabilities.
+_NEAR = 16
+
 
 @dataclass(frozen=True)
 class Layer:
-    """A group of units: the variable that holds them, how many, and what they compute."""
+    """A group of units: the variable that holds them, how many, and what they compute.
+
+    `sum` is where products and biases are added up; `skips` holds, for each layer that skips into
+    this one, the node before and the node after it is added.
+    """
 
     node: Node
     size: Dim
     role: str  # input, hidden or output
     level: int
-    activation: str = ""
+    sum: Node
     biases: tuple[Node, ...] = ()
+    skips: tuple[tuple[Node, Node], ...] = ()
+
+    @property
+    def activation(self) -> str:
+        """What happens between the sum and the shown variable: `ReLU + skip`."""
+        parts, start = [], self.sum
+        for before, after in self.skips:
+            parts += [name_of_activation(start, before), "+ skip"]
+            start = after
+        return " ".join(filter(None, [*parts, name_of_activation(start, self.node)]))
 
 
 @dataclass(frozen=True)
@@ -45,8 +62,35 @@ class Link:
 
 @dataclass(frozen=True)
 class Network:
+    """Layers and the links between them; `gap` is the column that stands for `hidden` others."""
+
     layers: tuple[Layer, ...]
     links: tuple[Link, ...]
+    gap: int | None = None
+    hidden: int = 0
+
+    @property
+    def columns(self) -> int:
+        return 1 + max(layer.level for layer in self.layers)
+
+    def shortened(self, most: int) -> Network:
+        """Return the network with at most `most` columns, the middle ones left out."""
+        if self.columns <= most:
+            return self
+        first = most // 2
+        skipped = self.columns - (most - 1)
+        kept = [i for i, at in enumerate(self.layers) if not first <= at.level < first + skipped]
+        place = {index: i for i, index in enumerate(kept)}
+        layers = [
+            layer if layer.level < first else replace(layer, level=layer.level - skipped + 1)
+            for layer in (self.layers[i] for i in kept)
+        ]
+        links = [
+            replace(link, tail=place[link.tail], head=place[link.head])
+            for link in self.links
+            if link.tail in place and link.head in place
+        ]
+        return Network(tuple(layers), tuple(links), first, skipped)
 
 
 @dataclass
@@ -257,27 +301,17 @@ def _finished(graph: Graph, drafts: Sequence[_Draft], links: Sequence[Link]) -> 
     for index in used:
         draft = drafts[index]
         if draft.is_input:
-            layers.append(Layer(draft.start, draft.size, "input", level[index]))
+            layers.append(Layer(draft.start, draft.size, "input", level[index], draft.start))
             continue
         total = draft.sum
         shown = draft.read if index in feeding else _shown_output(graph, draft)
         role = "hidden" if index in feeding else "output"
         node = total if shown is None else _bare(shown)
-        activation = _activation(draft, node)
-        biases = tuple(draft.biases)
-        layers.append(Layer(node, draft.size, role, level[index], activation, biases))
+        biases, skips = tuple(draft.biases), tuple(draft.skips)
+        layers.append(Layer(node, draft.size, role, level[index], total, biases, skips))
     place = {index: i for i, index in enumerate(used)}
     moved = [replace(link, tail=place[link.tail], head=place[link.head]) for link in links]
     return Network(tuple(layers), tuple(moved))
-
-
-def _activation(draft: _Draft, node: Node) -> str:
-    """Return what happens between the sum and the shown variable: `ReLU + skip`."""
-    parts, start = [], draft.sum
-    for before, after in draft.skips:
-        parts += [name_of_activation(start, before), "+ skip"]
-        start = after
-    return " ".join(filter(None, [*parts, name_of_activation(start, node)]))
 
 
 def _shown_output(graph: Graph, draft: _Draft) -> Node:
@@ -292,4 +326,4 @@ def _shown_output(graph: Graph, draft: _Draft) -> Node:
         return named[-1]
     if total in graph.labels:
         return total
-    return next((n for n in candidates if probabilities(total, n)), total)
+    return next((n for n in candidates[:_NEAR] if probabilities(total, n)), total)

@@ -13,6 +13,9 @@ from graphc.errors import GraphError, nearest
 
 FORMATS = ("svg", "png", "pdf", "dot", "html")
 
+#: How much DOT a message shows; the error's `source` holds all of it.
+_SHOWN_SOURCE = 4000
+
 _INSTALL = (
     "install Graphviz: apt install graphviz, brew install graphviz, "
     "conda install -c conda-forge graphviz, or https://graphviz.org/download"
@@ -27,7 +30,10 @@ class DrawingError(GraphError):
         super().__init__(what, got=got, fix=fix)
 
     def message(self) -> str:
-        return f"{super().message()}\n  DOT source:\n{self.source}"
+        shown = self.source[:_SHOWN_SOURCE]
+        rest = len(self.source) - len(shown)
+        more = f"\n… {rest:,} more characters in this error's `source`" if rest else ""
+        return f"{super().message()}\n  DOT source:\n{shown}{more}"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def network(
     *,
     state: Mapping[str, Any] | None = None,
     max_units: int = 8,
+    max_columns: int = 12,
     weight_labels: bool | None = None,
     bias: str | None = None,
 ) -> Drawing:
@@ -39,7 +40,8 @@ def network(
 
     The layers are found by pattern, whether `nn.dense` or raw operations built them. `state` maps
     parameters to arrays: each edge then shows its weight's sign by colour and dash, and its size
-    by width. Layers of more than `max_units` show the first few, ⋮ and the last.
+    by width. Layers of more than `max_units` show the first few, ⋮ and the last, and networks of
+    more than `max_columns` leave out the middle.
     `weight_labels` forces labels on or off; by default they stand where every unit is shown and
     there is room. `bias` is None, "badge" or "node".
     """
@@ -47,7 +49,10 @@ def network(
         raise GraphError("unknown way to draw a bias", got=repr(bias), expected="badge or node")
     if max_units < 4:
         raise GraphError("max_units must be at least 4", got=max_units)
-    found = find_network(graph)
+    if max_columns < 3:
+        raise GraphError("max_columns must be at least 3", got=max_columns)
+    whole = find_network(graph)
+    found = whole.shortened(max_columns)
     names = names_of(graph, found)
     arrays = weight_arrays(graph, found, state)
     picture = arranged(found, names, arrays, max_units, weight_labels, bias)
@@ -174,25 +179,29 @@ def _caption_lines(picture: Picture, found: Network, names: Names) -> list[str]:
         rows = list(dict.fromkeys(escape(_role(layer)) for layer in inside))
         sizes = [dim_text(layer.size) for layer in inside if layer.node.ndim]
         rows += [escape(" + ".join(sizes))] if sizes else []
+        if level == found.gap:
+            rows = [f"{found.hidden:,} more columns"]
+            lines.append(_text_line("gap", x, 0.0, Html(font("⋯", palette.MUTED, 28))))
         label = Html(font("<BR/>".join(rows), palette.MUTED, 12))
         y = foot - RADIUS - 12 - 8 * len(rows)
         lines.append(_text_line(f"caption{level}", x, y, label))
     for i, caption in enumerate(picture.matrices):
-        inside = f"<I>{escape(caption.name)}</I>  {escape(caption.size)}"
-        label = Html(font(inside, palette.INK, 12))
+        matrix = f"<I>{escape(caption.name)}</I>  {escape(caption.size)}"
+        label = Html(font(matrix, palette.INK, 12))
         lines.append(_text_line(f"w{i}", caption.x, caption.y, label, tooltip=caption.told))
     remarks = [picture.remark] if picture.remark else []
     if any(link.weight is None for link in found.links):
         remarks.append("dotted: handed on unchanged")
     if remarks:
         middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
-        label = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))
-        lines.append(_text_line("remark", middle, foot - 92, label))
+        words = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))
+        lines.append(_text_line("remark", middle, foot - 92, words))
     return lines
 
 
 def _role(layer: Layer) -> str:
-    return f"{layer.role} · {layer.activation}" if layer.activation else layer.role
+    activation = layer.activation
+    return f"{layer.role} · {activation}" if activation else layer.role
 
 
 def _text_line(key: str, x: float, y: float, label: Html, **more: object) -> str:
@@ -217,7 +226,7 @@ def _told(found: Network, names: Names) -> str:
     sentences = []
     for i, layer in enumerate(found.layers):
         count = "1 unit" if layer.size == 1 else f"{dim_text(layer.size)} units"
-        activation = f", {layer.activation}" if layer.activation else ""
+        activation = layer.activation and f", {layer.activation}"
         sources = [names.layers[link.tail] for link in found.links if link.head == i]
         fed = f", from {' and '.join(dict.fromkeys(sources))}" if sources else ""
         sentences.append(f"{layer.role.capitalize()} {names.layers[i]}: {count}{activation}{fed}.")

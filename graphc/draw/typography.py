@@ -27,6 +27,7 @@ _GREEK_NAMES = (
 )
 _GREEK = dict(zip(_GREEK_NAMES.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
 _ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "dot": "\u0307"}
+_LONGEST_NAME = 48
 _MACRON, _OVERLINE = "\u0304", "\u0305"
 _STEM = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
 
@@ -46,6 +47,8 @@ def name_text(name: str) -> str:
     >>> name_text("u1"), name_text("y_hat"), name_text("x_t"), name_text("alpha2")
     ('u₁', 'ŷ', 'xₜ', 'α₂')
     """
+    if len(name) > _LONGEST_NAME:
+        name = name[: _LONGEST_NAME - 1] + "…"
     if not name.isidentifier():
         return printable(name)
     match = _STEM.fullmatch(name)

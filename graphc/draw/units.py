@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -55,11 +56,11 @@ def arrange(
     """Return the places of all units: `gap` between columns, `pitch` between units."""
     units: dict[int, list[Unit]] = {i: [] for i in range(len(network.layers))}
     ellipses: list[Ellipsis] = []
-    levels = 1 + max(layer.level for layer in network.layers)
+    levels = network.columns
     extent = 0.0
     for level in range(levels):
         slots = _slots(network, level, max_units)
-        height = slots[-1][2] * pitch
+        height = slots[-1][2] * pitch if slots else 0.0
         extent = max(extent, height / 2)
         for layer, row, offset in slots:
             x, y = level * gap, height / 2 - offset * pitch
@@ -98,9 +99,8 @@ def _rows(size: Dim, max_units: int) -> list[Dim | None]:
 def waypoints(arrangement: Arrangement, tail: Unit, head: Unit) -> list[tuple[float, float]]:
     """Return the points of an edge that passes other columns: through the gaps between circles."""
     points = [(tail.x, tail.y)]
-    for x in arrangement.columns:
-        if not tail.x < x < head.x:
-            continue
+    after = bisect_right(arrangement.columns, tail.x)
+    for x in arrangement.columns[after : bisect_left(arrangement.columns, head.x)]:
         y = tail.y + (head.y - tail.y) * (x - tail.x) / (head.x - tail.x)
         points.append((x, _nearest_gap(arrangement, x, y)))
     return [*points, (head.x, head.y)]
@@ -111,6 +111,8 @@ def _nearest_gap(arrangement: Arrangement, x: float, y: float) -> float:
         [u.y for u in arrangement.all_units() if u.x == x]
         + [e.y for e in arrangement.ellipses if e.x == x]
     )
+    if not taken:
+        return y
     middles = [(a + b) / 2 for a, b in pairwise(taken)]
     free = [taken[0] - 2 * RADIUS, *middles, taken[-1] + 2 * RADIUS]
     return min(free, key=lambda place: abs(place - y))

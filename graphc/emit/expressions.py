@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.emit.names import Namer
+from graphc.emit.names import Namer, one_line
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.node import Node
@@ -78,12 +78,18 @@ class Expressions:
         return statement.node.op.numpy(statement.node, self.operands(statement), self.notation)
 
 
+def in_place_operator(node: Node) -> str | None:
+    """Return `-=` for a difference, and so on: the operator that changes its left operand."""
+    symbol = getattr(node.op, "infix", None)
+    return f"{symbol}=" if symbol in ("+", "-", "*", "/") else None
+
+
 def comment(expressions: Expressions, node: Node, shown: str = "") -> str:
     """Return the comment of a line: the value's shape, then what it is in mathematics."""
     meaning = meaning_of(expressions, node)
     if meaning and meaning == shown:
         meaning = ""
-    return "  ".join(part for part in (f"# {shape_text(node.shape)}", meaning) if part)
+    return "  ".join(part for part in (f"# {shape_text(node.shape)}", one_line(meaning)) if part)
 
 
 def meaning_of(expressions: Expressions, node: Node) -> str:

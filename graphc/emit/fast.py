@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.emit.expressions import Expressions, comment, with_comment
+from graphc.emit.expressions import Expressions, comment, in_place_operator, with_comment
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
@@ -12,7 +12,6 @@ from graphc.plan.program import Buffer, Program, Statement
 _INDENT = "    "
 #: Stands for the destination until its variable is known; no expression can contain it.
 _OUT = "\0out"
-_IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
 
 
 class FastBody:
@@ -159,7 +158,7 @@ class FastBody:
         assert target is not None
         param = self.program.graph.params[target]
         array = self.expressions.code[param].text
-        symbol = _IN_PLACE.get(node.op.name)
+        symbol = in_place_operator(node)
         notation = self.expressions.notation
         into = None if node.op.accumulates else node.op.numpy_into(node, codes, array, notation)
         if symbol and statement.operands[0] is param:

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.emit.expressions import WIDTH, Expressions, call
 from graphc.emit.fast import FastBody, write_fast
-from graphc.emit.names import Namer, identifier, string_literal
+from graphc.emit.names import Namer, identifier, one_line, string_literal
 from graphc.emit.readable import write_readable
 from graphc.emit.selfcheck import self_check
 from graphc.errors import GraphError
@@ -147,7 +147,7 @@ def _wrapped(label: str, text: str) -> list[str]:
 
 def _prose(text: str) -> str:
     """Return user text that can stand in a docstring: no quote, backslash or newline escapes it."""
-    return text.replace("\\", "/").replace('"', "'").replace("\n", " ")
+    return one_line(text.replace("\\", "/").replace('"', "'"))
 
 
 def _conventions(graph: Graph) -> set[str]:
@@ -354,7 +354,7 @@ def _workspace(
     makes += [str(node.op.numpy(node, [], notation)) for node in body.constants.values()]
     dims = list(layout.dims.values())
     allocator = expressions.namer.fresh("allocate")
-    entries = [f"{make},  # {name}" for name, make in zip(names, makes, strict=True)]
+    entries = [f"{make},  # {one_line(name)}" for name, make in zip(names, makes, strict=True)]
     function = [
         f"def {allocator}({', '.join(dims)}):",
         f'{_INDENT}"""Return the arrays that `{layout.function}` keeps between calls."""',

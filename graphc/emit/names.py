@@ -64,3 +64,12 @@ def string_literal(text: str) -> str:
     if repr(text)[0] == "'":
         body = body.replace("\\'", "'").replace('"', '\\"')
     return f'"{body}"'
+
+
+def one_line(text: str) -> str:
+    """Return user text that may stand in a comment: nothing in it ends the line.
+
+    >>> one_line("loss\\nimport os")
+    'loss import os'
+    """
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.emit.expressions import WIDTH, Expressions, comment, with_comment
+from graphc.emit.expressions import (
+    WIDTH,
+    Expressions,
+    comment,
+    in_place_operator,
+    with_comment,
+)
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
@@ -14,7 +20,6 @@ from graphc.plan.program import Program, Statement
 _INDENT = "    "
 #: An expression deeper than this gets a line of its own, so that no parser nests too far.
 _DEPTH = 8
-_IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
 
 
 @dataclass
@@ -37,6 +42,7 @@ class ReadableBody:
         self.views: dict[Node, tuple[int, frozenset[str]]] = {}
         self.owned: set[Node] = set()
         self.readers: dict[Node, list[Statement]] = {}
+        self.params = {node: name for name, node in program.graph.params.items()}
         self.kept = {*program.graph.roots(), *program.observed.values()}
         for statement in program.statements:
             for operand in statement.operands:
@@ -91,8 +97,8 @@ class ReadableBody:
         return True
 
     def _own_reads(self, node: Node) -> frozenset[str]:
-        if node.op.is_leaf and node.op.name == "param":
-            return frozenset({node.attrs["name"]})
+        if node in self.params:
+            return frozenset({self.params[node]})
         if node in self.pending:
             return self.pending[node].reads
         return self.views[node][1] if node in self.views else frozenset()
@@ -199,7 +205,7 @@ class ReadableBody:
         param = self.program.graph.params[target]
         array = self.expressions.code[param].text
         self.flush_readers(target, statement)
-        symbol = _IN_PLACE.get(node.op.name)
+        symbol = in_place_operator(node)
         operands = statement.operands
         if symbol and operands[0] is param and operands[1] is not param:
             self.fitted(statement, WIDTH - len(array) - 8)

@@ -12,6 +12,7 @@ from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
+from graphc.ops.axes import without_axes
 from graphc.ops.reduction import Reduction
 from graphc.ops.registry import OPS, register
 
@@ -33,7 +34,8 @@ class Norm(Reduction):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         if tangents[0] is None:
             return None
-        norms = self.kept(node)
+        shape = without_axes(node.inputs[0].shape, node.attrs["axis"], True)
+        norms = OPS["reshape"](node, shape)
         is_zero = OPS["equal"](norms, 0.0)
         # The inner guard keeps 0/0 out of the branch not taken, and so out of its derivative.
         ratio = OPS["divide"](node.inputs[0], OPS["where"](is_zero, 1.0, norms))

@@ -129,7 +129,7 @@ PRODUCTS = (
          exactness=REASSOCIATES, spares_shared=True, when="not is_constant(x)"),
     Rule("reciprocal", "reciprocal(x)", "1/x", "the normal form of a reciprocal"),
     Rule("power_minus_one", "x**(-1)", "1/x", "the normal form of a reciprocal",
-         when="is_float(x)"),
+         when="is_float(x)", exactness=REASSOCIATES),
     Rule("product_with_itself", "x*x", "square(x)", "the normal form of a square"),
     Rule("power_two", "x**2", "square(x)", "the normal form of a square"),
     Rule("square_of_abs", "square(abs(x))", "square(x)", _SAME),

@@ -213,7 +213,7 @@ CONTRACTIONS = (
           example=_M + "y = einsum('ij,jk->i', x, w)"),
     _rule("identity_operand", "eye @ w", "w", "multiplying by the identity does nothing",
           apply=_identity_operand, operands=("eye",),
-          example=_M + "y = eye(3, dtype=f64) @ x"),
+          example="x: input(f64, 3, 4)\ny = eye(3, dtype=f64) @ x"),
     _rule("sum_of_outer_product", "sum(a[:, :, None]*b[None], axis=1)", "a @ b",
           "the product is summed without being written out", apply=_sum_of_outer_product,
           roots=("sum",), operands=("multiply",),

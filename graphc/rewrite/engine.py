@@ -28,6 +28,8 @@ from graphc.rewrite.rule import Firing, Rule
 FIRINGS_PER_NODE = 64
 
 Replacement: TypeAlias = "tuple[Node, tuple[Node, ...]]"
+#: The rules to try at nodes of one kind: the pass's own, and those with its helpers.
+Candidates: TypeAlias = "tuple[tuple[_Candidate, ...], tuple[_Candidate, ...]]"
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,21 @@ class _Candidate:
     pattern: Applied | None = None
 
 
-def rewrite(graph: Graph, rules: Sequence[Rule]) -> tuple[Graph, tuple[Firing, ...]]:
-    """Return the graph with the rules applied to a fixpoint, and every firing in order."""
-    run = _Run(graph, rules)
+def rewrite(
+    graph: Graph,
+    rules: Sequence[Rule],
+    helpers: Sequence[Rule] = (),
+    normal: set[Node] | None = None,
+) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph with the rules applied to a fixpoint, and every firing in order.
+
+    `helpers` keep what the rules make in normal form. Nodes in `normal` are in it already, so the
+    helpers pass them by; nodes that turn out to be are added.
+    """
+    run = _Run(graph, rules, helpers, normal if normal is not None else set())
     for node in graph.nodes:
-        run.settle(node)
+        if not run.is_settled_at_once(node):
+            run.settle(node)
     if not run.firings and all(run.settled[node] is node for node in graph.nodes):
         return graph, ()
     outputs = {name: run.settled[node] for name, node in graph.outputs.items()}
@@ -54,18 +66,30 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> tuple[Graph, tuple[Firing, .
 class _Run:
     """One run of some rules over one graph."""
 
-    def __init__(self, graph: Graph, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, graph: Graph, rules: Sequence[Rule], helpers: Sequence[Rule], normal: set[Node]
+    ) -> None:
         uses = {node: len(users) for node, users in graph.consumers.items()}
         for root in graph.roots():
             uses[root] += 1
         self.facts = Facts(uses)
         self.rules = rules
+        self.helpers = helpers
+        self.normal = normal
         self.settled: dict[Node, Node] = {}
         self.firings: list[Firing] = []
         self.budget = 1000 + FIRINGS_PER_NODE * len(graph.nodes)
-        self._candidates: dict[tuple[str, ...], tuple[_Candidate, ...]] = {}
+        self._candidates: dict[tuple[str, ...], Candidates] = {}
         self._original = set(graph.nodes)
         self._created: dict[int, Node] = {}
+
+    def is_settled_at_once(self, node: Node) -> bool:
+        """Settle a node of the graph to which no rule can apply; say whether it was one."""
+        settled = self.settled
+        if any(settled[operand] is not operand for operand in node.inputs) or self._for(node):
+            return False
+        settled[node] = node
+        return True
 
     def settle(self, node: Node) -> None:
         """Bring a node, and what it needs, to the form in which no rule fires."""
@@ -111,25 +135,29 @@ class _Run:
 
     def _fire(self, node: Node) -> Node | None:
         """Return what the first rule that fires at the node makes of it, or None."""
-        for candidate in self._for(node):
-            rule = candidate.rule
-            if rule.forward_only and node.provenance.phase != FORWARD:
-                continue
-            found = self._attempt(candidate, node)
-            if found is None or found[0] is node:
-                continue
-            new, covered = found
-            if new.type != node.type:
-                raise GraphError(
-                    f"rule {rule.name!r} changes the type", got=str(new.type), expected=repr(node)
-                )
-            new = _dressed(new, node, rule)
-            self.facts.is_replaced(node, new)
-            self.firings.append(Firing(rule, covered, new))
-            if len(self.firings) > self.budget:
-                raise self._circle()
-            return new
+        candidates = self._for(node)
+        if not candidates:
+            return None
+        with inherit(node.provenance):
+            for candidate in candidates:
+                found = self._attempt(candidate, node)
+                if found is not None and found[0] is not node:
+                    return self._replaced(node, candidate.rule, *found)
+        if self.helpers:
+            self.normal.add(node)
         return None
+
+    def _replaced(self, node: Node, rule: Rule, new: Node, covered: tuple[Node, ...]) -> Node:
+        if new.type != node.type:
+            raise GraphError(
+                f"rule {rule.name!r} changes the type", got=str(new.type), expected=repr(node)
+            )
+        new = _dressed(new, node, rule)
+        self.facts.is_replaced(node, new)
+        self.firings.append(Firing(rule, covered, new))
+        if len(self.firings) > self.budget:
+            raise self._circle()
+        return new
 
     def _circle(self) -> GraphError:
         last = dict.fromkeys(firing.rule.name for firing in self.firings[-8:])
@@ -137,22 +165,21 @@ class _Run:
 
     def _attempt(self, candidate: _Candidate, node: Node) -> Replacement | None:
         rule = candidate.rule
+        if rule.forward_only and node.provenance.phase != FORWARD:
+            return None
         if candidate.pattern is None:
             assert rule.apply is not None
-            with inherit(node.provenance):
-                new = rule.apply(node, self.facts)
+            new = rule.apply(node, self.facts)
             return None if new is None else (new, _covered(node, new))
         found = match(candidate.pattern, node, self.facts.same)
         if found is None:
             return None
         if rule.spares_shared and any(map(self.facts.is_shared, found.nodes[1:])):
             return None
-        if rule.when and not holds(
-            rule.when, {**found.names, **found.numbers}, self.facts.predicate
-        ):
+        values = {**found.names, **found.numbers}
+        if rule.when and not holds(rule.when, values, self.facts.predicate):
             return None
-        with inherit(node.provenance):
-            return _built(rule, found, node), tuple(found.nodes)
+        return _built(rule, found, node), tuple(found.nodes)
 
     def _for(self, node: Node) -> tuple[_Candidate, ...]:
         """Return the rules whose root and operands' ops fit the node's; found once for each kind."""
@@ -160,16 +187,25 @@ class _Run:
         if len(operands) > 3:
             operands = tuple(sorted(set(operands)))
         key = (node.op.name, *operands)
-        if key not in self._candidates:
-            chosen: list[_Candidate] = []
-            for rule in self.rules:
-                if rule.apply is None:
-                    fitting = (p for p in rule_patterns(rule) if fits(p, node.op.name, operands))
-                    chosen += [_Candidate(rule, pattern) for pattern in fitting]
-                elif _may_apply(rule, node, operands):
-                    chosen.append(_Candidate(rule))
-            self._candidates[key] = tuple(chosen)
-        return self._candidates[key]
+        found = self._candidates.get(key)
+        if found is None:
+            own = _fitting(self.rules, node, operands)
+            found = (own, own + _fitting(self.helpers, node, operands))
+            self._candidates[key] = found
+        return found[0] if node in self.normal else found[1]
+
+
+def _fitting(
+    rules: Sequence[Rule], node: Node, operands: tuple[str, ...]
+) -> tuple[_Candidate, ...]:
+    chosen: list[_Candidate] = []
+    for rule in rules:
+        if rule.apply is None:
+            fitting = (p for p in rule_patterns(rule) if fits(p, node.op.name, operands))
+            chosen += [_Candidate(rule, pattern) for pattern in fitting]
+        elif _may_apply(rule, node, operands):
+            chosen.append(_Candidate(rule))
+    return tuple(chosen)
 
 
 @cache
@@ -180,8 +216,10 @@ def rule_patterns(rule: Rule) -> tuple[Applied, ...]:
 
 def _may_apply(rule: Rule, node: Node, operands: Sequence[str]) -> bool:
     at_root = node.op.name in rule.roots or rule.family in ("*", node.op.family)
-    below = not rule.operands or any(name in rule.operands for name in operands)
-    return at_root and below
+    if not at_root or not rule.operands:
+        return at_root
+    below = [name in rule.operands for name in operands]
+    return bool(below) and (all(below) if rule.all_operands else any(below))
 
 
 def _built(rule: Rule, found: Match, node: Node) -> Node:

@@ -66,7 +66,7 @@ def _value(node: Node, operands: list[np.ndarray], result: TensorType) -> Node |
 FOLD = (
     Rule(
         "fold_constant", "f(constants)", "its value", "what no input changes is computed once",
-        apply=_fold, family="*", operands=_CONSTANTS,
+        apply=_fold, family="*", operands=_CONSTANTS, all_operands=True,
         example="x: input(f64, 3)\ny = x*exp(full((3,), 0.5, dtype=f64))",
     ),
 )

@@ -296,7 +296,7 @@ MOVEMENT = (
          example="x: input(f32, 4)\ny = cast(cast(x, 'float64'), 'float32')"),
     Rule("pointwise_before_broadcast", "f(broadcast_to(a, s), broadcast_to(b, s))",
          "broadcast_to(f(a, b), s)", "the same numbers are computed once, not once a copy",
-         apply=_sink_broadcast, family="pointwise", operands=("broadcast_to", "full"),
+         apply=_sink_broadcast, family="pointwise", operands=("broadcast_to", "full"), all_operands=True,
          example="x: input(f64, 4)\ny = exp(broadcast_to(x, (3, 4)))"),
     Rule("slice_of_moved", "move(x)[a:b]", "x[c:d], moved less",
          "a slice reads only what it needs", apply=_slice, roots=("slice",),

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.engine import rewrite
@@ -34,8 +35,7 @@ STABILIZE = (*STABLE_FORMULAS, *LOGARITHM_MOVES, *SOFTMAX, *MOVES_BEFORE_ARITHME
 class Pass:
     """One step of the pipeline: rules to a fixpoint, or a function of the whole graph.
 
-    `rules` are also what the pass contributes to `ALL_RULES`; `helpers` are rules that only keep
-    the normal form meanwhile.
+    `helpers` keep the normal form meanwhile; a pass with nothing but helpers establishes it.
     """
 
     name: str
@@ -45,15 +45,27 @@ class Pass:
     whole: Whole | None = None
     level: int = 1
 
-    def apply(self, graph: Graph, level: int) -> tuple[Graph, tuple[Firing, ...]]:
-        """Return the rewritten graph and the firings, with the rules of this level."""
+    def apply(
+        self, graph: Graph, level: int, normal: set[Node]
+    ) -> tuple[Graph, tuple[Firing, ...]]:
+        """Return the rewritten graph and the firings, with the rules of this level.
+
+        `normal` holds the nodes known to be in normal form; a firing elsewhere may change that.
+        """
         if self.whole is not None:
             return self.whole(graph)
-        rules = [rule for rule in (*self.rules, *self.helpers) if rule.level <= level]
-        return rewrite(graph, rules)
+        rules, helpers = (
+            [rule for rule in group if rule.level <= level] for group in (self.rules, self.helpers)
+        )
+        following, firings = rewrite(graph, rules, helpers, normal)
+        if firings:
+            normal.clear()
+        return following, firings
 
 
-SIMPLIFY_PASS = Pass("simplify", "Remove what does nothing; bring the rest to normal form", SIMPLIFY)
+SIMPLIFY_PASS = Pass(
+    "simplify", "Remove what does nothing; bring the rest to normal form", helpers=SIMPLIFY
+)
 STABILIZE_PASS = Pass(
     "stabilize", "Replace expressions that overflow, underflow or cancel", STABILIZE, SIMPLIFY,
     level=2,
@@ -88,7 +100,7 @@ PASSES = (
 
 #: Every rule once, in the order in which they come into play.
 ALL_RULES: tuple[Rule, ...] = tuple(
-    dict.fromkeys(rule for step in PASSES for rule in step.rules)
+    dict.fromkeys(rule for step in PASSES for rule in (*step.rules, *step.helpers))
 )
 
 
@@ -113,10 +125,11 @@ def _run(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
         return graph
     records = list(graph.history)
     current = graph
+    normal: set[Node] = set()
     for step in passes:
         if step.level > level:
             continue
-        following, firings = step.apply(current, level)
+        following, firings = step.apply(current, level, normal)
         records.append(PassRecord(step.name, step.title, current, following, firings))
         current = following
     return current.with_outputs(current.outputs, current.updates, history=tuple(records))

@@ -98,7 +98,8 @@ def _quotient_of_numbers(node: Node, facts: Facts) -> Node | None:
     return None
 
 
-_AT = "x: input(f64, 3, 4)\nv: input(f64, 3, 1)\ni: input(i64, 3, 1)\n"
+_VI = "v: input(f64, 3, 1)\ni: input(i64, 3, 1)\n"
+_AT = f"x: input(f64, 3, 4)\n{_VI}"
 _ZEROS = "full((3, 4), 0.0, dtype=f64)"
 _WHY = "what is written is added where it belongs, in place"
 
@@ -111,14 +112,15 @@ WRITES = (
          example=_AT + f"y = exp(x) - add_along_axis({_ZEROS}, v, i, axis=1)"),
     Rule("negative_write", "-add_at(0, v, i)", "add_at(0, -v, i)",
          "only what is written is negated", apply=_negative, roots=("negative",),
-         operands=_WRITES, example=_AT + f"y = -add_along_axis({_ZEROS}, v, i, axis=1)"),
+         operands=_WRITES, example=_VI + f"y = -add_along_axis({_ZEROS}, v, i, axis=1)"),
     Rule("scaled_write", "add_at(0, v, i)*c", "add_at(0, v*c, i)",
          "only what is written is multiplied", apply=_times_number, roots=("multiply", "divide"),
          operands=_WRITES, exactness=REASSOCIATES,
-         example=_AT + f"y = 3.0*add_along_axis({_ZEROS}, v, i, axis=1)"),
+         example=_VI + f"y = 3.0*add_along_axis({_ZEROS}, v, i, axis=1)"),
     Rule("slice_add_zeros", "slice_add(x, 0, b)", "x", "nothing is added",
          apply=_nothing_written, roots=("slice_add",), operands=("full",),
-         example=_AT + "y = slice_add(x, full((1, 4), 0.0, dtype=f64), ((0, 1, 1), (0, 4, 1)))"),
+         example="x: input(f64, 3, 4)\n"
+         "y = slice_add(x, full((1, 4), 0.0, dtype=f64), ((0, 1, 1), (0, 4, 1)))"),
     Rule("slice_add_everywhere", "slice_add(x, v, everything)", "x + v",
          "a write over everything is a sum", apply=_everything_written, roots=("slice_add",),
          example="x: input(f64, 3)\nv: input(f64, 3)\ny = slice_add(x, v, ((0, 3, 1),))"),

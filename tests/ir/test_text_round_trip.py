@@ -262,7 +262,7 @@ class Builder:
                 phase(self.random.choice(["forward", "backward"])),
             ):
                 node = self.node()
-            named = self.random.random() < 0.15
+            named = self.random.random() < 0.15 and not node.op.is_leaf
             self.nodes.append(node.named(self.name(i)) if named else node)
         roots = self.random.sample(self.nodes, min(3, len(self.nodes)))
         outputs = {self.name(i): node for i, node in enumerate(roots)}

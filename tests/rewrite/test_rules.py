@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rule_graphs import example_text, graph_of
 
+from graphc.build.namespace import FUNCTIONS
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
+from graphc.ir.text.parser import parse
+from graphc.rewrite.examples import example_text
 from graphc.rewrite.pipeline import ALL_RULES, optimize, stabilize_forward
 from graphc.rewrite.rule import EXACT, Rule
 from graphc.run.reference import interpret
@@ -15,6 +17,10 @@ from graphc.run.reference import interpret
 RULES = [rule for rule in ALL_RULES if rule.name not in ("merge_common", "remove_dead")]
 EXACT_RULES = [rule for rule in RULES if rule.exactness == EXACT]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 1e-300, 1e300, -1e300, np.inf, -np.inf, np.nan]
+
+
+def graph_of(text: str) -> Graph:
+    return parse(text, FUNCTIONS)
 
 
 def fired(graph: Graph) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import signal
@@ -285,3 +286,27 @@ def test_a_missing_matplotlib_is_one_clear_error(
     with pytest.raises(GraphError, match="pip install 'graphc\\[plot\\]'"):
         history().plot(tmp_path / "loss.svg")
     assert not list(tmp_path.iterdir())
+
+
+class Screen(io.StringIO):
+    """A stderr that says it is a terminal, or says it is none."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize(("terminal", "wanted"), [(True, True), (True, False), (False, True)])
+def test_the_progress_bar_is_for_terminals(
+    terminal: bool, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen(terminal)
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")  # rich draws nothing on a dumb terminal
+    step = neuron()
+    history = fit(step, step.init(), DATA, epochs=2, progress=wanted)
+    assert len(history) == 2
+    assert ("epoch" in screen.getvalue()) is (terminal and wanted)

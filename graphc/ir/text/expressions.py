@@ -356,6 +356,6 @@ def too_deep(place: Place) -> GraphTextError:
     return GraphTextError(
         "the expression is nested too deeply",
         place,
-        expected=f"at most {MAX_DEPTH} levels",
+        expected=f"at most {MAX_DEPTH} levels, and a few thousand terms in a row",
         fix="give parts of it a line and a name of their own",
     )

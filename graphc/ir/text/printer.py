@@ -6,8 +6,10 @@ user's expression, as far as the line stays readable. Everything is one pass ove
 
 from __future__ import annotations
 
+import itertools
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphc.errors import GraphWarning
@@ -24,6 +26,7 @@ from graphc.ir.types import SHORT, TensorType
 
 #: An expression grows no longer than this by taking in its operands.
 _EXPRESSION = 64
+_NUMBERED = re.compile(r"\bv\d+\b|\0\d+\0")
 #: A list of outputs is broken into lines of this length.
 _LINE = 96
 
@@ -53,11 +56,12 @@ class _Printer:
         identifiers = assign_identifiers(self.labels.values(), reserved)
         self.identifiers = dict(zip(self.labels, identifiers, strict=True))
         self.taken = {*reserved, *identifiers}
-        self.number = 0
-        #: Expressions of nodes without a line.
+        #: Expressions of nodes without a line, and of nodes with one.
         self.codes: dict[Node, Code] = {}
-        #: Nodes that have a line, or are declared.
+        self.statements: dict[Node, Code] = {}
+        #: Nodes that are declared or have a line; how many of them wait for a name.
         self.written: set[Node] = set(leaves)
+        self.count = 0
         self.speller = Speller(self.code, self.is_private)
         self.types: dict[TensorType, str] = {}
         self.update_uses: dict[Node, int] = {}
@@ -66,12 +70,15 @@ class _Printer:
 
     def text(self) -> str:
         self._declare()
-        for node in _in_order_of_draws(self.graph.nodes):
+        order = list(_in_order_of_draws(self.graph.nodes))
+        for node in order:
             if node not in self.written and not self._is_left_to_its_user(node):
                 self._visit(node)
-        self._write_updates()
+        updates = [(name, self.code(node), node) for name, node in self.graph.updates.items()]
+        self._write_statements(node for node in order if node in self.statements)
+        self._write_updates(updates)
         self._write_outputs()
-        return "\n".join(self.lines) + "\n"
+        return self._with_names("\n".join(self.lines) + "\n")
 
     # -- declarations ------------------------------------------------------------------------
 
@@ -95,7 +102,7 @@ class _Printer:
     def _visit(self, node: Node) -> None:
         code = self._expression(node)
         if self._needs_line(node):
-            self._write(node, code)
+            self._give_line(node, code)
         else:
             self.codes[node] = code
 
@@ -127,10 +134,10 @@ class _Printer:
         while True:
             spelling = self.speller.spell(node)
             inlined = self._inlined(spelling)
-            if len(spelling.code.text) <= _EXPRESSION or not inlined:
+            if _length(spelling.code) <= _EXPRESSION or not inlined:
                 return spelling.code
-            longest = max(inlined, key=lambda operand: len(self.codes[operand].text))
-            self._write(longest, self.codes.pop(longest))
+            longest = max(inlined, key=lambda operand: _length(self.codes[operand]))
+            self._give_line(longest, self.codes.pop(longest))
 
     def _inlined(self, spelling: Spelling) -> list[Node]:
         return [node for node in spelling.shown if node in self.codes]
@@ -144,24 +151,34 @@ class _Printer:
             self.codes[node] = self._expression(node)
         return self.codes[node]
 
-    def _write(self, node: Node, code: Code) -> None:
-        self._enter(_block_of(node))
-        identifier = self._identifier(node)
-        text = code.text
-        label = self.labels.get(node)
-        if label is not None and label != identifier:
-            text = f"named({text}, {quoted(label)})"
-        self._line(f"{identifier}: {self._type(node.type)} = {text}")
+    def _give_line(self, node: Node, code: Code) -> None:
+        self.statements[node] = code
         self.written.add(node)
-
-    def _identifier(self, node: Node) -> str:
         if node not in self.identifiers:
-            while True:
-                self.number += 1
-                if f"v{self.number}" not in self.taken:
-                    break
-            self.identifiers[node] = f"v{self.number}"
-        return self.identifiers[node]
+            self.identifiers[node] = f"\0{self.count}\0"
+            self.count += 1
+
+    def _write_statements(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            identifier, text = self.identifiers[node], self.statements[node].text
+            label = self.labels.get(node, identifier)
+            if label != identifier:
+                text = f"named({text}, {quoted(label)})"
+            self._enter(_block_of(node))
+            self._line(f"{identifier}: {self._type(node.type)} = {text}")
+
+    def _with_names(self, text: str) -> str:
+        """Return the text with v1, v2, … for the nodes without a name, in the order of lines."""
+        numbers = (f"v{number}" for number in itertools.count(1))
+        free = (name for name in numbers if name not in self.taken)
+        names: dict[str, str] = {}
+
+        def name(match: re.Match[str]) -> str:
+            if match[0] not in names:
+                names[match[0]] = next(free)
+            return names[match[0]]
+
+        return re.sub("\0\\d+\0", name, text)
 
     def _type(self, kind: TensorType) -> str:
         if kind not in self.types:
@@ -182,12 +199,10 @@ class _Printer:
 
     # -- roots -------------------------------------------------------------------------------
 
-    def _write_updates(self) -> None:
-        for name, node in self.graph.updates.items():
-            param = self.identifiers[self.graph.params[name]]
-            value = self.code(node).text
+    def _write_updates(self, updates: Iterable[tuple[str, Code, Node]]) -> None:
+        for name, value, node in updates:
             self._enter(_block_of(node))
-            self._line(f"update({param}, {value})")
+            self._line(f"update({self.identifiers[self.graph.params[name]]}, {value})")
 
     def _write_outputs(self) -> None:
         if not self.graph.outputs:
@@ -200,6 +215,11 @@ class _Printer:
             is_positional = is_positional and value == name
             words.append(_output_word(name, value, is_positional))
         self.lines += _call_lines("output", words)
+
+
+def _length(code: Code) -> int:
+    """Return the length of an expression, all names such as v12 being taken as equally long."""
+    return len(_NUMBERED.sub("v000", code.text))
 
 
 def _output_word(name: str, value: str, is_positional: bool) -> str:

@@ -13,7 +13,7 @@ from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Origin, Provenance, 
 from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
-from graphc.ir.text.values import Value, is_dim, is_number, kind
+from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion
 from graphc.ir.text.words import DTYPE_WORDS, RESERVED
 from graphc.ir.types import TensorType
 
@@ -26,6 +26,7 @@ _FIXES: dict[type[ast.stmt], str] = {
 _NAMES: dict[type[ast.stmt], str] = {
     ast.AugAssign: "an assignment that changes a value",
     ast.ImportFrom: "`import`",
+    ast.Delete: "`del`",
     ast.With: "a block on this line",
 }
 
@@ -159,6 +160,14 @@ class Statements:
         return self._dim(tree)
 
     def _dim(self, tree: ast.expr) -> Dim:
+        if isinstance(tree, ast.Name) and tree.id not in self.env:
+            dims = [name for name, value in self.env.items() if is_dim(value)]
+            raise self.error(
+                tree,
+                f"no dim is called {tree.id!r}",
+                expected=", ".join(dims) or "an integer: no input declares a dim",
+                fix=suggestion(tree.id, dims),
+            )
         value = self.expressions.value(tree)
         if type(value) is int or is_dim(value):
             return self.expressions.guarded(tree, as_dim, value)

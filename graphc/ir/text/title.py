@@ -8,7 +8,7 @@ from graphc.ir.text.words import as_identifier, is_plain
 
 #: The name of a graph that has none.
 UNNAMED = "graph"
-_TITLE = re.compile(r"(?P<name>[^\W\d]\w*):(?:\s+|$)(?P<doc>.*)", re.DOTALL)
+_TITLE = re.compile(r"(?P<name>[^\W\d]\w*):(?:[ \t\n]+|$)(?P<doc>.*)", re.DOTALL)
 
 
 def read_title(text: str) -> tuple[str, str]:
@@ -17,15 +17,16 @@ def read_title(text: str) -> tuple[str, str]:
     >>> read_title("mlp: two layers"), read_title("Two layers.")
     (('mlp', 'two layers'), ('graph', 'Two layers.'))
     """
-    title = _TITLE.fullmatch(text.strip())
-    return (title["name"], title["doc"]) if title else (UNNAMED, text.strip())
+    text = text.strip(" \t\n")
+    title = _TITLE.fullmatch(text)
+    return (title["name"], title["doc"]) if title else (UNNAMED, text)
 
 
 def title_lines(name: str, doc: str) -> list[str]:
     """Return the docstring's lines; none where there is nothing to say."""
     name = name if is_plain(name) else as_identifier(name)
     text = f"{name}: {doc}" if doc else f"{name}:"
-    if name == UNNAMED and not _TITLE.fullmatch(doc.strip()):
+    if name == UNNAMED and not _TITLE.fullmatch(doc.strip(" \t\n")):
         text = doc
     return f'"""{_escaped(text)}"""'.split("\n") if text else []
 

@@ -48,6 +48,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 
 
 def suggestion(name: str, known: list[str]) -> str | None:
-    """Return the question whether the nearest known name was meant."""
-    hint = nearest(name, known)
+    """Return the question whether the nearest known name was meant; case counts least."""
+    alike = [other for other in known if other.lower() == name.lower()]
+    hint = alike[0] if alike else nearest(name, known)
     return f"did you mean {hint!r}?" if hint else None

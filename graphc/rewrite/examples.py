@@ -1,23 +1,14 @@
-"""A graph for each rule, in which it must fire: written by the rule itself, or from its formula."""
+"""A graph for each rule, as text, in which it fires: for its tests, and for readers."""
 
 from __future__ import annotations
 
 import ast
-import re
 
-from graphc.build.namespace import FUNCTIONS
-from graphc.ir.graph import Graph
-from graphc.ir.text.parser import parse
 from graphc.ops.registry import OPS
-from graphc.rewrite.pattern import is_number_name
 from graphc.rewrite.rule import Rule
 
 NUMBERS = {"c": "3.0", "c1": "3.0", "c2": "5.0"}
 _LOGICAL = ("logical_not", "logical_and", "logical_or")
-
-
-def graph_of(text: str) -> Graph:
-    return parse(text, FUNCTIONS)
 
 
 def example_text(rule: Rule) -> str:
@@ -60,9 +51,3 @@ def _truths(tree: ast.AST) -> set[str]:
                 conditions = node.args[:1]
             found |= {c.id for c in conditions if isinstance(c, ast.Name)}
     return found
-
-
-def names_in(formula: str) -> list[str]:
-    """Return the variables of a rule's formula in alphabetical order."""
-    words = re.findall(r"[a-z_][a-z_0-9]*", formula)
-    return sorted({w for w in words if w not in OPS and not is_number_name(w)})

@@ -1,0 +1,268 @@
+"""Leaves and graphs: from nodes or a function to a graph, and from a graph to its variants."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.build.init import as_initializer
+from graphc.errors import GraphError, GraphWarning
+from graphc.ir.attributes import ArrayLiteral, Attributes
+from graphc.ir.dims import as_dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import inherit, user_location
+from graphc.ir.types import as_dtype, is_float
+from graphc.ir.walk import topological
+from graphc.ops.dropout import in_inference, in_training, undropped
+from graphc.ops.leaf import as_node
+from graphc.ops.registry import OPS
+
+if TYPE_CHECKING:
+    import sympy
+
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+
+
+# -- leaves --------------------------------------------------------------------------------------
+
+
+def dim(name: str) -> sympy.Symbol:
+    """Return the named dimension: a positive integer that each call fixes.
+
+    **Raises.** GraphError where the name is not an identifier.
+    """
+    if not isinstance(name, str):
+        raise GraphError("a dimension's name is a string", got=repr(name), fix='gc.dim("N")')
+    return as_dim(name)
+
+
+def input(name: str, shape: Any = (), dtype: Any = "float32") -> Node:
+    """Return a value that each call provides.
+
+    **Shapes.** `shape` holds integers, names and expressions of dims: `("N", 784)`.
+    **Raises.** GraphError for an empty name, a bad dim, an unknown dtype.
+    """
+    return OPS["input"](name, shape, dtype)
+
+
+def param(
+    name: str,
+    shape: Any = (),
+    dtype: Any = "float32",
+    init: Any = None,
+    trainable: bool = True,
+    slot: bool = False,
+) -> Node:
+    """Return a value that the state keeps from call to call: a weight, or an optimizer's slot.
+
+    `init` is an initializer (zeros unless given), a number, or an array of this shape.
+    **Raises.** GraphError for an empty name, a bad dim or dtype, or values of another shape.
+    """
+    rule = as_initializer(init)
+    node = OPS["param"](name, shape, dtype, init=rule, trainable=trainable, slot=slot)
+    values = getattr(rule, "value", None)
+    if isinstance(values, ArrayLiteral) and values.array.shape != node.shape:
+        raise GraphError(
+            f"the initial values of {name!r} have another shape",
+            where=user_location(),
+            got=str(list(values.array.shape)),
+            expected=str(node.type),
+        )
+    return node
+
+
+# -- graphs --------------------------------------------------------------------------------------
+
+
+def graph(
+    outputs: Any,
+    *more: Node,
+    name: str | None = None,
+    updates: Mapping[str, Node] | None = None,
+    doc: str = "",
+) -> Graph:
+    """Return the graph that computes the outputs; inputs and parameters are found by walking.
+
+    `outputs` is a mapping from name to node, or one or several nodes. Nodes without a name take
+    the name of the caller's local variable that holds them, the first one if several do.
+    `updates` maps a parameter's name to the node of its next value.
+
+    **Raises.** GraphError for no output, two leaves of one name, an update of no parameter.
+    """
+    frame = _caller()
+    variables = _variables(frame)
+    if isinstance(outputs, Mapping):
+        named = {key: as_node(value) for key, value in outputs.items()}
+    else:
+        several = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        named = _named_outputs([as_node(node) for node in [*several, *more]], variables)
+    alive = topological([*named.values(), *(updates or {}).values()])
+    names = {node: variables[node] for node in alive if node in variables}
+    return Graph(named, updates=updates, name=name or "graph", doc=doc, names=names)
+
+
+def _caller() -> FrameType | None:
+    """Return the frame of the nearest function outside graphc."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def _variables(frame: FrameType | None) -> dict[Node, str]:
+    """Return the caller's names for nodes that have none of their own."""
+    names: dict[Node, str] = {}
+    if frame is None:
+        return names
+    for scope in (frame.f_locals, frame.f_globals):
+        for variable, value in list(scope.items()):
+            if isinstance(value, Node) and not value.name and _is_speaking(variable):
+                names.setdefault(value, variable)
+    return names
+
+
+def _is_speaking(variable: str) -> bool:
+    """Say whether a variable names what it holds: not `_`, and not a debugger's own."""
+    return variable.isidentifier() and not variable.startswith("_")
+
+
+def _named_outputs(nodes: Sequence[Node], variables: Mapping[Node, str]) -> dict[str, Node]:
+    """Return outputs under their own names, or out, out_2, … where they have none."""
+    named: dict[str, Node] = {}
+    for node in nodes:
+        wanted = node.name or variables.get(node) or "out"
+        key, number = wanted, 2
+        while key in named:
+            key, number = f"{wanted}_{number}", number + 1
+        named[key] = node
+    return named
+
+
+def from_function(function: Callable[..., Any], *, name: str | None = None, **inputs: Any) -> Graph:
+    """Call a plain NumPy function on input nodes and return the graph that it built.
+
+    Each keyword names an input and gives its shape, or (shape, dtype):
+    `from_function(f, x=("N", 3), y=(("N",), "int64"))`. The function returns a node, several, or
+    a mapping from name to node.
+
+    **Raises.** GraphError where the function needs numbers, or returns something else.
+    """
+    nodes = {key: _input_of(key, value) for key, value in inputs.items()}
+    results = function(**nodes)
+    if isinstance(results, Mapping):
+        named = {key: _result(value, function) for key, value in results.items()}
+    else:
+        several = results if isinstance(results, (list, tuple)) else [results]
+        named = _named_outputs([_result(value, function) for value in several], {})
+    own_name = getattr(function, "__name__", "graph")
+    label = name or (own_name if own_name.isidentifier() else "graph")
+    doc = (getattr(function, "__doc__", None) or "").strip()
+    return Graph(named, name=label, doc=doc, inputs=nodes.values())
+
+
+def _input_of(name: str, spec: Any) -> Node:
+    if isinstance(spec, Node):
+        return spec
+    is_pair = isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], (tuple, list))
+    shape, dtype = spec if is_pair else (spec, "float32")
+    return input(name, shape, dtype)
+
+
+def _result(value: Any, function: Callable[..., Any]) -> Node:
+    if isinstance(value, (Node, bool, int, float, np.ndarray, np.generic)):
+        return as_node(value)
+    raise GraphError(
+        f"{getattr(function, '__name__', 'the function')} returned something that is not a node",
+        got=f"{value!r} of type {type(value).__name__}",
+        expected="a node, several nodes, or a mapping from name to node",
+    )
+
+
+# -- variants ------------------------------------------------------------------------------------
+
+
+def astype(graph: Graph, dtype: Any) -> Graph:
+    """Return the same graph in another float type: inputs, parameters, constants and casts.
+
+    **Raises.** GraphError for a dtype that is not a float.
+    """
+    kind = as_dtype(dtype)
+    if not is_float(kind):
+        raise GraphError("a graph computes in floats", got=kind.name, expected="float32 or float64")
+    return _mapped(graph, lambda node, inputs: _retyped(node, inputs, kind))
+
+
+def _retyped(node: Node, inputs: tuple[Node, ...], kind: np.dtype) -> Node:
+    attrs = Attributes({key: _retyped_value(value, kind) for key, value in node.attrs.items()})
+    if attrs == node.attrs and all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+        return node
+    if node.op is OPS["cast"] and attrs["dtype"] == inputs[0].dtype:
+        return inputs[0]
+    type_ = node.op.infer(tuple([i.type for i in inputs]), attrs)
+    return Node(node.op, inputs, attrs, type_, node.provenance)
+
+
+def _retyped_value(value: Any, kind: np.dtype) -> Any:
+    if isinstance(value, np.dtype) and is_float(value):
+        return kind
+    if isinstance(value, ArrayLiteral) and is_float(value.array.dtype):
+        return ArrayLiteral(value.array.astype(kind))
+    if isinstance(value, Graph):
+        return astype(value, kind)
+    return value
+
+
+def for_inference(graph: Graph) -> Graph:
+    """Return the graph as it is used: nothing is dropped, no random mask is drawn."""
+
+    def change(node: Node, inputs: tuple[Node, ...]) -> Node:
+        with inherit(node.provenance):
+            idle = undropped(node)
+            if idle is not None:
+                return rebuilt(idle, inputs[:1])
+            return in_inference(rebuilt(node, inputs))
+
+    return _mapped(graph, change)
+
+
+def for_training(graph: Graph) -> Graph:
+    """Return the graph as it is trained: `for_inference` undone."""
+
+    def change(node: Node, inputs: tuple[Node, ...]) -> Node:
+        with inherit(node.provenance):
+            return in_training(rebuilt(node, inputs))
+
+    return _mapped(graph, change)
+
+
+def _mapped(graph: Graph, change: Callable[[Node, tuple[Node, ...]], Node]) -> Graph:
+    """Return the graph with each node replaced by `change(node, its new inputs)`."""
+    new: dict[Node, Node] = {}
+    for node in [*graph.inputs.values(), *graph.params.values(), *graph.nodes]:
+        if node in new:
+            continue
+        inputs = tuple([new[operand] for operand in node.inputs])
+        replacement = change(node, inputs)
+        if node.name and not replacement.name and not any(replacement is i for i in inputs):
+            replacement = replacement.named(node.name)
+        new[node] = replacement
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GraphWarning)  # an unused leaf was told of before
+        return Graph(
+            {key: new[node] for key, node in graph.outputs.items()},
+            updates={key: new[node] for key, node in graph.updates.items()},
+            name=graph.name,
+            doc=graph.doc,
+            inputs=[new[node] for node in graph.inputs.values()],
+            params=[new[node] for node in graph.params.values()],
+            names={new[node]: label for node, label in graph.names.items() if node in new},
+            history=graph.history,
+        )

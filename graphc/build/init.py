@@ -1,0 +1,135 @@
+"""Initial values of parameters: the names that users write, and the first state of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.build.initializers import (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    LecunNormal,
+    LecunUniform,
+    Normal,
+    Ones,
+    Orthogonal,
+    Uniform,
+    Zeros,
+    fans,
+)
+from graphc.errors import GraphError
+from graphc.ir.attributes import ArrayLiteral
+from graphc.ir.dims import evaluate_shape, symbols_of
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+
+__all__ = [
+    "INITIALIZERS",
+    "Initializer",
+    "as_initializer",
+    "constant",
+    "fans",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "initial_state",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "uniform",
+    "zeros",
+]
+
+
+zeros, ones, normal, uniform, orthogonal = Zeros, Ones, Normal, Uniform, Orthogonal
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal = HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+
+
+def constant(value: Any, dtype: Any = None) -> Initializer:
+    """Return the initializer that sets a parameter to a number, or to an array of its shape."""
+    if not np.ndim(value):
+        return _uniform_value(value)
+    array = np.asarray(value, dtype)
+    return Constant(ArrayLiteral(array.astype(np.float64) if dtype is None else array))
+
+
+#: Text-form name -> initializer.
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
+    cls.name: cls
+    for cls in (
+        GlorotUniform,
+        GlorotNormal,
+        HeUniform,
+        HeNormal,
+        LecunUniform,
+        LecunNormal,
+        Normal,
+        Uniform,
+        Orthogonal,
+    )
+} | {"zeros": Zeros, "ones": Ones, "constant": constant}
+
+
+def as_initializer(value: Any) -> Initializer | None:
+    """Return what `init=` means: an initializer, None (zeros), a number, or fixed values.
+
+    A constant node counts as its values, so that `init=constant(0.1)` and `init=zeros()` may be
+    written with the array functions of those names.
+    **Raises.** GraphError for anything else.
+    """
+    if value is None or isinstance(value, Initializer):
+        return value
+    if isinstance(value, type) and issubclass(value, Initializer):
+        return value()
+    if isinstance(value, Node) and "value" in value.attrs:
+        held = value.attrs["value"]
+        return Constant(held) if isinstance(held, ArrayLiteral) else _uniform_value(held)
+    if isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic)):
+        return constant(value)
+    raise GraphError(
+        "not an initializer",
+        got=f"{value!r} of type {type(value).__name__}",
+        expected=", ".join(INITIALIZERS) + ", a number or an array",
+    )
+
+
+def _uniform_value(number: Any) -> Initializer:
+    """Return the simplest initializer for one number, so that each has one text form."""
+    value = float(number)
+    if value in (0.0, 1.0):
+        return Ones() if value else Zeros()
+    return Constant(value)
+
+
+def initial_state(graph: Graph, seed: int = 0, **sizes: int) -> dict[str, np.ndarray]:
+    """Return the first value of every parameter, and zeros for the slots without an `init`.
+
+    The parameters draw from one generator in the order of `graph.params`, as the emitted `init`
+    does. `sizes` give the named dims that occur in parameters' shapes.
+    **Raises.** GraphError where such a size is missing.
+    """
+    rng = np.random.default_rng(seed)
+    state = {}
+    for name, node in graph.params.items():
+        missing = [dim for dim in symbols_of(node.shape) if dim not in sizes]
+        if missing:
+            raise GraphError(
+                f"the size of parameter {name!r} depends on {missing[0]}",
+                got=str(node.type),
+                fix=f"give it: g.init(seed={seed}, {missing[0]}=10)",
+            )
+        init = node.attrs["init"] or Zeros()
+        init.check(node.dtype)
+        state[name] = init.sample(rng, evaluate_shape(node.shape, sizes), node.dtype)
+    return state

@@ -1,0 +1,310 @@
+"""Rules for first values, as NumPy expressions over one generator `rng`.
+
+**Fans.** A matrix is [in, out]: fan_in = in, fan_out = out. A filter is [out, in/groups, k, …]:
+fan_in = in/groups * k…, fan_out = out * k…  A vector's fans are both its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import ArrayLiteral
+from graphc.ir.dims import shape_text
+from graphc.ir.types import SHORT, is_float
+
+
+@dataclass(frozen=True, repr=False)
+class Initializer:
+    """A rule for a parameter's first value; its `repr` is its text form.
+
+    `source` is the NumPy expression that the emitted `init` prints, `sample` its value.
+    """
+
+    name: ClassVar[str]
+
+    def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        """Return a NumPy expression over `rng` (and `np`) with the concrete shape."""
+        raise NotImplementedError
+
+    def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """Return the value of `source`, taking the same numbers from the generator."""
+        raise NotImplementedError
+
+    def check(self, dtype: np.dtype) -> None:
+        """Raise where the rule cannot give values of this dtype."""
+
+    def __repr__(self) -> str:
+        given = [(f.name, getattr(self, f.name), f.default) for f in fields(self)]
+        words = [f"{name}={value!r}" for name, value, default in given if value != default]
+        return f"{self.name}({', '.join(words)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Zeros(Initializer):
+    """Zeros everywhere."""
+
+    name = "zeros"
+
+    def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        return f"np.zeros({_tuple(shape)}, {_dtype(dtype)})"
+
+    def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        return np.zeros(tuple(shape), dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class Ones(Initializer):
+    """Ones everywhere."""
+
+    name = "ones"
+
+    def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        return f"np.ones({_tuple(shape)}, {_dtype(dtype)})"
+
+    def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        return np.ones(tuple(shape), dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class Constant(Initializer):
+    """One number everywhere, or an array of the parameter's shape."""
+
+    name = "constant"
+    value: float | ArrayLiteral
+
+    def __repr__(self) -> str:
+        if isinstance(self.value, ArrayLiteral):
+            array = self.value.array
+            return f"constant({array.tolist()!r}, dtype={SHORT[array.dtype]})"
+        return f"constant({self.value!r})"
+
+    def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        if isinstance(self.value, ArrayLiteral):
+            self._check(shape)
+            numbers = repr(self.value.array.astype(dtype).tolist())
+            numbers = numbers.replace("nan", "np.nan").replace("inf", "np.inf")
+            text = f"np.array({numbers}, {_dtype(dtype)})"
+            return text if self.value.array.size else f"{text}.reshape({_tuple(shape)})"
+        number = repr(self.value).replace("nan", "np.nan").replace("inf", "np.inf")
+        return f"np.full({_tuple(shape)}, {number}, {_dtype(dtype)})"
+
+    def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        if isinstance(self.value, ArrayLiteral):
+            self._check(shape)
+            return np.array(self.value.array, dtype)
+        return np.full(tuple(shape), self.value, dtype)
+
+    def _check(self, shape: Sequence[int]) -> None:
+        assert isinstance(self.value, ArrayLiteral)
+        if self.value.array.shape != tuple(shape):
+            raise GraphError(
+                "the initial values have another shape than the parameter",
+                got=shape_text(self.value.array.shape),
+                expected=shape_text(tuple(shape)),
+            )
+
+
+class _Drawn(Initializer):
+    """Random numbers: a float64 expression over `rng`, rounded to the dtype."""
+
+    def expression(self, shape: tuple[int, ...]) -> str:
+        raise NotImplementedError
+
+    def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        raise NotImplementedError
+
+    def check(self, dtype: np.dtype) -> None:
+        if not is_float(dtype):
+            raise GraphError(f"{self!r} draws floats", got=dtype.name)
+
+    def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        # np.asarray: NumPy gives a bare number, not an array, for the shape ().
+        return f"np.asarray({self.expression(tuple(shape))}, {_dtype(dtype)})"
+
+    def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        return np.asarray(self.numbers(rng, tuple(shape)), dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class Normal(_Drawn):
+    """Normal numbers of standard deviation `scale`."""
+
+    name = "normal"
+    scale: float = 0.01
+    mean: float = 0.0
+
+    def expression(self, shape: tuple[int, ...]) -> str:
+        return f"rng.normal({self.mean!r}, {self.scale!r}, {_tuple(shape)})"
+
+    def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(rng.normal(self.mean, self.scale, shape))
+
+
+@dataclass(frozen=True, repr=False)
+class Uniform(_Drawn):
+    """Uniform numbers in [low, high)."""
+
+    name = "uniform"
+    low: float = -0.05
+    high: float = 0.05
+
+    def expression(self, shape: tuple[int, ...]) -> str:
+        return f"rng.uniform({self.low!r}, {self.high!r}, {_tuple(shape)})"
+
+    def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(rng.uniform(self.low, self.high, shape))
+
+
+@dataclass(frozen=True, repr=False)
+class Scaled(_Drawn):
+    """Numbers whose spread follows from the fans, so that signals keep their size over layers.
+
+    `variance` is what the drawn numbers have for fan 1; `fan` names the fans that divide it.
+    """
+
+    gain: float = 1.0
+
+    variance: ClassVar[int] = 1
+    fan: ClassVar[str] = "in"
+    is_uniform: ClassVar[bool] = False
+
+    def _spread(self, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        """Return numerator and the fans whose sum is the denominator of the spread's square."""
+        fan_in, fan_out = fans(shape)
+        # Uniform on ±a has variance a²/3; the sum of two fans stands for twice their mean.
+        numerator = self.variance * (3 if self.is_uniform else 1)
+        if self.fan == "mean":
+            return 2 * numerator, (fan_in, fan_out)
+        return numerator, (fan_in,)
+
+    def expression(self, shape: tuple[int, ...]) -> str:
+        numerator, parts = self._spread(shape)
+        divisor = f"({parts[0]} + {parts[1]})" if len(parts) == 2 else str(parts[0])
+        scale = f"({numerator} / {divisor}) ** 0.5"
+        if self.gain != 1:
+            scale = f"{self.gain!r} * {scale}"
+        drawn = "rng.uniform(-1, 1, {})" if self.is_uniform else "rng.standard_normal({})"
+        return f"{scale} * {drawn.format(_tuple(shape))}"
+
+    def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        numerator, parts = self._spread(shape)
+        scale = (numerator / sum(parts)) ** 0.5
+        if self.gain != 1:
+            scale = self.gain * scale
+        drawn = rng.uniform(-1, 1, shape) if self.is_uniform else rng.standard_normal(shape)
+        return np.asarray(scale * drawn)
+
+
+class GlorotUniform(Scaled):
+    """Uniform of variance 2/(fan_in + fan_out).
+
+    **Source.** Glorot & Bengio 2010, PMLR 9:249, equation 16.
+    """
+
+    name, fan, is_uniform = "glorot_uniform", "mean", True
+
+
+class GlorotNormal(Scaled):
+    """Normal of variance 2/(fan_in + fan_out).
+
+    **Source.** Glorot & Bengio 2010, PMLR 9:249, equation 12.
+    """
+
+    name, fan = "glorot_normal", "mean"
+
+
+class HeUniform(Scaled):
+    """Uniform of variance 2/fan_in, for rectifiers.
+
+    **Source.** He et al. 2015, arXiv:1502.01852, equation 10.
+    """
+
+    name, variance, is_uniform = "he_uniform", 2, True
+
+
+class HeNormal(Scaled):
+    """Normal of variance 2/fan_in, for rectifiers.
+
+    **Source.** He et al. 2015, arXiv:1502.01852, equation 10.
+    """
+
+    name, variance = "he_normal", 2
+
+
+class LecunUniform(Scaled):
+    """Uniform of variance 1/fan_in.
+
+    **Source.** LeCun et al. 1998, Efficient BackProp, equation 16.
+    """
+
+    name, is_uniform = "lecun_uniform", True
+
+
+class LecunNormal(Scaled):
+    """Normal of variance 1/fan_in.
+
+    **Source.** LeCun et al. 1998, Efficient BackProp, equation 16.
+    """
+
+    name = "lecun_normal"
+
+
+@dataclass(frozen=True, repr=False)
+class Orthogonal(_Drawn):
+    """A random matrix with orthonormal rows or columns (whichever are fewer), times `gain`.
+
+    A filter is taken as the matrix [out, in/groups * k…].
+    **Source.** Saxe et al. 2013, arXiv:1312.6120. The orthogonal factor U V^T of a normal matrix
+    U S V^T is uniformly distributed, and unique, so no sign needs fixing.
+    """
+
+    name = "orthogonal"
+    gain: float = 1.0
+
+    def _matrix(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        if len(shape) < 2:
+            raise GraphError(
+                "orthogonal needs a matrix", got=shape_text(shape), fix="use init=normal(0.01)"
+            )
+        return shape[0], math.prod(shape[1:])
+
+    def expression(self, shape: tuple[int, ...]) -> str:
+        drawn = f"rng.standard_normal({_tuple(self._matrix(shape))})"
+        text = f"np.matmul(*np.linalg.svd({drawn}, full_matrices=False)[::2])"
+        text = text if len(shape) == 2 else f"{text}.reshape({_tuple(shape)})"
+        return text if self.gain == 1 else f"{self.gain!r} * {text}"
+
+    def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        drawn = rng.standard_normal(self._matrix(shape))
+        left, _, right = np.linalg.svd(drawn, full_matrices=False)
+        values = np.matmul(left, right).reshape(shape)
+        return np.asarray(values if self.gain == 1 else self.gain * values)
+
+
+def fans(shape: Sequence[int]) -> tuple[int, int]:
+    """Return (fan_in, fan_out) of a parameter: see the head of this file.
+
+    >>> fans((784, 10)), fans((6, 3, 5, 5))
+    ((784, 10), (75, 150))
+    """
+    if len(shape) <= 2:
+        fan_in, fan_out = (shape[0], shape[-1]) if shape else (1, 1)
+    else:
+        field = math.prod(shape[2:])
+        fan_in, fan_out = shape[1] * field, shape[0] * field
+    return max(1, fan_in), max(1, fan_out)
+
+
+def _tuple(shape: Sequence[int]) -> str:
+    inner = ", ".join(map(str, shape))
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _dtype(dtype: np.dtype) -> str:
+    return "bool" if dtype.kind == "b" else f"np.{dtype.name}"

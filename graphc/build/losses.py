@@ -1,0 +1,186 @@
+"""Losses: one value for each sample, the first axis; take `.mean()` for the empirical risk.
+
+The prediction comes first, then the target. A prediction with further axes gives their mean
+(cross-entropies with classes: their sum over the classes). Integer targets take the prediction's
+float type, and shapes must agree: [N, 1] against [N] is an error, not an [N, N] table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.build.reductions import argmax
+from graphc.build.shaping import expand_dims, squeeze
+from graphc.errors import GraphError
+from graphc.ir.dims import same_shape
+from graphc.ir.node import Node
+from graphc.ir.provenance import user_location
+from graphc.ir.types import FLOAT64
+from graphc.ops.axes import one_axis
+from graphc.ops.leaf import as_node
+from graphc.ops.registry import OPS
+
+__all__ = [
+    "absolute_error",
+    "binary_cross_entropy",
+    "hinge",
+    "logistic_loss",
+    "mean_squared_error",
+    "perceptron_loss",
+    "softmax_cross_entropy",
+    "squared_error",
+    "zero_one",
+]
+
+
+def mean_squared_error(prediction: Any, target: Any) -> Node:
+    """Return (prediction - target)², its mean over all axes but the first.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    p, t = _pair("mean_squared_error", prediction, target)
+    return _per_sample(OPS["square"](p - t))
+
+
+def squared_error(prediction: Any, target: Any) -> Node:
+    """Return half the squared distance, ½ Σ (prediction - target)².
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    p, t = _pair("squared_error", prediction, target)
+    return 0.5 * _per_sample(OPS["square"](p - t), "sum")
+
+
+def absolute_error(prediction: Any, target: Any) -> Node:
+    """Return |prediction - target|, its mean over all axes but the first; derivative 0 at 0.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    p, t = _pair("absolute_error", prediction, target)
+    return _per_sample(OPS["abs"](p - t))
+
+
+def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = False) -> Node:
+    """Return -t log(p) - (1 - t) log(1 - p) for targets in [0, 1].
+
+    `prediction` is the probability p, or with `from_logits` the z of p = sigmoid(z). A p that the
+    graph computes as a sigmoid is as stable as its logits: the compiler sees through it.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    p, t = _pair("binary_cross_entropy", prediction, target)
+    if from_logits:
+        log_p, log_q = OPS["log_sigmoid"](p), OPS["log_sigmoid"](-p)
+    else:
+        log_p, log_q = OPS["log"](p), OPS["log"](1 - p)
+    return _per_sample(-(t * log_p + (1 - t) * log_q))
+
+
+def softmax_cross_entropy(
+    prediction: Any, target: Any, *, axis: int = -1, from_logits: bool = True
+) -> Node:
+    """Return -log p of the right class, p = softmax(prediction) over `axis`.
+
+    `target` holds class indices, or probabilities q of the prediction's shape: -Σ q log p.
+    Without `from_logits` the prediction is p itself.
+
+    **Shapes.** [N, K], [N] integers or [N, K] -> [N]
+    **Raises.** GraphError where the shapes do not fit.
+    """
+    z, t = _floating(as_node(prediction)), as_node(target)
+    if not z.ndim:
+        raise _misfit("softmax_cross_entropy", z, t, "an axis of classes")
+    at = one_axis(axis, z.ndim, "softmax_cross_entropy")
+    logs = OPS["log_softmax"](z, at) if from_logits else OPS["log"](z)
+    if same_shape(t.shape, z.shape):
+        return -OPS["sum"](OPS["cast"](t, z.dtype) * logs, at)
+    if t.dtype.kind != "i" or not same_shape(t.shape, (*z.shape[:at], *z.shape[at + 1 :])):
+        raise _misfit("softmax_cross_entropy", z, t, "class indices, or one probability per class")
+    right = OPS["take_along_axis"](logs, expand_dims(t, at), axis=at)
+    return -squeeze(right, at)
+
+
+def hinge(score: Any, target: Any) -> Node:
+    """Return max(0, 1 - t*score) for targets -1 and +1; derivative 0 at the corner.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    s, t = _pair("hinge", score, target)
+    return _per_sample(OPS["relu"](1 - t * s))
+
+
+def perceptron_loss(score: Any, target: Any) -> Node:
+    """Return max(0, -t*score) for targets -1 and +1.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    s, t = _pair("perceptron_loss", score, target)
+    return _per_sample(OPS["relu"](-(t * s)))
+
+
+def logistic_loss(score: Any, target: Any) -> Node:
+    """Return -log(sigmoid(t*score)) = log(1 + exp(-t*score)) for targets -1 and +1.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    """
+    s, t = _pair("logistic_loss", score, target)
+    return _per_sample(-OPS["log_sigmoid"](t * s))
+
+
+def zero_one(prediction: Any, target: Any) -> Node:
+    """Return 1 where the decision is wrong, else 0. No derivative flows.
+
+    Scores of classes [N, K] decide for the largest, against class indices [N]; other scores
+    decide by their sign, 0 counting as +1, against targets -1 and +1.
+
+    **Shapes.** [N, K], [N] integers; or [N] twice -> [N]
+    **Raises.** GraphError where the shapes do not fit.
+    """
+    s, t = _floating(as_node(prediction)), as_node(target)
+    if s.ndim and t.dtype.kind == "i" and same_shape(t.shape, s.shape[:-1]):
+        return OPS["cast"](OPS["not_equal"](argmax(s, -1), t), s.dtype)
+    s, t = _pair("zero_one", s, t)
+    decision = OPS["where"](OPS["greater_equal"](s, 0), 1.0, OPS["full"]((), -1.0, s.dtype))
+    return _per_sample(OPS["cast"](OPS["not_equal"](decision, t), s.dtype))
+
+
+def _pair(loss: str, prediction: Any, target: Any) -> tuple[Node, Node]:
+    """Return prediction and target as floats of one shape; a number is a target for all."""
+    p, t = _floating(as_node(prediction)), as_node(target)
+    if t.dtype.kind != "f" or not t.ndim:
+        t = OPS["cast"](t, p.dtype)
+    if t.ndim and not same_shape(p.shape, t.shape):
+        raise _misfit(loss, p, t, "equal shapes")
+    return p, t
+
+
+def _misfit(loss: str, prediction: Node, target: Node, expected: str) -> GraphError:
+    fix = "compare the model's output with the targets"
+    if prediction.ndim == target.ndim + 1:
+        fix = "take the prediction's last axis away, z[:, 0], or give the target one: y[:, None]"
+    elif target.ndim == prediction.ndim + 1:
+        fix = "take the target's last axis away: y[:, 0]"
+    return GraphError(
+        f"{loss}: prediction and target do not fit",
+        where=user_location(),
+        got=f"{prediction.type} and {target.type}",
+        expected=expected,
+        fix=fix,
+    )
+
+
+def _per_sample(values: Node, fold: str = "mean") -> Node:
+    if values.ndim <= 1:
+        return values
+    return OPS[fold](values, tuple(range(1, values.ndim)))
+
+
+def _floating(node: Node) -> Node:
+    return node if node.dtype.kind == "f" else OPS["cast"](node, FLOAT64)

@@ -1,0 +1,43 @@
+"""The functions that may be called in the text form: exactly these, and every op by its name."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, MutableMapping
+from typing import Any, cast
+
+from graphc.build import init, losses, nn
+from graphc.build.functions import ARRAY_FUNCTIONS
+from graphc.build.graphs import input, param
+from graphc.ir.node import Node
+from graphc.ops.registry import OPS, get_op
+
+#: Layers and losses, as the text form and the top level call them.
+LAYERS: dict[str, Callable[..., Any]] = {
+    name: getattr(module, name) for module in (losses, nn) for name in module.__all__
+}
+
+#: What may stand after `init=`; where an array function has the same name, this one is meant.
+INITIALIZERS: dict[str, Callable[..., Any]] = dict(init.INITIALIZERS)
+
+
+def node(op: str, *inputs: Node, **attributes: Any) -> Node:
+    """Return one node of an op, exactly as written: nothing is broadcast, cast or simplified.
+
+    **Raises.** GraphError for an unknown op, and for inputs that do not fit it.
+    """
+    return get_op(op).make(inputs, **attributes)
+
+
+#: Name -> function. Ops that are defined later, by the user, are found as well.
+FUNCTIONS: MutableMapping[str, Callable[..., Any]] = ChainMap(
+    {
+        **INITIALIZERS,
+        **ARRAY_FUNCTIONS,
+        **LAYERS,
+        "input": input,
+        "param": param,
+        "node": node,
+    },
+    cast("dict[str, Callable[..., Any]]", OPS),
+)

@@ -1,0 +1,285 @@
+"""Optimizers: from parameters and gradients to the nodes of their next values.
+
+The formulas are PyTorch's. In the equations θ is a parameter, g its gradient, t the number of
+finished steps and η the learning rate, a number or a schedule of t. What an optimizer remembers
+stands in slots, parameters named after the one they serve (`W.velocity`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from graphc.build.clipping import ClipByNorm, ClipByValue, MaxNorm
+from graphc.build.schedules import (
+    SCHEDULES,
+    Schedule,
+    as_schedule,
+    constant,
+    cosine,
+    exponential,
+    linear_warmup,
+    step_decay,
+)
+from graphc.build.step import Nodes, Optimizer, Step
+from graphc.errors import GraphError, nearest
+from graphc.ir.node import Node
+from graphc.ops.registry import OPS
+
+__all__ = [
+    "OPTIMIZERS",
+    "Optimizer",
+    "adagrad",
+    "adam",
+    "adamw",
+    "clip_by_norm",
+    "clip_by_value",
+    "constant",
+    "cosine",
+    "exponential",
+    "linear_warmup",
+    "max_norm",
+    "parse_optimizer",
+    "rmsprop",
+    "sgd",
+    "step_decay",
+]
+
+
+def _with_decay(gradient: Node, value: Node, weight_decay: float) -> Node:
+    """Return g + λθ, the gradient of the loss plus λ/2‖θ‖²."""
+    return gradient + weight_decay * value if weight_decay else gradient
+
+
+def _complement(share: float) -> float:
+    """Return 1 - share as people write it: 0.1 for 0.9, not 0.09999999999999998."""
+    return float(1 - Decimal(repr(share)))
+
+
+@dataclass(frozen=True, repr=False)
+class Sgd(Optimizer):
+    """Stochastic gradient descent.
+
+    g ← g + λθ;  v ← μv + g;  θ ← θ - η v, or with nesterov θ ← θ - η (g + μv).
+    Without momentum μ: θ ← θ - η g.
+    **Source.** torch.optim.SGD with dampening 0; Sutskever et al. 2013, PMLR 28:1139.
+    """
+
+    name = "sgd"
+    learning_rate: float | Schedule
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        if self.nesterov and not self.momentum:
+            raise GraphError(
+                "sgd: nesterov needs momentum", fix="sgd(0.1, momentum=0.9, nesterov=True)"
+            )
+
+    def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
+        direction = _with_decay(gradient, value, self.weight_decay)
+        if self.momentum:
+            velocity = step.slot(key, "velocity", value)
+            moved = step.keep(velocity, self.momentum * velocity + direction)
+            direction = direction + self.momentum * moved if self.nesterov else moved
+        return value - step.rate(self.learning_rate, value.dtype) * direction
+
+
+@dataclass(frozen=True, repr=False)
+class Adagrad(Optimizer):
+    """Steps shrink with the sum of squared gradients.
+
+    g ← g + λθ;  s ← s + g²;  θ ← θ - η g/(√s + ε).
+    **Source.** torch.optim.Adagrad; Duchi et al. 2011, JMLR 12:2121.
+    """
+
+    name = "adagrad"
+    learning_rate: float | Schedule = 0.01
+    eps: float = 1e-10
+    weight_decay: float = 0.0
+    initial_accumulator: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+
+    def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
+        g = _with_decay(gradient, value, self.weight_decay)
+        slot = step.slot(key, "square_sum", value, self.initial_accumulator)
+        total = step.keep(slot, slot + OPS["square"](g))
+        rate = step.rate(self.learning_rate, value.dtype)
+        return value - rate * g / (OPS["sqrt"](total) + self.eps)
+
+
+@dataclass(frozen=True, repr=False)
+class RmsProp(Optimizer):
+    """Steps divided by a running root mean square of the gradient.
+
+    g ← g + λθ;  v ← αv + (1-α)g²;  d = g/(√v + ε), centered: d = g/(√(v - m²) + ε) with
+    m ← αm + (1-α)g;  θ ← θ - η d, with momentum μ: b ← μb + d, θ ← θ - η b.
+    **Source.** torch.optim.RMSprop; Tieleman & Hinton 2012, Coursera lecture 6.5.
+    """
+
+    name = "rmsprop"
+    learning_rate: float | Schedule = 0.01
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    centered: bool = False
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+
+    def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
+        g = _with_decay(gradient, value, self.weight_decay)
+        slot = step.slot(key, "mean_square", value)
+        spread = step.keep(slot, self.alpha * slot + _complement(self.alpha) * OPS["square"](g))
+        if self.centered:
+            mean_slot = step.slot(key, "mean", value)
+            mean = step.keep(mean_slot, self.alpha * mean_slot + _complement(self.alpha) * g)
+            spread = spread - OPS["square"](mean)
+        direction = g / (OPS["sqrt"](spread) + self.eps)
+        if self.momentum:
+            velocity = step.slot(key, "velocity", value)
+            direction = step.keep(velocity, self.momentum * velocity + direction)
+        return value - step.rate(self.learning_rate, value.dtype) * direction
+
+
+@dataclass(frozen=True, repr=False)
+class Adam(Optimizer):
+    """Momentum divided by a running root mean square, both corrected for their start at 0.
+
+    g ← g + λθ;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;  c₁ = 1 - β₁^(t+1);  c₂ = 1 - β₂^(t+1);
+    θ ← θ - (η/c₁) m/(√v/√c₂ + ε).
+    **Source.** torch.optim.Adam; Kingma & Ba 2014, arXiv:1412.6980.
+    """
+
+    name = "adam"
+    learning_rate: float | Schedule = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)
+        for beta in (self.beta1, self.beta2):
+            if not 0 <= beta < 1:
+                raise GraphError(f"{self.name}: a beta lies in [0, 1)", got=repr(beta))
+
+    def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
+        corrections: dict[Any, tuple[Node, Node]] = {}
+        values = {}
+        for key, gradient in gradients.items():
+            dtype = gradient.dtype
+            if dtype not in corrections:
+                first = step.bias_correction(self.beta1, dtype)
+                second = OPS["sqrt"](step.bias_correction(self.beta2, dtype))
+                corrections[dtype] = (step.rate(self.learning_rate, dtype) / first, second)
+            size, root = corrections[dtype]
+            values[key] = self._moved(step, key, params[key], gradient, size, root)
+        return values
+
+    def _moved(
+        self, step: Step, key: str, value: Node, gradient: Node, size: Node, root: Node
+    ) -> Node:
+        g = self.decayed_gradient(gradient, value)
+        m_slot, v_slot = step.slot(key, "mean", value), step.slot(key, "mean_square", value)
+        m = step.keep(m_slot, self.beta1 * m_slot + _complement(self.beta1) * g)
+        v = step.keep(v_slot, self.beta2 * v_slot + _complement(self.beta2) * OPS["square"](g))
+        start = self.decayed_value(step, value)
+        return start - size * m / (OPS["sqrt"](v) / root + self.eps)
+
+    def decayed_gradient(self, gradient: Node, value: Node) -> Node:
+        """Return the gradient that the moments see."""
+        return _with_decay(gradient, value, self.weight_decay)
+
+    def decayed_value(self, step: Step, value: Node) -> Node:
+        """Return the value that the step starts from."""
+        return value
+
+
+@dataclass(frozen=True, repr=False)
+class AdamW(Adam):
+    """Adam whose weight decay acts on the parameter, not on the moments.
+
+    θ ← θ - η λ θ, then Adam's step with λ = 0.
+    **Source.** torch.optim.AdamW; Loshchilov & Hutter 2017, arXiv:1711.05101.
+    """
+
+    name = "adamw"
+    weight_decay: float = 0.01
+
+    def decayed_gradient(self, gradient: Node, value: Node) -> Node:
+        return gradient
+
+    def decayed_value(self, step: Step, value: Node) -> Node:
+        if not self.weight_decay:
+            return value
+        rate = step.rate(self.learning_rate, value.dtype)
+        return value * (1 - rate * self.weight_decay)
+
+
+sgd, adagrad, rmsprop, adam, adamw = Sgd, Adagrad, RmsProp, Adam, AdamW
+clip_by_norm, clip_by_value, max_norm = ClipByNorm, ClipByValue, MaxNorm
+
+#: Text-form name -> optimizer or transformation.
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    cls.name: cls for cls in (Sgd, Adagrad, RmsProp, Adam, AdamW, ClipByNorm, ClipByValue, MaxNorm)
+}
+
+
+def parse_optimizer(text: str) -> Optimizer:
+    """Return the optimizer of a text such as `adam(0.001)`; the text is read, never executed.
+
+    **Raises.** GraphError for anything but calls of optimizers and schedules with numbers.
+
+    >>> parse_optimizer("sgd(cosine(0.1, 1000), momentum=0.9)")
+    sgd(cosine(0.1, 1000), momentum=0.9)
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        raise _unreadable(text) from None
+    result = _parsed(tree, text)
+    if not isinstance(result, Optimizer):
+        raise _unreadable(text)
+    return result
+
+
+def _parsed(tree: ast.expr, text: str) -> Any:
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        known: dict[str, Callable[..., Any]] = {**OPTIMIZERS, **SCHEDULES}
+        name = tree.func.id
+        if name not in known:
+            hint = nearest(name, list(known))
+            raise GraphError(
+                f"no optimizer is called {name!r}",
+                got=text,
+                expected=", ".join(OPTIMIZERS),
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+        args = [_parsed(arg, text) for arg in tree.args]
+        words = {word.arg: _parsed(word.value, text) for word in tree.keywords if word.arg}
+        try:
+            return known[name](*args, **words)
+        except TypeError as error:
+            detail = str(error).replace(f"{known[name].__name__}.__init__()", name)
+            raise GraphError(f"{name}: {detail}", got=text) from None
+    if isinstance(tree, ast.Name) and tree.id in OPTIMIZERS:
+        return _parsed(ast.Call(tree, [], []), text)  # `adam` alone: with its defaults
+    try:
+        return ast.literal_eval(tree)
+    except ValueError:
+        raise _unreadable(text) from None
+
+
+def _unreadable(text: str) -> GraphError:
+    return GraphError(
+        "not an optimizer", got=repr(text), expected="such as sgd(0.1, momentum=0.9) or adam(0.001)"
+    )

@@ -1,0 +1,159 @@
+"""Learning rates over time: expressions of the number of steps taken so far.
+
+In the equations t counts finished steps: 0 in the first one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar
+
+from graphc.errors import GraphError
+from graphc.ir.node import Node
+from graphc.ops.registry import OPS
+
+__all__ = [
+    "SCHEDULES",
+    "Schedule",
+    "as_schedule",
+    "constant",
+    "cosine",
+    "exponential",
+    "linear_warmup",
+    "step_decay",
+]
+
+
+def call_text(name: str, settings: Any) -> str:
+    """Return `name(0.1, momentum=0.9)`: the first and all required settings by place."""
+    words = []
+    for place, entry in enumerate(fields(settings)):
+        value = getattr(settings, entry.name)
+        if place == 0 or entry.default is MISSING:
+            words.append(repr(value))
+        elif value != entry.default:
+            words.append(f"{entry.name}={value!r}")
+    return f"{name}({', '.join(words)})"
+
+
+def positive(what: str, value: float) -> None:
+    """Raise unless a setting is a positive, finite number."""
+    if not (isinstance(value, (int, float)) and 0 < value < math.inf):
+        raise GraphError(f"{what} must be a positive number", got=repr(value))
+
+
+@dataclass(frozen=True, repr=False)
+class Schedule:
+    """A learning rate that changes from step to step; its `repr` is its text form."""
+
+    name: ClassVar[str]
+
+    def at(self, t: Node) -> Node:
+        """Return the rate after `t` finished steps. **Shapes.** t: [] float -> []"""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return call_text(self.name, self)
+
+
+@dataclass(frozen=True, repr=False)
+class Constant(Schedule):
+    """rate"""
+
+    name = "constant"
+    rate: float
+
+    def __post_init__(self) -> None:
+        positive("the learning rate", self.rate)
+
+    def at(self, t: Node) -> Node:
+        return OPS["full"]((), self.rate, t.dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class StepDecay(Schedule):
+    """rate * factor**floor(t/every)"""
+
+    name = "step_decay"
+    rate: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        positive("the learning rate", self.rate)
+        positive("the number of steps between drops", self.every)
+
+    def at(self, t: Node) -> Node:
+        drops = OPS["floor"](OPS["divide"](t, self.every))
+        return OPS["multiply"](OPS["power"](float(self.factor), drops), self.rate)
+
+
+@dataclass(frozen=True, repr=False)
+class Exponential(Schedule):
+    """rate * decay**t"""
+
+    name = "exponential"
+    rate: float
+    decay: float
+
+    def __post_init__(self) -> None:
+        positive("the learning rate", self.rate)
+        positive("the decay", self.decay)
+
+    def at(self, t: Node) -> Node:
+        return OPS["multiply"](OPS["power"](float(self.decay), t), self.rate)
+
+
+@dataclass(frozen=True, repr=False)
+class Cosine(Schedule):
+    """final + (rate - final) * (1 + cos(pi * min(t, steps)/steps))/2
+
+    **Source.** Loshchilov & Hutter 2016, arXiv:1608.03983, equation 5, without restarts.
+    """
+
+    name = "cosine"
+    rate: float
+    steps: int
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive("the learning rate", self.rate)
+        positive("the number of steps", self.steps)
+
+    def at(self, t: Node) -> Node:
+        angle = OPS["multiply"](OPS["minimum"](t, float(self.steps)), math.pi / self.steps)
+        wave = OPS["multiply"](OPS["add"](OPS["cos"](angle), 1.0), (self.rate - self.final) / 2)
+        return OPS["add"](wave, float(self.final)) if self.final else wave
+
+
+@dataclass(frozen=True, repr=False)
+class LinearWarmup(Schedule):
+    """min(1, (t + 1)/steps) times the rate, or times another schedule."""
+
+    name = "linear_warmup"
+    rate: float | Schedule
+    steps: int
+
+    def __post_init__(self) -> None:
+        as_schedule(self.rate)
+        positive("the number of steps", self.steps)
+
+    def at(self, t: Node) -> Node:
+        share = OPS["minimum"](OPS["divide"](OPS["add"](t, 1.0), self.steps), 1.0)
+        return OPS["multiply"](share, as_schedule(self.rate).at(t))
+
+
+constant, step_decay, exponential, cosine = Constant, StepDecay, Exponential, Cosine
+linear_warmup = LinearWarmup
+
+#: Text-form name -> schedule.
+SCHEDULES = {cls.name: cls for cls in (Constant, StepDecay, Exponential, Cosine, LinearWarmup)}
+
+
+def as_schedule(rate: float | Schedule) -> Schedule:
+    """Return a schedule; a number is a constant one.
+
+    **Raises.** GraphError for a rate that is not a positive number.
+    """
+    return rate if isinstance(rate, Schedule) else Constant(rate)

@@ -1,0 +1,95 @@
+"""One step of an optimizer under construction: its slots, its counter, what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from graphc.build.graphs import param
+from graphc.build.schedules import Constant, Schedule, as_schedule, call_text
+from graphc.errors import GraphError
+from graphc.ir.node import Node
+from graphc.ir.provenance import UPDATE, phase
+from graphc.ir.types import FLOAT64
+from graphc.ops.registry import OPS
+
+#: The slot that counts finished steps, shared by all that read it.
+STEP = "optimizer.step"
+
+Nodes = Mapping[str, Node]
+
+
+class Step:
+    """One step under construction: the slots it reads and their next values."""
+
+    def __init__(self) -> None:
+        self.next: dict[str, Node] = {}
+        self._finished: Node | None = None
+
+    def slot(self, owner: str, kind: str, like: Node, start: float = 0.0) -> Node:
+        """Return the slot `owner.kind`, of a parameter's type."""
+        init = start if start else None
+        return param(f"{owner}.{kind}", like.shape, like.dtype, init=init, slot=True)
+
+    def keep(self, slot: Node, value: Node) -> Node:
+        """Store a slot's next value and return it."""
+        self.next[slot.attrs["name"]] = value
+        return value
+
+    @property
+    def finished(self) -> Node:
+        """The number of finished steps, an int64 slot that grows by one."""
+        if self._finished is None:
+            self._finished = param(STEP, (), "int64", slot=True)
+            self.keep(self._finished, self._finished + 1)
+        return self._finished
+
+    def rate(self, rate: float | Schedule, dtype: Any) -> Any:
+        """Return the learning rate: a number, or the schedule's node in a parameter's dtype."""
+        schedule = as_schedule(rate)
+        if isinstance(schedule, Constant):
+            return float(schedule.rate)
+        # In float64, as Python would compute it; only the result is rounded to the dtype.
+        return OPS["cast"](schedule.at(OPS["cast"](self.finished, FLOAT64)), dtype)
+
+    def bias_correction(self, beta: float, dtype: Any) -> Node:
+        """Return 1 - beta**(t + 1), in float64 before it is rounded to the dtype."""
+        count = OPS["cast"](self.finished + 1, FLOAT64)
+        return OPS["cast"](1.0 - OPS["power"](float(beta), count), dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class Optimizer:
+    """A rule for the next values of parameters; its `repr` is its text form."""
+
+    name: ClassVar[str]
+
+    def updates(self, params: Nodes, gradients: Nodes) -> dict[str, Node]:
+        """Return the next value of each parameter that has a gradient, and of each slot.
+
+        **Shapes.** each gradient has its parameter's shape.
+        **Raises.** GraphError for a gradient without its parameter, or of another type.
+        """
+        for key, gradient in gradients.items():
+            if key not in params or gradient.type != params[key].type:
+                raise GraphError(
+                    f"the gradient of {key!r} does not belong to its parameter",
+                    got=str(gradient.type),
+                    expected=str(params[key].type) if key in params else ", ".join(params),
+                )
+        with phase(UPDATE):
+            step = Step()
+            values = self.next_values(step, params, gradients)
+            return {**values, **step.next}
+
+    def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
+        """Return the parameters' next values, and store the slots' in `step`."""
+        return {key: self.one(step, key, params[key], g) for key, g in gradients.items()}
+
+    def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
+        """Return the next value of one parameter."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return call_text(self.name, self)

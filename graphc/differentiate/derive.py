@@ -1,0 +1,226 @@
+"""The derivative of an op in numbered steps, each with its rule, each confirmed before it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.differentiate.formula_latex import formula_latex
+from graphc.differentiate.formula_text import tree_text, write
+from graphc.differentiate.local import OUTPUT, partial
+from graphc.differentiate.rules_of_calculus import (
+    Line,
+    differentiation_lines,
+    fraction_lines,
+)
+from graphc.differentiate.symbolic import (
+    Branch,
+    Expression,
+    Tree,
+    derivative,
+    leaves,
+    symbol,
+    symbolic_algebra,
+    tree_of,
+)
+from graphc.differentiate.through_output import undone
+from graphc.errors import GraphError
+from graphc.ir.symbols import sympy_module
+from graphc.ops.formula import evaluate_formula
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import get_op
+
+_POINTS = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line: the rule that leads to it, its formula, and who confirmed that it is equal."""
+
+    rule: str
+    formula: str
+    confirmed_by: str
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The derivation of dy/d`by` for y = `formula`; its last line is the form that is used."""
+
+    op: str
+    formula: str
+    by: str
+    steps: tuple[Step, ...]
+
+    @property
+    def result(self) -> str:
+        return self.steps[-1].formula
+
+    def __str__(self) -> str:
+        width = max(len(step.rule) for step in self.steps)
+        head = f"{self.op}: y = {self.formula}"
+        rows = [
+            f"({i}) {step.rule:<{width}}  {'dy/d' + self.by if i == 1 else '':>{4 + len(self.by)}}"
+            f" = {_shown(step.formula, self.by)}"
+            for i, step in enumerate(self.steps, 1)
+        ]
+        return "\n".join([head, *rows])
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"y &= {formula_latex(self.formula, self.by)}"]
+        for i, step in enumerate(self.steps):
+            left = rf"\frac{{dy}}{{d{self.by}}}" if i == 0 else ""
+            rule = step.rule.replace("²", "^2").replace("ⁿ⁻¹", "^{n-1}").replace("ⁿ", "^n")
+            rows.append(rf"{left} &= {formula_latex(step.formula, self.by)} && \text{{{rule}}}")
+        body = " \\\\\n".join(rows)
+        return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
+
+
+def derive(name: str, by: str | None = None) -> Derivation:
+    """Return the derivation of an op's derivative; `by` names the argument, the first unless said.
+
+    >>> derive("tanh").result
+    '1 - y**2'
+
+    Raises:
+        GraphError: for an unknown op, an op that is not pointwise, or an unknown argument.
+    """
+    op = get_op(name)
+    if not isinstance(op, Pointwise) or op.cuts:
+        raise GraphError(f"{name} has no formula to derive", expected="a smooth pointwise op")
+    if by is not None and by not in op.args:
+        raise GraphError(f"{name} has no argument {by!r}", expected=", ".join(op.args))
+    index = op.args.index(by) if by is not None else 0
+    return _confirmed(op, index, _lines(op, index))
+
+
+def _lines(op: Pointwise, index: int) -> list[Line]:
+    """Return the lines from dy/dx = D(f) to the form that the compiler uses."""
+    variables: dict[str, Expression] = {name: symbol(name) for name in op.args}
+    by = variables[op.args[index]]
+    tree = tree_of(op.formula, variables)
+    final = partial(op, index).text
+    if isinstance(tree, Branch):
+        cases = tree_text(derivative(tree, by))
+        lines = [("definition of y", f"D({op.formula})"), ("each case by itself", cases)]
+        return _ending_in(lines, final, f"by y = {op.name}({', '.join(op.args)})")
+    lines, reached = differentiation_lines(tree, by)
+    more, reached = fraction_lines(reached, tree)
+    lines += more
+    known = " and ".join(_equations_used(tree, reached, final)) or f"y = {op.formula}"
+    rule = f"by {known}" if "y" in _names(final) else "simplify"
+    return _ending_in(lines, final, rule)
+
+
+def _equations_used(f: Expression, reached: Expression, final: str) -> list[str]:
+    """Return the equations, each following from y = f(x), that lead to the final form."""
+    y = symbol(OUTPUT)
+    for chain in undone(f, y):
+        form, used = reached, []
+        for part, value in chain:
+            if form.has(part):
+                form = form.xreplace({part: value})
+                used.append(f"{write(part).text} = {write(value).text}")
+        if used and y in form.free_symbols:
+            return used[:2]
+    return []
+
+
+def _ending_in(lines: list[Line], final: str, rule: str) -> list[Line]:
+    return lines if lines[-1][1] == final else [*lines, (rule, final)]
+
+
+def _names(formula: str) -> set[str]:
+    return {s.name for leaf in leaves(_parsed(formula, symbol("x"))) for s in leaf.free_symbols}
+
+
+class _WithDerivatives(dict):  # type: ignore[type-arg]  # SymPy's algebra and D, the derivative
+    def __init__(self, by: Expression) -> None:
+        super().__init__(D=lambda tree: derivative(tree, by))
+
+    def __missing__(self, name: str) -> object:
+        return symbolic_algebra()[name]
+
+    def get(self, name: str, default: object = None) -> object:
+        return self[name]
+
+
+class _Symbols(dict):  # type: ignore[type-arg]  # every name but π is a real symbol
+    def __contains__(self, name: object) -> bool:
+        return name != "pi"
+
+    def __missing__(self, name: str) -> Expression:
+        return symbol(name)
+
+
+def _parsed(formula: str, by: Expression) -> Tree:
+    return evaluate_formula(formula, _Symbols(), _WithDerivatives(by))
+
+
+# -- confirming ----------------------------------------------------------------------------------
+
+
+def _confirmed(op: Pointwise, index: int, lines: list[Line]) -> Derivation:
+    """Return the derivation once every line, read back from its text, equals the derivative."""
+    by = symbol(op.args[index])
+    output = tree_of(op.formula, {name: symbol(name) for name in op.args})
+    truth = derivative(output, by)
+    steps = []
+    for rule, formula in lines:
+        how = _how_equal(op, _parsed(formula, by), truth, output)
+        if how is None:
+            raise GraphError(f"a step of the derivation of {op.name} is wrong", got=formula)
+        steps.append(Step(rule, formula, how))
+    return Derivation(op.name, op.formula, op.args[index], tuple(steps))
+
+
+def _how_equal(op: Pointwise, shown: Tree, truth: Tree, output: Tree) -> str | None:
+    """Return "SymPy" or "numbers", whoever confirms that two trees are equal; None if neither."""
+    if not any(isinstance(tree, Branch) for tree in (shown, truth, output)):
+        sympy = sympy_module()
+        difference = shown.xreplace({symbol(OUTPUT): output}) - truth
+        if sympy.cancel(sympy.powsimp(sympy.expand(difference))) == 0:
+            return "SymPy"
+    return "numbers" if _equal_at_random_points(op, shown, truth, output) else None
+
+
+def _equal_at_random_points(op: Pointwise, shown: Tree, truth: Tree, output: Tree) -> bool:
+    rng = np.random.default_rng(0)
+    for _ in range(_POINTS):
+        place: dict[Expression, Expression] = {
+            symbol(name): sympy_module().Float(rng.uniform(low, high))
+            for name, (low, high) in zip(op.args, op.domain, strict=True)
+        }
+        place[symbol(OUTPUT)] = _value(output, place)
+        if abs(_value(shown, place) - _value(truth, place)) > 1e-9:
+            return False
+    return True
+
+
+def _value(tree: Tree, place: Mapping[Expression, Expression]) -> float:
+    while isinstance(tree, Branch):
+        tree = tree.then if bool(tree.condition.subs(place)) else tree.otherwise
+    truth = sympy_module().true
+    value = tree.subs(place)
+    return float(value == truth) if value.is_Boolean else float(value)
+
+
+def _shown(formula: str, by: str) -> str:
+    """Return a formula with `D(u)` as readers write it: `d/dx[u]`."""
+    parts, depth, closers = [], 0, []
+    position = 0
+    while position < len(formula):
+        character = formula[position]
+        if formula.startswith("D(", position) and not formula[position - 1 : position].isalnum():
+            parts.append(f"d/d{by}[")
+            closers.append(depth)
+            depth, position = depth + 1, position + 2
+            continue
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == ")" and closers and closers[-1] == depth:
+            closers.pop()
+            character = "]"
+        parts.append(character)
+        position += 1
+    return "".join(parts)

@@ -1,0 +1,243 @@
+"""The computation graph: one rectangle per variable, names outside, plain edges."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from drawn_graphs import boxes, center, cos_sin, digits, edges, laid_out, texts
+
+import graphc as gc
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_lecture_graph_is_drawn_as_in_the_lecture(golden: Callable[[str, str], None]) -> None:
+    golden("cos_sin.dot", gc.draw.computation_graph(cos_sin()).source)
+
+
+def test_one_rectangle_per_variable_and_constant() -> None:
+    picture = gc.draw.computation_graph(cos_sin())
+    assert list(boxes(picture)) == ["n_x", "n_t", "n_u1", "c_3", "n_u2", "n_u", "n_J"]
+    assert edges(picture) == {
+        ("n_x", "n_t"),
+        ("n_t", "n_u1"),
+        ("c_3", "n_u2"),
+        ("n_t", "n_u2"),
+        ("n_u1", "n_u"),
+        ("n_u2", "n_u"),
+        ("n_u", "n_J"),
+    }
+    assert texts(picture).count("3 · t") == 1
+
+
+def test_edges_carry_no_text() -> None:
+    for edge in laid_out(gc.draw.computation_graph(digits()))["edges"]:
+        drawn = [key for key in edge if "_draw_" in key]
+        assert not {"label", "xlabel", "headlabel", "taillabel"} & edge.keys()
+        assert not any("ldraw" in key for key in drawn)
+
+
+def test_names_stand_above_their_boxes_and_functions_inside() -> None:
+    svg = ElementTree.fromstring(gc.draw.computation_graph(cos_sin()).svg())
+    group = next(g for g in svg.iter() if g.get("id") == "n_u1")
+    shown = {str(t.text): float(t.get("y", "0")) for t in group.iter() if t.tag.endswith("text")}
+    outline = next(p for p in group.iter() if p.tag.endswith("polygon") and p.get("stroke"))
+    heights = [float(p.split(",")[1]) for p in str(outline.get("points")).split()]
+    assert shown["u₁"] < min(heights)
+    assert min(heights) < shown["sin t"] < max(heights)
+
+
+def test_parameters_inputs_and_shapes_are_present() -> None:
+    picture = gc.draw.computation_graph(digits())
+    assert {"n_x", "n_y", "n_W1", "n_b1", "n_W2", "n_b2"} <= set(boxes(picture))
+    shown = texts(picture)
+    assert shown.count("parameter") == 4 and shown.count("input") == 2
+    assert "[N, 128]" in shown and "x · W₁" in shown
+    assert not any("broadcast" in text or "reshape" in text for text in shown)
+
+
+def test_broadcasts_and_casts_are_not_drawn_but_what_feeds_them_is() -> None:
+    x = gc.input("x", ("N", 3))
+    b = gc.param("b", (3,), dtype="float64")
+    picture = gc.draw.computation_graph(gc.graph({"y": x + b}))
+    assert edges(picture) == {("n_x", "n_y"), ("n_b", "n_y")}
+
+
+def test_compact_writes_unnamed_single_uses_into_their_user() -> None:
+    picture = gc.draw.computation_graph(cos_sin(), style="compact")
+    assert "c_3" not in boxes(picture)
+    graph = gc.parse("x: input(f64)\ny = sin(x + 1) * exp(2*x)\noutput(y)")
+    shown = texts(gc.draw.computation_graph(graph, style="compact"))
+    assert "sin (x + 1) · exp(2x)" in shown
+    with pytest.raises(gc.GraphError, match="did you mean 'compact'"):
+        gc.draw.computation_graph(graph, style="compac")
+
+
+def test_unnamed_variables_are_numbered_and_never_take_a_users_name() -> None:
+    graph = gc.parse("v1: input(f64)\ny = exp(sin(cos(v1)))\noutput(y)")
+    assert list(boxes(gc.draw.computation_graph(graph))) == ["n_v1", "n_v2", "n_v3", "n_y"]
+
+
+def test_an_output_under_a_second_name_shows_both() -> None:
+    x = gc.input("x")
+    y = gc.exp(x).named("y")
+    shown = texts(gc.draw.computation_graph(gc.graph({"y": y, "z": y})))
+    assert "y = z" in shown
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+def test_values_equal_evaluation_to_four_digits() -> None:
+    shown = texts(gc.draw.computation_graph(cos_sin(), {"x": 0.5}))
+    assert [t for t in shown if t.startswith("▸")] == [
+        "▸ 0.5",
+        "▸ 0.25",
+        "▸ 0.2474",
+        "▸ 0.75",
+        "▸ 0.9974",
+        "▸ 0.5425",
+        "▸ value",
+    ] or {"▸ 0.9974", "▸ 0.5425", "▸ 0.2474"} <= set(shown)
+    assert "at x = 0.5" in shown
+
+
+def test_arrays_show_what_numpy_says() -> None:
+    graph = digits()
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 64)).astype("f4"), rng.integers(0, 10, 8)
+    shown = texts(gc.draw.computation_graph(graph, {"x": x, "y": y}))
+    norm = f"‖·‖ {np.linalg.norm(x.astype(float)):.4g}"
+    assert "▸ 8×64" in shown and norm in shown
+    assert "at N = 8, initial parameters" in shown
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [({"X": 1.0}, "did you mean 'x'"), ({}, "no value for x"), ({"x": [1.0]}, "x")],
+)
+def test_a_wrong_point_is_one_clear_error(values: dict[str, object], message: str) -> None:
+    with pytest.raises(gc.GraphError, match=message):
+        gc.draw.computation_graph(cos_sin(), values)
+
+
+# -- large graphs --------------------------------------------------------------------------------
+
+
+def layers(count: int) -> gc.Graph:
+    h = gc.input("x", ("N", 8))
+    for i in range(count):
+        h = gc.nn.dense(h, 8, activation="relu", name=f"layer{i}")
+    return gc.graph({"y": gc.sum(h)})
+
+
+def test_scopes_collapse_and_identical_blocks_fold() -> None:
+    picture = gc.draw.computation_graph(layers(12), collapse=True)
+    assert len(boxes(picture)) == 3
+    assert "layer ×12" in texts(picture)
+    two = gc.draw.computation_graph(layers(2), collapse=["layer0"])
+    assert "layer0" in texts(two) and "n_layer1_2e_W" in boxes(two)
+
+
+def test_boundary_edges_of_a_collapsed_box_are_the_originals() -> None:
+    graph = layers(4)
+    whole = edges(gc.draw.computation_graph(graph, collapse=False))
+    picture = gc.draw.computation_graph(graph, collapse=lambda n: n.provenance.scope or None)
+    inside = {
+        key: f"g_layer{i}"
+        for i in range(4)
+        for key in re.findall(
+            r"^  (n_\w+) \[",
+            gc.draw.computation_graph(
+                graph, collapse=lambda n, i=i: None if n.provenance.scope == f"layer{i}" else "rest"
+            ).source,
+            re.MULTILINE,
+        )
+        if key != "n_x"
+    }
+    picture = gc.draw.computation_graph(
+        graph, collapse=lambda n: n.provenance.scope if n.provenance.scope != "layer3" else None
+    )
+    folded = {(inside.get(a, a), inside.get(b, b)) for a, b in whole}
+    drawn = {(a.split("___")[0], b.split("___")[0]) for a, b in edges(picture)}
+    assert any(a.startswith("g_") for a, _ in drawn)
+    assert {b for _, b in drawn if b == "n_y"} == {b for _, b in folded if b == "n_y"}
+
+
+def test_a_chain_of_ten_thousand_is_cut_in_the_middle_and_says_so() -> None:
+    h = gc.input("x")
+    for _ in range(10_000):
+        h = gc.sin(h)
+    picture = gc.draw.computation_graph(gc.graph({"y": h}))
+    assert 10 < len(boxes(picture)) < 40
+    assert any("variables left out at ⋮" in text for text in texts(picture))
+
+
+def test_above_the_limit_scopes_collapse_and_the_caption_says_so() -> None:
+    picture = gc.draw.computation_graph(layers(100), max_nodes=50)
+    assert any("collapsed by scope" in text for text in texts(picture))
+    assert len(boxes(picture)) <= 50
+
+
+def test_deep_graphs_run_from_top_to_bottom() -> None:
+    deep = layers(8)
+    assert 'rankdir="TB"' in gc.draw.computation_graph(deep).source
+    assert 'rankdir="LR"' in gc.draw.computation_graph(deep, direction="LR").source
+    found = boxes(gc.draw.computation_graph(deep))
+    assert center(found["n_x"])[1] > center(found["n_y"])[1]
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+ODD = ["<b>", "a & b", 'say "hi"', "α→β", "line\nbreak", "back\\slash", "a;b]", "-->", "\x00", "{|}"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_are_data(name: str) -> None:
+    x = gc.input(name)
+    graph = gc.graph({"y": gc.exp(x)}, name=name)
+    for picture in (
+        gc.draw.computation_graph(graph, {name: 0.0}),
+        gc.draw.computation_graph(graph, style="compact"),
+        gc.draw.backprop(graph, of="y"),
+    ):
+        root = ElementTree.fromstring(picture.svg())
+        assert len([g for g in root.iter() if g.get("class", "").startswith("node")]) >= 2
+    shown = texts(gc.draw.computation_graph(graph))
+    assert len(shown) == 4
+
+
+def test_names_that_differ_only_in_odd_letters_stay_two_boxes() -> None:
+    a, b = gc.input("a b"), gc.input("a_b")
+    c = gc.input("a_20_b")
+    assert len(boxes(gc.draw.computation_graph(gc.graph({"y": a + b + c})))) == 5
+
+
+def test_bytes_do_not_depend_on_the_hash_seed() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'tests/draw')\n"
+        "import graphc as gc\n"
+        "from drawn_graphs import cos_sin, digits, two_layers\n"
+        "for p in (gc.draw.computation_graph(digits()), gc.draw.network(two_layers()),\n"
+        "          gc.draw.backprop(cos_sin(), 'J', {'x': 0.5})):\n"
+        "    print(p.source, p.svg())\n"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "77")
+    }
+    assert len(runs) == 1 and len(runs.pop()) > 10_000

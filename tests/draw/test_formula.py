@@ -1,0 +1,69 @@
+"""Formulas in boxes: op labels with only the parentheses that are needed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import graphc as gc
+from graphc.draw.formula import formula
+from graphc.draw.variables import variables
+from graphc.ir.code import Code
+from graphc.ops import OPS
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("x + y", "x + y"),
+        ("(x + y) * 3", "(x + y) · 3"),
+        ("3 * x", "3x"),
+        ("x * (y * x)", "x · y · x"),
+        ("x / (y * x)", "x / (y · x)"),
+        ("x - (y - x)", "x − (y − x)"),
+        ("x ** 2", "x²"),
+        ("(x + y) ** 2", "(x + y)²"),
+        ("sin(x) ** 2", "(sin x)²"),
+        ("sin(x + y)", "sin (x + y)"),
+        ("exp(x + y)", "exp(x + y)"),
+        ("x * (-y)", "x · (−y)"),
+        ("x + -2", "x + (−2)"),
+        ("-(x + y)", "−(x + y)"),
+        ("log(exp(x))", "ln exp(x)"),
+        ("relu(x) * 2", "relu(x) · 2"),
+        ("maximum(x, y + 1)", "max(x, y + 1)"),
+        ("x ** y", "xʸ"),
+        ("x * sin(y)", "x sin y"),
+    ],
+)
+def test_only_needed_parentheses(written: str, shown: str) -> None:
+    leaves = "".join(f"{name}: input(f64)\n" for name in "xy" if re.search(rf"\b{name}\b", written))
+    graph = gc.parse(f"{leaves}r = {written}\noutput(r)")
+    assert variables(graph, compact=True)[graph.outputs["r"]].formula == shown
+
+
+def test_strict_formulas_keep_the_dot() -> None:
+    graph = gc.parse("t: input(f64)\nu = 3*t\noutput(u)")
+    assert variables(graph)[graph.outputs["u"]].formula == "3 · t"
+
+
+def test_many_operands_are_not_all_written() -> None:
+    parts = [gc.input(f"x{i}", (1,)) for i in range(200)]
+    joined = gc.concatenate(parts)
+    graph = gc.graph({"y": joined})
+    assert variables(graph)[joined].formula == "concat(x₀, … 200 operands)"
+
+
+def test_every_op_has_a_formula_over_its_operands() -> None:
+    for op in OPS.values():
+        if op.is_leaf or not op.cases or not op.cases[0].args:
+            continue
+        case = op.cases[0]
+        leaves = [gc.input(f"q{i}", a.shape, a.dtype) for i, a in enumerate(case.args)]
+        node = op(*leaves, **case.kwargs)
+        names = [Code(f"q{i}") for i in range(len(node.inputs))]
+        text = formula(node, names).text
+        assert text and not any(0xE000 <= ord(char) < 0xF000 for char in text)
+        if len(node.inputs) == len(leaves):
+            assert all(name.text in text for name in names), f"{op.name}: {text}"

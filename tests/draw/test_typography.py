@@ -1,0 +1,101 @@
+"""Names, numbers and values as mathematics sets them."""
+
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+import pytest
+
+from graphc.draw import dot_source, typography, unit_names
+from graphc.draw.dot_source import quote
+from graphc.draw.typography import (
+    array_text,
+    bar,
+    escape,
+    name_text,
+    number_text,
+    raised_exponents,
+    text_width,
+    wrapped,
+)
+
+
+@pytest.mark.parametrize("module", [typography, dot_source, unit_names])
+def test_doctests(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("u1", "u₁"),
+        ("W_hh", "Wₕₕ"),
+        ("x_t", "xₜ"),
+        ("y_hat", "ŷ"),
+        ("y_hat12", "ŷ₁₂"),
+        ("alpha", "α"),
+        ("theta_x", "θₓ"),
+        ("loss", "loss"),
+        ("d_loss_d_W", "d_loss_d_W"),
+        ("hidden1.W", "hidden1.W"),
+        ("a\nb", "a\\nb"),
+        ("", "␣"),
+        ("x y", "x y"),
+        ("W_hy", "W_hy"),  # Unicode has no subscript y
+        ("__x", "__x"),
+    ],
+)
+def test_names(name: str, shown: str) -> None:
+    assert name_text(name) == shown
+
+
+def test_a_bar_covers_the_whole_stem_and_no_subscript() -> None:
+    assert bar("x") == "x\u0304"
+    assert bar("u₁") == "ū₁"
+    assert bar("loss") == "l\u0305o\u0305s\u0305s\u0305"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (-0.840093, "−0.8401"),
+        (1.0, "1"),
+        (-0.0, "0"),
+        (12345.6, "1.235e4"),
+        (1.2346e-7, "1.235e−7"),
+        (np.int64(-12345), "−12345"),
+        (True, "true"),
+        (float("nan"), "nan"),
+        (float("-inf"), "−∞"),
+    ],
+)
+def test_numbers_have_four_significant_digits(value: float, shown: str) -> None:
+    assert number_text(value) == shown
+
+
+def test_arrays_show_shape_mean_and_norm() -> None:
+    assert array_text(np.array(2.5)) == ["2.5"]
+    assert array_text(np.array([1.0, -2.0])) == ["[1, −2]"]
+    assert array_text(np.array([[3.0, 4.0]])) == ["1×2", "mean 3.5", "‖·‖ 5"]
+    assert array_text(np.arange(10)) == ["10 values", "0 … 9"]
+    assert array_text(np.zeros((0, 3))) == ["0×3, empty"]
+
+
+def test_exponents_are_raised() -> None:
+    assert raised_exponents("x**2 + y**-1.5") == "x² + y^-1.5"
+    assert raised_exponents("x**n") == "xⁿ"
+
+
+def test_lines_break_outside_of_brackets() -> None:
+    assert wrapped("sum(a + b + c) + d + e", 8) == ["sum(a + b + c)", "+ d + e"]
+
+
+def test_escapes_reach_html_and_dot() -> None:
+    assert escape('<b> & "q"') == "&lt;b&gt; &amp; &quot;q&quot;"
+    assert quote('a\\"\n') == '"a\\\\\\"\\\\n"'
+    assert quote("") == '""'
+
+
+def test_combining_marks_have_no_width() -> None:
+    assert text_width("ŷ", 10) == text_width("y", 10) > 0
