@@ -67,7 +67,7 @@ def executed(text: str, name: str) -> str:
             code = compile("\n" * (block.line - 1) + block.code, name, "exec")
             with contextlib.redirect_stdout(io.StringIO()) as stream:
                 exec(code, namespace)
-            printed = "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
+            printed = stream.getvalue().rstrip() + "\n"
     return "".join([*parts, text[position:]])
 
 

@@ -80,7 +80,7 @@ def look(box: Box, values: Values | None) -> BoxLook:
         formula=wrapped(box.formula, _LINE),
         fill=FILLS[box.kind],
         formula_color=formula_color,
-        notes=notes(box.node, values) if box.kind not in ("constant", "group") else (),
+        notes=() if box.kind == "constant" else notes(box.node, values),
         doubled=box.kind == "group",
     )
 

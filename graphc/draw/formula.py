@@ -15,6 +15,7 @@ from graphc.ir.node import Node
 
 _FIRST_MARK = 0xE000  # private-use letters stand for operands while a label is composed
 _MOST_OPERANDS = 64
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _OPENING, _CLOSING = "([{,|⌊", ")]},|⌋"
 
 
@@ -87,8 +88,10 @@ def _needs_parentheses(arg: Code, mark: str, before: str, after: str, probe: Cod
         return False
     if (not before or before[-1] in _OPENING) and (not after or after[0] in _CLOSING):
         return False
-    if before and arg.text.startswith(("−", "-")):
+    if before and before[-1] in "+−·/⊗" and arg.text.startswith("−"):
         return True
+    if before and before[-1] in "<>≤≥=≠" and arg.precedence >= SUM:
+        return False
     if probe.precedence == ATOM and f"({mark})" not in probe.text.removeprefix("("):
         return arg.precedence < ATOM
     if probe.precedence == ATOM:  # the text form is a call, the label is not: `sin {}`
@@ -101,7 +104,7 @@ def _precedence(template: str, probe: Code) -> int:
     if probe.precedence < ATOM:
         return probe.precedence
     bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]|\|[^|]*\|", "", template).strip()
-    if re.search(r" [<>≤≥=≠] ", bare):
+    if re.search(r" [<>≤≥=≠∧∨] ", bare):
         return COMPARISON
     if re.search(r" [+−] ", bare):
         return SUM
@@ -114,14 +117,15 @@ def _precedence(template: str, probe: Code) -> int:
 
 def _sets_tight(args: Sequence[Code]) -> bool:
     left, right = args
-    if re.fullmatch(r"\d+(\.\d+)?", left.text):
-        return right.precedence == ATOM and right.text[:1].isalpha()
+    if _NUMBER.fullmatch(left.text):
+        short = re.fullmatch(r"[^\W\d_]{1,2}[^\s(\[]*", right.text)
+        return right.precedence in (ATOM, POWER) and short is not None
     return left.precedence == ATOM and right.precedence == UNARY and right.text[:1].isalpha()
 
 
 def _tight(args: Sequence[Code]) -> str:
     left, right = args
-    gap = "" if right.precedence == ATOM else " "  # 2x, but ū cos t
+    gap = "" if _NUMBER.fullmatch(left.text) else " "  # 2x, but ū cos t
     return left.text + gap + right.text
 
 

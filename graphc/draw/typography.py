@@ -95,12 +95,13 @@ def bar(name: str) -> str:
 
 
 def raised_exponents(text: str) -> str:
-    """Return formula text with `x**2` set as `x²`; an exponent that cannot be raised keeps `^`."""
+    """Return formula text with `x**2` as `x²` and `x.T` as `xᵀ`; what cannot be raised keeps `^`."""
 
     def raise_one(match: re.Match[str]) -> str:
         return superscript(match[1]) or f"^{match[1]}"
 
-    return re.sub(r"\*\*([-−]?\w+(?:\.\d+)?)", raise_one, text).replace("**", "^")
+    raised = re.sub(r"\*\*([-−]?\w+(?:\.\d+)?)", raise_one, text).replace("**", "^")
+    return re.sub(r"\.T\b", "ᵀ", raised)
 
 
 # -- numbers ---------------------------------------------------------------------------------

@@ -75,7 +75,9 @@ def view(graph: Graph, style: str, max_nodes: int, collapse: Collapse) -> View:
         members.setdefault(node if shared is None else shared, []).append(variable)
     outputs: dict[Node, list[str]] = {}
     for name, node in graph.outputs.items():
-        outputs.setdefault(node, []).append(name)
+        outputs.setdefault(node, []).append(name_text(name))
+    for name, node in graph.updates.items():
+        outputs.setdefault(node, []).append(f"{name_text(name)} ←")
     keys: dict[str, int] = {}
     boxes: list[Box] = []
     place: dict[Node, int] = {}
@@ -99,7 +101,7 @@ def _variable_box(
     variable: Variable, outputs: Mapping[Node, Sequence[str]], keys: dict[str, int]
 ) -> Box:
     node = variable.node
-    others = [name_text(name) for name in outputs.get(node, ()) if name != variable.name]
+    others = [shown for shown in outputs.get(node, ()) if shown != variable.shown]
     if not node.inputs and not node.op.is_leaf:
         kind = "constant"
     elif node.op.is_leaf:

@@ -191,17 +191,22 @@ class Graph:
 
     @cached_property
     def _structure(self) -> tuple[Any, ...]:
-        number = {node: i for i, node in enumerate(self.nodes)}
+        number: dict[Node, int] = {}
+        inserted: dict[tuple[Any, ...], int] = {}
         draws = sorted(n.attrs["draw"] for n in self.nodes if n.op.is_random)
         rank = {draw: i for i, draw in enumerate(draws)}
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         for node in self.nodes:
             attrs = tuple(
                 (key, rank[value]) if key == "draw" else (key, value)
                 for key, value in node.attrs.key
             )
             operands = tuple([number[i] for i in node.inputs])
-            rows.append((node.op.name, operands, attrs, node.type))
+            row = (node.op.name, operands, attrs, node.type)
+            # Constants and broadcasts belong to their users: shared or not is no difference.
+            number[node] = inserted.setdefault(row, len(rows)) if node.op.is_inserted else len(rows)
+            if number[node] == len(rows):
+                rows.append(row)
         leaves = tuple((name, n.type) for name, n in self.inputs.items())
         roots = (
             tuple((name, number[node]) for name, node in self.outputs.items()),

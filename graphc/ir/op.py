@@ -64,6 +64,8 @@ class Op:
     is_leaf: ClassVar[bool] = False
     #: The result may share memory with its first input.
     is_view: ClassVar[bool] = False
+    #: Builders insert such nodes around operands by themselves; the text form leaves them out.
+    is_inserted: ClassVar[bool] = False
     #: Written as adding into a copy of its first input (`numpy_into` only).
     accumulates: ClassVar[bool] = False
 

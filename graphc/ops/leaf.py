@@ -90,6 +90,8 @@ class Param(Leaf):
 class Fill(Leaf):
     """One number in every place of a shape; the number may be a dim (`N`)."""
 
+    is_inserted = True
+
     def __call__(self, shape: Any, value: Any, dtype: Any = None) -> Node:
         if isinstance(value, np.generic):
             dtype = dtype or value.dtype

@@ -145,6 +145,7 @@ class BroadcastTo(Movement):
     """Copies along new or size-1 axes, aligned from the last axis."""
 
     is_view = True
+    is_inserted = True
 
     def __call__(self, x: Any, shape: Any) -> Node:
         node, wanted = as_node(x), as_shape(shape)

@@ -106,7 +106,4 @@ def _last_reads(graph: Graph, order: list[Node], position: Mapping[Node, int]) -
             last[base] = position[node]
         if node.op.is_view and node.inputs:
             storage[node] = storage.get(node.inputs[0], node.inputs[0])
-    end = len(order)
-    for node in graph.outputs.values():
-        last[storage.get(node, node)] = end
     return last

@@ -35,6 +35,7 @@ from graphc.ops import OPS
         ("maximum(x, y + 1)", "max(x, y + 1)"),
         ("x ** y", "xʸ"),
         ("x * sin(y)", "x sin y"),
+        ("2 * exp(x)", "2 · exp(x)"),
     ],
 )
 def test_only_needed_parentheses(written: str, shown: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from graphc.ir.verify import verify
 MANUAL = Path(__file__).parent.parent.parent / "docs" / "text-form.md"
 BLOCKS = re.findall(r"```([a-z ]+)\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
 GRAPHS = [text for kind, text in BLOCKS if kind.startswith("graph") and kind != "graph wrong"]
-PAIRS = list(zip(BLOCKS, BLOCKS[1:], strict=False))
+PAIRS = list(pairwise(BLOCKS))
 PRINTED = [(text, after) for (_, text), (kind, after) in PAIRS if kind == "graph printed"]
 ERRORS = [(text, after) for (_, text), (kind, after) in PAIRS if kind == "error"]
 

@@ -120,11 +120,15 @@ def test_constants_keep_every_bit(value: object) -> None:
     round_trip(Graph({"y": OPS["maximum"](one, value), "c": OPS["full"]((2,), value, "float64")}))
 
 
-def test_a_shared_constant_stays_shared() -> None:
-    shared = OPS["full"]((3, 4), 2.0, "float32")
-    graph = Graph({"y": OPS["add"](OPS["multiply"](X, shared), shared)})
-    assert len(graph.nodes) == 4
-    assert "v1: f32[3, 4] = full((3, 4), 2.0, dtype=f32)" in round_trip(graph)
+def test_shared_constants_and_broadcasts_are_left_out_as_well() -> None:
+    two = OPS["full"]((3, 4), 2.0, "float32")
+    row = OPS["broadcast_to"](OPS["exp"](OPS["sum"](X, axis=0)), (3, 4))
+    shared = Graph({"y": OPS["multiply"](OPS["add"](OPS["multiply"](X, two), row), row), "z": two})
+    text = round_trip(shared)
+    assert "y: f32[3, 4] = (x * z + v1) * v1" in text
+    unshared = Graph({"y": OPS["add"](OPS["multiply"](X, 2.0), 2.0)})
+    assert "y: f32[3, 4] = x * 2 + 2" in round_trip(unshared)
+    assert Graph({"y": OPS["add"](OPS["multiply"](X, two), two)}) == unshared
 
 
 def test_dims_in_every_position() -> None:

@@ -19,7 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
 from graphc.ir.text.plain_dims import identifiers_of_dims, with_renamed_dims
-from graphc.ir.text.spelling import Speller, Spelling, may_be_left_out
+from graphc.ir.text.spelling import Speller, Spelling
 from graphc.ir.text.title import title_lines
 from graphc.ir.text.words import FORMS, RESERVED, assign_identifiers, called_words, quoted
 from graphc.ir.types import SHORT, TensorType
@@ -62,17 +62,19 @@ class _Printer:
         #: Nodes that are declared or have a line; how many of them wait for a name.
         self.written: set[Node] = set(leaves)
         self.count = 0
-        self.speller = Speller(self.code, self.is_private)
-        self.types: dict[TensorType, str] = {}
-        self.update_uses: dict[Node, int] = {}
-        for node in graph.updates.values():
-            self.update_uses[node] = self.update_uses.get(node, 0) + 1
+        self.speller = Speller(self.code, self.is_optional)
+        self.types: dict[tuple[Any, ...], str] = {}
+        self.uses: dict[Node, int] = {}
+        self.user: dict[Node, Node] = {}
+        self.optional: set[Node] = set()
+        self._find_optional()
+        self._count_uses()
 
     def text(self) -> str:
         self._declare()
         order = list(_in_order_of_draws(self.graph.nodes))
         for node in order:
-            if node not in self.written and not self._is_left_to_its_user(node):
+            if node not in self.written and not self.is_optional(node):
                 self._visit(node)
         updates = [(name, self.code(node), node) for name, node in self.graph.updates.items()]
         self._write_statements(node for node in order if node in self.statements)
@@ -107,27 +109,33 @@ class _Printer:
             self.codes[node] = code
 
     def _needs_line(self, node: Node) -> bool:
-        if node in self.labels or node.op.is_random or self._uses(node) != 1:
+        if node in self.labels or node.op.is_random or self.uses[node] != 1:
             return True
-        users = self.graph.consumers[node]
-        return bool(users) and _block_of(self._shown_user(users[0])) != _block_of(node)
+        return node in self.user and _block_of(self.user[node]) != _block_of(node)
 
-    def _uses(self, node: Node) -> int:
-        return len(self.graph.consumers[node]) + self.update_uses.get(node, 0)
+    def _count_uses(self) -> None:
+        """Count where each node is written, and note who writes it: users of what is left out."""
+        for node in self.graph.updates.values():
+            self.uses[node] = self.uses.get(node, 0) + 1
+        for node in reversed(self.graph.nodes):
+            is_optional = self.is_optional(node)
+            for operand in node.inputs:
+                count = self.uses[node] if is_optional else 1
+                self.uses[operand] = self.uses.get(operand, 0) + count
+                user = self.user.get(node) if is_optional else node
+                if user is not None:
+                    self.user[operand] = user
 
-    def _shown_user(self, user: Node) -> Node:
-        """Return the node in whose expression the user's operands stand."""
-        return self.graph.consumers[user][0] if self._is_left_to_its_user(user) else user
+    def is_optional(self, node: Node) -> bool:
+        """Say whether a node never has a line: its users leave it out, or spell it each time."""
+        return node in self.optional
 
-    def is_private(self, node: Node) -> bool:
-        """Say whether a node is needed by one user only, and nobody has named it."""
-        return node not in self.labels and self._uses(node) == 1 and node not in self.update_uses
-
-    def _is_left_to_its_user(self, node: Node) -> bool:
-        if not (may_be_left_out(node) and self.is_private(node)):
-            return False
-        user = self.graph.consumers[node][0]
-        return user.op.broadcasts(user)
+    def _find_optional(self) -> None:
+        for node in self.graph.nodes:
+            if node.op.is_inserted and node not in self.labels:
+                # A broadcast of a broadcast is no builder's work; the inner one has a line.
+                if not any(operand in self.optional for operand in node.inputs):
+                    self.optional.add(node)
 
     def _expression(self, node: Node) -> Code:
         """Return the node's expression; operands that make it too long get their own lines."""
@@ -140,16 +148,17 @@ class _Printer:
             self._give_line(longest, self.codes.pop(longest))
 
     def _inlined(self, spelling: Spelling) -> list[Node]:
-        return [node for node in spelling.shown if node in self.codes]
+        """Return the operands whose own expressions stand in a spelling."""
+        shown: list[Node] = []
+        for node in spelling.shown:
+            shown += node.inputs if self.is_optional(node) else [node]
+        return [node for node in shown if node in self.codes]
 
     def code(self, node: Node) -> Code:
         """Return how a node is written where it is used."""
         if node in self.written:
             return Code(self.identifiers[node])
-        if node not in self.codes:
-            # Left to this user, who cannot leave it out after all.
-            self.codes[node] = self._expression(node)
-        return self.codes[node]
+        return self.speller.spell(node).code if self.is_optional(node) else self.codes[node]
 
     def _give_line(self, node: Node, code: Code) -> None:
         self.statements[node] = code
@@ -181,10 +190,11 @@ class _Printer:
         return re.sub("\0\\d+\0", name, text)
 
     def _type(self, kind: TensorType) -> str:
-        if kind not in self.types:
+        key = (kind.dtype.char, kind.shape)
+        if key not in self.types:
             dims = ", ".join(map(dim_text, kind.shape))
-            self.types[kind] = f"{SHORT[kind.dtype]}[{dims}]" if dims else SHORT[kind.dtype]
-        return self.types[kind]
+            self.types[key] = f"{SHORT[kind.dtype]}[{dims}]" if dims else SHORT[kind.dtype]
+        return self.types[key]
 
     def _enter(self, block: tuple[str, str]) -> None:
         if block != self.block and block != ("", ""):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,8 @@ from graphc.ir.provenance import Origin, origin
 from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.errors import Place
 from graphc.ir.text.expressions import Expressions
+from graphc.ir.types import TensorType
 
-#: What a builder inserts by itself around an operand.
-_INSERTED = ("full", "broadcast_to")
 _MISUSE = (GraphError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
@@ -51,17 +50,12 @@ class Spelling:
     shown: tuple[Node, ...]
 
 
-def may_be_left_out(node: Node) -> bool:
-    """Say whether a builder may insert such a node by itself."""
-    return node.op.name in _INSERTED
-
-
 class Speller:
-    """Spells nodes; `code` gives an operand's text, `is_private` says that nobody else needs it."""
+    """Spells nodes; `code` gives an operand's text, `is_optional` says that it may be left out."""
 
-    def __init__(self, code: Callable[[Node], Code], is_private: Callable[[Node], bool]) -> None:
+    def __init__(self, code: Callable[[Node], Code], is_optional: Callable[[Node], bool]) -> None:
         self.code = code
-        self.is_private = is_private
+        self.is_optional = is_optional
         self._tried: dict[Any, bool] = {}
         self._picks: dict[Any, tuple[int, ...] | None] = {}
 
@@ -82,27 +76,25 @@ class Speller:
     def _forms_that_rebuild(self, node: Node) -> list[Form] | None:
         """Return the shortest operands from which the op builds this node, or None."""
         choices = [list(self._forms(operand)) for operand in node.inputs]
-        key = (node.op.name, node.attrs, node.type, *map(self._kind, node.inputs))
-        if key not in self._picks:
-            self._picks[key] = _shortest(node, choices)
-        picks = self._picks[key]
+        key = (node.op.name, node.attrs, _key(node.type), *map(self._kind, node.inputs))
+        picks = self._picks.get(key, ())
+        if picks == ():
+            picks = self._picks[key] = _shortest(node, choices)
         if picks is None:
             return None
         forms = [choice[pick] for choice, pick in zip(choices, picks, strict=True)]
-        return [replace(f, code=self.code(f.shown)) if f.shown is not None else f for f in forms]
-
-    def _is_optional(self, operand: Node) -> bool:
-        return may_be_left_out(operand) and self.is_private(operand)
+        return [f if f.shown is None else Form(f.value, f.shown, self.code(f.shown)) for f in forms]
 
     def _kind(self, operand: Node) -> tuple[Any, ...]:
         """Return all that a builder looks at, so that like operands are tried once."""
-        source = operand.inputs[0] if operand.inputs and self._is_optional(operand) else operand
-        held = source.attrs if may_be_left_out(source) else None
-        return (operand.type, source.type, held, self._is_optional(operand))
+        is_optional = self.is_optional(operand)
+        source = operand.inputs[0] if is_optional and operand.inputs else operand
+        held = source.attrs if source.op.is_inserted else None
+        return (_key(operand.type), is_optional and _key(source.type), held)
 
     def _forms(self, operand: Node) -> Iterator[Form]:
         """Return the ways to write an operand, shortest first, the node itself last."""
-        if self._is_optional(operand):
+        if self.is_optional(operand):
             if operand.inputs:
                 yield Form(operand.inputs[0], operand.inputs[0])
             else:
@@ -116,12 +108,17 @@ class Speller:
         """Say whether the op's own text, read again, builds this node."""
         if node.op.is_random:
             return True
-        constants = tuple([may_be_left_out(operand) for operand in node.inputs])
-        types = tuple([operand.type for operand in node.inputs])
+        constants = tuple([operand.op.is_inserted for operand in node.inputs])
+        types = tuple([_key(operand.type) for operand in node.inputs])
         key = (node.op.name, node.attrs, types, constants)
         if key not in self._tried:
             self._tried[key] = _is_same(_reread(node), node)
         return self._tried[key]
+
+
+def _key(kind: TensorType) -> tuple[Any, ...]:
+    """Return what tells types apart, cheaper to compare than the types themselves."""
+    return (kind.dtype.char, kind.shape)
 
 
 def _shortest(node: Node, choices: Sequence[Sequence[Form]]) -> tuple[int, ...] | None:
@@ -132,8 +129,10 @@ def _shortest(node: Node, choices: Sequence[Sequence[Form]]) -> tuple[int, ...] 
         return sum(p == last for p, last in zip(picks, written, strict=True))
 
     for picks in sorted(itertools.product(*[range(len(c)) for c in choices]), key=length):
-        values = [choice[pick].value for choice, pick in zip(choices, picks, strict=True)]
-        if _is_same(_built(node.op, values), node):
+        forms = [choice[pick] for choice, pick in zip(choices, picks, strict=True)]
+        # Numbers alone would be read as arithmetic of numbers: `1 / 2` is no node.
+        has_node = any(form.shown is not None for form in forms)
+        if has_node and _is_same(_built(node.op, [form.value for form in forms]), node):
             return picks
     return None
 
@@ -205,9 +204,9 @@ def _is_same(new: Node | None, old: Node) -> bool:
 def _is_same_operand(new: Node, old: Node) -> bool:
     if new is old:
         return True
-    is_inserted = new.op is old.op and new.op.name in _INSERTED
     return (
-        is_inserted
+        new.op is old.op
+        and new.op.is_inserted
         and new.attrs == old.attrs
         and new.type == old.type
         and all(a is b for a, b in zip(new.inputs, old.inputs, strict=True))
