@@ -156,7 +156,6 @@ def draw_pictures() -> None:
     cos_sin = gc.load(ROOT / "examples" / "cos_sin.graph")
     network = gc.load(ROOT / "examples" / "mlp_3_4_2.graph")
     pictures = {
-        "cos_sin": gc.draw.computation_graph(cos_sin),
         "cos_sin_backprop": gc.draw.backprop(cos_sin, of="J", at={"x": 0.7}),
         "mlp_3_4_2": gc.draw.network(network),
     }

@@ -35,19 +35,21 @@ HOUSE = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 
-#: Files past 400 lines that still answer one question.
-LONG_FILES = {
-    "graphc/ops/elementary.py",  # one row an op
-    "graphc/ops/movement.py",
-    "graphc/ops/pointwise.py",
+#: "About 400 lines": past this a file answers more than one question.
+LONGEST = 450
+
+#: Comparisons of an op's name with literal text outside `ops/` and `rewrite/`, at most so many.
+NAMED_OPS = {
+    "graphc/differentiate/bounds.py": 2,  # the value of a constant is in its attributes
+    "graphc/differentiate/product.py": 1,  # zeros that `pad` put there
 }
-LONGEST = 400
 
-#: Comparisons of an op's name with a literal outside `ops/` and `rewrite/`, and why they stand.
-NAMED_OPS: dict[str, int] = {}
-
-#: Tables keyed by op names outside `ops/` and `rewrite/`, and why they stand.
-TABLES: dict[str, int] = {}
+#: Tables keyed by op names outside `ops/` and `rewrite/`, at most so many.
+TABLES = {
+    "graphc/differentiate/bounds.py": 1,  # intervals of what is not defined by a formula
+    "graphc/differentiate/formula_latex.py": 1,  # what LaTeX calls a function
+    "graphc/differentiate/symbolic.py": 3,  # what SymPy calls a function
+}
 
 
 @cache
@@ -104,8 +106,9 @@ def test_imports_point_to_the_left(path: Path) -> None:
 
 
 def test_no_file_grows_past_its_question() -> None:
-    long = {relative(p) for p in FILES if len(p.read_text("utf-8").splitlines()) > LONGEST}
-    assert long <= LONG_FILES, f"past {LONGEST} lines: {sorted(long - LONG_FILES)}"
+    lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    long = {name: length for name, length in lengths.items() if length > LONGEST}
+    assert not long, f"split what answers two questions: {long}"
 
 
 def test_no_star_imports_and_no_drawer_of_odds_and_ends() -> None:
@@ -161,6 +164,13 @@ def op_tables(path: Path) -> list[int]:
 
 
 OUTSIDE = [path for path in FILES if room(path) not in {"ops", "rewrite"}]
+
+
+def test_exceptions_are_still_needed() -> None:
+    for name, count in NAMED_OPS.items():
+        assert len(named_op_comparisons(ROOT / name)) == count, f"NAMED_OPS[{name!r}]"
+    for name, count in TABLES.items():
+        assert len(op_tables(ROOT / name)) == count, f"TABLES[{name!r}]"
 
 
 @pytest.mark.parametrize("path", OUTSIDE, ids=relative)

@@ -61,7 +61,8 @@ def _stem_text(stem: str) -> str:
     head, _, tail = stem.rpartition("_")
     if head.isalpha() and tail in _ACCENTS:
         return accented(_stem_text(head), _ACCENTS[tail])
-    if head.isalpha() and len(_GREEK.get(head, head)) == 1 and all(c in _SUBSCRIPT for c in tail):
+    single = head.isalpha() and len(_GREEK.get(head, head)) == 1
+    if single and head != "d" and all(c in _SUBSCRIPT for c in tail):
         return _GREEK.get(head, head) + subscript(tail)
     return _GREEK.get(stem, stem)
 
@@ -95,7 +96,7 @@ def bar(name: str) -> str:
 
 
 def raised_exponents(text: str) -> str:
-    """Return formula text with `x**2` as `x²` and `x.T` as `xᵀ`; what cannot be raised keeps `^`."""
+    """Return formula text with `x**2` as `x²` and `x.T` as `xᵀ`; other exponents keep `^`."""
 
     def raise_one(match: re.Match[str]) -> str:
         return superscript(match[1]) or f"^{match[1]}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.draw.formula import exponent_index, formula, name_code
@@ -11,6 +12,7 @@ from graphc.ir.code import Code
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
+from graphc.ops.leaf import is_fill
 from graphc.ops.movement import new_axes
 
 #: Adaptation of an operand to its user that mathematics does not write.
@@ -89,15 +91,19 @@ def _is_exponent(user: Node, node: Node) -> bool:
 
 
 def variable_names(graph: Graph) -> Mapping[Node, str]:
-    """Return every variable's name: the graph's labels, else v1, v2, … in topological order."""
+    """Return every variable's name: the graph's labels, else v1, v2, … in topological order.
+
+    Arrays written into the graph are c1, c2, …; a number needs no name.
+    """
     names = dict(graph.labels)
     taken = set(names.values())
-    number = 0
+    fresh = {letter: _numbered(letter, taken) for letter in "vc"}
     for node in graph.nodes:
-        if node in names or not node.inputs or is_silent(node):
+        if node in names or is_fill(node) or is_silent(node):
             continue
-        number += 1
-        while f"v{number}" in taken:
-            number += 1
-        names[node] = f"v{number}"
+        names[node] = next(fresh["v" if node.inputs else "c"])
     return names
+
+
+def _numbered(letter: str, taken: set[str]) -> Iterator[str]:
+    return (name for i in itertools.count(1) if (name := f"{letter}{i}") not in taken)

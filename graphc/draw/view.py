@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.draw.collapse import Collapse, Grouping, group
 from graphc.draw.typography import name_text
@@ -59,25 +59,17 @@ class View:
 
 def view(graph: Graph, style: str, max_nodes: int, collapse: Collapse) -> View:
     """Return the boxes and edges of a graph's picture."""
-    if style not in STYLES:
-        hint = nearest(style, list(STYLES))
-        raise GraphError(
-            "unknown style of a computation graph",
-            got=repr(style),
-            expected=" or ".join(map(repr, STYLES)),
-            fix=f"did you mean {hint!r}?" if hint else None,
-        )
+    _check_style(style)
     found = variables(graph, compact=style == "compact")
+    leaving = _leaving(graph)
+    for node in graph.updates.values():
+        if node in found and node not in graph.labels:
+            found[node] = replace(found[node], shown="")  # `W ←` says enough
     grouping = group(found, collapse, max_nodes)
     members: dict[object, list[Variable]] = {}
     for node, variable in found.items():
         shared = grouping.group_of[node]
         members.setdefault(node if shared is None else shared, []).append(variable)
-    outputs: dict[Node, list[str]] = {}
-    for name, node in graph.outputs.items():
-        outputs.setdefault(node, []).append(name_text(name))
-    for name, node in graph.updates.items():
-        outputs.setdefault(node, []).append(f"{name_text(name)} ←")
     keys: dict[str, int] = {}
     boxes: list[Box] = []
     place: dict[Node, int] = {}
@@ -87,7 +79,7 @@ def view(graph: Graph, style: str, max_nodes: int, collapse: Collapse) -> View:
         if isinstance(identity, str):
             boxes.append(_group_box(identity, inside, grouping, keys))
         else:
-            boxes.append(_variable_box(inside[0], outputs, keys))
+            boxes.append(_variable_box(inside[0], leaving, keys))
     edges = dict.fromkeys(
         (place[operand], place[node])
         for node, variable in found.items()
@@ -97,17 +89,38 @@ def view(graph: Graph, style: str, max_nodes: int, collapse: Collapse) -> View:
     return View(tuple(boxes), tuple(edges), place, grouping.remark)
 
 
+def _check_style(style: str) -> None:
+    if style not in STYLES:
+        hint = nearest(style, list(STYLES))
+        raise GraphError(
+            "unknown style of a computation graph",
+            got=repr(style),
+            expected=" or ".join(map(repr, STYLES)),
+            fix=f"did you mean {hint!r}?" if hint else None,
+        )
+
+
+def _leaving(graph: Graph) -> dict[Node, list[str]]:
+    """Return the names under which nodes leave the graph: as outputs, or as next values `W ←`."""
+    names: dict[Node, list[str]] = {}
+    for name, node in graph.outputs.items():
+        names.setdefault(node, []).append(name_text(name))
+    for name, node in graph.updates.items():
+        names.setdefault(node, []).append(f"{name_text(name)} ←")
+    return names
+
+
 def _variable_box(
-    variable: Variable, outputs: Mapping[Node, Sequence[str]], keys: dict[str, int]
+    variable: Variable, leaving: Mapping[Node, Sequence[str]], keys: dict[str, int]
 ) -> Box:
     node = variable.node
-    others = [shown for shown in outputs.get(node, ()) if shown != variable.shown]
+    others = [shown for shown in leaving.get(node, ()) if shown != variable.shown]
     if not node.inputs and not node.op.is_leaf:
         kind = "constant"
     elif node.op.is_leaf:
         kind = "input" if node.op is OPS["input"] else "parameter"
     else:
-        kind = "output" if node in outputs else "operation"
+        kind = "output" if node in leaving else "operation"
     if node.op.is_leaf:
         told = f"{variable.name}: {kind} {node.type}"
     elif kind == "constant":

@@ -29,6 +29,7 @@ def docstring(graph: Graph, title: str, model: Graph | None) -> list[str]:
 
 
 _MODEL_LINES = 16
+_READABLE_NODES = 2000
 
 
 def _kind(node: Node) -> str:
@@ -69,7 +70,12 @@ def _conventions(graph: Graph) -> set[str]:
 
 
 def _formulas(graph: Graph) -> list[str]:
-    """Return the statements of the text form, without types and declarations."""
+    """Return the statements of the text form, without types and declarations.
+
+    A model of thousands of nodes would not be read here, so its text is not even made.
+    """
+    if len(graph.nodes) > _READABLE_NODES:
+        return [f"{len(graph.nodes)} nodes"]
     found = []
     for line in graph_text(graph).splitlines():
         match = re.match(r"^\s*(\w+): \w+(?:\[[^\]]*\])? = (.*)$", line)

@@ -172,6 +172,10 @@ class ScatterAdd(Op):
             where = f"np.s_[{', '.join(words)}]"
         return f"np.add.at({out}, {where}, {args[1].text})"
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        places = ", ".join([":"] * node.attrs["axis"] + list(args[2:]))
+        return f"{args[0]}[{places}] += {args[1]}"
+
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         at = node.attrs["axis"] + position - 2
         return (node.shape[at],) if position > 1 else ()
@@ -291,6 +295,9 @@ class AddAlongAxis(Op):
         base, values, index = node.inputs
         places = along_rows(index, node.attrs["axis"])
         return places and scatter_add(base, OPS["reshape"](values, index.shape[:1]), *places)
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return f"{args[0]}[{args[2]}] += {args[1]}"
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)

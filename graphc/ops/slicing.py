@@ -94,6 +94,10 @@ class SliceAdd(Movement):
     ) -> str | None:
         return f"{out}[{slice_words(node.attrs['bounds'], node.shape, notation)}] += {args[1].text}"
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        words = slice_words(node.attrs["bounds"], node.shape, Notation())
+        return f"{args[0]}[{words}] += {args[1]}"
+
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)
 

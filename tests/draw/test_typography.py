@@ -38,6 +38,8 @@ def test_doctests(module: object) -> None:
         ("theta_x", "θₓ"),
         ("loss", "loss"),
         ("d_loss_d_W", "d_loss_d_W"),
+        ("d_p", "d_p"),
+        ("d_z2", "d_z₂"),
         ("hidden1.W", "hidden1.W"),
         ("a\nb", "a\\nb"),
         ("", "␣"),

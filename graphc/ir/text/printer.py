@@ -17,7 +17,7 @@ from graphc.ir.code import Code
 from graphc.ir.dims import dim_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import FORWARD
+from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.text.plain_dims import identifiers_of_dims, with_renamed_dims
 from graphc.ir.text.spelling import Speller, Spelling
 from graphc.ir.text.title import title_lines
@@ -26,6 +26,7 @@ from graphc.ir.types import SHORT, TensorType
 
 #: An expression grows no longer than this by taking in its operands.
 _EXPRESSION = 64
+_PHASES = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 _NUMBERED = re.compile(r"\bv\d+\b|\0\d+\0")
 #: A list of outputs is broken into lines of this length.
 _LINE = 96
@@ -72,7 +73,7 @@ class _Printer:
 
     def text(self) -> str:
         self._declare()
-        order = list(_in_order_of_draws(self.graph.nodes))
+        order = self._by_phase(list(_in_order_of_draws(self.graph.nodes)))
         for node in order:
             if node not in self.written and not self.is_optional(node):
                 self._visit(node)
@@ -81,6 +82,18 @@ class _Printer:
         self._write_updates(updates)
         self._write_outputs()
         return self._with_names("\n".join(self.lines) + "\n")
+
+    def _by_phase(self, nodes: Sequence[Node]) -> list[Node]:
+        """Return the nodes phase by phase, as far as what they depend on allows."""
+        level: dict[Node, int] = {}
+        last_draw = 0
+        for node in nodes:
+            has_no_line = node.op.is_leaf or node in self.optional
+            own = 0 if has_no_line else _PHASES.get(node.provenance.phase, 0)
+            level[node] = max([own, *[level[operand] for operand in node.inputs]])
+            if node.op.is_random:
+                level[node] = last_draw = max(level[node], last_draw)
+        return sorted(nodes, key=level.__getitem__)
 
     # -- declarations ------------------------------------------------------------------------
 
@@ -96,7 +109,8 @@ class _Printer:
             if identifier != leaf.attrs["name"]:
                 call = f"{call[:-1]}, name={quoted(leaf.attrs['name'])})"
             self.lines.append(f"{identifier}: {call}")
-        if self.lines and len(self.graph.nodes) > len(leaves):
+        has_lines = any(not (n.op.is_leaf or n in self.optional) for n in self.graph.nodes)
+        if self.lines and (has_lines or self.graph.updates):
             self.lines.append("")
 
     # -- statements --------------------------------------------------------------------------
@@ -132,10 +146,10 @@ class _Printer:
 
     def _find_optional(self) -> None:
         for node in self.graph.nodes:
-            if node.op.is_inserted and node not in self.labels:
-                # A broadcast of a broadcast is no builder's work; the inner one has a line.
-                if not any(operand in self.optional for operand in node.inputs):
-                    self.optional.add(node)
+            # A broadcast of a broadcast is no builder's work: the inner one has a line.
+            is_nested = any(operand in self.optional for operand in node.inputs)
+            if node.op.is_inserted and node not in self.labels and not is_nested:
+                self.optional.add(node)
 
     def _expression(self, node: Node) -> Code:
         """Return the node's expression; operands that make it too long get their own lines."""
