@@ -93,12 +93,10 @@ FAMILIES = {
 
 def ops_page() -> str:
     """Return docs/ops.md: a table for each family."""
-    families: dict[str, list[Op]] = {}
-    for op in OPS.values():
-        families.setdefault(op.family, []).append(op)
     parts = [HEAD]
-    for family, ops in families.items():
-        parts.append(f"\n## {FAMILIES.get(family, family.capitalize())}\n")
+    for family, title in FAMILIES.items():
+        ops = [op for _, op in sorted(OPS.items()) if op.family == family]
+        parts.append(f"\n## {title}\n")
         if family == "pointwise":
             rows = [(op.name, op.doc, mathematics(op), derivative(op)) for op in ops]
             parts.append(table(("op", "what it does", "formula", "derivative"), rows))

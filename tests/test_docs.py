@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import importlib.util
 import re
 import shlex
@@ -56,6 +58,7 @@ def test_snippets_run_and_print_what_the_page_shows(
 
 
 def test_the_table_of_ops_is_current() -> None:
+    assert {op.family for op in OPS.values()} == set(docs.FAMILIES)
     assert docs.OPS_PAGE.read_text(encoding="utf-8") == docs.ops_page(), "run `make docs`"
 
 
@@ -121,3 +124,17 @@ def test_the_package_says_what_it_needs() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == ">=3.11"
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+
+
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "graphc").rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    failures, tried = doctest.testmod(module)
+    assert tried and not failures

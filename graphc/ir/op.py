@@ -121,6 +121,13 @@ class Op:
         """
         return None
 
+    def holds_minus_infinity(self, node: Node) -> bool | None:
+        """Say whether -inf may be a meaningful value of the result, as masks put it there.
+
+        None: only where an operand may hold it.
+        """
+        return None
+
     # -- writing -----------------------------------------------------------------------------
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:

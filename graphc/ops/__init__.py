@@ -2,6 +2,7 @@
 
 from graphc.ops import (
     activations,
+    along_axis,
     barrier,
     comparisons,
     composite,
@@ -19,12 +20,14 @@ from graphc.ops import (
     running,
     slicing,
     special,
+    trigonometry,
 )
 from graphc.ops.registry import OPS, get_op, register
 
 __all__ = [
     "OPS",
     "activations",
+    "along_axis",
     "barrier",
     "comparisons",
     "composite",
@@ -44,4 +47,5 @@ __all__ = [
     "running",
     "slicing",
     "special",
+    "trigonometry",
 ]

@@ -25,31 +25,19 @@ from graphc.ops.registry import OPS, register
 
 
 def may_hold_minus_infinity(x: Node, depth: int = 24) -> bool:
-    """Say whether -inf may be a meaningful value in x, as masks put it there.
+    """Say whether -inf may be a meaningful value in x, by asking the ops that lead to it.
 
     What a contraction or a bounded function returns cannot be a mask, so it needs no guard.
     """
     pending = [(x, depth)]
     while pending:
         node, left = pending.pop()
-        name, family = node.op.name, node.op.family
-        if left == 0 or name in ("input", "log", "log2", "log10", "where", "pad", "gather"):
+        answer = node.op.holds_minus_infinity(node)
+        if answer or (answer is None and left == 0):
             return True
-        if name == "full":
-            if node.attrs["value"] == -np.inf:
-                return True
-        elif family in ("pointwise", "movement") and name not in _BOUNDED_BELOW:
+        if answer is None:
             pending += [(i, left - 1) for i in node.inputs if i.dtype.kind == "f"]
-        elif name in ("constant", "sum", "mean", "max", "min", "logsumexp"):
-            pending += [(i, left - 1) for i in node.inputs]
     return False
-
-
-#: Ops whose result is never -inf, whatever they are given.
-_BOUNDED_BELOW = frozenset(
-    ("exp", "sigmoid", "softplus", "relu", "tanh", "abs", "square", "sqrt", "sin", "cos")
-    + ("hypot", "elu", "selu", "gelu", "hardtanh", "clip")
-)
 
 
 class LogSumExp(Reduction):

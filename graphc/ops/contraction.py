@@ -101,6 +101,9 @@ class Einsum(Op):
         per_point = len(terms) - 1 + (1 if summed else 0)
         return per_point * product(sizes.values())
 
+    def holds_minus_infinity(self, node: Node) -> bool:
+        return False
+
     # -- writing -----------------------------------------------------------------------------
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:

@@ -92,7 +92,14 @@ negative = register(
 )
 square = register(
     Pointwise(
-        "square", "x times x.", "x**2", numpy="square", dtype=SAME, symbol="{}²", tex="{{{}}}^2"
+        "square",
+        "x times x.",
+        "x**2",
+        minus_infinity=False,
+        numpy="square",
+        dtype=SAME,
+        symbol="{}²",
+        tex="{{{}}}^2",
     )
 )
 reciprocal = register(
@@ -112,6 +119,7 @@ sqrt = register(
         "sqrt",
         "Square root.",
         "sqrt(x)",
+        minus_infinity=False,
         numpy="sqrt",
         domain=_POSITIVE,
         symbol="√{}",
@@ -123,6 +131,7 @@ abs_ = register(
         "abs",
         "Absolute value; derivative 0 at 0.",
         "abs(x)",
+        minus_infinity=False,
         numpy="abs",
         dtype=SAME,
         domain=((0.2, 2.0),),
@@ -154,12 +163,23 @@ class Exponential(Pointwise):
         return () if is_shifted else ("over",)
 
 
-exp = register(Exponential("exp", "Exponential.", "exp(x)", numpy="exp", flops=10, tex=r"e^{{{}}}"))
+exp = register(
+    Exponential(
+        "exp",
+        "Exponential.",
+        "exp(x)",
+        minus_infinity=False,
+        numpy="exp",
+        flops=10,
+        tex=r"e^{{{}}}",
+    )
+)
 log = register(
     Pointwise(
         "log",
         "Natural logarithm.",
         "log(x)",
+        minus_infinity=True,
         numpy="log",
         domain=_POSITIVE,
         flops=10,
@@ -172,6 +192,7 @@ log1p = register(
         "log1p",
         "log(1 + x), exact for small x.",
         "log(1 + x)",
+        minus_infinity=True,
         numpy="log1p",
         domain=((-0.5, 2.0),),
         flops=10,
@@ -182,7 +203,13 @@ expm1 = register(
 )
 log2 = register(
     Pointwise(
-        "log2", "Logarithm to base 2.", "log(x)/log(2)", numpy="log2", domain=_POSITIVE, flops=10
+        "log2",
+        "Logarithm to base 2.",
+        "log(x)/log(2)",
+        minus_infinity=True,
+        numpy="log2",
+        domain=_POSITIVE,
+        flops=10,
     )
 )
 log10 = register(
@@ -190,6 +217,7 @@ log10 = register(
         "log10",
         "Logarithm to base 10.",
         "log(x)/log(10)",
+        minus_infinity=True,
         numpy="log10",
         domain=_POSITIVE,
         flops=10,
@@ -204,119 +232,6 @@ logaddexp = register(
         args="a b",
         numpy="logaddexp",
         flops=25,
-    )
-)
-
-sin = register(
-    Pointwise(
-        "sin",
-        "Sine; x in radians.",
-        "sin(x)",
-        numpy="sin",
-        flops=10,
-        symbol="sin {}",
-        tex=r"\sin {}",
-    )
-)
-cos = register(
-    Pointwise(
-        "cos",
-        "Cosine; x in radians.",
-        "cos(x)",
-        numpy="cos",
-        flops=10,
-        symbol="cos {}",
-        tex=r"\cos {}",
-    )
-)
-tan = register(
-    Pointwise(
-        "tan",
-        "Tangent; x in radians.",
-        "tan(x)",
-        numpy="tan",
-        domain=((-1.2, 1.2),),
-        flops=15,
-        tex=r"\tan {}",
-    )
-)
-sinh = register(
-    Pointwise("sinh", "Hyperbolic sine.", "sinh(x)", numpy="sinh", flops=15, tex=r"\sinh {}")
-)
-cosh = register(
-    Pointwise("cosh", "Hyperbolic cosine.", "cosh(x)", numpy="cosh", flops=15, tex=r"\cosh {}")
-)
-tanh = register(
-    Pointwise("tanh", "Hyperbolic tangent.", "tanh(x)", numpy="tanh", flops=15, tex=r"\tanh {}")
-)
-asin = register(
-    Pointwise(
-        "asin",
-        "Inverse sine.",
-        "asin(x)",
-        numpy="arcsin",
-        domain=((-0.8, 0.8),),
-        flops=15,
-        tex=r"\arcsin {}",
-    )
-)
-acos = register(
-    Pointwise(
-        "acos",
-        "Inverse cosine.",
-        "acos(x)",
-        numpy="arccos",
-        domain=((-0.8, 0.8),),
-        flops=15,
-        tex=r"\arccos {}",
-    )
-)
-atan = register(
-    Pointwise("atan", "Inverse tangent.", "atan(x)", numpy="arctan", flops=15, tex=r"\arctan {}")
-)
-asinh = register(
-    Pointwise("asinh", "Inverse hyperbolic sine.", "asinh(x)", numpy="arcsinh", flops=15)
-)
-acosh = register(
-    Pointwise(
-        "acosh",
-        "Inverse hyperbolic cosine.",
-        "acosh(x)",
-        numpy="arccosh",
-        domain=((1.3, 3.0),),
-        flops=15,
-    )
-)
-atanh = register(
-    Pointwise(
-        "atanh",
-        "Inverse hyperbolic tangent.",
-        "atanh(x)",
-        numpy="arctanh",
-        domain=((-0.8, 0.8),),
-        flops=15,
-    )
-)
-atan2 = register(
-    Pointwise(
-        "atan2",
-        "Angle of the point (b, a), in radians.",
-        "atan2(a, b)",
-        args="a b",
-        numpy="arctan2",
-        domain=((0.3, 2.0), (0.3, 2.0)),
-        flops=20,
-    )
-)
-hypot = register(
-    Pointwise(
-        "hypot",
-        "sqrt(a² + b²) without overflow; derivative 0 at 0.",
-        "sqrt(a**2 + b**2)",
-        args="a b",
-        numpy="hypot",
-        domain=((0.3, 2.0), (0.3, 2.0)),
-        flops=5,
     )
 )
 

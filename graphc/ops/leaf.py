@@ -29,6 +29,9 @@ class Leaf(Op):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> None:
         return None
 
+    def holds_minus_infinity(self, node: Node) -> bool:
+        return False
+
 
 class Input(Leaf):
     """A value that each call provides."""
@@ -45,6 +48,9 @@ class Input(Leaf):
 
     def label(self, node: Node, args: Sequence[str]) -> str:
         return "input"
+
+    def holds_minus_infinity(self, node: Node) -> bool:
+        return True
 
 
 class Param(Leaf):
@@ -115,6 +121,9 @@ class Fill(Leaf):
                 return Code(f"np.{function}({shape}, {dtype})")
         return Code(f"np.full({shape}, {number}, {dtype})")
 
+    def holds_minus_infinity(self, node: Node) -> bool:
+        return bool(node.attrs["value"] == -np.inf)
+
     def scalar(self, node: Node, notation: Notation) -> Code:
         """Return the number alone, for an operand that NumPy broadcasts: a weak Python scalar."""
         value = node.attrs["value"]
@@ -157,6 +166,9 @@ class Constant(Leaf):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         return attrs["value"].array
+
+    def holds_minus_infinity(self, node: Node) -> bool:
+        return bool((node.attrs["value"].array == -np.inf).any())
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         array = node.attrs["value"].array

@@ -280,6 +280,9 @@ class Pad(Movement):
         bounds = tuple([(a, as_dim(a + dim), 1) for (a, _), dim in pairs])
         return OPS["slice"].make([cotangent], bounds=bounds)
 
+    def holds_minus_infinity(self, node: Node) -> bool | None:
+        return True if node.attrs["value"] == -np.inf else None
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         value = node.attrs["value"]
         words = [args[0].text, notation_pairs(node.attrs["widths"], notation)]

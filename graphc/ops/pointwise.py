@@ -31,7 +31,9 @@ class Pointwise(Op):
     (`numpy`) or operator (`infix`, `prefix`); any other op is lowered to primitives by `lowering`
     (the formula unless a stabler one is given).
 
-    `domain` is the open interval of each argument in which the op is smooth, for tests.
+    `minus_infinity`: whether -inf is a meaningful value: never (False), always possible (True), or
+    where an operand holds it (None). `domain`: the open interval of each argument in which the op
+    is smooth, for tests.
     """
 
     family = "pointwise"
@@ -54,8 +56,10 @@ class Pointwise(Op):
         symbol: str | None = None,
         tex: str | None = None,
         convention: str = "",
+        minus_infinity: bool | None = None,
     ) -> None:
         self.convention = convention
+        self.minus_infinity = minus_infinity
         self.args = tuple(args.split())
         self.formula = formula
         self.ufunc = numpy
@@ -159,6 +163,9 @@ class Pointwise(Op):
             names = dict(zip(self.args, arrays, strict=True))
             value = evaluate_formula(self.lowering, names, _NUMPY)
         return np.asarray(value).astype(result.dtype, copy=False)
+
+    def holds_minus_infinity(self, node: Node) -> bool | None:
+        return self.minus_infinity
 
     # -- derivative: the partials are derived from the formula in graphc.differentiate ----------
 

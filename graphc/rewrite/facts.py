@@ -147,8 +147,14 @@ class Facts:
                 for inner, x in zip(operands, node.inputs, strict=True)
             ) and any(operands)
         if name in ("sum", "mean"):
-            return has_exponential_factor(node.inputs[0])
+            return self._has_uncovered_factor(node.inputs[0])
         return False
+
+    def _has_uncovered_factor(self, node: Node) -> bool:
+        return any(
+            self.factors(x) and self.is_nonnegative(x) and not divides
+            for x, divides in product_factors(node)
+        )
 
 
 class _BottomUp(Generic[Fact]):
@@ -195,7 +201,3 @@ def product_factors(node: Node, limit: int = 24) -> list[tuple[Node, bool]]:
         else:
             factors.append((top, divides))
     return factors
-
-
-def has_exponential_factor(node: Node) -> bool:
-    return any(x.op.name == "exp" and not divides for x, divides in product_factors(node))

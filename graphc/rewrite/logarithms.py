@@ -6,9 +6,11 @@ softmax are ordinary numbers. It moves only where it uncovers such a form (`Fact
 
 from __future__ import annotations
 
+import math
+
 from graphc.ir.dims import product, same
 from graphc.ir.node import Node
-from graphc.ops.leaf import fill, full
+from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -90,40 +92,50 @@ def _log_of_concat(node: Node, facts: Facts) -> Node | None:
 
 
 def _log_of_sum(node: Node, facts: Facts) -> Node | None:
-    """log Σ w·exp(a) → logsumexp(a + log w), or logsumexp(a) + log Σ w·softmax(a)."""
+    """log Σ w·e → logsumexp(log e) + …, for e a product of exponentials and w any weight."""
     total = node.inputs[0]
     axis, keepdims = total.attrs["axis"], total.attrs["keepdims"]
     x = total.inputs[0]
     if not axis or any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axis):
         return None
     factors = product_factors(x)
-    at = next((i for i, (f, d) in enumerate(factors) if f.op.name == "exp" and not d), None)
-    if at is None:
+    moves = [facts.uncovers_log(f) and facts.is_nonnegative(f) for f, _ in factors]
+    inner = product_of([f for f, moving in zip(factors, moves, strict=True) if moving])
+    if not facts.uncovers_log(total) or inner is None:
         return None
-    exponent = factors[at][0].inputs[0]
-    weight = product_of(factors[:at] + factors[at + 1 :])
-    value = _weighted(exponent, weight, axis, keepdims, facts)
+    weight = product_of([f for f, moving in zip(factors, moves, strict=True) if not moving])
+    exponent = OPS["log"](inner)
+    if weight is None or (weight.op is full and facts.is_positive(weight)):
+        value = OPS["logsumexp"](exponent, axis, keepdims)
+        if weight is not None:
+            value = OPS["add"](value, OPS["log"](fill(weight.attrs["value"], (), x.dtype)))
+    else:
+        value = _weighted(exponent, weight, axis, keepdims)
     if total.op.name == "mean":
         count = product([x.shape[a] for a in axis])
-        value = OPS["subtract"](value, OPS["log"](fill(count, node.shape, node.dtype)))
+        value = OPS["subtract"](value, OPS["log"](fill(count, (), node.dtype)))
     return value
 
 
-def _weighted(
-    exponent: Node, weight: Node | None, axis: tuple[int, ...], keepdims: bool, facts: Facts
-) -> Node:
-    if weight is None:
-        return OPS["logsumexp"](exponent, axis, keepdims)
-    log = OPS["log"]
-    if weight.op is full and facts.is_positive(weight):
-        value = OPS["logsumexp"](exponent, axis, keepdims)
-        scale = fill(weight.attrs["value"], value.shape, value.dtype)
-        return OPS["add"](value, log(scale))
-    if facts.uncovers_log(weight) and facts.is_nonnegative(weight):
-        return OPS["logsumexp"](OPS["add"](exponent, log(weight)), axis, keepdims)
-    shares = OPS["softmax"](exponent, axis)
-    share = OPS["sum"](OPS["multiply"](weight, shares), axis, keepdims)
-    return OPS["add"](OPS["logsumexp"](exponent, axis, keepdims), log(share))
+def _weighted(exponent: Node, weight: Node, axis: tuple[int, ...], keepdims: bool) -> Node:
+    """Return log Σ w·exp(a), shifted by the largest exponent that has a weight."""
+    counted = OPS["where"](OPS["not_equal"](weight, 0), exponent, -math.inf)
+    largest = OPS["max"](counted, axis, True)
+    shift = OPS["stop_gradient"](OPS["where"](OPS["isfinite"](largest), largest, 0.0))
+    terms = OPS["multiply"](weight, OPS["exp"](OPS["subtract"](exponent, shift)))
+    total = OPS["sum"](terms, axis, keepdims)
+    return OPS["add"](OPS["log"](total), OPS["reshape"](shift, total.shape))
+
+
+def _log_of_masked(node: Node, facts: Facts) -> Node | None:
+    """log(where(m, p, 0)) → where(m, log p, −inf)."""
+    condition, taken, other = node.inputs[0].inputs
+    log, none = OPS["log"], -math.inf
+    if facts.uncovers_log(taken) and is_fill(other, 0):
+        return OPS["where"](condition, log(taken), none)
+    if facts.uncovers_log(other) and is_fill(taken, 0):
+        return OPS["where"](condition, none, log(other))
+    return None
 
 
 def _log_of_prod(node: Node, facts: Facts) -> Node | None:
@@ -172,6 +184,8 @@ LOGARITHM_MOVES = (
           example=_Z + "y = log(reshape(sigmoid(z), (4, 3)))"),
     _rule("log_of_concat", "log(concat(p, q))", "concat(log(p), log(q))", apply=_log_of_concat,
           operands=("concat",), example=_Z + "y = log(concat(sigmoid(z), exp(z)))"),
+    _rule("log_of_masked", "log(where(m, p, 0))", "where(m, log(p), -inf)", apply=_log_of_masked,
+          operands=("where",), example=_Z + "y = log(where(z > 0, sigmoid(z), 0.0))"),
     _rule("log_of_sum_exp", "log(sum(w*exp(a)))", "logsumexp(a + log(w))", apply=_log_of_sum,
           operands=("sum", "mean"), why="exp overflows although its logarithm does not",
           example=_Z + "y = log(sum(exp(z), axis=1))"),

@@ -28,7 +28,7 @@ from graphc.rewrite.writes import WRITES
 Whole: TypeAlias = Callable[[Graph], tuple[Graph, tuple[Firing, ...]]]
 
 SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *WRITES)
-STABILIZE = (*STABLE_FORMULAS, *LOGARITHM_MOVES, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
+STABILIZE = (*LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
 
 
 @dataclass(frozen=True)

@@ -404,20 +404,20 @@ def test_long_chains_of_operators_are_no_nesting() -> None:
 
 def test_a_large_text_takes_linear_time() -> None:
     seconds = []
-    for lines in (2_000, 16_000):
+    for lines in (1_000, 8_000):
         body = "".join(f"h{i + 1} = tanh(h{i}) + 1\n" for i in range(lines))
         text = f"x: input(f32, N, 128)\nh0 = x\n{body}output(h{lines})\n"
         start = time.perf_counter()
         read(text)
         seconds.append(time.perf_counter() - start)
-    print(f"\n16k/2k lines: {seconds[1] / seconds[0]:.1f}x")
+    print(f"\n8k/1k lines: {seconds[1] / seconds[0]:.1f}x")
     assert seconds[1] / seconds[0] < 32  # a quadratic reader would take 64 times as long
 
 
 def test_ten_megabytes_of_comment_and_of_one_constant() -> None:
-    numbers = ", ".join(["1.5"] * 200_000)
+    numbers = ", ".join(["1.5"] * 50_000)
     text = f"# {'x' * 9_000_000}\nx: input(f32)\nc = constant([{numbers}])\noutput(x, c)\n"
-    assert read(text).outputs["c"].shape == (200_000,)
+    assert read(text).outputs["c"].shape == (50_000,)
     with pytest.raises(GraphTextError, match=re.escape("no value is called 'qq'")) as caught:
         read(text.replace("constant([", "constant([qq, "))
     assert len(str(caught.value)) < 500

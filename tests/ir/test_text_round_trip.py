@@ -356,6 +356,8 @@ def test_a_sum_of_10000_terms_and_fan_out_of_10000() -> None:
     while len(terms) > 1:
         terms = [OPS["add"](a, b) for a, b in zip(terms[::2], terms[1::2], strict=False)]
     round_trip(Graph({"y": terms[0]}))
+    parts = [OPS["exp"](OPS["multiply"](x, float(i))) for i in range(3_000)]
+    round_trip(Graph({"y": OPS["concat"](*parts)}))
 
 
 PROBE = """

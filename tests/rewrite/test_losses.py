@@ -54,7 +54,7 @@ CLASS_LOSSES = {
     "gather": "-mean(log(p[arange(6), y]))",
     "one-hot": "-mean(sum(one_hot(y, 3, dtype=f32)*log(p), axis=1))",
     "one-hot inside": "-mean(log(sum(one_hot(y, 3, dtype=f32)*p, axis=1)))",
-    "bits": "-mean(log2(take_along_axis(p, y[:, None], axis=1)))*log(2.0)",
+    "bits": "-mean(log2(take_along_axis(p, y[:, None], axis=1)))*0.6931471805599453",
 }
 
 
@@ -119,3 +119,160 @@ def test_softmax_cross_entropy(p: str, loss: str) -> None:
     expected = -logs[np.arange(6), LABELS].mean()
     slope = (np.exp(logs) - np.eye(3)[LABELS]) / 6
     check(text, expected, slope, z=CLASSES, y=LABELS)
+
+
+# -- other losses: (text over z and other inputs, the same in stable float64) ------------------
+
+
+def lse(z: np.ndarray) -> np.ndarray:
+    return np.logaddexp.reduce(z, axis=1, keepdims=True)
+
+
+def log_softmax(z: np.ndarray) -> np.ndarray:
+    return z - lse(z)
+
+
+MASK = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 1], [1, 1, 0]], bool)
+WEIGHTS = np.array(
+    [[1, 0, 0], [0, 2, 1], [1, 0, 1], [3, 0, 1], [1, 0.5, 1], [1, 1, 0]], np.float32
+)
+OTHER = np.array(
+    [[1, 2, 3], [0, 0, 0], [9e3, -9e3, 1], [-50, 20, 1], [5, 4, 4], [1, 0, 0]], np.float32
+)
+TARGET = np.linspace(-3, 3, 18).reshape(6, 3).astype(np.float32)
+
+
+def masked(z: np.ndarray, m: np.ndarray) -> float:
+    return float(np.mean(lse(z) - lse(np.where(m, z, -np.inf))))
+
+
+def mixture(z: np.ndarray, t: np.ndarray) -> float:
+    density = -0.5 * ((t[:, :1] - t) / 1.5) ** 2 - np.log(1.5 * np.sqrt(2 * np.pi))
+    return float(-np.mean(lse(log_softmax(z) + density)))
+
+
+LOSSES = {
+    "masked by a choice": (
+        "-mean(log(sum(where(m, exp(z), 0.0), axis=1)/sum(exp(z), axis=1)))",
+        lambda z, m: masked(z, m),
+    ),
+    "masked by a product": (
+        "-mean(log(sum(cast(m, 'float32')*exp(z), axis=1)/sum(exp(z), axis=1)))",
+        lambda z, m: masked(z, m),
+    ),
+    "masked after softmax": (
+        "-mean(log(sum(softmax(z, axis=1)*cast(m, 'float32'), axis=1)))",
+        lambda z, m: masked(z, m),
+    ),
+    "weighted classes": (
+        "-mean(log(sum(w*exp(z), axis=1)/sum(exp(z), axis=1)))",
+        lambda z, w: float(np.mean(lse(z) - lse(z + np.log(w)))),
+    ),
+    "weighted terms": (
+        "-mean(sum(w*log(exp(z)/sum(exp(z), axis=1, keepdims=True)), axis=1))",
+        lambda z, w: float(-np.mean(np.sum(w * log_softmax(z), axis=1))),
+    ),
+    "smoothed labels": (
+        "-mean(sum((0.9*w + 0.1/3)*log(softmax(z, axis=1)), axis=1))",
+        lambda z, w: float(-np.mean(np.sum((0.9 * w + 0.1 / 3) * log_softmax(z), axis=1))),
+    ),
+    "temperature": (
+        "-mean(log(exp(z/4)/sum(exp(z/4), axis=1, keepdims=True)))",
+        lambda z: float(-np.mean(log_softmax(z / 4))),
+    ),
+    "relative entropy": (
+        "mean(sum(softmax(v, axis=1)*log(softmax(v, axis=1)/softmax(z, axis=1)), axis=1))",
+        lambda z, v: float(
+            np.mean(np.sum(np.exp(log_softmax(v)) * (log_softmax(v) - log_softmax(z)), axis=1))
+        ),
+    ),
+    "entropy": (
+        "-mean(sum(softmax(z, axis=1)*log(softmax(z, axis=1)), axis=1))",
+        lambda z: float(-np.mean(np.sum(np.exp(log_softmax(z)) * log_softmax(z), axis=1))),
+    ),
+    "log of a mean": (
+        "mean(log(mean(exp(z), axis=1)))",
+        lambda z: float(np.mean(lse(z) - np.log(3))),
+    ),
+    "two classes": (
+        "-mean(log(exp(z)/(exp(z) + exp(v))))",
+        lambda z, v: float(np.mean(softplus(v - z))),
+    ),
+    "negative sampling": (
+        "-mean(log(sigmoid(sum(z*v, axis=1))) + sum(log(sigmoid(-(z*w))), axis=1))",
+        lambda z, v, w: float(
+            np.mean(softplus(-np.sum(z * v, axis=1)) + np.sum(softplus(z * w), axis=1))
+        ),
+    ),
+    "normal likelihood": (
+        "-mean(log(exp(-(t - z)**2/(2*1.5**2))/(1.5*sqrt(2*3.141592653589793))))",
+        lambda z, t: float(np.mean((t - z) ** 2 / 4.5 + np.log(1.5 * np.sqrt(2 * np.pi)))),
+    ),
+    "product of likelihoods": (
+        "-mean(log(prod(exp(-(t - z)**2/2)/2.5066282746310002, axis=1)))",
+        lambda z, t: float(
+            np.mean(np.sum((t - z) ** 2 / 2 + np.log(2.5066282746310002), axis=1))
+        ),
+    ),
+    "mixture of normals": (
+        "-mean(log(sum(softmax(z, axis=1)*exp(-0.5*((t[:, 0:1] - t)/1.5)**2)"
+        "/(1.5*sqrt(2*3.141592653589793)), axis=1)))",
+        mixture,
+    ),
+    "focal": (
+        "-mean((1 - sigmoid(z))**2*log(sigmoid(z)))",
+        lambda z: float(np.mean(np.exp(-2 * softplus(z)) * softplus(-z))),
+    ),
+    "softplus": ("mean(log(1 + exp(z)))", lambda z: float(np.mean(softplus(z)))),
+    "log cosh": (
+        "mean(log((exp(z) + exp(-z))/2))",
+        lambda z: float(np.mean(np.logaddexp(z, -z) - np.log(2))),
+    ),
+    "tanh": (
+        "mean(((exp(z) - exp(-z))/(exp(z) + exp(-z)) - t)**2)",
+        lambda z, t: float(np.mean((np.tanh(z) - t) ** 2)),
+    ),
+    "average weighted by exponentials": (
+        "mean(sum(exp(z)/sum(exp(z), axis=1, keepdims=True)*t, axis=1)**2)",
+        lambda z, t: float(np.mean(np.sum(np.exp(log_softmax(z)) * t, axis=1) ** 2)),
+    ),
+    "picked before dividing": (
+        "-mean(log(exp(z[:, 0])/sum(exp(z), axis=1)))",
+        lambda z: float(-np.mean(log_softmax(z)[:, 0])),
+    ),
+    "down a column": (
+        "-mean(log(exp(z)/sum(exp(z), axis=0)))",
+        lambda z: float(-np.mean(log_softmax(z.T))),
+    ),
+}
+INPUTS = {"m": MASK, "w": WEIGHTS, "v": OTHER, "t": TARGET}
+
+
+def numeric_slope(loss, z: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    slope = np.zeros_like(z)
+    for place in np.ndindex(z.shape):
+        nudge = np.zeros_like(z)
+        nudge[place] = 1e-4
+        slope[place] = (loss(z + nudge, *others) - loss(z - nudge, *others)) / 2e-4
+    return slope
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_textbook_losses(name: str) -> None:
+    formula, meaning = LOSSES[name]
+    others = {k: a for k, a in INPUTS.items() if k in meaning.__code__.co_varnames or (
+        meaning is mixture and k == "t")}
+    order = [k for k in meaning.__code__.co_varnames if k in others]
+    kinds = {"m": "bool"}
+    lines = ["z: input(f32, 6, 3)"]
+    lines += [f"{k}: input({kinds.get(k, 'f32')}, 6, 3)" for k in others]
+    text = "\n".join([*lines, f"loss = {formula}", "output(loss)"])
+    forward, both = stable_step(text)
+    inputs = {"z": CLASSES, **others}
+    wide = [others[k].astype(np.float64) if k != "m" else others[k] for k in order]
+    with np.errstate(all="ignore"):
+        expected = meaning(CLASSES.astype(np.float64), *wide)
+        slope = numeric_slope(meaning, CLASSES.astype(np.float64), *wide)
+    np.testing.assert_allclose(interpret(forward, **inputs)["loss"], expected, rtol=3e-6)
+    got = interpret(both, **inputs)["d_loss_d_z"]
+    np.testing.assert_allclose(got, slope, rtol=1e-3, atol=1e-5 * max(1, np.abs(slope).max()))

@@ -158,8 +158,11 @@ class _Printer:
             inlined = self._inlined(spelling)
             if _length(spelling.code) <= _EXPRESSION or not inlined:
                 return spelling.code
-            longest = max(inlined, key=lambda operand: _length(self.codes[operand]))
-            self._give_line(longest, self.codes.pop(longest))
+            surplus = _length(spelling.code) - _EXPRESSION
+            for operand in sorted(inlined, key=lambda x: -_length(self.codes[x])):
+                if surplus > 0:
+                    surplus -= max(1, _length(self.codes[operand]) - len("v000"))
+                    self._give_line(operand, self.codes.pop(operand))
 
     def _inlined(self, spelling: Spelling) -> list[Node]:
         """Return the operands whose own expressions stand in a spelling."""
