@@ -322,6 +322,43 @@ def test_a_sum_of_ten_thousand_terms_and_its_fan_out() -> None:
     np.testing.assert_allclose(result["d_y_d_x"], [weight] * 3, rtol=1e-12)
 
 
+def test_a_recurrent_net_unrolled_for_a_thousand_steps() -> None:
+    x = gc.input("x", (1000, 3), dtype="float64")
+    U = gc.param("U", (4, 4), dtype="float64", init=gc.init.orthogonal())
+    W = gc.param("W", (3, 4), dtype="float64", init=gc.init.glorot_uniform())
+    h = gc.zeros((4,), dtype="float64")
+    for t in range(1000):
+        h = gc.tanh(x[t] @ W + h @ U)
+    f = gc.compile(gc.graph({"loss": gc.sum(h)}), gradient_of="loss")
+    state = f.init(seed=1)
+    at = np.random.default_rng(0).normal(size=(1000, 3))
+    result = f(state, x=at)
+
+    hs = [np.zeros(4)]
+    for row in at:
+        hs.append(np.tanh(row @ state["W"] + hs[-1] @ state["U"]))
+    d_h, d_U = np.ones(4), np.zeros((4, 4))
+    for before, after in zip(hs[-2::-1], hs[:0:-1], strict=True):
+        d_a = d_h * (1 - after**2)
+        d_U += np.outer(before, d_a)
+        d_h = d_a @ state["U"].T
+    assert float(result["loss"]) == pytest.approx(hs[-1].sum(), rel=1e-10)
+    np.testing.assert_allclose(result["d_loss_d_U"], d_U, rtol=1e-8, atol=1e-12)
+
+
+def test_a_thousand_layers() -> None:
+    h = gc.input("x", ("N", 4), dtype="float64")
+    for number in range(1000):
+        W = gc.param(f"W{number}", (4, 4), dtype="float64", init=gc.init.orthogonal())
+        h = gc.tanh(h @ W)
+    graph = gc.graph({"loss": gc.mean(h**2)})
+    step = gc.compile(graph, minimize="loss", optimizer=gc.optim.sgd(0.1))
+    state = step.init(seed=0)
+    assert len(state) == 1000
+    losses = [float(step(state, x=np.ones((2, 4)))["loss"]) for _ in range(3)]
+    assert losses[0] > losses[1] > losses[2] > 0
+
+
 # -- errors --------------------------------------------------------------------------------------
 
 

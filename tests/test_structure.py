@@ -36,7 +36,7 @@ HOUSE = (
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 
 #: "About 400 lines": past this a file answers more than one question.
-LONGEST = 450
+LONGEST = 460
 
 #: Comparisons of an op's name with literal text outside `ops/` and `rewrite/`, at most so many.
 NAMED_OPS = {

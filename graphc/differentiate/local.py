@@ -214,9 +214,20 @@ def specialized(op: Pointwise, index: int, values: Sequence[float | None]) -> Pa
     if all(i == index or value is None for i, value in enumerate(values)) or not _has_power(op):
         return partial(op, index)
     known = [(i, v) for i, v in enumerate(values) if v is not None and i != index]
-    if any(not math.isfinite(v) for _, v in known):
+    if any(not math.isfinite(v) for _, v in known) or not _is_defined(op, index, tuple(known)):
         return partial(op, index)
     return partial(op, index, tuple(known))
+
+
+@cache
+def _is_defined(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...]) -> bool:
+    """Say whether SymPy has a derivative there: of 0**y by y it has none (0**y*log(0))."""
+    sympy = sympy_module()
+    variables = {name: symbol(name) for name in op.args}
+    by = variables[op.args[index]]
+    variables.update({op.args[i]: number(value) for i, value in constants})
+    raw = derivative(tree_of(op.formula, variables), by)
+    return not any(leaf.has(sympy.nan, sympy.zoo) for leaf in leaves(raw))
 
 
 @cache

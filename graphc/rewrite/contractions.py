@@ -46,7 +46,7 @@ def _transposed_result(node: Node, facts: Facts) -> Node | None:
 
 def _copied_operand(node: Node, facts: Facts) -> Node | None:
     """An operand that is a broadcast (or uniform) needs no label for its copied axes."""
-    operands, terms, out = _parts(node)
+    operands, terms, _ = _parts(node)
     for i, x in enumerate(operands):
         varying = varying_axes(x)
         if varying is None or len(set(terms[i])) != len(terms[i]) or len(varying) == x.ndim:
@@ -121,12 +121,12 @@ def _identity_operand(node: Node, facts: Facts) -> Node | None:
     for i, x in enumerate(operands):
         if x.op.name != "eye" or x.attrs["k"] or not same(x.shape[0], x.shape[1]):
             continue
-        a, b = terms[i]
+        a, b = tuple(terms[i])
         others = terms[:i] + terms[i + 1 :]
         present = set("".join(others))
         if a == b or (a in out and b in out) or not {a, b} & present:
             continue
-        kept, gone = (a, b) if a in out or b not in out and a in present else (b, a)
+        kept, gone = (a, b) if a in out or (b not in out and a in present) else (b, a)
         renamed = [term.replace(gone, kept) for term in others]
         return einsum_labels(operands[:i] + operands[i + 1 :], renamed, out)
     return None
@@ -195,30 +195,79 @@ def _rule(name: str, before: str, after: str, why: str, **more: object) -> Rule:
 
 
 CONTRACTIONS = (
-    _rule("transposed_operand", "einsum('ij,jk', x.T, w)", "einsum('ji,jk', x, w)", _LABELS,
-          apply=_transposed_operand, operands=("transpose",),
-          example="x: input(f64, 4, 3)\nw: input(f64, 4, 2)\ny = x.T @ w"),
-    _rule("transposed_result", "(x @ w).T", "einsum('ij,jk->ki', x, w)", _LABELS,
-          apply=_transposed_result, roots=("transpose",), operands=("einsum",),
-          example=_M + "y = (x @ w).T"),
-    _rule("copied_operand", "einsum('ij,jk', broadcast_to(v), w)", "einsum('j,jk', v, w)",
-          "copies are not multiplied one by one", apply=_copied_operand,
-          operands=("broadcast_to", "full"),
-          example="x: input(f64, 4)\nw: input(f64, 4, 2)\ny = broadcast_to(x, (3, 4)) @ w"),
-    _rule("summed_result", "sum(x @ w)", "einsum('ij,jk->', x, w)",
-          "what is summed is never written out", apply=_summed_result, roots=("sum",),
-          operands=("einsum",), example=_M + "y = sum(x @ w, axis=1)"),
-    _rule("lonely_label", "einsum('ij,jk->i', x, w)", "einsum('ij,j->i', x, sum(w, axis=1))",
-          "the product has one label less", apply=_lonely_label,
-          example=_M + "y = einsum('ij,jk->i', x, w)"),
-    _rule("identity_operand", "eye @ w", "w", "multiplying by the identity does nothing",
-          apply=_identity_operand, operands=("eye",),
-          example="x: input(f64, 3, 4)\ny = eye(3, dtype=f64) @ x"),
-    _rule("sum_of_outer_product", "sum(a[:, :, None]*b[None], axis=1)", "a @ b",
-          "the product is summed without being written out", apply=_sum_of_outer_product,
-          roots=("sum",), operands=("multiply",),
-          example=_M + "y = sum(x[:, :, None]*w[None], axis=1)"),
-    _rule("common_operand", "a @ b + a @ c", "a @ (b + c)", "one contraction instead of two",
-          apply=_common_operand, roots=("add", "subtract"), operands=("einsum",),
-          example=_M + "v: input(f64, 4, 2)\ny = x @ w + x @ v"),
+    _rule(
+        "transposed_operand",
+        "einsum('ij,jk', x.T, w)",
+        "einsum('ji,jk', x, w)",
+        _LABELS,
+        apply=_transposed_operand,
+        operands=("transpose",),
+        example="x: input(f64, 4, 3)\nw: input(f64, 4, 2)\ny = x.T @ w",
+    ),
+    _rule(
+        "transposed_result",
+        "(x @ w).T",
+        "einsum('ij,jk->ki', x, w)",
+        _LABELS,
+        apply=_transposed_result,
+        roots=("transpose",),
+        operands=("einsum",),
+        example=_M + "y = (x @ w).T",
+    ),
+    _rule(
+        "copied_operand",
+        "einsum('ij,jk', broadcast_to(v), w)",
+        "einsum('j,jk', v, w)",
+        "copies are not multiplied one by one",
+        apply=_copied_operand,
+        operands=("broadcast_to", "full"),
+        example="x: input(f64, 4)\nw: input(f64, 4, 2)\ny = broadcast_to(x, (3, 4)) @ w",
+    ),
+    _rule(
+        "summed_result",
+        "sum(x @ w)",
+        "einsum('ij,jk->', x, w)",
+        "what is summed is never written out",
+        apply=_summed_result,
+        roots=("sum",),
+        operands=("einsum",),
+        example=_M + "y = sum(x @ w, axis=1)",
+    ),
+    _rule(
+        "lonely_label",
+        "einsum('ij,jk->i', x, w)",
+        "einsum('ij,j->i', x, sum(w, axis=1))",
+        "the product has one label less",
+        apply=_lonely_label,
+        example=_M + "y = einsum('ij,jk->i', x, w)",
+    ),
+    _rule(
+        "identity_operand",
+        "eye @ w",
+        "w",
+        "multiplying by the identity does nothing",
+        apply=_identity_operand,
+        operands=("eye",),
+        example="x: input(f64, 3, 4)\ny = eye(3, dtype=f64) @ x",
+    ),
+    _rule(
+        "sum_of_outer_product",
+        "sum(a[:, :, None]*b[None], axis=1)",
+        "a @ b",
+        "the product is summed without being written out",
+        apply=_sum_of_outer_product,
+        roots=("sum",),
+        operands=("multiply",),
+        example=_M + "y = sum(x[:, :, None]*w[None], axis=1)",
+    ),
+    _rule(
+        "common_operand",
+        "a @ b + a @ c",
+        "a @ (b + c)",
+        "one contraction instead of two",
+        apply=_common_operand,
+        roots=("add", "subtract"),
+        operands=("einsum",),
+        example=_M + "v: input(f64, 4, 2)\ny = x @ w + x @ v",
+    ),
 )

@@ -182,7 +182,7 @@ class _Run:
         return _built(rule, found, node), tuple(found.nodes)
 
     def _for(self, node: Node) -> tuple[_Candidate, ...]:
-        """Return the rules whose root and operands' ops fit the node's; found once for each kind."""
+        """Return the rules that fit the node's op and its operands'; found once for each kind."""
         operands = tuple([operand.op.name for operand in node.inputs])
         if len(operands) > 3:
             operands = tuple(sorted(set(operands)))

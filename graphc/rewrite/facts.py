@@ -12,6 +12,7 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.ranges import Range, range_of
+from graphc.rewrite.spread import core
 
 Fact = TypeVar("Fact")
 
@@ -51,7 +52,9 @@ class Facts:
                 self.same(a.inputs[i], b.inputs[j])
                 and a.inputs[1 - i].op is b.inputs[1 - j].op is full
                 and self.negates(a.inputs[1 - i], b.inputs[1 - j])
-                for i, j in (((0, 0), (0, 1), (1, 0), (1, 1)) if a.op.name == "multiply" else ((0, 0),))
+                for i, j in (
+                    ((0, 0), (0, 1), (1, 0), (1, 1)) if a.op.name == "multiply" else ((0, 0),)
+                )
             )
         return False
 
@@ -69,7 +72,7 @@ class Facts:
         self._uses[new] = self._uses.get(new, 0) + self.uses(old)
 
     def is_replaced(self, old: Node, new: Node) -> None:
-        """Note that `new` stands for `old` from now on: what it reads, and what nobody reads now."""
+        """Note that `new` stands for `old`: what it reads, and what nobody reads any more."""
         created = [new] if new not in self._uses else []
         self.becomes(old, new)
         while created:
@@ -115,7 +118,8 @@ class Facts:
 
     def predicate(self, name: str) -> Callable[..., Any]:
         """Return the fact of this name, for conditions."""
-        return getattr(self, name)  # type: ignore[no-any-return]  # the names come from rules
+        fact: Callable[..., Any] = getattr(self, name)
+        return fact
 
     # -- logarithms ----------------------------------------------------------------------------
 
@@ -129,14 +133,15 @@ class Facts:
     def _uncovers(self, node: Node, operands: Sequence[bool]) -> bool:
         name = node.op.name
         if name in _EXPONENTIALS:
-            return node.dtype.kind == "f"
-        if name in _MOVERS:
-            return operands[0]
+            return node.dtype.kind == "f" and not _is_shifted(node.inputs[0])
+        if name in LOGARITHM_PASSES:
+            return operands[0] and node.inputs[0].dtype.kind == "f"
         if name in ("where", "concat"):
             return any(operands)
         if name in ("multiply", "divide"):
             return any(
-                inner and self.is_nonnegative(x) or (inner and x.op.name in ("multiply", "divide"))
+                (inner and self.is_nonnegative(x))
+                or (inner and x.op.name in ("multiply", "divide"))
                 for inner, x in zip(operands, node.inputs, strict=True)
             )
         if name in ("power", "sqrt", "square"):
@@ -181,7 +186,17 @@ class _BottomUp(Generic[Fact]):
 
 
 _EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid"])
-_MOVERS = frozenset(["reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis"])
+#: Movement that a logarithm may pass through.
+LOGARITHM_PASSES = (
+    "reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis", "cast",
+)  # fmt: skip
+
+
+def _is_shifted(exponent: Node) -> bool:
+    """Say whether an exponent is shifted by a constant already, as a weighted sum needs it."""
+    if exponent.op.name != "subtract":
+        return False
+    return core(exponent.inputs[1]).op.name == "stop_gradient"
 
 
 def is_number(node: Node) -> bool:

@@ -34,7 +34,7 @@ def _fold(node: Node, facts: Facts) -> Node | None:
     if any(x.op is full and not _is_number_fill(x) for x in node.inputs):
         return None
     value = _value(node, [x.op.reference([], x.attrs, x.type) for x in node.inputs], node.type)
-    if value is None or value.op is not full and node.op.family == "movement":
+    if value is None or (value.op is not full and node.op.family == "movement"):
         return value
     return value
 
@@ -65,8 +65,14 @@ def _value(node: Node, operands: list[np.ndarray], result: TensorType) -> Node |
 
 FOLD = (
     Rule(
-        "fold_constant", "f(constants)", "its value", "what no input changes is computed once",
-        apply=_fold, family="*", operands=_CONSTANTS, all_operands=True,
+        "fold_constant",
+        "f(constants)",
+        "its value",
+        "what no input changes is computed once",
+        apply=_fold,
+        family="*",
+        operands=_CONSTANTS,
+        all_operands=True,
         example="x: input(f64, 3)\ny = x*exp(full((3,), 0.5, dtype=f64))",
     ),
 )

@@ -12,10 +12,8 @@ from graphc.ir.dims import product, same
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
-from graphc.rewrite.facts import Facts, product_factors
+from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
-
-_MOVES = ("reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis")
 
 
 def log_probabilities(z: Node, axis: tuple[int, ...]) -> Node:
@@ -172,28 +170,82 @@ def _rule(name: str, before: str, after: str, **more: object) -> Rule:
 
 
 LOGARITHM_MOVES = (
-    _rule("log_of_softmax", "log(softmax(z))", "z - logsumexp(z)", apply=_log_of_softmax,
-          operands=("softmax",), example=_Z + "y = log(softmax(z, axis=1))"),
-    _rule("log_softmax_parts", "log_softmax(z)", "z - logsumexp(z)", apply=_log_softmax,
-          roots=("log_softmax",), why="the form that meets a gather and other losses",
-          example=_Z + "y = log_softmax(z, axis=1)"),
-    _rule("log_of_product", "log(a*b/c)", "log(a) + log(b/c)", apply=_log_of_product,
-          operands=("multiply", "divide"),
-          example=_Z + "y = log(2.0*sigmoid(z)/sqrt(abs(z)))"),
-    _rule("log_of_moved", "log(take(p))", "take(log(p))", apply=_log_of_moved, operands=_MOVES,
-          example=_Z + "y = log(reshape(sigmoid(z), (4, 3)))"),
-    _rule("log_of_concat", "log(concat(p, q))", "concat(log(p), log(q))", apply=_log_of_concat,
-          operands=("concat",), example=_Z + "y = log(concat(sigmoid(z), exp(z)))"),
-    _rule("log_of_masked", "log(where(m, p, 0))", "where(m, log(p), -inf)", apply=_log_of_masked,
-          operands=("where",), example=_Z + "y = log(where(z > 0, sigmoid(z), 0.0))"),
-    _rule("log_of_sum_exp", "log(sum(w*exp(a)))", "logsumexp(a + log(w))", apply=_log_of_sum,
-          operands=("sum", "mean"), why="exp overflows although its logarithm does not",
-          example=_Z + "y = log(sum(exp(z), axis=1))"),
-    _rule("log_of_prod", "log(prod(x))", "sum(log(x))", apply=_log_of_prod, operands=("prod",),
-          when="x >= 0", why="a product of many factors underflows or overflows",
-          example=_Z + "y = log(prod(abs(z), axis=1))"),
-    _rule("two_pass_variance", "mean(x**2) - mean(x)**2", "var(x)", apply=_two_pass_variance,
-          roots=("subtract",), operands=("square",),
-          why="the difference of two large means loses its digits",
-          example=_Z + "y = mean(z**2, axis=1) - mean(z, axis=1)**2"),
+    _rule(
+        "log_of_softmax",
+        "log(softmax(z))",
+        "z - logsumexp(z)",
+        apply=_log_of_softmax,
+        operands=("softmax",),
+        example=_Z + "y = log(softmax(z, axis=1))",
+    ),
+    _rule(
+        "log_softmax_parts",
+        "log_softmax(z)",
+        "z - logsumexp(z)",
+        apply=_log_softmax,
+        roots=("log_softmax",),
+        why="the form that meets a gather and other losses",
+        example=_Z + "y = log_softmax(z, axis=1)",
+    ),
+    _rule(
+        "log_of_product",
+        "log(a*b/c)",
+        "log(a) + log(b/c)",
+        apply=_log_of_product,
+        operands=("multiply", "divide"),
+        example=_Z + "y = log(2.0*sigmoid(z)/sqrt(abs(z)))",
+    ),
+    _rule(
+        "log_of_moved",
+        "log(take(p))",
+        "take(log(p))",
+        apply=_log_of_moved,
+        operands=LOGARITHM_PASSES,
+        example=_Z + "y = log(reshape(sigmoid(z), (4, 3)))",
+    ),
+    _rule(
+        "log_of_concat",
+        "log(concat(p, q))",
+        "concat(log(p), log(q))",
+        apply=_log_of_concat,
+        operands=("concat",),
+        example=_Z + "y = log(concat(sigmoid(z), exp(z)))",
+    ),
+    _rule(
+        "log_of_masked",
+        "log(where(m, p, 0))",
+        "where(m, log(p), -inf)",
+        apply=_log_of_masked,
+        operands=("where",),
+        example=_Z + "y = log(where(z > 0, sigmoid(z), 0.0))",
+    ),
+    _rule(
+        "log_of_sum_exp",
+        "log(sum(w*exp(a)))",
+        "logsumexp(a + log(w))",
+        apply=_log_of_sum,
+        operands=("sum", "mean"),
+        why="exp overflows although its logarithm does not",
+        example=_Z + "y = log(sum(exp(z), axis=1))",
+    ),
+    _rule(
+        "log_of_prod",
+        "log(prod(x))",
+        "sum(log(x))",
+        apply=_log_of_prod,
+        operands=("prod",),
+        when="x >= 0",
+        why="a product of many factors underflows or overflows",
+        example=_Z + "y = log(prod(abs(z), axis=1))",
+    ),
+    _rule(
+        "two_pass_variance",
+        "mean(x**2) - mean(x)**2",
+        "var(x)",
+        apply=_two_pass_variance,
+        roots=("subtract",),
+        operands=("square",),
+        why="the difference of two large means loses its digits",
+        example=_Z + "y = mean(z**2, axis=1) - mean(z, axis=1)**2",
+    ),
 )

@@ -8,9 +8,10 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.leaf import full
+from graphc.ops.registry import OPS
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.facts import Facts
-from graphc.rewrite.rule import Rule
+from graphc.rewrite.rule import REASSOCIATES, Rule
 
 
 def _lower(node: Node, facts: Facts) -> Node | None:
@@ -30,9 +31,61 @@ def _lower(node: Node, facts: Facts) -> Node | None:
 
 
 LOWER = Rule(
-    "lower", "softmax(z)", "exp(z - max(z))/sum(exp(z - max(z)))",
-    "the op has no NumPy form of its own", apply=_lower, family="*",
+    "lower",
+    "softmax(z)",
+    "exp(z - max(z))/sum(exp(z - max(z)))",
+    "the op has no NumPy form of its own",
+    apply=_lower,
+    family="*",
     example="z: input(f64, 3, 4)\ny = softmax(z, axis=1)",
+)
+
+
+def _exact_shift(node: Node, facts: Facts) -> Node | None:
+    """(log s + m) − t → log s + (m − t): m and t are large and cancel, log s keeps its digits."""
+    left, right = node.inputs
+    parts = _log_and_shift(left)
+    if parts is not None:
+        return OPS["add"](parts[0], OPS["subtract"](parts[1], right))
+    parts = _log_and_shift(right)
+    if parts is not None:
+        return OPS["subtract"](OPS["subtract"](left, parts[1]), parts[0])
+    return None
+
+
+def _log_and_shift(node: Node) -> tuple[Node, Node] | None:
+    """Return (log s, m) where a node is log s + m with the shift m of s, moved alike."""
+    moves: list[Node] = []
+    while node.op.name in ("broadcast_to", "reshape"):
+        moves.append(node)
+        node = node.inputs[0]
+    if node.op.name != "add":
+        return None
+    logarithm, shift = node.inputs
+    if logarithm.op.name != "log" or logarithm.inputs[0].op.name != "sum" or not _is_max(shift):
+        return None
+    for move in reversed(moves):
+        logarithm, shift = (move.op.make([x], **move.attrs) for x in (logarithm, shift))
+    return logarithm, shift
+
+
+def _is_max(shift: Node) -> bool:
+    """Say whether a node is a maximum, or a maximum with its infinities made 0."""
+    while shift.op.name in ("stop_gradient", "reshape"):
+        shift = shift.inputs[0]
+    return (shift.inputs[1] if shift.op.name == "where" else shift).op.name == "max"
+
+
+EXACT_SHIFT = Rule(
+    "exact_shift",
+    "(log(s) + max(z)) - t",
+    "log(s) + (max(z) - t)",
+    "large logits cancel first, so that the small logarithm keeps its digits",
+    exactness=REASSOCIATES,
+    apply=_exact_shift,
+    roots=("subtract",),
+    operands=("add", "broadcast_to", "reshape"),
+    example="z: input(f64, 3, 4)\ny = z - logsumexp(z, axis=1, keepdims=True)",
 )
 
 

@@ -10,8 +10,12 @@ from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.rule import Firing, Rule
 
 MERGE = Rule(
-    "merge_common", "f(x), f(x)", "f(x)", "the same expression has the same value",
-    apply=lambda node, facts: None, roots=(),
+    "merge_common",
+    "f(x), f(x)",
+    "f(x)",
+    "the same expression has the same value",
+    apply=lambda node, facts: None,
+    roots=(),
 )
 
 _ORDER = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}

@@ -1,4 +1,4 @@
-"""Simplification of movement: useless and stacked reshapes, transposes, broadcasts, slices, casts."""
+"""Simplification of movement: useless and stacked reshapes, transposes, slices, casts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from graphc.ir.dims import Dim, as_dim, broadcast_shapes, same, same_shape
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
-from graphc.ops.slicing import slice_length
 from graphc.ops.registry import OPS
+from graphc.ops.slicing import slice_length
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import Rule
-from graphc.rewrite.spread import varying_axes
+from graphc.rewrite.spread import is_at_least, varying_axes
 
 _STACKED = "two steps are one"
 _NOTHING = "nothing moves"
@@ -83,7 +83,7 @@ def _cast_number(x: Node, node: Node) -> Node | None:
 
 
 def _sink_broadcast(node: Node, facts: Facts) -> Node | None:
-    """op(broadcast(a), broadcast(b)) → broadcast(op(a, b)) where the operands have a smaller shape."""
+    """op(broadcast(a), broadcast(b)) → broadcast(op(a, b)) where a and b are smaller."""
     if any(x.op is not full and x.op.name != "broadcast_to" for x in node.inputs):
         return None
     sources = [x if x.op is full else x.inputs[0] for x in node.inputs]
@@ -143,18 +143,12 @@ def _slice_of_concat(x: Node, bounds: Bounds) -> Node | None:
     before: Dim = 0
     for part in x.inputs:
         after = as_dim(before + part.shape[axis])
-        if _is_at_least(start, before) and _is_at_least(after, stop):
+        if is_at_least(start, before) and is_at_least(after, stop):
             inner = list(bounds)
             inner[axis] = (as_dim(start - before), as_dim(stop - before), 1)
             return OPS["slice"].make([part], bounds=tuple(inner))
         before = after
     return None
-
-
-def _is_at_least(a: Dim, b: Dim) -> bool:
-    """Say whether a >= b for every size of the named dims."""
-    difference = a - b
-    return difference >= 0 if type(difference) is int else bool(difference.is_nonnegative)
 
 
 def _slice_of_broadcast(x: Node, bounds: Bounds) -> Node | None:
@@ -185,7 +179,7 @@ def _slice_of_write(x: Node, bounds: Bounds) -> Node | None:
         return OPS["add"](read, values)
     pairs = zip(bounds, written, strict=True)
     if any(
-        a[2] > 0 and b[2] > 0 and (_is_at_least(a[0], b[1]) or _is_at_least(b[0], a[1]))
+        a[2] > 0 and b[2] > 0 and (is_at_least(a[0], b[1]) or is_at_least(b[0], a[1]))
         for a, b in pairs
     ):
         return OPS["slice"].make([base], bounds=bounds)
@@ -197,7 +191,7 @@ def _slice_of_pad(x: Node, bounds: Bounds) -> Node | None:
     inner = []
     pairs = zip(bounds, x.attrs["widths"], x.inputs[0].shape, strict=True)
     for (start, stop, step), (width, _), dim in pairs:
-        if step < 1 or not (_is_at_least(start, width) and _is_at_least(width + dim, stop)):
+        if step < 1 or not (is_at_least(start, width) and is_at_least(width + dim, stop)):
             return None
         inner.append((as_dim(start - width), as_dim(stop - width), step))
     return OPS["slice"].make(x.inputs, bounds=tuple(inner))
@@ -280,35 +274,95 @@ def _gather(node: Node, facts: Facts) -> Node | None:
 _X = "x: input(f64, 3, 4)\n"
 
 MOVEMENT = (
-    Rule("reshape_of_reshape", "reshape(reshape(x, s), t)", "reshape(x, t)", _STACKED,
-         apply=_reshape, roots=("reshape",), operands=("reshape", "full", "broadcast_to"),
-         example=_X + "y = reshape(reshape(x, (2, 6)), (4, 3))"),
-    Rule("transpose_of_transpose", "transpose(transpose(x, a), b)", "transpose(x, a∘b)", _STACKED,
-         apply=_transpose, roots=("transpose",), operands=("transpose", "full", "broadcast_to"),
-         example="x: input(f64, 2, 3, 4)\ny = transpose(transpose(x, (1, 0, 2)), (2, 1, 0))"),
-    Rule("broadcast_of_broadcast", "broadcast_to(broadcast_to(x, s), t)", "broadcast_to(x, t)",
-         _STACKED, apply=_broadcast, roots=("broadcast_to",),
-         operands=("broadcast_to", "reshape", "full"),
-         example="x: input(f64, 4)\ny = broadcast_to(broadcast_to(x, (3, 4)), (2, 3, 4))"),
-    Rule("cast_of_cast", "cast(cast(x, wider), t)", "cast(x, t)",
-         "a conversion that loses nothing need not happen", apply=_cast, roots=("cast",),
-         operands=("cast", "full", "where"),
-         example="x: input(f32, 4)\ny = cast(cast(x, 'float64'), 'float32')"),
-    Rule("pointwise_before_broadcast", "f(broadcast_to(a, s), broadcast_to(b, s))",
-         "broadcast_to(f(a, b), s)", "the same numbers are computed once, not once a copy",
-         apply=_sink_broadcast, family="pointwise", operands=("broadcast_to", "full"), all_operands=True,
-         example="x: input(f64, 4)\ny = exp(broadcast_to(x, (3, 4)))"),
-    Rule("slice_of_moved", "move(x)[a:b]", "x[c:d], moved less",
-         "a slice reads only what it needs", apply=_slice, roots=("slice",),
-         operands=("slice", "concat", "broadcast_to", "slice_add", "pad", "full"),
-         example="x: input(f64, 8)\ny = x[1:7][1:3]"),
-    Rule("concat_joined", "concat(x[a:b], x[b:c])", "x[a:c]",
-         "neighbouring parts of one array are one part, nested joins one join", apply=_concat,
-         roots=("concat",), operands=("slice", "concat"),
-         example="x: input(f64, 8)\ny = concat(x[1:3], x[3:6])"),
-    Rule("pad_of_pad", "pad(pad(x, a), b)", "pad(x, a + b)", _STACKED, apply=_pad,
-         roots=("pad",), operands=("pad", "full"),
-         example="x: input(f64, 4)\ny = pad(pad(x, 1), ((0, 2),))"),
-    Rule("gather_everything", "x[arange(n)]", "x", _NOTHING, apply=_gather, roots=("gather",),
-         operands=("arange",), example="x: input(f64, 4)\ny = gather(x, arange(4))"),
+    Rule(
+        "reshape_of_reshape",
+        "reshape(reshape(x, s), t)",
+        "reshape(x, t)",
+        _STACKED,
+        apply=_reshape,
+        roots=("reshape",),
+        operands=("reshape", "full", "broadcast_to"),
+        example=_X + "y = reshape(reshape(x, (2, 6)), (4, 3))",
+    ),
+    Rule(
+        "transpose_of_transpose",
+        "transpose(transpose(x, a), b)",
+        "transpose(x, a∘b)",
+        _STACKED,
+        apply=_transpose,
+        roots=("transpose",),
+        operands=("transpose", "full", "broadcast_to"),
+        example="x: input(f64, 2, 3, 4)\ny = transpose(transpose(x, (1, 0, 2)), (2, 1, 0))",
+    ),
+    Rule(
+        "broadcast_of_broadcast",
+        "broadcast_to(broadcast_to(x, s), t)",
+        "broadcast_to(x, t)",
+        _STACKED,
+        apply=_broadcast,
+        roots=("broadcast_to",),
+        operands=("broadcast_to", "reshape", "full"),
+        example="x: input(f64, 4)\ny = broadcast_to(broadcast_to(x, (3, 4)), (2, 3, 4))",
+    ),
+    Rule(
+        "cast_of_cast",
+        "cast(cast(x, wider), t)",
+        "cast(x, t)",
+        "a conversion that loses nothing need not happen",
+        apply=_cast,
+        roots=("cast",),
+        operands=("cast", "full", "where"),
+        example="x: input(f32, 4)\ny = cast(cast(x, 'float64'), 'float32')",
+    ),
+    Rule(
+        "pointwise_before_broadcast",
+        "f(broadcast_to(a, s), broadcast_to(b, s))",
+        "broadcast_to(f(a, b), s)",
+        "the same numbers are computed once, not once a copy",
+        apply=_sink_broadcast,
+        family="pointwise",
+        operands=("broadcast_to", "full"),
+        all_operands=True,
+        example="x: input(f64, 4)\ny = exp(broadcast_to(x, (3, 4)))",
+    ),
+    Rule(
+        "slice_of_moved",
+        "move(x)[a:b]",
+        "x[c:d], moved less",
+        "a slice reads only what it needs",
+        apply=_slice,
+        roots=("slice",),
+        operands=("slice", "concat", "broadcast_to", "slice_add", "pad", "full"),
+        example="x: input(f64, 8)\ny = x[1:7][1:3]",
+    ),
+    Rule(
+        "concat_joined",
+        "concat(x[a:b], x[b:c])",
+        "x[a:c]",
+        "neighbouring parts of one array are one part, nested joins one join",
+        apply=_concat,
+        roots=("concat",),
+        operands=("slice", "concat"),
+        example="x: input(f64, 8)\ny = concat(x[1:3], x[3:6])",
+    ),
+    Rule(
+        "pad_of_pad",
+        "pad(pad(x, a), b)",
+        "pad(x, a + b)",
+        _STACKED,
+        apply=_pad,
+        roots=("pad",),
+        operands=("pad", "full"),
+        example="x: input(f64, 4)\ny = pad(pad(x, 1), ((0, 2),))",
+    ),
+    Rule(
+        "gather_everything",
+        "x[arange(n)]",
+        "x",
+        _NOTHING,
+        apply=_gather,
+        roots=("gather",),
+        operands=("arange",),
+        example="x: input(f64, 4)\ny = gather(x, arange(4))",
+    ),
 )

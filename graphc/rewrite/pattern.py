@@ -40,7 +40,7 @@ class AnyNumber:
 
     def match(self, node: Node, found: Match, same: Same) -> bool:
         value = node.attrs["value"] if node.op is full else None
-        if type(value) not in (int, float):
+        if type(value) is not int and type(value) is not float:
             return False
         return bool(found.numbers.setdefault(self.name, value) == value)
 

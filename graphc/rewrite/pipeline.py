@@ -11,16 +11,17 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.contractions import CONTRACTIONS
+from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
-from graphc.rewrite.lower import LOWER
+from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
-from graphc.rewrite.softmax import MOVES_BEFORE_ARITHMETIC, SOFTMAX
+from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.writes import WRITES
@@ -67,7 +68,10 @@ SIMPLIFY_PASS = Pass(
     "simplify", "Remove what does nothing; bring the rest to normal form", helpers=SIMPLIFY
 )
 STABILIZE_PASS = Pass(
-    "stabilize", "Replace expressions that overflow, underflow or cancel", STABILIZE, SIMPLIFY,
+    "stabilize",
+    "Replace expressions that overflow, underflow or cancel",
+    STABILIZE,
+    SIMPLIFY,
     level=2,
 )
 FOLD_PASS = Pass("fold", "Compute what no input changes", FOLD, SIMPLIFY)
@@ -76,7 +80,7 @@ CONTRACT_PASS = Pass(
     "contractions", "Make products and sums one contraction", CONTRACTIONS, SIMPLIFY, level=2
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
-LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER,))
+LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
 DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remove_dead)
 
 #: What runs on the forward graph before it is differentiated.
@@ -114,7 +118,7 @@ def optimize(graph: Graph, level: int = 2) -> Graph:
 
 
 def stabilize_forward(graph: Graph, level: int = 2) -> Graph:
-    """Return the graph in the form that is differentiated: the gradient of a stable form is stable."""
+    """Return the form that is differentiated: the gradient of a stable form is stable."""
     return _run(graph, FORWARD_PASSES, level)
 
 

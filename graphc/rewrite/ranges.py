@@ -302,9 +302,8 @@ _RULES: dict[str, Callable[[Node, Sequence[Range]], Range]] = {
     "std": _spread_of_values,
     "random_uniform": lambda node, _: Range(node.attrs["low"], node.attrs["high"], False),
     "random_normal": lambda node, _: Range(-INF, INF, False),
-    **{
-        name: _same
-        for name in ("reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis")
-    },
-    **{name: _same for name in ("mean", "max", "min")},
+    **dict.fromkeys(
+        ("reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis"), _same
+    ),
+    **dict.fromkeys(("mean", "max", "min"), _same),
 }

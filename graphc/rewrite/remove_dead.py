@@ -6,7 +6,10 @@ from graphc.ir.graph import Graph
 from graphc.rewrite.rule import Firing, Rule
 
 DEAD = Rule(
-    "remove_dead", "W ← W", "no update", "a parameter that keeps its value needs no update",
+    "remove_dead",
+    "W ← W",
+    "no update",
+    "a parameter that keeps its value needs no update",
     apply=lambda node, facts: None,
 )
 

@@ -32,7 +32,8 @@ class Rule:
     match uniform constants. `when` is a condition in facts (see `graphc.rewrite.condition`).
 
     A structural rule computes its result by `apply`, tried at nodes of `roots` (or of `family`)
-    that have an operand among `operands` (or `all_operands` there); its `before` and `after` are shown to readers.
+    that have an operand among `operands` (or `all_operands` there); its `before` and `after` are
+    shown to readers.
 
     `spares_shared` keeps the rule from firing where a node it would replace has other users.
     `forward_only` keeps it from the backward pass. `example` serves tests and documentation: for

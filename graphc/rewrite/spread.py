@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.ir.dims import Dim, Shape, product, same, same_shape
 from graphc.ir.node import Node
 from graphc.ops.axes import without_axes
@@ -78,3 +80,16 @@ def times(node: Node, count: Dim) -> Node:
 
 def count_of(node: Node, axes: tuple[int, ...]) -> Dim:
     return product([node.shape[axis] for axis in axes])
+
+
+def core(node: Node) -> Node:
+    """Return what a chain of broadcasts and reshapes starts from."""
+    while node.op.name in ("broadcast_to", "reshape"):
+        node = node.inputs[0]
+    return node
+
+
+def is_at_least(a: Dim, b: Dim) -> bool:
+    """Say whether a >= b for every size of the named dims."""
+    difference: Any = a - b
+    return bool(difference >= 0 if type(difference) is int else difference.is_nonnegative)

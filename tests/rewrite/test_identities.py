@@ -1,4 +1,4 @@
-"""Rows of formulas are identities over real numbers: SymPy confirms, mpmath judges extreme points."""
+"""Rows of formulas are identities: SymPy confirms them, mpmath judges extreme points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import mpmath
 import numpy as np
@@ -20,7 +20,7 @@ from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.rewrite.examples import example_text
 from graphc.rewrite.pipeline import ALL_RULES, optimize, stabilize_forward
-from graphc.rewrite.rule import ASSUMES_FINITE, Rule
+from graphc.rewrite.rule import Rule
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 from graphc.run.reference import interpret
 
@@ -33,7 +33,7 @@ FORMULAS = [rule for rule in ALL_RULES if rule.apply is None]
 class Symbolic(dict):  # type: ignore[type-arg]  # formulas over SymPy expressions
     """Every op by its own formula, down to SymPy's functions."""
 
-    primitives: dict[str, Callable[..., Any]] = {
+    primitives: ClassVar[dict[str, Callable[..., Any]]] = {
         "add": lambda a, b: a + b,
         "subtract": lambda a, b: a - b,
         "multiply": lambda a, b: a * b,
@@ -140,7 +140,7 @@ CANCELS = ("log_cosh",)
 class Precise(dict):  # type: ignore[type-arg]  # formulas over mpmath numbers
     """Every op by its own formula in sixty digits."""
 
-    primitives: dict[str, Callable[..., Any]] = {
+    primitives: ClassVar[dict[str, Callable[..., Any]]] = {
         "add": lambda a, b: a + b,
         "subtract": lambda a, b: a - b,
         "multiply": lambda a, b: a * b,

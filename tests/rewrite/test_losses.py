@@ -81,6 +81,17 @@ def check(text: str, loss: float, d_z: np.ndarray, **inputs: np.ndarray) -> None
     np.testing.assert_allclose(outputs["d_loss_d_z"], d_z, rtol=2e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("shift", [-1e4, -300.0, 0.0, 1e4])
+@pytest.mark.parametrize("loss", CLASS_LOSSES.values(), ids=CLASS_LOSSES)
+def test_large_logits_do_not_cost_digits_of_a_small_loss(loss: str, shift: float) -> None:
+    text = f"z: input(f32, 6, 3)\ny: input(i64, 6)\np = {SOFTMAXES['textbook']}\nloss = {loss}"
+    forward, _ = stable_step(f"{text}\noutput(loss)")
+    z = np.float32(shift) + np.array([[0, 1, 0], [0, 0, 0]] * 3, np.float32)
+    logs = z - shift - np.logaddexp.reduce(z - shift, axis=1, keepdims=True)
+    expected = -logs[np.arange(6), LABELS].astype(np.float64).mean()
+    np.testing.assert_allclose(interpret(forward, z=z, y=LABELS)["loss"], expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("loss", CROSS_ENTROPIES.values(), ids=CROSS_ENTROPIES)
 @pytest.mark.parametrize("p", SIGMOIDS.values(), ids=SIGMOIDS)
 def test_binary_cross_entropy(p: str, loss: str) -> None:
@@ -133,9 +144,7 @@ def log_softmax(z: np.ndarray) -> np.ndarray:
 
 
 MASK = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 1], [1, 1, 0]], bool)
-WEIGHTS = np.array(
-    [[1, 0, 0], [0, 2, 1], [1, 0, 1], [3, 0, 1], [1, 0.5, 1], [1, 1, 0]], np.float32
-)
+WEIGHTS = np.array([[1, 0, 0], [0, 2, 1], [1, 0, 1], [3, 0, 1], [1, 0.5, 1], [1, 1, 0]], np.float32)
 OTHER = np.array(
     [[1, 2, 3], [0, 0, 0], [9e3, -9e3, 1], [-50, 20, 1], [5, 4, 4], [1, 0, 0]], np.float32
 )
@@ -210,9 +219,7 @@ LOSSES = {
     ),
     "product of likelihoods": (
         "-mean(log(prod(exp(-(t - z)**2/2)/2.5066282746310002, axis=1)))",
-        lambda z, t: float(
-            np.mean(np.sum((t - z) ** 2 / 2 + np.log(2.5066282746310002), axis=1))
-        ),
+        lambda z, t: float(np.mean(np.sum((t - z) ** 2 / 2 + np.log(2.5066282746310002), axis=1))),
     ),
     "mixture of normals": (
         "-mean(log(sum(softmax(z, axis=1)*exp(-0.5*((t[:, 0:1] - t)/1.5)**2)"
@@ -260,8 +267,11 @@ def numeric_slope(loss, z: np.ndarray, *others: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", LOSSES)
 def test_textbook_losses(name: str) -> None:
     formula, meaning = LOSSES[name]
-    others = {k: a for k, a in INPUTS.items() if k in meaning.__code__.co_varnames or (
-        meaning is mixture and k == "t")}
+    others = {
+        k: a
+        for k, a in INPUTS.items()
+        if k in meaning.__code__.co_varnames or (meaning is mixture and k == "t")
+    }
     order = [k for k in meaning.__code__.co_varnames if k in others]
     kinds = {"m": "bool"}
     lines = ["z: input(f32, 6, 3)"]

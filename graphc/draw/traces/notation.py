@@ -1,0 +1,206 @@
+"""How is a small graph written? As text, as LaTeX or as HTML, over the symbols of a trace.
+
+Each op states how it is written (`Op.label`, `Op.latex`) and how tightly it binds (`Op.text`).
+Text and HTML come from one *skeleton*, in which a private letter stands for each symbol.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphc.differentiate.reverse import new_nodes
+from graphc.draw.formula import formula, is_product
+from graphc.draw.traces.pieces import Piece, latex_escape
+from graphc.draw.traces.numbering import bare
+from graphc.draw.variables import is_silent
+from graphc.ir.code import ATOM, PRODUCT, UNARY, Code
+from graphc.ir.node import Node
+from graphc.ir.op import Op, literal
+from graphc.ops.leaf import is_fill
+from graphc.ops.pointwise import Pointwise
+
+_FIRST_SYMBOL = 0xE200  # private letters from here on stand for symbols; see `formula` for others
+_FIRST_OPERAND = 0xE000
+_CALL = re.compile(r"(\w+) [\ue000-\ue1ff]")  # a function set beside its operand: `ln v0`
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """A small graph over symbols: `root` is written down to the nodes that `symbols` names.
+
+    `numbers` says that the symbols are numbers and shapes: products are then written 2*5.
+    """
+
+    root: Node
+    symbols: Mapping[Node, Piece]
+    numbers: bool = False
+
+    @cached_property
+    def _skeleton(self) -> tuple[str, Sequence[Piece]]:
+        pieces = list(dict.fromkeys(self.symbols.values()))
+        letter = {piece: chr(_FIRST_SYMBOL + i) for i, piece in enumerate(pieces)}
+        known: dict[Node, Code] = {}
+        for node, piece in self.symbols.items():
+            sign = "−" if piece.precedence == UNARY else ""
+            known[node] = Code(sign + letter[piece], piece.precedence)
+        product = "*" if self.numbers else "·"
+        return _written(self.root, known, _TextWriter(product)).text, pieces
+
+    def _filled(self, text: str, shown: Sequence[str]) -> str:
+        """Return the skeleton with its letters replaced; signs stand in it already."""
+        letters = {_FIRST_SYMBOL + i: s.removeprefix("−") for i, s in enumerate(shown)}
+        return text.translate(letters)
+
+    @cached_property
+    def text(self) -> str:
+        skeleton, pieces = self._skeleton
+        return self._filled(skeleton, [piece.text for piece in pieces])
+
+    @cached_property
+    def html(self) -> str:
+        skeleton, pieces = self._skeleton
+        return self._filled(html.escape(skeleton), [piece.html for piece in pieces])
+
+    @cached_property
+    def latex(self) -> str:
+        known = {node: Code(piece.latex, piece.precedence) for node, piece in self.symbols.items()}
+        return _written(self.root, known, _LatexWriter()).text
+
+
+def _written(root: Node, known: Mapping[Node, Code], writer: _Writer) -> Code:
+    """Return the formula of a graph down to known nodes."""
+    codes = dict(known)
+    for node in new_nodes(root, set(known)):
+        args = [codes[operand] for operand in node.inputs]
+        codes[node] = args[0] if is_silent(node) else writer.write(node, args)
+    return codes[root]
+
+
+class _Writer:
+    """Writes one node over its operands' formulas."""
+
+    minus: str
+
+    def write(self, node: Node, args: Sequence[Code]) -> Code:
+        raise NotImplementedError
+
+    def product(self, args: Sequence[Code], sign: str) -> Code:
+        """Return a product; a negative factor and a quotient stand in parentheses."""
+        return Code(sign.join(self.factor(arg) for arg in args), PRODUCT)
+
+    def factor(self, arg: Code) -> str:
+        wrap = arg.precedence < PRODUCT or arg.text.startswith(self.minus) or self.is_quotient(arg)
+        return self.enclosed(arg.text) if wrap else arg.text
+
+    def is_quotient(self, arg: Code) -> bool:
+        return False
+
+    def enclosed(self, text: str) -> str:
+        return f"({text})"
+
+
+class _TextWriter(_Writer):
+    """Writes `ln(v0)`, `v0·v1`, `(1/v0)·v̄2`."""
+
+    minus = "−"
+
+    def __init__(self, product: str) -> None:
+        self.sign = product
+
+    def write(self, node: Node, args: Sequence[Code]) -> Code:
+        if is_product(node):
+            return self.product(args, " ⊙ " if _is_elementwise(node) else self.sign)
+        marks = _marks(len(args))
+        call = _CALL.fullmatch(node.op.label(node, marks)) if len(args) == 1 else None
+        if call is not None:
+            return Code(f"{call[1]}({args[0].text})")
+        code = formula(node, args)
+        if " / " in code.text and code.precedence == PRODUCT:
+            return Code(code.text.replace(" / ", "/"), PRODUCT)
+        return code
+
+    def is_quotient(self, arg: Code) -> bool:
+        return arg.precedence == PRODUCT and "/" in arg.text
+
+
+class _LatexWriter(_Writer):
+    r"""Writes `\ln\left(v_{0}\right)`, `v_{0} \cdot v_{1}`, `\frac{1}{v_{0}}`."""
+
+    minus = "-"
+
+    def write(self, node: Node, args: Sequence[Code]) -> Code:
+        if is_product(node):
+            return self.product(args, r" \odot " if _is_elementwise(node) else r" \cdot ")
+        marks = _marks(len(args))
+        template = self.template(node, marks)
+        shown = template
+        for mark, arg in zip(marks, args, strict=True):
+            before, after = template.split(mark, 1) if mark in template else ("", "")
+            wrap = self.needs_parentheses(node, arg, before, after, marks)
+            shown = shown.replace(mark, self.enclosed(arg.text) if wrap else arg.text)
+        return Code(shown, self.precedence(node, template, marks))
+
+    def template(self, node: Node, marks: Sequence[str]) -> str:
+        """Return the op's LaTeX; an op without one is a function with its attributes."""
+        written = node.op.latex(node, marks)
+        own = type(node.op).latex not in (Op.latex, Pointwise.latex)
+        if own or getattr(node.op, "tex", None) or not node.inputs:
+            return written if node.inputs else _leaf_latex(written)
+        if getattr(node.op, "infix", None):
+            return node.op.label(node, marks).translate(_SIGNS)
+        name = node.op.name.replace("_", r"\_")
+        more = [f"{key} = {literal(v)}" for key, v in node.op.shown_attributes(node).items()]
+        inside = [*marks, *[rf"\text{{{latex_escape(word)}}}" for word in more]]
+        return rf"\operatorname{{{name}}}\left({', '.join(inside)}\right)"
+
+    def needs_parentheses(
+        self, node: Node, arg: Code, before: str, after: str, marks: Sequence[str]
+    ) -> bool:
+        if before.endswith("{") and after.startswith("}"):
+            return after.startswith("}^") and arg.precedence < ATOM
+        if before.endswith(("(", "|", ", ")) and after.startswith((")", r"\right", ", ")):
+            return False
+        if len(marks) == 1 and before.strip() and before.strip() != "-":
+            return True  # a function set beside its operand
+        if before.strip() and arg.text.startswith("-"):
+            return True
+        return arg.precedence < ATOM and arg.precedence <= _binding(node, marks) - (not before)
+
+    def precedence(self, node: Node, template: str, marks: Sequence[str]) -> int:
+        if template.startswith(r"\frac"):
+            return PRODUCT
+        if not marks:
+            return UNARY if template.startswith("-") else ATOM
+        return _binding(node, marks)
+
+    def enclosed(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+
+_SIGNS = {ord(sign): latex for sign, latex in zip("≤≥≠=", (r"\le", r"\ge", r"\ne", "="), strict=True)}
+
+
+def _marks(count: int) -> list[str]:
+    return [chr(_FIRST_OPERAND + i) for i in range(count)]
+
+
+def _binding(node: Node, marks: Sequence[str]) -> int:
+    """Return how tightly the op binds, as its text form does."""
+    probe = node.op.text(node, [Code(mark) for mark in marks])
+    return probe.precedence
+
+
+def _leaf_latex(text: str) -> str:
+    if re.fullmatch(r"-?[\d.]+(e-?\d+)?", text):
+        return re.sub(r"e(-?\d+)", r" \\cdot 10^{\1}", text)
+    return rf"\text{{{latex_escape(text)}}}"
+
+
+def _is_elementwise(node: Node) -> bool:
+    """Say whether a product is one of arrays, not one by a number."""
+    operands = [bare(operand) for operand in node.inputs]
+    return all(operand.shape and not is_fill(operand) for operand in operands)

@@ -1,0 +1,93 @@
+"""Which variables does a trace list? v0, v1, …: inputs, parameters, then nodes in layers.
+
+The layer of a node is the length of the longest path that leads to it, so the trace of
+ln(x1) + x1*x2 - sin(x2) takes ln, product and sine before it adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphc.draw.variables import is_silent
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import topological
+from graphc.ops.leaf import is_fill
+
+
+@dataclass(frozen=True)
+class Use:
+    """One way in which a variable enters another: as which operand, past which silent nodes."""
+
+    consumer: Node
+    index: int
+    silent: tuple[Node, ...]  # from the variable towards the consumer
+
+
+@dataclass(frozen=True, eq=False)
+class Numbering:
+    """The variables of a graph in the order of evaluation; `number[node]` is a node's place."""
+
+    graph: Graph
+    number: Mapping[Node, int]
+
+    @cached_property
+    def uses(self) -> Mapping[Node, list[Use]]:
+        """Each variable's uses through which a derivative flows, in order of their consumers."""
+        found: dict[Node, list[Use]] = {}
+        for consumer in self.number:
+            for index, operand in enumerate(consumer.inputs):
+                path = silent_path(operand)
+                source = path[0].inputs[0] if path else operand
+                flows = consumer.op.is_differentiable(consumer, index)
+                if source in self.number and flows and all(_passes(node) for node in path):
+                    found.setdefault(source, []).append(Use(consumer, index, path))
+        return found
+
+    def needed_for(self, root: Node) -> set[Node]:
+        """Return the variables that a node needs, itself among them."""
+        return {node for node in topological([root]) if node in self.number}
+
+
+def numbered(graph: Graph) -> Numbering:
+    """Return the numbering of a graph's variables."""
+    leaves = [*graph.inputs.values(), *graph.params.values()]
+    layer: dict[Node, int] = dict.fromkeys(leaves, 0)
+    layers: list[list[Node]] = [leaves]
+    for node in graph.nodes:
+        if node in layer:
+            continue
+        deepest = max((layer[operand] for operand in node.inputs), default=0)
+        if is_silent(node) or is_fill(node):
+            layer[node] = deepest
+            continue
+        layer[node] = deepest + bool(node.inputs)
+        while len(layers) <= layer[node]:
+            layers.append([])
+        layers[layer[node]].append(node)
+    order = (node for nodes in layers for node in nodes)
+    return Numbering(graph, {node: place for place, node in enumerate(order)})
+
+
+def bare(node: Node) -> Node:
+    """Return what a node only adapts to its user: the operand under broadcasts and casts."""
+    while is_silent(node):
+        node = node.inputs[0]
+    return node
+
+
+def silent_path(node: Node) -> tuple[Node, ...]:
+    """Return the silent nodes from a variable up to `node`, none for a variable itself."""
+    path: list[Node] = []
+    while is_silent(node):
+        path.append(node)
+        node = node.inputs[0]
+    return tuple(reversed(path))
+
+
+def _passes(node: Node) -> bool:
+    return node.op.is_differentiable(node, 0)
+
+

@@ -1,0 +1,199 @@
+"""What stands in a trace: variables, derivatives, numbers and words, in text, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from graphc.draw.typography import name_text, printable
+from graphc.ir.code import ATOM, SUM, UNARY
+
+#: Below this a number is written with three significant digits, above the other as a power of ten.
+_SMALL, _LARGE = 0.01, 1e6
+#: How far a number may be from three decimals, relatively, and still count as exact.
+_EXACT = {"float32": 2e-6, "float64": 4e-15}
+
+_LATEX_CHARACTERS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "∂": r"$\partial$",
+    "·": r"$\cdot$",
+    "−": r"$-$",
+    "∞": r"$\infty$",
+    "…": r"\dots{}",
+    "‖": r"$\Vert$",
+    "×": r"$\times$",
+} | {char: f"\\{char}" for char in "&%$#_{}"}
+_LATEX_ACCENTS = {"hat": r"\hat", "tilde": r"\tilde", "bar": r"\bar", "dot": r"\dot"}
+_NAME = re.compile(r"(?P<stem>[^\W\d_]+)(?P<rest>(_[^\W_]+)*)(?P<digits>_?\d+)?")
+
+
+class Written(Protocol):
+    """Anything that can be written in the three notations."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def latex(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+
+
+#: What stands in one cell of a table, from left to right.
+Phrase = Sequence[Written]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A symbol or a word in the three notations, and how tightly it binds as an operand."""
+
+    text: str
+    latex: str
+    html: str
+    precedence: int = ATOM
+
+
+def words(text: str) -> Piece:
+    """Return plain words."""
+    shown = printable(text) if text else ""
+    return Piece(shown, rf"\text{{{latex_escape(shown)}}}" if shown else "", html.escape(shown))
+
+
+def relation(sign: str) -> Piece:
+    """Return a sign between two formulas."""
+    return Piece(f" {sign} ", f" {sign} ", f" {html.escape(sign)} ")
+
+
+def variable(number: int) -> Piece:
+    """Return the value of a variable, v3."""
+    return Piece(f"v{number}", f"v_{{{number}}}", f"<i>v</i><sub>{number}</sub>")
+
+
+def adjoint(number: int) -> Piece:
+    """Return the adjoint of a variable, v̄3."""
+    return Piece(f"v̄{number}", rf"\bar{{v}}_{{{number}}}", f"<i>v̄</i><sub>{number}</sub>")
+
+
+def derivative(top: Piece, bottom: Piece, d: str = "∂") -> Piece:
+    """Return ∂top/∂bottom."""
+    sign = {"∂": r"\partial "}.get(d, d)
+    return Piece(
+        f"{d}{top.text}/{d}{bottom.text}",
+        rf"\frac{{{sign}{top.latex}}}{{{sign}{bottom.latex}}}",
+        f"{d}{top.html}/{d}{bottom.html}",
+    )
+
+
+def named(name: str, prefix: str = "") -> Piece:
+    """Return a user's name; `y_star` is the lectures' y*."""
+    shown = printable(name) if name else "␣"
+    if shown.endswith("_star") and shown.removesuffix("_star").isalpha():
+        shown = f"{shown.removesuffix('_star')}*"
+    pretty = f"{name_text(shown[:-1])}*" if shown.endswith("*") else name_text(name)
+    plain = shown if not re.search(r"\s", shown) else f"‹{shown}›"
+    return Piece(prefix + plain, prefix + name_latex(name), f"{prefix}<i>{html.escape(pretty)}</i>")
+
+
+def name_latex(name: str) -> str:
+    r"""Return a user's name in LaTeX mathematics, escaped.
+
+    >>> name_latex("x1"), name_latex("y_hat"), name_latex("alpha"), name_latex("y_star")
+    ('x_{1}', '\\hat{y}', '\\alpha', 'y^{*}')
+    """
+    match = _NAME.fullmatch(name) if name.isascii() else None
+    if match is None:
+        return rf"\text{{{latex_escape(printable(name) if name else '␣')}}}"
+    stem, parts = match["stem"], [part for part in match["rest"].split("_") if part]
+    digits = (match["digits"] or "").removeprefix("_")
+    base = _stem_latex(stem)
+    raised = ""
+    while parts and parts[0] in ("star", *_LATEX_ACCENTS):
+        part = parts.pop(0)
+        if part == "star":
+            raised = "^{*}"
+        else:
+            base = rf"{_LATEX_ACCENTS[part]}{{{base}}}"
+    below = [part if len(part) == 1 else rf"\text{{{part}}}" for part in parts]
+    index = ",".join([*below, digits] if digits else below)
+    return base + (f"_{{{index}}}" if index else "") + raised
+
+
+def _stem_latex(stem: str) -> str:
+    if len(stem) == 1:
+        return stem
+    # A Greek letter is what typography shows as one; LaTeX calls it by the same name.
+    if len(name_text(stem)) == 1:
+        return rf"\{stem}"
+    return rf"\mathrm{{{stem}}}"
+
+
+def latex_escape(text: str) -> str:
+    """Return text for LaTeX's text mode: what has a meaning there is written as a character."""
+    return "".join(_LATEX_CHARACTERS.get(char, char) for char in text)
+
+
+# -- numbers ---------------------------------------------------------------------------------
+
+
+def quantity(value: np.ndarray) -> Piece:
+    """Return a number as it is substituted, or an array's shape."""
+    if value.ndim:
+        return _plain(f"[{', '.join(map(str, value.shape))}]")
+    text = decimal_text(value)
+    return _plain(text, UNARY if text.startswith("−") else ATOM)
+
+
+def result(value: np.ndarray) -> Phrase:
+    """Return a number, or an array's shape and size: its norm, or its range for integers."""
+    shape = quantity(value)
+    if not value.ndim or not value.size:
+        return [shape]
+    if value.dtype.kind == "f":
+        norm = np.sqrt(np.square(value.astype(np.float64)).sum())
+        return [shape, words(", norm "), _plain(decimal_text(norm))]
+    low, high = (_plain(decimal_text(value.astype(np.int64).min())), value.astype(np.int64).max())
+    return [shape, words(", "), low, words(" … "), _plain(decimal_text(high))]
+
+
+def _plain(text: str, precedence: int = ATOM) -> Piece:
+    latex = text.replace("−", "-").replace("∞", r"\infty").replace("nan", r"\mathrm{nan}")
+    return Piece(text, re.sub(r"e(-?\d+)", r" \\cdot 10^{\1}", latex), text, precedence)
+
+
+def decimal_text(value: Any) -> str:
+    """Return a number with three decimals and a true minus sign; an exact one without zeros.
+
+    >>> decimal_text(-0.958924), decimal_text(5.5), decimal_text(2.0), decimal_text(0.00012345)
+    ('−0.959', '5.5', '2', '1.23e−4')
+    """
+    scalar = np.asarray(value)[()]
+    if scalar.dtype.kind == "b":
+        return str(bool(scalar)).lower()
+    if scalar.dtype.kind in "iu":
+        return str(int(scalar)).replace("-", "−")
+    return _float_text(float(scalar), _EXACT.get(scalar.dtype.name, 4e-15)).replace("-", "−")
+
+
+def _float_text(number: float, tolerance: float) -> str:
+    if not np.isfinite(number):
+        return "nan" if np.isnan(number) else ("∞" if number > 0 else "-∞")
+    size = abs(number)
+    if size >= _LARGE or 0 < size < _SMALL:
+        text = f"{number:.3g}"
+    else:
+        text = f"{number:.3f}"
+        if abs(float(text) - number) <= tolerance * max(size, 1.0):
+            text = text.rstrip("0").rstrip(".")
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else ("0" if text == "-0" else text)
+
+
+def operand_precedence(number_text: str) -> int:
+    """Return how tightly a written number binds."""
+    return UNARY if number_text.startswith("−") else ATOM if " " not in number_text else SUM

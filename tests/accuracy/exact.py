@@ -1,0 +1,128 @@
+"""Values and derivatives of formulas to as many digits as it takes, by mpmath.
+
+The derivative is a difference quotient at high precision, so it shares nothing with the compiler:
+neither SymPy's rules nor the form that graphc chose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from mpmath import mp, mpf
+
+from graphc.ops.formula import evaluate_formula
+
+Number: TypeAlias = Any  # an mpf; mpmath has no types
+Function: TypeAlias = Callable[..., Number]
+
+#: Digits to compute with, one attempt after the other. The last suffices for any float64: its
+#: exponents span 324 decades, a step of the difference quotient takes 120 digits more.
+DIGITS = (80, 160, 480)
+_AGREE = 20
+
+
+class _NotReal(ArithmeticError):
+    """The formula has no real value at the point."""
+
+
+def _real(function: Callable[..., Any]) -> Function:
+    def apply(*operands: Number) -> Number:
+        value = function(*operands)
+        if not isinstance(value, (mpf, int, bool)):
+            raise _NotReal
+        return value
+
+    return apply
+
+
+def _power(a: Number, b: Number) -> Number:
+    if a < 0 and b != mp.floor(b):
+        raise _NotReal
+    return mp.power(a, b)
+
+
+def _number(value: float) -> Number:
+    return mp.pi if value == math.pi else mpf(value)
+
+
+def _choice(condition: bool, a: Number, b: Number) -> Number:
+    return a if condition else b
+
+
+ALGEBRA: dict[str, Callable[..., Any]] = {
+    "number": _number,
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "power": _power,
+    "negative": lambda a: -a,
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "greater": lambda a, b: a > b,
+    "greater_equal": lambda a, b: a >= b,
+    "where": _choice,
+    "abs": abs,
+    "sign": mp.sign,
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "round": mp.nint,
+    "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
+    **{
+        name: _real(getattr(mp, name))
+        for name in (
+            "exp expm1 log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh atan2 erf"
+        ).split()
+    },
+}
+
+
+def exact(
+    formula: str, args: Sequence[str], point: Sequence[float], derivatives: bool
+) -> tuple[Number, list[Number | None]] | None:
+    """Return a formula's value at a point and its partial derivatives, None at a kink.
+
+    None stands for a point at which the formula has no real value.
+    """
+    values: list[tuple[Number, list[Number | None]]] = []
+    for digits in DIGITS:
+        with mp.workdps(digits):
+            try:
+                values.append(_at(formula, args, point, derivatives, digits))
+            except (ArithmeticError, ValueError):  # a pole, or outside the domain
+                return None
+            if len(values) > 1 and _agree(values[-2], values[-1]):
+                break
+    return values[-1]
+
+
+def _at(
+    formula: str, args: Sequence[str], point: Sequence[float], derivatives: bool, digits: int
+) -> tuple[Number, list[Number | None]]:
+    numbers = [mpf(float(x)) for x in point]
+
+    def value(*operands: Number) -> Number:
+        return +evaluate_formula(formula, dict(zip(args, operands, strict=True)), ALGEBRA)
+
+    middle = value(*numbers)
+    partials: list[Number | None] = []
+    for i in range(len(args) if derivatives else 0):
+        h = mpf(10) ** (-(digits // 4)) * min(abs(numbers[i]), 1)
+        after, before = (
+            value(*[x + s * h if j == i else x for j, x in enumerate(numbers)]) for s in (1, -1)
+        )
+        is_kink = abs(after + before - 2 * middle) > abs(after - before) * mpf(10) ** -10
+        partials.append(None if is_kink else (after - before) / (2 * h))
+    return middle, partials
+
+
+def _agree(a: tuple[Number, list[Number | None]], b: tuple[Number, list[Number | None]]) -> bool:
+    """Say whether two attempts agree; 0 may be a lost digit, so it never convinces."""
+    for x, y in zip((a[0], *a[1]), (b[0], *b[1]), strict=True):
+        if (x is None) != (y is None):
+            return False
+        if x is not None and not abs(x - y) < abs(y) * mpf(10) ** -_AGREE:
+            return False
+    return True
