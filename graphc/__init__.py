@@ -18,6 +18,7 @@ from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, from_function, graph, input, param
 from graphc.compile import compile, emit, load, optimize, parse
 from graphc.differentiate.gradient import grad
+from graphc.draw.traces import trace
 from graphc.errors import GraphError, GraphWarning
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -61,6 +62,7 @@ __all__ = [
     "param",
     "parse",
     "scope",
+    "trace",
     "train",
-    *sorted(ARRAY_FUNCTIONS),
+    *sorted(ARRAY_FUNCTIONS.keys() - {"trace"}),  # the sum of a diagonal is x.trace()
 ]

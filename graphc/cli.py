@@ -161,6 +161,30 @@ def derive(
     print(_chosen(forms, format, "format")(derivation))
 
 
+@app.command()
+def trace(
+    model: Model,
+    mode: Annotated[str, typer.Option("--mode", help="forward, tangent or reverse.")] = "forward",
+    at: At = None,
+    wrt: Annotated[
+        str | None, typer.Option("--wrt", metavar="NAME", help="What a tangent moves with.")
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option("--of", metavar="OUTPUT", help="What a reverse trace derives.")
+    ] = None,
+    version: Annotated[
+        str, typer.Option("--version", help="Of a reverse trace: A sums, B increments.")
+    ] = "A",
+    format: Annotated[
+        str, typer.Option("--format", help="text, markdown, latex or html.")
+    ] = "text",
+    output: Output = None,
+) -> None:
+    """Print every variable of one evaluation, or of one derivative, with the numbers put in."""
+    found = gc.trace(gc.load(model), parse_values(at or []), mode, wrt=wrt, of=of, version=version)
+    _emit_text(found.format(format), output)
+
+
 # -- run -------------------------------------------------------------------------------------
 
 

@@ -23,9 +23,12 @@ from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
 from graphc.differentiate.gradient import grad, gradient
+from graphc.differentiate.hessian import gauss_newton, hessian, hvp
+from graphc.differentiate.jacobian import jacobian, jacobian_structure
+from graphc.differentiate.tangent import tangent
 from graphc.emit import function_name, write_module
 from graphc.errors import GraphError
-from graphc.ir.graph import Graph, bind_methods
+from graphc.ir.graph import Graph, bind_methods, with_own_names
 from graphc.ir.node import Node
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
@@ -166,6 +169,7 @@ def _compiled(
 ) -> CompiledFunction:
     """Return the compiled function of checked arguments: the pipeline, step by step."""
     verify(graph)
+    graph = with_own_names(graph)
     final = stabilize_forward(graph, optimize)
     title = "forward computation"
     if minimize is not None and optimizer is not None:
@@ -206,7 +210,8 @@ def _without_hidden(graph: Graph) -> tuple[Graph, dict[str, Node]]:
     if not hidden:
         return graph, {}
     shown = {name: node for name, node in graph.outputs.items() if not name.startswith(_OBSERVED)}
-    return graph.with_outputs(shown, updates=graph.updates), hidden
+    names = {node: f"d_{name}" for name, node in hidden.items() if not node.op.is_leaf}
+    return graph.with_outputs(shown, updates=graph.updates, names=names), hidden
 
 
 def _gradient_target(graph: Graph) -> str | None:
@@ -234,6 +239,12 @@ bind_methods(
         "init": _init,
         "cost": cost,
         "gradient": gradient,
+        "tangent": tangent,
+        "jacobian": jacobian,
+        "jacobian_structure": jacobian_structure,
+        "hessian": hessian,
+        "hvp": hvp,
+        "gauss_newton": gauss_newton,
         "astype": astype,
         "for_inference": for_inference,
         "for_training": for_training,

@@ -180,7 +180,8 @@ class Adam(Optimizer):
             if dtype not in corrections:
                 first = step.bias_correction(self.beta1, dtype)
                 second = OPS["sqrt"](step.bias_correction(self.beta2, dtype))
-                corrections[dtype] = (step.rate(self.learning_rate, dtype) / first, second)
+                size = step.rate(self.learning_rate, dtype) / first
+                corrections[dtype] = size.named("step_size"), second.named("correction")
             size, root = corrections[dtype]
             values[key] = self._moved(step, key, params[key], gradient, size, root)
         return values

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from graphc.differentiate.kept_digits import kept_digits
 from graphc.differentiate.symbolic import (
     Branch,
     Expression,
@@ -84,7 +85,8 @@ def stable(expression: Expression) -> Expression:
                 return sympy.Mul(coefficient, sympy.Mul(*rest), evaluate=False)
         return e
 
-    return expression.replace(lambda e: e.is_Add or e.is_Mul or e.func is sympy.log, rewrite)
+    digits_kept = kept_digits(expression)
+    return digits_kept.replace(lambda e: e.is_Add or e.is_Mul or e.func is sympy.log, rewrite)
 
 
 def _exp_minus_one(total: Expression) -> tuple[int, Expression] | None:
@@ -220,15 +222,32 @@ def quotient(
     top = _product_text(numerator)
     if not denominator:
         return top
-    below = _product_text(denominator)
-    return Code(f"{top.within(PRODUCT)}/{below.within(PRODUCT + 1)}", PRODUCT)
+    distances, others = _distances(denominator)
+    if others:
+        below = _product_text(others)
+        top = Code(f"{top.within(PRODUCT)}/{below.within(PRODUCT + 1)}", PRODUCT)
+    return Code("/".join([top.within(PRODUCT), *distances]), PRODUCT)
+
+
+def _distances(factors: Sequence[Expression]) -> tuple[list[str], list[Expression]]:
+    """Return each `hypot(a, b)` of squares of it, which may overflow, and the other factors."""
+    distances: list[str] = []
+    others: list[Expression] = []
+    for factor in factors:
+        is_square = factor.is_Pow and factor.exp == 2 and type(factor.base).__name__ == "hypot"
+        if is_square:
+            distances += [write(factor.base).text] * 2
+        else:
+            others.append(factor)
+    return distances, others
 
 
 def _guarded_quotient(numerator: Sequence[Expression], denominator: Sequence[Expression]) -> Code:
     infinite = [f for f in numerator if _may_be_infinite(f)]
     code = _product_text([f for f in numerator if f not in infinite])
-    if denominator:
-        code = Code(f"divide_no_nan({code}, {_product_text(denominator)})")
+    distances, others = _distances(denominator)
+    for below in [*([_product_text(others).text] if others else []), *distances]:
+        code = Code(f"divide_no_nan({code}, {below})")
     if infinite:
         code = Code(f"multiply_no_nan({code}, {_product_text(infinite)})")
     return code

@@ -113,14 +113,3 @@ class ForwardSweep:
 def is_derived_from_formula(op: Op) -> bool:
     """Say whether an op's partials come from its formula; other ops state a linearization."""
     return isinstance(op, Pointwise) and type(op).linearize is Op.linearize
-
-
-def tangent_names(
-    labels: Mapping[Node, str], moved: Mapping[Node, Node], before: set[Node]
-) -> dict[Node, str]:
-    """Return a name for the tangent of each named node: `z1_dot`."""
-    names: dict[Node, str] = {}
-    for node, tangent in moved.items():
-        if node in labels and tangent not in before:
-            names.setdefault(tangent, f"{labels[node]}_dot")
-    return names

@@ -22,9 +22,9 @@ def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
             the scalar depends on none of them.
     """
     targets = [wrt] if isinstance(wrt, Node) else list(wrt)
-    _check_scalar(node)
+    check_scalar(node)
     for target in targets:
-        _check_float(target)
+        check_float(target)
     parts = _gradient_parts(node, targets)
     if targets and all(part is None for part in parts):
         _check_dependence(node, targets)
@@ -37,11 +37,11 @@ def gradient(graph: Graph, of: str, wrt: Iterable[str] | str | None = None) -> G
     `wrt` None stands for the trainable parameters; for all float inputs where there are none.
     """
     node = graph.find(of)
-    _check_scalar(node)
+    check_scalar(node)
     names = [wrt] if isinstance(wrt, str) else list(default_wrt(graph) if wrt is None else wrt)
     targets = [graph.find(name) for name in names]
     for name, target in zip(names, targets, strict=True):
-        _check_float(target, name)
+        check_float(target, name)
     outputs = dict(graph.outputs)
     parts = _gradient_parts(node, targets)
     for name, target, part in zip(names, targets, parts, strict=True):
@@ -66,7 +66,7 @@ def _gradient_parts(node: Node, targets: Sequence[Node]) -> list[Node | None]:
     return cotangents([node], [fill(1.0, (), node.dtype)], targets)
 
 
-def _check_scalar(node: Node) -> None:
+def check_scalar(node: Node) -> None:
     where = str(node.provenance.origin) or None
     if node.dtype.kind != "f":
         raise GraphError(
@@ -85,7 +85,7 @@ def _check_scalar(node: Node) -> None:
         )
 
 
-def _check_float(target: Node, name: str | None = None) -> None:
+def check_float(target: Node, name: str | None = None) -> None:
     if not isinstance(target, Node):
         raise GraphError(
             "a derivative is taken by a node", got=f"{target!r} of type {type(target).__name__}"

@@ -19,6 +19,7 @@ from graphc.differentiate.bounds import ALGEBRA, UNBOUNDED, Bounds, exactly, for
 from graphc.differentiate.formula_text import stable, tree_text, write
 from graphc.differentiate.scaled import scaled_by_cotangent
 from graphc.differentiate.symbolic import (
+    OUTPUT,
     Branch,
     Expression,
     Tree,
@@ -43,10 +44,12 @@ from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
-#: The name of the op's output in formulas.
-OUTPUT = "y"
 Values: TypeAlias = "Mapping[str, np.ndarray]"
 _PROBES = (-1.5, -1.0, 0.0, 0.5, 1.0, 2.0)
+#: Further values of the argument, at which a form must keep its digits.
+_FAR = (-30.0, -1e-30, 1e-30, 30.0)
+#: The largest multiple of the output's own rounding error that a form may make of it.
+_MOST_AMPLIFIED = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,7 @@ def partial(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...] 
         return plain
     y_bounds = bounds_of_call(op, [UNBOUNDED] * op.arity, constants)[OUTPUT]
     y = symbol(OUTPUT, nonnegative=y_bounds.low >= 0)
-    best = _best_leaves(tree, raw, y, probe_grid(op, constants))
+    best = _best_leaves(tree, raw, y, probe_grid(op, constants, index))
     found = replace(plain, tree=_best_conditions(tree, best, by, y))
     values = found.probes
     is_undefined = (np.isfinite(values[OUTPUT]) & np.isnan(values["partial"])).any()
@@ -271,7 +274,11 @@ def _rank(form: Expression, y: Expression) -> tuple[float, int, bool, bool, str]
 
 
 class _Judge:
-    """Says whether a form equals the plain derivative on a grid, wherever that one is finite."""
+    """Says whether a form equals the plain derivative on a grid, wherever that one is finite.
+
+    The output is rounded. A form may lose digits where it is small (`1 - y**2` of tanh), but one
+    that makes much of the rounding of a large output (`exp(a - y)` of logaddexp) is no equal.
+    """
 
     def __init__(self, f: Expression, direct: Expression, grid: Values) -> None:
         self.variables = dict(grid)
@@ -280,14 +287,21 @@ class _Judge:
             self.expected = self._values(direct)
         self.finite = np.isfinite(self.expected) & np.isfinite(self.variables[OUTPUT])
 
-    def _values(self, expression: Expression) -> np.ndarray:
-        value = evaluate_formula(write(stable(expression)).text, self.variables, ARRAYS)
+    def _values(self, expression: Expression, relative_error: float = 0.0) -> np.ndarray:
+        """Return the values, with an output that is off by a relative error."""
+        variables = self.variables
+        if relative_error:
+            variables = {**variables, OUTPUT: variables[OUTPUT] * (1 + relative_error)}
+        value = evaluate_formula(write(stable(expression)).text, variables, ARRAYS)
         return np.broadcast_to(value, next(iter(self.variables.values())).shape)
 
     def __call__(self, form: Expression) -> bool:
         with np.errstate(all="ignore"):
             value = self._values(form)
-        return bool(np.allclose(value[self.finite], self.expected[self.finite], 1e-9, 1e-12))
+            apart = np.abs(self._values(form, 1e-7) - value) / 1e-7
+        close = np.isclose(value, self.expected, 1e-9, 1e-12)
+        digits_kept = apart <= _MOST_AMPLIFIED * np.maximum(np.abs(value), 1)
+        return bool((close & digits_kept)[self.finite].all())
 
 
 def _best_conditions(tree: Tree, best: Tree, by: Expression, y: Expression) -> Tree:
@@ -365,10 +379,18 @@ def bounds_of_call(
 # -- values and costs of formulas ----------------------------------------------------------------
 
 
-def probe_grid(op: Pointwise, constants: Sequence[tuple[int, float]]) -> dict[str, np.ndarray]:
-    """Return values of the arguments that meet in every combination, kinks and poles included."""
-    fixed = dict(constants)
-    choices = [(fixed[i],) if i in fixed else _PROBES for i in range(op.arity)]
+def probe_grid(
+    op: Pointwise, constants: Sequence[tuple[int, float]], far: int | None = None
+) -> dict[str, np.ndarray]:
+    """Return values of the arguments that meet in every combination, kinks and poles included.
+
+    `far` is the position of an argument that takes tiny and large values too.
+    """
+    choices: list[tuple[float, ...]] = [_PROBES] * op.arity
+    if far is not None:
+        choices[far] = (*_PROBES, *_FAR)
+    for i, value in constants:
+        choices[i] = (value,)
     points = np.array(list(itertools.product(*choices)))
     return {name: points[:, i] for i, name in enumerate(op.args)}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphc.differentiate.kept_digits import softmax_of_two
 from graphc.differentiate.symbolic import Expression, plain_function
 from graphc.ir.symbols import sympy_module
 
@@ -90,6 +91,7 @@ def logistic(expression: Expression) -> Expression:
     """Return 1/(1 + exp(u)) as sigmoid(-u), which no large u can overflow, wherever it occurs."""
     sympy = sympy_module()
     sigmoid = plain_function("sigmoid")
+    expression = softmax_of_two(expression)
     for power in sorted(expression.atoms(sympy.Pow), key=str):
         exponential = _one_plus_exp(power.base)
         if exponential is None or not power.exp.is_negative:

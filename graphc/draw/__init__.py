@@ -1,8 +1,9 @@
-"""How does it look? Computation graphs, backpropagation and network diagrams, for humans."""
+"""How does it look? Computation graphs, backpropagation, network diagrams, traces, for humans."""
 
 from graphc.draw.backprop import backprop
 from graphc.draw.computation import computation_graph
 from graphc.draw.drawing import Drawing
 from graphc.draw.network import network
+from graphc.draw.traces import Trace, trace
 
-__all__ = ["Drawing", "backprop", "computation_graph", "network"]
+__all__ = ["Drawing", "Trace", "backprop", "computation_graph", "network", "trace"]

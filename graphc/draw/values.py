@@ -47,7 +47,7 @@ def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) ->
     missing = [name for name in (graph.inputs if initial else leaves) if name not in at]
     if missing:
         raise GraphError(
-            "a picture with values needs one for each input and parameter",
+            "each input and parameter needs a value",
             got=f"no value for {listed(missing)}",
             expected=listed([f"{name}: {node.type}" for name, node in leaves.items()]),
             fix=f"at={{{', '.join(f'{name!r}: …' for name in missing[:3])}}}",

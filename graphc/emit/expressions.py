@@ -55,11 +55,15 @@ class Expressions:
         node, operands = statement.node, statement.operands
         takes_numbers = node.op.broadcasts(node) and any(not is_weak(x) for x in operands)
         is_arithmetic = bool(getattr(node.op, "infix", None) or getattr(node.op, "prefix", None))
+        # Of `where(mask, 0, 0.125)` the mask is an array, but says nothing about the dtype.
+        is_typed = any(not is_weak(x) and x.dtype == operands[-1].dtype for x in operands)
         result = []
         for position, operand in enumerate(operands):
             is_added = node.op.accumulates and position == 1
             if not is_weak(operand):
                 result.append(self.code[operand])
+            elif takes_numbers and not is_typed:
+                result.append(Code(f"np.{operand.dtype.name}({self.number(operand)})"))
             elif is_added or takes_numbers or (is_arithmetic and not node.shape):
                 result.append(self.number(operand))
             elif operand.op is full:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphc.errors import GraphError, GraphWarning, nearest
 from graphc.ir.dims import symbols_of
-from graphc.ir.node import Node
+from graphc.ir.node import Node, rebuilt
 from graphc.ir.walk import consumers, topological
 
 #: Method name -> function; filled once, where all rooms meet (`graphc.compile`).
@@ -71,11 +71,11 @@ class Graph:
         return [*self.outputs.values(), *self.updates.values()]
 
     def _leaves(self, op_name: str, declared: Iterable[Node]) -> Mapping[str, Node]:
-        """Return the leaves of one kind by name: declared ones first, then as they are met."""
+        """Return the leaves of one kind by name: declared ones first, then as they were made."""
         found: dict[str, Node] = {}
-        for node in [*declared, *self.nodes]:
-            if node.op.name != op_name:
-                continue
+        met = [node for node in self.nodes if node.op.name == op_name]
+        met.sort(key=lambda node: node.provenance.order)
+        for node in [*(n for n in declared if n.op.name == op_name), *met]:
             name = node.attrs["name"]
             if found.setdefault(name, node) is not node:
                 raise GraphError(
@@ -244,6 +244,20 @@ class Graph:
         if name in METHODS:
             return METHODS[name].__get__(self, Graph)
         raise AttributeError(f"a graph has no attribute {name!r}")
+
+
+def with_own_names(graph: Graph) -> Graph:
+    """Return the same graph with its labels on the nodes themselves, where rewrites keep them."""
+    new: dict[Node, Node] = {}
+    labels = graph.labels
+    for node in graph.nodes:
+        again = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
+        label = labels.get(node)
+        if label and not again.name and not again.op.is_leaf:
+            again = again.named(label)
+        new[node] = again
+    outputs = {name: new[node] for name, node in graph.outputs.items()}
+    return graph.with_outputs(outputs, {name: new[n] for name, n in graph.updates.items()})
 
 
 def _numbered(name: str, taken: dict[str, int], reserved: set[str]) -> str:

@@ -6,6 +6,7 @@ phase and origin are read from context variables, so two threads can build two g
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import os
 import sys
@@ -40,17 +41,22 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What rides beside a node: its name, scope, phase and origin."""
+    """What rides beside a node: its name, scope, phase and origin, and when it was made.
+
+    `order` counts nodes as they are built; only the order of two of them means anything.
+    """
 
     name: str | None = None
     scope: str = ""
     phase: str = FORWARD
     origin: Origin = Origin()
+    order: int = 0
 
     def renamed(self, name: str | None) -> Provenance:
         return replace(self, name=name)
 
 
+_count = itertools.count()
 _scope: ContextVar[str] = ContextVar("scope", default="")
 _phase: ContextVar[str] = ContextVar("phase", default=FORWARD)
 _origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
@@ -58,7 +64,8 @@ _origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 def current_provenance(name: str | None = None) -> Provenance:
     """Return the provenance of a node that is built now."""
-    return Provenance(name, _scope.get(), _phase.get(), _origin.get() or user_origin())
+    place = _origin.get() or user_origin()
+    return Provenance(name, _scope.get(), _phase.get(), place, next(_count))
 
 
 def user_origin() -> Origin:

@@ -113,8 +113,8 @@ gelu = register(
         "x times the normal distribution function (Hendrycks & Gimpel 2016, arXiv:1606.08415).",
         "x*(1 + erf(x/sqrt(2)))/2",
         minus_infinity=False,
-        lowering="0.5*x*(1 + erf(x*0.7071067811865476))",
-        flops=25,
+        lowering="0.5*x*erfc(-0.7071067811865476*x)",
+        flops=78,
     )
 )
 gelu_tanh = register(
@@ -123,8 +123,8 @@ gelu_tanh = register(
         "gelu by the tanh approximation.",
         "x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3)))/2",
         minus_infinity=False,
-        lowering="0.5*x*(1 + tanh(0.7978845608028654*(x + 0.044715*x**3)))",
-        flops=25,
+        lowering="x*sigmoid(1.5957691216057308*(x + 0.044715*x**3))",
+        flops=18,
     )
 )
 hardtanh = register(
@@ -145,7 +145,7 @@ hard_sigmoid = register(
         "x/6 + 1/2 clipped to [0, 1]; derivative 0 at the corners.",
         "where(x <= -3, 0, where(x >= 3, 1, x/6 + 1/2))",
         minus_infinity=False,
-        lowering="clip(x/6 + 0.5, 0, 1)",
+        lowering="clip(x + 3, 0, 6)/6",
         domain=((-2.5, 2.5),),
         flops=4,
     )

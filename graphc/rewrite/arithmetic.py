@@ -23,13 +23,13 @@ NEUTRAL = (
     Rule("multiply_minus_one", "x*(-1)", "-x", _SIGNS),
     Rule("divide_minus_one", "x/(-1)", "-x", _SIGNS),
     Rule("power_one", "x**1", "x", _NEUTRAL),
-    Rule("power_zero", "x**0", "1", "0**0 = 1, and so is NaN**0"),
+    Rule("power_zero", "x**0", "1", "0**0 = 1, and so is NaN**0", when="cannot_fail(x)"),
     Rule(
         "multiply_zero",
         "x*0",
         "0",
         "0 times a finite number",
-        when="is_finite(x)",
+        when="is_finite(x) and cannot_fail(x)",
         example="x=where(u > 0, 1.0, 2.0)",
     ),
     Rule(
@@ -37,6 +37,7 @@ NEUTRAL = (
         "x*0",
         "0",
         "0 times a finite number",
+        when="cannot_fail(x)",
         exactness=ASSUMES_FINITE,
     ),
     Rule(
@@ -44,7 +45,7 @@ NEUTRAL = (
         "x - x",
         "0",
         "the difference of a finite number with itself",
-        when="is_finite(x)",
+        when="is_finite(x) and cannot_fail(x)",
         example="x=where(u > 0, 1.0, 2.0)",
     ),
     Rule(
@@ -52,6 +53,7 @@ NEUTRAL = (
         "x - x",
         "0",
         "the difference of a finite number with itself",
+        when="cannot_fail(x)",
         exactness=ASSUMES_FINITE,
     ),
     Rule("positive", "positive(x)", "x", _NEUTRAL),
@@ -205,8 +207,20 @@ NUMBERS = (
         exactness=REASSOCIATES,
         spares_shared=True,
     ),
-    Rule("maximum_numbers", "maximum(maximum(x, c1), c2)", "maximum(x, maximum(c1, c2))", _GATHER),
-    Rule("minimum_numbers", "minimum(minimum(x, c1), c2)", "minimum(x, minimum(c1, c2))", _GATHER),
+    Rule(
+        "maximum_numbers",
+        "maximum(maximum(x, c1), c2)",
+        "maximum(x, maximum(c1, c2))",
+        _GATHER,
+        moves_kink=True,
+    ),
+    Rule(
+        "minimum_numbers",
+        "minimum(minimum(x, c1), c2)",
+        "minimum(x, minimum(c1, c2))",
+        _GATHER,
+        moves_kink=True,
+    ),
 )
 
 PRODUCTS = (
@@ -286,9 +300,32 @@ PRODUCTS = (
 
 CHOICES = (
     Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
-    Rule("abs_of_nonnegative", "abs(x)", "x", _SAME, when="is_nonnegative(x)", example="x=exp(u)"),
     Rule(
-        "relu_of_nonnegative", "relu(x)", "x", _SAME, when="is_nonnegative(x)", example="x=exp(u)"
+        "abs_of_nonnegative",
+        "abs(x)",
+        "x",
+        _SAME,
+        when="is_nonnegative(x)",
+        example="x=exp(u)",
+        moves_kink=True,
+    ),
+    Rule(
+        "relu_of_nonnegative",
+        "relu(x)",
+        "x",
+        _SAME,
+        when="is_nonnegative(x)",
+        example="x=exp(u)",
+        moves_kink=True,
+    ),
+    Rule("product_of_abs", "abs(x)*abs(y)", "abs(x*y)", "one absolute value", spares_shared=True),
+    Rule(
+        "choice_times",
+        "where(m, x, 0)*y",
+        "where(m, x*y, 0)",
+        "a branch that is not taken never meets an infinity",
+        exactness=ASSUMES_FINITE,
+        spares_shared=True,
     ),
     Rule("maximum_itself", "maximum(x, x)", "x", _NEUTRAL),
     Rule("minimum_itself", "minimum(x, x)", "x", _NEUTRAL),
@@ -298,20 +335,22 @@ CHOICES = (
     Rule("and_true", "logical_and(m, True)", "m", _NEUTRAL),
     Rule("or_false", "logical_or(m, False)", "m", _NEUTRAL),
     Rule("where_same", "where(m, x, x)", "x", "both branches are the same"),
-    Rule("where_true", "where(True, x, y)", "x", "the condition is known"),
-    Rule("where_false", "where(False, x, y)", "y", "the condition is known"),
+    Rule("where_true", "where(True, x, y)", "x", "the condition is known", when="cannot_fail(y)"),
+    Rule("where_false", "where(False, x, y)", "y", "the condition is known", when="cannot_fail(x)"),
     Rule("where_not", "where(logical_not(m), x, y)", "where(m, y, x)", "the branches swap"),
     Rule(
         "where_where_taken",
         "where(m, where(m, x, y), z)",
         "where(m, x, z)",
         "the inner condition holds there",
+        when="cannot_fail(y)",
     ),
     Rule(
         "where_where_other",
         "where(m, x, where(m, y, z))",
         "where(m, x, z)",
         "the inner condition fails there",
+        when="cannot_fail(y)",
     ),
     Rule(
         "gated_product",

@@ -11,7 +11,7 @@ from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import times, varying_axes, without_copies
+from graphc.rewrite.spread import is_at_least, times, varying_axes, without_copies
 
 
 def _parts(node: Node) -> tuple[list[Node], list[str], str]:
@@ -185,6 +185,56 @@ def _common_operand(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _squared_length(node: Node, facts: Facts) -> Node | None:
+    """sum(x²) → x @ x for a vector."""
+    square = node.inputs[0]
+    x = square.inputs[0]
+    if x.ndim != 1 or x.dtype.kind != "f" or facts.is_shared(square):
+        return None
+    return OPS["reshape"](einsum_labels([x, x], ["a", "a"], ""), node.shape)
+
+
+def _cheaper_order(node: Node, facts: Facts) -> Node | None:
+    """(a @ b) @ c → a @ (b @ c) where that takes fewer operations for every size of the dims."""
+    if len(node.inputs) != 2:
+        return None
+    for i, inner in enumerate(node.inputs):
+        if inner.op.name != "einsum" or len(inner.inputs) != 2 or facts.is_shared(inner):
+            continue
+        found = _regrouped(node, i)
+        if found is not None:
+            return found
+    return None
+
+
+def _regrouped(node: Node, i: int) -> Node | None:
+    inner, other = node.inputs[i], node.inputs[1 - i]
+    terms, out = split_spec(node.attrs["spec"])
+    inner_terms, inner_out = split_spec(inner.attrs["spec"])
+    if any(len(set(term)) != len(term) for term in (*terms, *inner_terms)):
+        return None
+    names = dict(zip(inner_out, terms[i], strict=True))
+    taken = set("".join(terms))
+    fresh = iter(label for label in LETTERS if label not in taken)
+    for label in dict.fromkeys("".join(inner_terms)):
+        if label not in names:
+            names[label] = next(fresh)
+    labels = ["".join(names[label] for label in term) for term in inner_terms]
+    cost = node.op.flops(node) + node.op.flops(inner)
+    for first, second in ((0, 1), (1, 0)):
+        kept = "".join(
+            label
+            for label in dict.fromkeys(labels[first] + terms[1 - i])
+            if label in labels[second] or label in out
+        )
+        pair = einsum_labels([inner.inputs[first], other], [labels[first], terms[1 - i]], kept)
+        whole = einsum_labels([pair, inner.inputs[second]], [kept, labels[second]], out)
+        new_cost = pair.op.flops(pair) + whole.op.flops(whole)
+        if whole.op.name == "einsum" and is_at_least(cost, new_cost) and not same(cost, new_cost):
+            return whole
+    return None
+
+
 _M = "x: input(f64, 3, 4)\nw: input(f64, 4, 2)\n"
 _LABELS = "the labels say it, and nothing moves"
 
@@ -269,5 +319,24 @@ CONTRACTIONS = (
         roots=("add", "subtract"),
         operands=("einsum",),
         example=_M + "v: input(f64, 4, 2)\ny = x @ w + x @ v",
+    ),
+    _rule(
+        "squared_length",
+        "sum(x**2)",
+        "x @ x",
+        "one pass over the vector, and no temporary",
+        apply=_squared_length,
+        roots=("sum",),
+        operands=("square",),
+        example="x: input(f64, 4)\ny = sum(x**2)",
+    ),
+    _rule(
+        "cheaper_order",
+        "(a @ b) @ v",
+        "a @ (b @ v)",
+        "a product of matrices takes fewer operations from this side",
+        apply=_cheaper_order,
+        operands=("einsum",),
+        example=_M + "v: input(f64, 2)\ny = (x @ w) @ v",
     ),
 )

@@ -25,6 +25,7 @@ class Facts:
         self.number = ValueNumbers()
         self.range: _BottomUp[Range] = _BottomUp(range_of)
         self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
+        self.cannot_fail: _BottomUp[bool] = _BottomUp(_cannot_fail)
 
     # -- expressions ---------------------------------------------------------------------------
 
@@ -160,6 +161,14 @@ class Facts:
             self.factors(x) and self.is_nonnegative(x) and not divides
             for x, divides in product_factors(node)
         )
+
+
+def _cannot_fail(node: Node, operands: Sequence[bool]) -> bool:
+    """Say whether no index of an array can be out of range, here or below: it may be dropped."""
+    return all(operands) and node.op.name not in _INDEXED
+
+
+_INDEXED = frozenset(["gather", "scatter_add", "take_along_axis", "add_along_axis"])
 
 
 class _BottomUp(Generic[Fact]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Provenance
+from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ops.leaf import full
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.rule import Firing, Rule
@@ -60,7 +60,7 @@ def _standing_for_all(node: Node, twins: list[Node]) -> Node:
         return node
     earliest = min(twins, key=lambda twin: _ORDER[twin.provenance.phase]).provenance
     name = next((twin.name for twin in twins if twin.name), None)
-    provenance = Provenance(name, earliest.scope, earliest.phase, earliest.origin)
+    provenance = earliest.renamed(name)
     if provenance == node.provenance:
         return node
     return Node(node.op, node.inputs, node.attrs, node.type, provenance)

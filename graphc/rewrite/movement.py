@@ -105,7 +105,7 @@ def _slice(node: Node, facts: Facts) -> Node | None:
     if _is_whole(node):
         return x
     handler = _SLICES.get(x.op.name)
-    return handler(x, bounds) if handler else None
+    return handler(x, bounds, facts) if handler else None
 
 
 Bounds = tuple[tuple[Dim, Dim, int], ...]
@@ -116,7 +116,7 @@ def _is_whole(node: Node) -> bool:
     return all(b[0] == 0 and b[2] == 1 and same(b[1], dim) for b, dim in pairs)
 
 
-def _slice_of_slice(x: Node, bounds: Bounds) -> Node | None:
+def _slice_of_slice(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
     merged = []
     for (start, stop, step), (at, _, by) in zip(bounds, x.attrs["bounds"], strict=True):
         length = slice_length((start, stop, step))
@@ -134,11 +134,11 @@ def _slice_of_slice(x: Node, bounds: Bounds) -> Node | None:
     return OPS["slice"].make([x.inputs[0]], bounds=tuple(merged))
 
 
-def _slice_of_concat(x: Node, bounds: Bounds) -> Node | None:
+def _slice_of_concat(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
     """A slice that reads one part only is a slice of that part."""
     axis = x.attrs["axis"]
     start, stop, step = bounds[axis]
-    if step != 1:
+    if step != 1 or not all(map(facts.cannot_fail, x.inputs)):
         return None
     before: Dim = 0
     for part in x.inputs:
@@ -151,7 +151,7 @@ def _slice_of_concat(x: Node, bounds: Bounds) -> Node | None:
     return None
 
 
-def _slice_of_broadcast(x: Node, bounds: Bounds) -> Node | None:
+def _slice_of_broadcast(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
     source = x.inputs[0]
     lead = x.ndim - source.ndim
     inner, moved = [], False
@@ -170,7 +170,7 @@ def _slice_of_broadcast(x: Node, bounds: Bounds) -> Node | None:
     return OPS["broadcast_to"](source, shape)
 
 
-def _slice_of_write(x: Node, bounds: Bounds) -> Node | None:
+def _slice_of_write(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
     """Reading what was just written gives the sum; reading elsewhere skips the write."""
     base, values = x.inputs
     written = x.attrs["bounds"]
@@ -178,7 +178,7 @@ def _slice_of_write(x: Node, bounds: Bounds) -> Node | None:
         read = OPS["slice"].make([base], bounds=bounds)
         return OPS["add"](read, values)
     pairs = zip(bounds, written, strict=True)
-    if any(
+    if facts.cannot_fail(values) and any(
         a[2] > 0 and b[2] > 0 and (is_at_least(a[0], b[1]) or is_at_least(b[0], a[1]))
         for a, b in pairs
     ):
@@ -186,7 +186,7 @@ def _slice_of_write(x: Node, bounds: Bounds) -> Node | None:
     return None
 
 
-def _slice_of_pad(x: Node, bounds: Bounds) -> Node | None:
+def _slice_of_pad(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
     """A slice that leaves the edges out does not see the padding."""
     inner = []
     pairs = zip(bounds, x.attrs["widths"], x.inputs[0].shape, strict=True)

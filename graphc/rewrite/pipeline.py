@@ -47,16 +47,16 @@ class Pass:
     level: int = 1
 
     def apply(
-        self, graph: Graph, level: int, normal: set[Node]
+        self, graph: Graph, allowed: Callable[[Rule], bool], normal: set[Node]
     ) -> tuple[Graph, tuple[Firing, ...]]:
-        """Return the rewritten graph and the firings, with the rules of this level.
+        """Return the rewritten graph and the firings, by the rules that are allowed.
 
         `normal` holds the nodes known to be in normal form; a firing elsewhere may change that.
         """
         if self.whole is not None:
             return self.whole(graph)
         rules, helpers = (
-            [rule for rule in group if rule.level <= level] for group in (self.rules, self.helpers)
+            [rule for rule in group if allowed(rule)] for group in (self.rules, self.helpers)
         )
         following, firings = rewrite(graph, rules, helpers, normal)
         if firings:
@@ -127,13 +127,17 @@ def _run(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
         raise GraphError("no such optimization level", got=repr(level), expected="0, 1, 2 or 3")
     if level == 0:
         return graph
+
+    def allowed(rule: Rule) -> bool:
+        return rule.level <= level and not (rule.moves_kink and passes is FORWARD_PASSES)
+
     records = list(graph.history)
     current = graph
     normal: set[Node] = set()
     for step in passes:
         if step.level > level:
             continue
-        following, firings = step.apply(current, level, normal)
+        following, firings = step.apply(current, allowed, normal)
         records.append(PassRecord(step.name, step.title, current, following, firings))
         current = following
     return current.with_outputs(current.outputs, current.updates, history=tuple(records))

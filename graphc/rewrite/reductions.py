@@ -77,13 +77,17 @@ def _of_moved(node: Node, facts: Facts) -> Node | None:
     return reduced(node, source, tuple(range(source.ndim)))
 
 
-def _of_negative(node: Node, facts: Facts) -> Node:
+def _of_negative(node: Node, facts: Facts) -> Node | None:
+    if facts.is_shared(node.inputs[0]):
+        return None
     return OPS["negative"](reduced(node, node.inputs[0].inputs[0]))
 
 
 def _of_scaled(node: Node, facts: Facts) -> Node | None:
     """sum(x·s) → sum(x)·s where s is constant along the summed axes."""
     product = node.inputs[0]
+    if facts.is_shared(product):
+        return None
     left, right = product.inputs
     pairs = [(left, right)] if product.op.name == "divide" else [(left, right), (right, left)]
     for x, factor in pairs:

@@ -35,9 +35,11 @@ class Rule:
     that have an operand among `operands` (or `all_operands` there); its `before` and `after` are
     shown to readers.
 
-    `spares_shared` keeps the rule from firing where a node it would replace has other users.
-    `forward_only` keeps it from the backward pass. `example` serves tests and documentation: for
-    a row, what to put for a name (`x=exp(u)`); for a structural rule, a graph as text.
+    `spares_shared` keeps the rule from firing where a node it would replace has other users,
+    `forward_only` from the backward pass, and `moves_kink` from graphs that are yet to be
+    differentiated, because the derivative declared at a kink would change. `example` serves tests
+    and documentation: for a row, what to put for a name (`x=exp(u)`); for a structural rule, a
+    graph as text.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Rule:
     all_operands: bool = False
     spares_shared: bool = False
     forward_only: bool = False
+    moves_kink: bool = False
     note: str = ""
     example: str = ""
 

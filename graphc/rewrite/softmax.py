@@ -119,12 +119,14 @@ def _shifted_logsumexp(node: Node, facts: Facts) -> Node | None:
 
 
 def _shift_returned(node: Node, facts: Facts) -> Node | None:
-    """(logsumexp(z) − m) + m → logsumexp(z), for m a reduction of z."""
-    for left, m in (node.inputs, node.inputs[::-1]):
+    """(logsumexp(z) − m) + (m − t) → logsumexp(z) − t, for m a reduction of z; also without t."""
+    for left, right in (node.inputs, node.inputs[::-1]):
         if left.op.name != "subtract" or left.inputs[0].op.name != "logsumexp":
             continue
-        if core(m).op.name in _REDUCTIONS_OF_Z and facts.same(core(left.inputs[1]), core(m)):
-            return left.inputs[0]
+        value, m = left.inputs
+        again = right.inputs[0] if right.op.name == "subtract" else right
+        if core(m).op.name in _REDUCTIONS_OF_Z and facts.same(core(m), core(again)):
+            return value if again is right else OPS["subtract"](value, right.inputs[1])
     return None
 
 

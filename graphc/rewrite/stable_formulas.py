@@ -113,7 +113,16 @@ EXPONENTIALS = (
         when="is_nonnegative(x)",
         example="x=relu(u)",
     ),
+    _row(
+        "exp_minus_log",
+        "exp(x - log(y))",
+        "exp(x)/y",
+        "one function for two",
+        when="is_nonnegative(y) and not uncovers_log(y)",
+        example="y=abs(u)",
+    ),
     _row("exp_of_minus_softplus", "exp(-softplus(x))", "sigmoid(-x)", "one function for two"),
+    _row("expm1_of_minus_softplus", "expm1(-softplus(x))", "-sigmoid(x)", "one function for two"),
     _row("exp_of_softplus", "exp(softplus(x))", "1 + exp(x)", "one function for two"),
     _row(
         "exp_times_exp",

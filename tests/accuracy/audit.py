@@ -72,8 +72,9 @@ def grid(dtype: str, size: int) -> np.ndarray:
             ]
         ).astype(dtype)
         near = np.array(NEAR, dtype)
-        around = [np.nextafter(near, dtype_inf) for dtype_inf in np.array([np.inf, 0], dtype)]
-    magnitudes = np.concatenate([magnitudes, *around])
+        around = [near * (1 + s * 10.0**-k) for k in range(1, info.precision + 1) for s in (1, -1)]
+        around += [np.nextafter(near, end) for end in np.array([np.inf, 0], dtype)]
+    magnitudes = np.concatenate([magnitudes, *np.array(around, dtype)])
     magnitudes = np.unique(magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)])
     return np.concatenate([-magnitudes[::-1], magnitudes])
 

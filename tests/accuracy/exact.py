@@ -17,9 +17,9 @@ from graphc.ops.formula import evaluate_formula
 Number: TypeAlias = Any  # an mpf; mpmath has no types
 Function: TypeAlias = Callable[..., Number]
 
-#: Digits to compute with, one attempt after the other. The last suffices for any float64: its
-#: exponents span 324 decades, a step of the difference quotient takes 120 digits more.
-DIGITS = (80, 160, 480)
+#: Digits to compute with, one attempt after the other. The last suffices for any two float64s:
+#: their exponents span 632 decades, a step of the difference quotient takes 325 digits more.
+DIGITS = (80, 160, 480, 1300)
 _AGREE = 20
 
 

@@ -91,6 +91,11 @@ def test_level_below_keeps_the_rule_out(rule: Rule) -> None:
     assert rule.name not in fired(optimize(graph, rule.level - 1))
 
 
+@pytest.mark.parametrize("rule", [r for r in RULES if r.moves_kink], ids=lambda rule: rule.name)
+def test_kinks_stay_where_they_are_until_the_graph_is_differentiated(rule: Rule) -> None:
+    assert rule.name not in fired(stabilize_forward(graph_of(example_text(rule))))
+
+
 def test_every_output_keeps_its_type_and_name() -> None:
     graph = graph_of("x: input(f32, N, 4)\ny = exp(log(softmax(x*1)))\noutput(y, z=x + 0)")
     better = optimize(stabilize_forward(graph))

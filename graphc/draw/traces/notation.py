@@ -15,7 +15,6 @@ from functools import cached_property
 from graphc.differentiate.reverse import new_nodes
 from graphc.draw.formula import formula, is_product
 from graphc.draw.traces.pieces import Piece, latex_escape
-from graphc.draw.traces.numbering import bare
 from graphc.draw.variables import is_silent
 from graphc.ir.code import ATOM, PRODUCT, UNARY, Code
 from graphc.ir.node import Node
@@ -33,11 +32,13 @@ class Formula:
     """A small graph over symbols: `root` is written down to the nodes that `symbols` names.
 
     `numbers` says that the symbols are numbers and shapes: products are then written 2*5.
+    `whole` writes the root itself even where mathematics would not, as for a broadcast.
     """
 
     root: Node
     symbols: Mapping[Node, Piece]
     numbers: bool = False
+    whole: bool = False
 
     @cached_property
     def _skeleton(self) -> tuple[str, Sequence[Piece]]:
@@ -48,7 +49,15 @@ class Formula:
             sign = "−" if piece.precedence == UNARY else ""
             known[node] = Code(sign + letter[piece], piece.precedence)
         product = "*" if self.numbers else "·"
-        return _written(self.root, known, _TextWriter(product)).text, pieces
+        return self._written(known, _TextWriter(product)).text, pieces
+
+    def _written(self, known: Mapping[Node, Code], writer: _Writer) -> Code:
+        codes = dict(known)
+        for node in new_nodes(self.root, set(known)):
+            args = [codes[operand] for operand in node.inputs]
+            through = is_silent(node) and not (self.whole and node is self.root)
+            codes[node] = args[0] if through else writer.write(node, args)
+        return codes[self.root]
 
     def _filled(self, text: str, shown: Sequence[str]) -> str:
         """Return the skeleton with its letters replaced; signs stand in it already."""
@@ -68,16 +77,7 @@ class Formula:
     @cached_property
     def latex(self) -> str:
         known = {node: Code(piece.latex, piece.precedence) for node, piece in self.symbols.items()}
-        return _written(self.root, known, _LatexWriter()).text
-
-
-def _written(root: Node, known: Mapping[Node, Code], writer: _Writer) -> Code:
-    """Return the formula of a graph down to known nodes."""
-    codes = dict(known)
-    for node in new_nodes(root, set(known)):
-        args = [codes[operand] for operand in node.inputs]
-        codes[node] = args[0] if is_silent(node) else writer.write(node, args)
-    return codes[root]
+        return self._written(known, _LatexWriter()).text
 
 
 class _Writer:
@@ -181,7 +181,7 @@ class _LatexWriter(_Writer):
         return rf"\left({text}\right)"
 
 
-_SIGNS = {ord(sign): latex for sign, latex in zip("≤≥≠=", (r"\le", r"\ge", r"\ne", "="), strict=True)}
+_SIGNS = {ord("≤"): r"\le", ord("≥"): r"\ge", ord("≠"): r"\ne"}
 
 
 def _marks(count: int) -> list[str]:
@@ -202,5 +202,9 @@ def _leaf_latex(text: str) -> str:
 
 def _is_elementwise(node: Node) -> bool:
     """Say whether a product is one of arrays, not one by a number."""
-    operands = [bare(operand) for operand in node.inputs]
+    operands = []
+    for operand in node.inputs:
+        while is_silent(operand):
+            operand = operand.inputs[0]
+        operands.append(operand)
     return all(operand.shape and not is_fill(operand) for operand in operands)

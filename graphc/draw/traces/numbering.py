@@ -39,12 +39,19 @@ class Numbering:
         found: dict[Node, list[Use]] = {}
         for consumer in self.number:
             for index, operand in enumerate(consumer.inputs):
-                path = silent_path(operand)
-                source = path[0].inputs[0] if path else operand
+                source, path = self.source(operand)
                 flows = consumer.op.is_differentiable(consumer, index)
                 if source in self.number and flows and all(_passes(node) for node in path):
                     found.setdefault(source, []).append(Use(consumer, index, path))
         return found
+
+    def source(self, operand: Node) -> tuple[Node, tuple[Node, ...]]:
+        """Return the variable or constant under an operand, and the silent nodes above it."""
+        path: list[Node] = []
+        while operand not in self.number and is_silent(operand):
+            path.append(operand)
+            operand = operand.inputs[0]
+        return operand, tuple(reversed(path))
 
     def needed_for(self, root: Node) -> set[Node]:
         """Return the variables that a node needs, itself among them."""
@@ -56,11 +63,13 @@ def numbered(graph: Graph) -> Numbering:
     leaves = [*graph.inputs.values(), *graph.params.values()]
     layer: dict[Node, int] = dict.fromkeys(leaves, 0)
     layers: list[list[Node]] = [leaves]
+    outputs = set(graph.outputs.values())
     for node in graph.nodes:
         if node in layer:
             continue
         deepest = max((layer[operand] for operand in node.inputs), default=0)
-        if is_silent(node) or is_fill(node):
+        is_shown = node in graph.labels or node in outputs
+        if not is_shown and (is_silent(node) or is_fill(node)):
             layer[node] = deepest
             continue
         layer[node] = deepest + bool(node.inputs)
@@ -71,23 +80,5 @@ def numbered(graph: Graph) -> Numbering:
     return Numbering(graph, {node: place for place, node in enumerate(order)})
 
 
-def bare(node: Node) -> Node:
-    """Return what a node only adapts to its user: the operand under broadcasts and casts."""
-    while is_silent(node):
-        node = node.inputs[0]
-    return node
-
-
-def silent_path(node: Node) -> tuple[Node, ...]:
-    """Return the silent nodes from a variable up to `node`, none for a variable itself."""
-    path: list[Node] = []
-    while is_silent(node):
-        path.append(node)
-        node = node.inputs[0]
-    return tuple(reversed(path))
-
-
 def _passes(node: Node) -> bool:
     return node.op.is_differentiable(node, 0)
-
-

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from graphc.draw.typography import name_text, printable
-from graphc.ir.code import ATOM, SUM, UNARY
+from graphc.ir.code import ATOM, UNARY
 
 #: Below this a number is written with three significant digits, above the other as a power of ten.
 _SMALL, _LARGE = 0.01, 1e6
@@ -66,18 +66,32 @@ def words(text: str) -> Piece:
 
 
 def relation(sign: str) -> Piece:
-    """Return a sign between two formulas."""
-    return Piece(f" {sign} ", f" {sign} ", f" {html.escape(sign)} ")
+    """Return a sign between two formulas; → leads from shapes to a shape."""
+    latex = {"→": r"\to"}.get(sign, sign)
+    return Piece(f" {sign} ", f" {latex} ", f" {html.escape(sign)} ")
 
 
-def variable(number: int) -> Piece:
-    """Return the value of a variable, v3."""
-    return Piece(f"v{number}", f"v_{{{number}}}", f"<i>v</i><sub>{number}</sub>")
+def variable(number: int | None = None) -> Piece:
+    """Return the value of a variable, v3; v stands for any."""
+    return _indexed("v", "v", number)
 
 
-def adjoint(number: int) -> Piece:
+def adjoint(number: int | None = None) -> Piece:
     """Return the adjoint of a variable, v̄3."""
-    return Piece(f"v̄{number}", rf"\bar{{v}}_{{{number}}}", f"<i>v̄</i><sub>{number}</sub>")
+    return _indexed("v̄", r"\bar{v}", number)
+
+
+def tangent(number: int | None = None) -> Piece:
+    """Return the tangent of a variable in one direction, v̇3."""
+    return _indexed("v̇", r"\dot{v}", number)
+
+
+def _indexed(letter: str, latex: str, number: int | None) -> Piece:
+    if number is None:
+        return Piece(letter, latex, f"<i>{letter}</i>")
+    return Piece(
+        f"{letter}{number}", f"{latex}_{{{number}}}", f"<i>{letter}</i><sub>{number}</sub>"
+    )
 
 
 def derivative(top: Piece, bottom: Piece, d: str = "∂") -> Piece:
@@ -192,8 +206,3 @@ def _float_text(number: float, tolerance: float) -> str:
             text = text.rstrip("0").rstrip(".")
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if e else ("0" if text == "-0" else text)
-
-
-def operand_precedence(number_text: str) -> int:
-    """Return how tightly a written number binds."""
-    return UNARY if number_text.startswith("−") else ATOM if " " not in number_text else SUM

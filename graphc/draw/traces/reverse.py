@@ -1,0 +1,222 @@
+"""The reverse trace: `v̄1 = v̄3·∂v3/∂v1 + v̄4·∂v4/∂v1`, `v̄3·v0 + v̄4·cos(v1)`, and the numbers.
+
+Rows stand from the inputs to the output, as in the forward trace, and are filled from the last one
+up. Version A visits each variable once and sums over its consumers. Version B visits each consumer
+once and increments the adjoints of its operands, which start at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from graphc.draw.traces.chain import added, sent_back, stand_in
+from graphc.draw.traces.numbering import Use
+from graphc.draw.traces.pieces import Piece, adjoint, derivative, quantity, variable, words
+from graphc.draw.traces.rows import Row
+from graphc.draw.traces.scene import Scene, Slot
+from graphc.ir.node import Node
+from graphc.ops import OPS
+
+#: How many consumers of one variable are written out.
+_MOST_TERMS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """What one consumer sends to a variable: the chain, the local form, and the value."""
+
+    chain: Node
+    local: Node
+    slots: Mapping[Node, Slot]
+    value: np.ndarray
+
+
+class _Adjoints:
+    """The adjoints of one output's variables, as far as they are known."""
+
+    def __init__(self, scene: Scene, of: Node, nodes: Iterable[Node]) -> None:
+        self.scene, self.of = scene, of
+        self.needed = scene.numbering.needed_for(of)
+        self.nodes = [n for n in nodes if n in self.needed and n.dtype.kind == "f"]
+        self.value: dict[Node, np.ndarray] = {}
+        self.reached = _reached(scene, of)
+
+    def consumers(self, node: Node) -> list[tuple[Node, list[Use]]]:
+        """Return a variable's uses by consumer, where the consumer's adjoint is not nothing."""
+        uses = self.scene.numbering.uses.get(node, [])
+        live = [use for use in uses if use.consumer in self.reached]
+        groups = [list(group) for _, group in groupby(live, lambda u: self.scene.place(u.consumer))]
+        return [(group[0].consumer, group) for group in groups]
+
+    def term(self, node: Node, consumer: Node, uses: Sequence[Use]) -> Term:
+        scene = self.scene
+        value = self.value[consumer]
+        seed = stand_in("adjoint", consumer)
+        above = Slot(adjoint(scene.place(consumer)), quantity(value))
+        chain, slots = self._chain(node, consumer, above)
+        slots |= {seed: above}
+        slots |= scene.slots({operand: operand for operand in consumer.inputs})
+        slots |= scene.slots({consumer: consumer})
+        local: Node | None = None
+        total = np.zeros_like(scene.value(node))
+        for use in uses:
+            link = sent_back(use, seed, value, scene.point)
+            slots |= scene.slots(link.stand_ins)
+            local = added(local, link.root)
+            total = total + link.value
+        assert local is not None
+        return Term(chain, local, slots, total)
+
+    def _chain(self, node: Node, consumer: Node, above: Slot) -> tuple[Node, dict[Node, Slot]]:
+        """Return `v̄3·∂v3/∂v0` over stand-ins."""
+        number = variable(self.scene.place(consumer))
+        partial = derivative(number, variable(self.scene.place(node)))
+        first, second = (OPS["input"](name, (), "float64") for name in ("adjoint", "partial"))
+        slots = {first: above, second: Slot(partial, partial)}
+        return OPS["multiply"](first, second), slots
+
+    def seed_row(self, step: int) -> Row:
+        """Return the row of the output itself, ∂y/∂y = 1."""
+        scene, of = self.scene, self.of
+        self.value[of] = np.ones_like(scene.value(of))
+        left, label = adjoint(scene.place(of)), scene.label(of)
+        own = label or variable(scene.place(of))
+        formula = derivative(own, own)
+        return Row(left, "=", formula, None, None, self.value[of], "seed", label, step)
+
+    def zero_row(self, node: Node, step: int | None) -> Row:
+        """Return the row of a variable that no derivative reaches."""
+        value = self.value[node] = np.zeros_like(self.scene.value(node))
+        left, label = adjoint(self.scene.place(node)), self.scene.label(node)
+        return Row(left, "=", quantity(np.zeros(())), None, None, value, "constant", label, step)
+
+
+def _reached(scene: Scene, of: Node) -> set[Node]:
+    """Return the variables that the derivative of `of` reaches."""
+    senders: dict[Node, list[Node]] = {}
+    for source, uses in scene.numbering.uses.items():
+        for use in uses:
+            senders.setdefault(use.consumer, []).append(source)
+    reached, pending = {of}, [of]
+    while pending:
+        for source in senders.get(pending.pop(), ()):
+            if source not in reached:
+                reached.add(source)
+                pending.append(source)
+    return reached
+
+
+# -- version A ---------------------------------------------------------------------------------
+
+
+def sums_over_consumers(scene: Scene, nodes: Iterable[Node], of: Node) -> list[Row]:
+    """Return one row for each variable: its adjoint as a sum over its consumers."""
+    adjoints = _Adjoints(scene, of, nodes)
+    rows: list[Row] = []
+    for step, node in enumerate(reversed(adjoints.nodes), 1):
+        consumers = adjoints.consumers(node)
+        if node is of:
+            rows.append(adjoints.seed_row(step))
+        elif consumers:
+            rows.append(_sum_row(adjoints, node, consumers, step))
+        else:
+            rows.append(adjoints.zero_row(node, step))
+    return rows[::-1]
+
+
+def _sum_row(
+    adjoints: _Adjoints, node: Node, consumers: Sequence[tuple[Node, list[Use]]], step: int
+) -> Row:
+    terms = [adjoints.term(node, consumer, uses) for consumer, uses in consumers]
+    total = terms[0].value
+    for term in terms[1:]:
+        total = total + term.value
+    adjoints.value[node] = total
+    shown, slots = _shortened(terms)
+    chain, local = _added([t.chain for t in shown]), _added([t.local for t in shown])
+    return Row(
+        adjoint(adjoints.scene.place(node)),
+        "=",
+        adjoints.scene.symbolic(chain, slots),
+        adjoints.scene.symbolic(local, slots),
+        adjoints.scene.substituted(local, slots),
+        total,
+        "chain" if len(terms) == 1 else "chain, sum",
+        adjoints.scene.label(node),
+        step,
+    )
+
+
+def _shortened(terms: Sequence[Term]) -> tuple[list[Term], dict[Node, Slot]]:
+    """Return the terms that are written out, the middle of many replaced by a count."""
+    slots = {key: slot for term in terms for key, slot in term.slots.items()}
+    if len(terms) <= _MOST_TERMS:
+        return list(terms), slots
+    hidden = len(terms) - _MOST_TERMS
+    gap = stand_in("gap", terms[0].local)
+    more = words(f"… {hidden:,} more …")
+    slots[gap] = Slot(more, more)
+    scalar = OPS["input"]("gap", (), "float64")
+    slots[scalar] = slots[gap]
+    middle = Term(scalar, gap, {}, terms[0].value)
+    return [*terms[: _MOST_TERMS - 1], middle, terms[-1]], slots
+
+
+def _added(parts: Sequence[Node]) -> Node:
+    total: Node | None = None
+    for part in parts:
+        total = added(total, part)
+    assert total is not None
+    return total
+
+
+# -- version B ---------------------------------------------------------------------------------
+
+
+def increments(scene: Scene, nodes: Iterable[Node], of: Node) -> list[Row]:
+    """Return one row for each increment, in the order from the inputs to the output.
+
+    Each consumer, from the output down, increments the adjoints of its operands.
+    """
+    adjoints = _Adjoints(scene, of, nodes)
+    receivers: dict[Node, list[tuple[Node, list[Use]]]] = {}
+    for node in adjoints.nodes:
+        for consumer, uses in adjoints.consumers(node) if node is not of else ():
+            receivers.setdefault(consumer, []).append((node, uses))
+    for node in adjoints.nodes:
+        adjoints.value[node] = np.zeros_like(scene.value(node))
+    rows = [adjoints.seed_row(1)]
+    for consumer in reversed(adjoints.nodes):
+        for node, uses in receivers.get(consumer, ()):
+            rows.append(_increment_row(adjoints, node, consumer, uses, len(rows) + 1))
+    return rows[::-1]
+
+
+def _increment_row(
+    adjoints: _Adjoints, node: Node, consumer: Node, uses: Sequence[Use], step: int
+) -> Row:
+    term = adjoints.term(node, consumer, uses)
+    before = stand_in("before", term.local)
+    slots = dict(term.slots)
+    slots[before] = Slot(_unseen(), quantity(adjoints.value[node]))
+    adjoints.value[node] = adjoints.value[node] + term.value
+    return Row(
+        adjoint(adjoints.scene.place(node)),
+        "+=",
+        adjoints.scene.symbolic(term.chain, slots),
+        adjoints.scene.symbolic(term.local, slots),
+        adjoints.scene.substituted(added(before, term.local), slots),
+        adjoints.value[node],
+        "chain",
+        adjoints.scene.label(node),
+        step,
+    )
+
+
+def _unseen() -> Piece:
+    """Return the symbol of the adjoint as it was before: `+=` says it, so it is never written."""
+    return words("")

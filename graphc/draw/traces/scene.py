@@ -1,0 +1,77 @@
+"""What all traces of one evaluation share: numbering, values, and the symbols of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.differentiate.reverse import new_nodes
+from graphc.draw.traces.chain import Point
+from graphc.draw.traces.notation import Formula
+from graphc.draw.traces.numbering import Numbering
+from graphc.draw.traces.pieces import Piece, named, quantity, variable
+from graphc.ir.node import Node
+from graphc.ops.leaf import is_fill
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a formula: the symbol that stands there, and the number put in for it."""
+
+    symbol: Piece
+    number: Piece
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One evaluation of a graph."""
+
+    numbering: Numbering
+    point: Point
+
+    def place(self, node: Node) -> int:
+        return self.numbering.number[node]
+
+    def value(self, node: Node) -> np.ndarray:
+        return self.point.arrays[node]
+
+    def label(self, node: Node) -> Piece | None:
+        """Return the user's name of a variable."""
+        name = self.numbering.graph.labels.get(node)
+        return named(name) if name else None
+
+    def slots(self, nodes: Mapping[Node, Node]) -> dict[Node, Slot]:
+        """Return the slots of variables, by what stands for them in a formula.
+
+        What only adapts a variable is written as the variable; a constant is written as it is.
+        """
+        found: dict[Node, Slot] = {}
+        for stand_in, node in nodes.items():
+            source, _ = self.numbering.source(node)
+            if source in self.numbering.number:
+                shown = variable(self.place(source))
+                found[stand_in] = Slot(shown, quantity(self.value(source)))
+        return found
+
+    def operands(self, node: Node) -> dict[Node, Slot]:
+        return self.slots({operand: operand for operand in node.inputs})
+
+    def symbolic(self, root: Node, slots: Mapping[Node, Slot], whole: bool = False) -> Formula:
+        """Return a formula over symbols."""
+        return Formula(root, {node: slot.symbol for node, slot in slots.items()}, whole=whole)
+
+    def substituted(self, root: Node, slots: Mapping[Node, Slot], whole: bool = False) -> Formula:
+        """Return the same formula over numbers, in which dims are numbers too."""
+        numbers = {node: slot.number for node, slot in slots.items()}
+        for node in new_nodes(root, set(slots)):
+            if is_fill(node) and hasattr(node.attrs["value"], "free_symbols"):
+                numbers[node] = quantity(self.point.of(node, {})[(0,) * node.ndim])
+        return Formula(root, numbers, numbers=True, whole=whole)
+
+
+def in_order(scene: Scene, wanted: set[Node] | None) -> Sequence[Node]:
+    """Return the wanted variables, all of them for None, in the order of evaluation."""
+    nodes = scene.numbering.number
+    return [node for node in nodes if wanted is None or node in wanted]

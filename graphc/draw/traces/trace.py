@@ -1,0 +1,265 @@
+"""Traces: every variable of one evaluation, or of one derivative, in a table that can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from graphc.draw.traces.chain import Point
+from graphc.draw.traces.forward import forward_rows
+from graphc.draw.traces.numbering import numbered
+from graphc.draw.traces.pieces import (
+    Phrase,
+    Piece,
+    Written,
+    adjoint,
+    derivative,
+    named,
+    relation,
+    result,
+    tangent,
+    variable,
+    words,
+)
+from graphc.draw.traces.reverse import increments, sums_over_consumers
+from graphc.draw.traces.rows import Row
+from graphc.draw.traces.scene import Scene, in_order
+from graphc.draw.traces.table import Column, Table, formatted
+from graphc.draw.traces.tangent import tangent_rows
+from graphc.draw.values import evaluated
+from graphc.errors import GraphError, nearest
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.run.arguments import Argument, bind_dims
+
+MODES = ("forward", "tangent", "reverse")
+VERSIONS = ("A", "B")
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The rows of a trace; `str()` is a table, `.format(…)` gives it in another notation.
+
+    `rows` stand from the inputs to the outputs. Those of a reverse trace are filled from the last
+    one up: `row.step` counts.
+    """
+
+    mode: str
+    title: Phrase
+    remark: Phrase
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def values(self) -> Mapping[str, float | np.ndarray]:
+        """The final value of each variable: a number, or an array."""
+        filled = self.rows[::-1] if self.mode == "reverse" else self.rows
+        return {r.variable: r.value if r.value.ndim else float(r.value) for r in filled}
+
+    def table(self) -> Table:
+        """Return the rows as cells."""
+        columns, cells = _COLUMNS[self.mode]
+        return Table(self.title, self.remark, columns, [cells(row) for row in self.rows])
+
+    def format(self, format: str = "text") -> str:
+        """Return the trace as "text", "markdown", "latex" or "html"."""
+        return formatted(self.table(), format)
+
+    def __str__(self) -> str:
+        return self.format("text")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _repr_html_(self) -> str:
+        return self.format("html")
+
+    def _repr_latex_(self) -> str:
+        return self.format("latex")
+
+
+def _name(row: Row) -> Phrase:
+    return [row.label] if row.label is not None else []
+
+
+def _forward_cells(row: Row) -> list[Phrase]:
+    return [_name(row), row.equation(), row.arithmetic()]
+
+
+def _tangent_cells(row: Row) -> list[Phrase]:
+    return [_name(row), row.equation(), row.arithmetic(), [words(row.rule)]]
+
+
+def _reverse_cells(row: Row) -> list[Phrase]:
+    local = [row.local] if row.local is not None else []
+    step = [words(str(row.step))] if row.step is not None else []
+    return [step, _name(row), row.equation(), local, row.arithmetic(), [words(row.rule)]]
+
+
+_NAME, _VALUE, _RULE = Column("name"), Column("value"), Column("rule", is_words=True)
+_COLUMNS: dict[str, tuple[list[Column], Callable[[Row], list[Phrase]]]] = {
+    "forward": ([_NAME, Column("formula"), _VALUE], _forward_cells),
+    "tangent": ([_NAME, Column("derivative"), _VALUE, _RULE], _tangent_cells),
+    "reverse": (
+        [
+            Column("step", is_words=True),
+            _NAME,
+            Column("chain"),
+            Column("local derivatives"),
+            _VALUE,
+            _RULE,
+        ],
+        _reverse_cells,
+    ),
+}
+
+
+def trace(
+    graph: Graph | Node,
+    at: Mapping[str, Any] | None = None,
+    mode: str = "forward",
+    *,
+    wrt: str | None = None,
+    of: str | None = None,
+    version: str = "A",
+) -> Trace:
+    """Return the trace of a graph at a point, variable by variable.
+
+    `at` maps inputs and parameters to numbers or arrays; without any parameter in it, all of them
+    have their initial values. Modes:
+
+    - "forward": the value of each variable;
+    - "tangent": its derivative by the input or parameter `wrt`, from the inputs to the outputs;
+      where `wrt` is an array, the derivative in the direction in which all its elements grow;
+    - "reverse": the derivative of the output `of` by each variable, from the output back; version
+      "A" sums over the consumers of a variable, version "B" increments.
+
+    `wrt` and `of` may be left out where only one fits. Given in another mode, `of` leaves out what
+    that output does not need.
+
+    **Raises** GraphError for an unknown mode, version or name, and where a value is missing.
+    """
+    if isinstance(graph, Node):
+        raise GraphError(
+            "a trace is taken of a graph",
+            got=f"a node, {graph.type}",
+            fix="gc.trace(gc.graph(y), at={...}); the sum of a diagonal is x.trace()",
+        )
+    _check_choice("mode of a trace", mode, MODES)
+    _check_choice("version of a reverse trace", version, VERSIONS)
+    scene = _scene(graph, at or {})
+    target = _target(graph, of) if mode == "reverse" or of is not None else None
+    wanted = None if target is None else scene.numbering.needed_for(target)
+    nodes, where = in_order(scene, wanted), _where(scene, at or {})
+    if mode == "forward":
+        title = [words("Forward evaluation"), *where]
+        return Trace(mode, title, [], tuple(forward_rows(scene, nodes)))
+    if mode == "tangent":
+        source = _source(graph, wrt)
+        rows = tangent_rows(scene, nodes, source)
+        title = [words("Forward derivative with respect to "), _label(graph, source), *where]
+        return Trace(mode, title, _direction(graph, source), tuple(rows))
+    assert target is not None
+    rows = (sums_over_consumers if version == "A" else increments)(scene, nodes, target)
+    title = [words("Backward derivative of "), _label(graph, target), *where]
+    return Trace(mode, title, _reverse_remark(scene, target, version), tuple(rows))
+
+
+def _check_choice(what: str, got: str, choices: tuple[str, ...]) -> None:
+    if got not in choices:
+        hint = nearest(str(got), list(choices))
+        raise GraphError(
+            f"unknown {what}",
+            got=repr(got),
+            expected=", ".join(map(repr, choices)),
+            fix=f"did you mean {hint!r}?" if hint else None,
+        )
+
+
+def _scene(graph: Graph, at: Mapping[str, Any]) -> Scene:
+    numbering = numbered(graph)
+    arrays = evaluated(graph, at, numbering.number).arrays
+    leaves = {**graph.inputs, **graph.params}
+    sizes = bind_dims([Argument(name, leaf, arrays[leaf]) for name, leaf in leaves.items()])
+    return Scene(numbering, Point(arrays, sizes))
+
+
+def _target(graph: Graph, of: str | None) -> Node:
+    """Return the output to derive: a single float."""
+    if of is None:
+        scalars = [n for n in graph.outputs.values() if not n.shape and n.dtype.kind == "f"]
+        if not scalars:
+            raise GraphError(
+                "no output is a single float to derive",
+                got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
+                fix="reduce one first: .sum() or .mean()",
+            )
+        return scalars[0]
+    return graph.find(of)
+
+
+def _source(graph: Graph, wrt: str | None) -> Node:
+    """Return what the tangent moves with: a float input or parameter."""
+    leaves = {**graph.inputs, **graph.params}
+    floats = [name for name, node in leaves.items() if node.dtype.kind == "f"]
+    if wrt is None:
+        if len(floats) != 1:
+            raise GraphError(
+                "a tangent is taken by one input or parameter",
+                got="none",
+                expected=", ".join(floats) or "a float input: the graph has none",
+                fix=f"wrt={floats[0]!r}" if floats else None,
+            )
+        return leaves[floats[0]]
+    node = graph.find(wrt)
+    if node.dtype.kind != "f":
+        raise GraphError(f"no derivative by {wrt!r}", got=str(node.type), expected="a float")
+    return node
+
+
+def _label(graph: Graph, node: Node) -> Piece:
+    return named(graph.labels[node])
+
+
+def _where(scene: Scene, at: Mapping[str, Any]) -> Phrase:
+    """Return ` at x1 = 2, x2 = 5 (N = 4)`: given numbers, and the sizes of named dims."""
+    graph = scene.numbering.graph
+    numbers: list[Phrase] = [
+        [named(name), relation("="), *result(scene.value(node))]
+        for name, node in {**graph.inputs, **graph.params}.items()
+        if not node.shape and name in at
+    ]
+    if len(numbers) > _MOST_NAMED:
+        numbers = [*numbers[:_MOST_NAMED], [words("…")]]
+    initial = bool(graph.params) and not any(name in at for name in graph.params)
+    rest = [f"{name} = {scene.point.sizes[name]}" for name in graph.dims]
+    rest += ["initial parameters"] * initial
+    phrase: list[Written] = []
+    for place, part in enumerate(numbers):
+        phrase += [words(", " if place else " at "), *part]
+    return [*phrase, words(f" ({', '.join(rest)})")] if rest else phrase
+
+
+#: How many numbers a title names.
+_MOST_NAMED = 8
+
+
+def _direction(graph: Graph, source: Node) -> Phrase:
+    if not source.shape:
+        return []
+    along = words(" is the derivative along the direction in which every element of ")
+    return [tangent(), along, _label(graph, source), words(" grows at the rate 1")]
+
+
+def _reverse_remark(scene: Scene, target: Node, version: str) -> Phrase:
+    graph = scene.numbering.graph
+    number = scene.place(target)
+    filled = "filled from the last row up"
+    if version == "B":
+        filled = f"all others start at 0; {filled}"
+    meaning = [adjoint(number), relation("="), words("1"), words("; " + filled)]
+    of_each = derivative(_label(graph, target), variable())
+    return [adjoint(), relation("="), of_each, words(", "), *meaning]
