@@ -17,8 +17,10 @@ from graphc.build import init, nn, optim
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, from_function, graph, input, param
 from graphc.compile import compile, emit, load, optimize, parse
+from graphc.differentiate.custom import define_pointwise
+from graphc.differentiate.derive import derive
 from graphc.differentiate.gradient import grad
-from graphc.draw.traces import trace
+from graphc.draw.traces import forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -49,6 +51,7 @@ __all__ = [
     "dim",
     "draw",
     "emit",
+    "forward_backward_table",
     "from_function",
     "grad",
     "graph",

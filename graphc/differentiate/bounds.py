@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graphc.ir.node import Node
+from graphc.ir.op import Op
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
@@ -303,12 +304,14 @@ class BoundsOf:
             return _bounds_of_fill(node.attrs["value"])
         if op.name == "constant":
             return _bounds_of_array(node.attrs["value"].array)
+        if op is OPS["multiply"] and node.inputs[0] is node.inputs[1]:
+            return _pointwise(OPS["square"], inputs[:1])
         if isinstance(op, Pointwise):
             return inputs[0] if op.formula == op.args[0] else _pointwise(op, inputs)
         return inputs[0] if op.is_view else UNBOUNDED
 
 
-def _pointwise(op: Pointwise, inputs: Sequence[Bounds]) -> Bounds:
+def _pointwise(op: Op, inputs: Sequence[Bounds]) -> Bounds:
     result: Bounds = ALGEBRA[op.name](*inputs)
     return result
 

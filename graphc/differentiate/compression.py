@@ -48,7 +48,8 @@ _FEW = 2
 class Compression:
     """How a Jacobian of `of` by `wrt` is computed in few passes of one mode.
 
-    `kind` says what it looks like: diagonal, banded, block diagonal, sparse, dense, or zero.
+    `kind` says what it looks like: diagonal, banded, block diagonal, banded in blocks, sparse,
+    dense, gradient (of a scalar), or zero.
     """
 
     of_shape: Shape
@@ -282,6 +283,8 @@ def _is_known_below(width: Dim, dim: Dim) -> bool:
 
 
 def _kind(spans: Access, of: Shape, wrt: Shape) -> str:
+    if not of:
+        return "gradient"
     if spans == _diagonal(wrt) and same_shape(of, wrt):
         return "diagonal"
     long = [s for s, d in zip(spans, wrt, strict=True) if not same(d, 1)]

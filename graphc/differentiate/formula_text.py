@@ -244,7 +244,10 @@ def _distances(factors: Sequence[Expression]) -> tuple[list[str], list[Expressio
 
 def _guarded_quotient(numerator: Sequence[Expression], denominator: Sequence[Expression]) -> Code:
     infinite = [f for f in numerator if _may_be_infinite(f)]
-    code = _product_text([f for f in numerator if f not in infinite])
+    rest = [f for f in numerator if f not in infinite]
+    if not denominator and all(f.is_number for f in rest):
+        return _product_text(numerator)  # no factor is 0
+    code = _product_text(rest)
     distances, others = _distances(denominator)
     for below in [*([_product_text(others).text] if others else []), *distances]:
         code = Code(f"divide_no_nan({code}, {below})")
@@ -254,8 +257,11 @@ def _guarded_quotient(numerator: Sequence[Expression], denominator: Sequence[Exp
 
 
 def _may_be_infinite(factor: Expression) -> bool:
+    """Say whether a factor has a pole, or overflows as a polynomial does."""
     return bool(
-        factor.func is sympy_module().log or (factor.is_Pow and not factor.exp.is_nonnegative)
+        factor.func is sympy_module().log
+        or (factor.is_Pow and not factor.exp.is_nonnegative)
+        or (factor.is_Add and factor.is_polynomial() and factor.has(sympy_module().Pow))
     )
 
 

@@ -1,22 +1,25 @@
 """Which writing of a derivative keeps its digits? Equal over the reals, better in floating point.
 
-1 - x**2             → (1 - x)*(1 + x)               near 1 the rounded square is all that is left
-sqrt(1 + x**2)       → hypot(1, x)                   the square overflows long before the root does
-b/(a**2 + b**2)      → b/hypot(a, b)/hypot(a, b)
-1 + erf(u)           → erfc(-u)                      erf(u) rounds to -1
-1 + tanh(u)          → 2*sigmoid(2*u)                tanh(u) rounds to -1
-exp(a)/(exp(a) + exp(b)) → sigmoid(a - b)            the exponentials overflow
+1 - x**2                 → (1 - x)*(1 + x)            the rounded square is all that is left
+sqrt(1 + x**2)           → hypot(1, x)                the square overflows before the root
+b/(a**2 + b**2)          → b/hypot(a, b)/hypot(a, b)
+1 + erf(u)               → erfc(-u)                   erf(u) rounds to -1
+1 + tanh(u)              → 2*sigmoid(2*u)             tanh(u) rounds to -1
+floor(a/b)               → floor_divide(a, b)         a/b may round up to an integer
+exp(a)/(exp(a) + exp(b)) → sigmoid(a - b)             the exponentials overflow
 """
 
 from __future__ import annotations
 
-from graphc.differentiate.symbolic import OUTPUT, Expression, plain_function
+from graphc.differentiate.symbolic import OUTPUT, Expression, plain_function, step_function
 from graphc.ir.symbols import sympy_module
 
 
 def kept_digits(expression: Expression) -> Expression:
     """Return the expression with its sums and roots in the writing that keeps their digits."""
     sympy = sympy_module()
+    floor = step_function("floor")
+    expression = expression.replace(floor, _floor_of_quotient)
     if not expression.has(sympy.Add):
         return expression
     rewritten = expression.replace(lambda e: e.is_Add, lambda e: _tail(_factored(e)))
@@ -36,9 +39,17 @@ def _factored(total: Expression) -> Expression:
     if exponent != 2:
         return total
     if x.func is sympy.tanh:
-        share = plain_function("sigmoid")(2 * x.args[0])
-        return 4 * sign * share * (1 - share)
+        sigmoid, u = plain_function("sigmoid"), 2 * x.args[0]
+        return 4 * sign * sigmoid(u) * sigmoid(-u)
     return sign * (1 - x) * (1 + x) if x.is_Symbol and x.name != OUTPUT else total
+
+
+def _floor_of_quotient(argument: Expression) -> Expression:
+    """Return floor(a/b) as floor_divide(a, b), and other floors as they are."""
+    a, b = argument.as_numer_denom()
+    if b.is_number:
+        return step_function("floor")(argument)
+    return plain_function("floor_divide")(a, b)
 
 
 def _tail(total: Expression) -> Expression:

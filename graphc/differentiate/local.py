@@ -48,6 +48,8 @@ Values: TypeAlias = "Mapping[str, np.ndarray]"
 _PROBES = (-1.5, -1.0, 0.0, 0.5, 1.0, 2.0)
 #: Further values of the argument, at which a form must keep its digits.
 _FAR = (-30.0, -1e-30, 1e-30, 30.0)
+#: Its square overflows in every dtype.
+_HUGE = 1e200
 #: The largest multiple of the output's own rounding error that a form may make of it.
 _MOST_AMPLIFIED = 8.0
 
@@ -146,7 +148,18 @@ class Partial:
     @cached_property
     def probes(self) -> Mapping[str, np.ndarray]:
         """Values of the arguments, of `y` and of the partial on a grid that holds 0 and ±1."""
-        variables = probe_grid(self.op, self.constants)
+        return self._values(probe_grid(self.op, self.constants))
+
+    @property
+    def is_undefined(self) -> bool:
+        """Whether it is nan where `y` is finite: 0/0 at 0, or 0·∞ where a square overflows."""
+        huge = probe_grid(self.op, self.constants, self.index, (-_HUGE, _HUGE))
+        return any(
+            bool((np.isfinite(values[OUTPUT]) & np.isnan(values["partial"])).any())
+            for values in (self.probes, self._values(huge))
+        )
+
+    def _values(self, variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with np.errstate(all="ignore"):
             variables[OUTPUT] = ARRAYS[self.op.name](*variables.values())
             shape = variables[OUTPUT].shape
@@ -202,11 +215,9 @@ def partial(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...] 
         return plain
     y_bounds = bounds_of_call(op, [UNBOUNDED] * op.arity, constants)[OUTPUT]
     y = symbol(OUTPUT, nonnegative=y_bounds.low >= 0)
-    best = _best_leaves(tree, raw, y, probe_grid(op, constants, index))
+    best = _best_leaves(tree, raw, y, probe_grid(op, constants, index, (*_PROBES, *_FAR)))
     found = replace(plain, tree=_best_conditions(tree, best, by, y))
-    values = found.probes
-    is_undefined = (np.isfinite(values[OUTPUT]) & np.isnan(values["partial"])).any()
-    return replace(found, guarded=True) if is_undefined else found
+    return replace(found, guarded=True) if found.is_undefined else found
 
 
 def specialized(op: Pointwise, index: int, values: Sequence[float | None]) -> Partial:
@@ -380,15 +391,17 @@ def bounds_of_call(
 
 
 def probe_grid(
-    op: Pointwise, constants: Sequence[tuple[int, float]], far: int | None = None
+    op: Pointwise,
+    constants: Sequence[tuple[int, float]],
+    index: int = 0,
+    probes: Sequence[float] = _PROBES,
 ) -> dict[str, np.ndarray]:
     """Return values of the arguments that meet in every combination, kinks and poles included.
 
-    `far` is the position of an argument that takes tiny and large values too.
+    `probes` are the values of argument `index`.
     """
-    choices: list[tuple[float, ...]] = [_PROBES] * op.arity
-    if far is not None:
-        choices[far] = (*_PROBES, *_FAR)
+    choices: list[Sequence[float]] = [_PROBES] * op.arity
+    choices[index] = probes
     for i, value in constants:
         choices[i] = (value,)
     points = np.array(list(itertools.product(*choices)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from graphc.differentiate.product import Slope, Slopes
 from graphc.ir.node import Node, rebuilt
@@ -131,10 +132,10 @@ def named_adjoints(
     roots: Sequence[Node | None], arrived: Mapping[Node, Node], before: set[Node]
 ) -> list[Node | None]:
     """Return the roots with each adjoint of a named node called `d_<name>`, down to `before`."""
-    names: dict[Node, str] = {}
+    owners: dict[Node, Node] = {}
     for node, cotangent in arrived.items():
-        if node.name is not None and cotangent not in before:
-            names.setdefault(cotangent, f"d_{node.name}")
+        if node.name is not None and cotangent.name is None and cotangent not in before:
+            owners.setdefault(cotangent, node)
     new: dict[Node, Node] = {}
     stop = set(before)
     for root in roots:
@@ -144,8 +145,16 @@ def named_adjoints(
         stop.update(order)
         for node in order:
             again = rebuilt(node, tuple([new.get(x, x) for x in node.inputs]))
-            new[node] = again.named(names[node]) if node in names and node.name is None else again
+            new[node] = _as_adjoint(again, owners[node]) if node in owners else again
     return [None if root is None else new.get(root, root) for root in roots]
+
+
+def _as_adjoint(cotangent: Node, node: Node) -> Node:
+    """Return the cotangent as the adjoint of a named node; a sum passes on that of its result."""
+    provenance = cotangent.provenance.renamed(f"d_{node.name}")
+    origin = replace(provenance.origin, note=f"{ADJOINT} {node.name}")
+    provenance = replace(provenance, origin=origin)
+    return Node(cotangent.op, cotangent.inputs, cotangent.attrs, cotangent.type, provenance)
 
 
 def placeholder(operand: Node) -> Node:

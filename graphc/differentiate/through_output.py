@@ -16,6 +16,7 @@ from graphc.ir.symbols import sympy_module
 Equation = tuple[Expression, Expression]
 _LONGEST_CHAIN = 8
 _LARGEST_TO_EXPAND = 24
+_LARGEST_FRACTION = 60
 
 
 def undone(f: Expression, y: Expression) -> Iterator[list[Equation]]:
@@ -63,19 +64,39 @@ def candidates(f: Expression, derivative: Expression, y: Expression) -> list[Exp
 
 
 def writings(form: Expression) -> list[Expression]:
-    """Return the form as it is, multiplied out, and with common factors drawn out."""
+    """Return the form as it is, multiplied out, with common factors drawn out, as one fraction."""
     sympy = sympy_module()
-    if sum(1 for _ in sympy.preorder_traversal(form)) > _LARGEST_TO_EXPAND:
-        return [form]
-    if len(form.atoms(sympy.exp)) > 1:
+    if form.is_Mul and len(form.atoms(sympy.exp)) > 1:
         form = sympy.powsimp(form, combine="exp")
     if not form.has(sympy.Add):
         return [form]
+    size = sum(1 for _ in sympy.preorder_traversal(form))
+    fraction = [_one_fraction(form)] if size <= _LARGEST_FRACTION and _has_fraction_in_sum(form) else []
+    if size > _LARGEST_TO_EXPAND:
+        return [form, *fraction]
     expanded = sympy.expand(form, power_base=False, log=False)
     if not expanded.is_Add or len(expanded.args) > 2:
-        return [form, expanded]
+        return [form, expanded, *fraction]
     factored = sympy.gcd_terms(expanded)
-    return [form, expanded, factored, *_with_one_sigmoid(factored)]
+    return [form, expanded, factored, *fraction, *_with_one_sigmoid(factored)]
+
+
+def _has_fraction_in_sum(form: Expression) -> bool:
+    """Say whether a form is a rational function that is not written as one fraction."""
+    sympy = sympy_module()
+    if not form.is_rational_function():
+        return False
+    powers = (p for total in form.atoms(sympy.Add) for p in total.atoms(sympy.Pow))
+    return any(p.exp.is_negative for p in powers)
+
+
+def _one_fraction(form: Expression) -> Expression:
+    """Return a rational function as one fraction with a positive numerator where it can have one."""
+    sympy = sympy_module()
+    numerator, denominator = sympy.cancel(form).as_numer_denom()
+    if numerator.could_extract_minus_sign():
+        numerator, denominator = -numerator, -denominator
+    return sympy.gcd_terms(numerator) / sympy.gcd_terms(denominator)
 
 
 def _with_one_sigmoid(form: Expression) -> Iterator[Expression]:
@@ -88,19 +109,38 @@ def _with_one_sigmoid(form: Expression) -> Iterator[Expression]:
 
 
 def logistic(expression: Expression) -> Expression:
-    """Return 1/(1 + exp(u)) as sigmoid(-u), which no large u can overflow, wherever it occurs."""
+    """Return 1/(1 + exp(u)) as sigmoid(-u), which no large u can overflow, wherever it divides."""
     sympy = sympy_module()
     sigmoid = plain_function("sigmoid")
     expression = softmax_of_two(expression)
-    for power in sorted(expression.atoms(sympy.Pow), key=str):
-        exponential = _one_plus_exp(power.base)
-        if exponential is None or not power.exp.is_negative:
+
+    def rewrite(e: Expression) -> Expression:
+        if e.is_Mul:
+            terms = sympy.Add.make_args(sympy.expand_mul(e)) if e.has(sigmoid) else (e,)
+            absorbed = sympy.Add(*map(_absorbed, terms))
+            return absorbed if absorbed.count(sympy.exp) < e.count(sympy.exp) else e
+        exponential = _one_plus_exp(e.base)
+        if exponential is None or not e.exp.is_negative:
+            return e
+        return sigmoid(-exponential.args[0]) ** -e.exp
+
+    return expression.replace(lambda e: e.is_Mul or e.is_Pow, rewrite)
+
+
+def _absorbed(product: Expression) -> Expression:
+    """Return exp(u)*sigmoid(-u) in a product as sigmoid(u), and so for whole powers of them."""
+    sympy = sympy_module()
+    sigmoid = plain_function("sigmoid")
+    for factor in sympy.Mul.make_args(product):
+        share, power = factor.as_base_exp()
+        if share.func is not sigmoid or not power.is_Integer:
             continue
-        u = exponential.args[0]
-        falling, rising = sigmoid(-u), sigmoid(u)
-        replaced = expression.xreplace({power.base: 1 / falling})
-        expression = sympy.expand_mul(replaced.xreplace({exponential: rising / falling}))
-    return expression
+        u = -share.args[0]
+        for exponential in sympy.Mul.make_args(product):
+            count = exponential.args[0] / u if exponential.func is sympy.exp else None
+            if count is not None and count.is_Integer and 0 < count <= power:
+                return _absorbed(product / exponential / share**count * sigmoid(u) ** count)
+    return product
 
 
 def _one_plus_exp(total: Expression) -> Expression | None:

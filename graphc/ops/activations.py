@@ -123,7 +123,7 @@ gelu_tanh = register(
         "gelu by the tanh approximation.",
         "x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3)))/2",
         minus_infinity=False,
-        lowering="x*sigmoid(1.5957691216057308*(x + 0.044715*x**3))",
+        lowering="x*sigmoid(1.5957691216057308*(x + 0.044715*(x*x*x)))",
         flops=18,
     )
 )

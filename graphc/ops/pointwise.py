@@ -386,10 +386,12 @@ class _NumpyAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the 
     def __missing__(self, name: str) -> Any:
         op = OPS[name]
 
-        def apply(*operands: Any) -> np.ndarray:
+        def apply(*operands: Any) -> Any:
             if op.name == "where":
                 return np.where(*operands)
             assert isinstance(op, Pointwise)
+            if all(is_weak(operand) for operand in operands):
+                return NODES[name](*operands)  # numbers stay weak numbers: sqrt(2) is no int64
             dtype = np.result_type(*operands)
             if op.cuts_to_bool:
                 dtype = BOOL

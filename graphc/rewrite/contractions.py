@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphc.ir.dims import Dim, product, same, same_shape
 from graphc.ir.node import Node
-from graphc.ops.contraction import LETTERS, einsum_labels, label_sizes, split_spec
+from graphc.ops.contraction import LETTERS, einsum_labels, label_sizes, matmul_form, split_spec
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
@@ -229,8 +229,10 @@ def _regrouped(node: Node, i: int) -> Node | None:
         )
         pair = einsum_labels([inner.inputs[first], other], [labels[first], terms[1 - i]], kept)
         whole = einsum_labels([pair, inner.inputs[second]], [kept, labels[second]], out)
+        if any(x.op.name != "einsum" or matmul_form(x) is None for x in (pair, whole)):
+            continue
         new_cost = pair.op.flops(pair) + whole.op.flops(whole)
-        if whole.op.name == "einsum" and is_at_least(cost, new_cost) and not same(cost, new_cost):
+        if is_at_least(cost, new_cost) and not same(cost, new_cost):
             return whole
     return None
 

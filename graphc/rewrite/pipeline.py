@@ -9,6 +9,7 @@ from typing import TypeAlias
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.rewrite.adjoints import ADJOINTS
 from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
@@ -24,11 +25,10 @@ from graphc.rewrite.rule import Firing, PassRecord, Rule
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
-from graphc.rewrite.writes import WRITES
 
 Whole: TypeAlias = Callable[[Graph], tuple[Graph, tuple[Firing, ...]]]
 
-SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *WRITES)
+SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *ADJOINTS)
 STABILIZE = (*LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
 
 

@@ -137,12 +137,12 @@ def check_gradient(
         raise GraphError(
             "unknown method", got=repr(method), expected=" or ".join(map(repr, METHODS_IN_WORDS))
         )
-    of = _checked_output(graph, of)
-    names = _checked_wrt(graph, wrt)
+    of = checked_output(graph, of)
+    names = checked_wrt(graph, wrt)
     if "astype" in METHODS:
         graph = METHODS["astype"](graph, "float64")
     derived = gradient(graph, of, names)
-    env, sizes = _point(derived, at or {}, seed)
+    env, sizes = bound_point(derived, at or {}, seed)
     analytic, values = _analytic(derived, of, names, env, sizes, seed)
     root, nodes = graph.outputs[of], topological([graph.outputs[of]])
     leaves = [graph.params[n] if n in graph.params else graph.inputs[n] for n in names]
@@ -155,7 +155,7 @@ def check_gradient(
     rng = np.random.default_rng(seed)
     found = []
     for name, leaf in zip(names, leaves, strict=True):
-        function = _restricted(root, nodes, leaf, values, sizes)
+        function = restricted(root, nodes, leaf, values, sizes)
         found.append(_compare(name, values[leaf], analytic[name], function, method, entries, rng))
     dtype = root.dtype.name
     tolerance = TOLERANCES[method, dtype]
@@ -165,7 +165,8 @@ def check_gradient(
     return check
 
 
-def _checked_output(graph: Graph, of: str | None) -> str:
+def checked_output(graph: Graph, of: str | None) -> str:
+    """Return the name of an output; of the first scalar one where none is given."""
     scalars = [
         n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"
     ]
@@ -181,7 +182,8 @@ def _checked_output(graph: Graph, of: str | None) -> str:
     )
 
 
-def _checked_wrt(graph: Graph, wrt: Iterable[str] | None) -> list[str]:
+def checked_wrt(graph: Graph, wrt: Iterable[str] | None) -> list[str]:
+    """Return the names of leaves to derive by."""
     if wrt is not None:
         names = [wrt] if isinstance(wrt, str) else list(wrt)
         known = [*graph.params, *graph.inputs]
@@ -197,7 +199,7 @@ def _checked_wrt(graph: Graph, wrt: Iterable[str] | None) -> list[str]:
     return default_wrt(graph)
 
 
-def _point(graph: Graph, at: Mapping[str, Any], seed: int) -> tuple[Arrays, dict[str, int]]:
+def bound_point(graph: Graph, at: Mapping[str, Any], seed: int) -> tuple[Arrays, dict[str, int]]:
     """Return the arrays of all leaves, and the sizes of the named dims."""
     values = sample_point(graph, at, seed)
     state = {name: values[name] for name in graph.params}
@@ -235,7 +237,7 @@ def _dependent(nodes: Sequence[Node], leaves: Iterable[Node]) -> set[Node]:
     return dependent
 
 
-def _restricted(
+def restricted(
     root: Node, nodes: Sequence[Node], leaf: Node, values: Arrays, sizes: Mapping[str, int]
 ) -> Callable[[np.ndarray], Any]:
     """Return the output as a function of one leaf; what does not depend on it is kept."""

@@ -21,6 +21,8 @@ Function: TypeAlias = Callable[..., Number]
 #: their exponents span 632 decades, a step of the difference quotient takes 325 digits more.
 DIGITS = (80, 160, 480, 1300)
 _AGREE = 20
+#: Nearer to 0, a second difference takes more digits than that.
+_TINY = 1e-60
 
 
 class _NotReal(ArithmeticError):
@@ -45,6 +47,11 @@ def _power(a: Number, b: Number) -> Number:
 
 def _number(value: float) -> Number:
     return mp.pi if value == math.pi else mpf(value)
+
+
+def _erf(x: Number) -> Number:
+    # Beyond 60 it differs from 1 by less than any number of digits here can tell.
+    return mp.sign(x) if abs(x) > 60 else mp.erf(x)
 
 
 def _choice(condition: bool, a: Number, b: Number) -> Number:
@@ -73,9 +80,10 @@ ALGEBRA: dict[str, Callable[..., Any]] = {
     **{
         name: _real(getattr(mp, name))
         for name in (
-            "exp expm1 log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh atan2 erf"
+            "exp expm1 log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh atan2"
         ).split()
     },
+    "erf": _erf,
 }
 
 
@@ -84,7 +92,8 @@ def exact(
 ) -> tuple[Number, list[Number | None]] | None:
     """Return a formula's value at a point and its partial derivatives, None at a kink.
 
-    None stands for a point at which the formula has no real value.
+    A function of one argument has its second derivative too. None stands for a point at which the
+    formula has no real value.
     """
     values: list[tuple[Number, list[Number | None]]] = []
     for digits in DIGITS:
@@ -101,7 +110,7 @@ def exact(
 def _at(
     formula: str, args: Sequence[str], point: Sequence[float], derivatives: bool, digits: int
 ) -> tuple[Number, list[Number | None]]:
-    numbers = [mpf(float(x)) for x in point]
+    numbers = [mpf(x) for x in point]
 
     def value(*operands: Number) -> Number:
         return +evaluate_formula(formula, dict(zip(args, operands, strict=True)), ALGEBRA)
@@ -115,6 +124,9 @@ def _at(
         )
         is_kink = abs(after + before - 2 * middle) > abs(after - before) * mpf(10) ** -10
         partials.append(None if is_kink else (after - before) / (2 * h))
+        if len(args) == 1:
+            second = (after - 2 * middle + before) / h**2
+            partials.append(None if is_kink or abs(numbers[0]) < _TINY else second)
     return middle, partials
 
 

@@ -8,7 +8,7 @@ same link is written with names and with numbers. Their partials are those of
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,22 +161,42 @@ def added(total: Node | None, term: Node) -> Node:
     """Return total + term, written as a difference where the term has a minus sign."""
     if total is None:
         return term
-    positive = _without_sign(term)
+    positive = without_sign(term)
     return OPS["add"](total, term) if positive is None else OPS["subtract"](total, positive)
 
 
-def _without_sign(node: Node) -> Node | None:
-    """Return -node of a formula that is written with a minus sign in front: -x, -x/y."""
+def without_sign(node: Node) -> Node | None:
+    """Return -node of a formula that is written with a minus sign in front: -x, -x/y, -1/N."""
+
+    def positive(first: Node) -> Node | None:
+        if first.op is OPS["negative"]:
+            return first.inputs[0]
+        return rescaled_number(first, -1) if (number_of(first) or 0) < 0 else None
+
+    return _with_first(node, positive)
+
+
+def rescaled(node: Node, factor: float) -> Node | None:
+    """Return factor*node of a formula that starts with a number: 2/N for 1/N and 2."""
+    return _with_first(node, lambda first: rescaled_number(first, factor))
+
+
+def rescaled_number(node: Node, factor: float) -> Node | None:
+    number = number_of(node)
+    return None if number is None else OPS["full"](node.shape, number * factor, node.dtype)
+
+
+def _with_first(node: Node, change: Callable[[Node], Node | None]) -> Node | None:
+    """Return a product or quotient with its first factor changed; None where that is None."""
     following: list[Node] = []
-    while getattr(node.op, "infix", None) in ("*", "/"):
+    while getattr(node.op, "infix", None) in ("*", "/") or (node.op.is_view and node.inputs):
         following.append(node)
         node = node.inputs[0]
-    if node.op is not OPS["negative"]:
-        return None
-    positive = node.inputs[0]
+    changed = change(node)
     for outer in reversed(following):
-        positive = outer.op.make([positive, *outer.inputs[1:]], **outer.attrs)
-    return positive
+        if changed is not None:
+            changed = outer.op.make([changed, *outer.inputs[1:]], **outer.attrs)
+    return changed
 
 
 def _multiple(factor: Node | float, tangent: Node) -> Node:
@@ -194,10 +214,11 @@ def partial_of(node: Node, index: int) -> Partial:
     """Return the partial derivative of a node's op, its constant operands put in."""
     op = node.op
     assert isinstance(op, Pointwise)
-    return specialized(op, index, [_number(operand) for operand in node.inputs])
+    return specialized(op, index, [number_of(operand) for operand in node.inputs])
 
 
-def _number(operand: Node) -> float | None:
+def number_of(operand: Node) -> float | None:
+    """Return the number that fills a node, if one does."""
     value = operand.attrs["value"] if is_fill(operand) else None
     return float(value) if isinstance(value, (int, float)) else None
 

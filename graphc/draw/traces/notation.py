@@ -9,21 +9,22 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphc.differentiate.reverse import new_nodes
 from graphc.draw.formula import formula, is_product
 from graphc.draw.traces.pieces import Piece, latex_escape
+from graphc.draw.typography import subscript
 from graphc.draw.variables import is_silent
-from graphc.ir.code import ATOM, PRODUCT, UNARY, Code
+from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
 from graphc.ir.node import Node
 from graphc.ir.op import Op, literal
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
 
-_FIRST_SYMBOL = 0xE200  # private letters from here on stand for symbols; see `formula` for others
-_FIRST_OPERAND = 0xE000
+_FIRST_SYMBOL = 0xF0000  # private letters from here on stand for symbols
+_FIRST_OPERAND = 0xE000  # and these for operands, while one label is composed
 _CALL = re.compile(r"(\w+) [\ue000-\ue1ff]")  # a function set beside its operand: `ln v0`
 
 
@@ -56,8 +57,11 @@ class Formula:
         for node in new_nodes(self.root, set(known)):
             args = [codes[operand] for operand in node.inputs]
             through = is_silent(node) and not (self.whole and node is self.root)
-            codes[node] = args[0] if through else writer.write(node, args)
+            codes[node] = args[0] if through else self._node(node, args, writer)
         return codes[self.root]
+
+    def _node(self, node: Node, args: Sequence[Code], writer: _Writer) -> Code:
+        return writer.write(node, args)
 
     def _filled(self, text: str, shown: Sequence[str]) -> str:
         """Return the skeleton with its letters replaced; signs stand in it already."""
@@ -80,10 +84,35 @@ class Formula:
         return self._written(known, _LatexWriter()).text
 
 
+@dataclass(frozen=True, eq=False)
+class IndexedFormula(Formula):
+    """A formula over the elements of arrays: products are products of numbers, sums have indices.
+
+    `sums` gives the indices that a node sums over, `counts` by what a mean then divides.
+    """
+
+    sums: Mapping[Node, Sequence[str]] = field(default_factory=dict)
+    counts: Mapping[Node, str] = field(default_factory=dict)
+
+    def _node(self, node: Node, args: Sequence[Code], writer: _Writer) -> Code:
+        if node in self.sums:
+            body = args[0] if len(args) == 1 else writer.product(args, writer.times)
+            return writer.sum(body, self.sums[node], self.counts.get(node, ""))
+        if is_product(node):
+            return writer.product(args, writer.times)
+        return args[0] if node.op.is_view else writer.write(node, args)
+
+
 class _Writer:
     """Writes one node over its operands' formulas."""
 
     minus: str
+    #: The sign between numbers.
+    times: str
+
+    def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
+        """Return the sum of a formula over indices, or its mean where `count` is given."""
+        raise NotImplementedError
 
     def write(self, node: Node, args: Sequence[Code]) -> Code:
         raise NotImplementedError
@@ -95,6 +124,13 @@ class _Writer:
     def factor(self, arg: Code) -> str:
         wrap = arg.precedence < PRODUCT or arg.text.startswith(self.minus) or self.is_quotient(arg)
         return self.enclosed(arg.text) if wrap else arg.text
+
+    def negative(self, arg: Code) -> Code:
+        """Return −arg; a product or a sum over indices needs no parentheses."""
+        bare = arg.precedence >= PRODUCT or arg.text.startswith(("Σ", r"\sum", r"\frac"))
+        bare = bare and not arg.text.startswith(self.minus)
+        text = arg.text if bare else self.enclosed(arg.text)
+        return Code(self.minus + text, min(max(arg.precedence, PRODUCT), UNARY))
 
     def is_quotient(self, arg: Code) -> bool:
         return False
@@ -109,34 +145,56 @@ class _TextWriter(_Writer):
     minus = "−"
 
     def __init__(self, product: str) -> None:
-        self.sign = product
+        self.times = product
+
+    def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
+        if not indices:
+            return body
+        share = f"(1/{count})·" if count else ""
+        text = f"{share}Σ{subscript(''.join(indices))} {body.within(PRODUCT)}"
+        return Code(text, PRODUCT if share else SUM)
 
     def write(self, node: Node, args: Sequence[Code]) -> Code:
         if is_product(node):
-            return self.product(args, " ⊙ " if _is_elementwise(node) else self.sign)
+            return self.product(args, " ⊙ " if _is_elementwise(node) else self.times)
         marks = _marks(len(args))
         call = _CALL.fullmatch(node.op.label(node, marks)) if len(args) == 1 else None
         if call is not None:
             return Code(f"{call[1]}({args[0].text})")
+        if len(args) == 1 and node.op.label(node, marks) == f"−{marks[0]}":
+            return self.negative(args[0])
+        if getattr(node.op, "infix", None) == "/" and self.is_quotient(args[0]):
+            args = [Code(self.enclosed(args[0].text)), args[1]]
         code = formula(node, args)
         if " / " in code.text and code.precedence == PRODUCT:
             return Code(code.text.replace(" / ", "/"), PRODUCT)
         return code
 
     def is_quotient(self, arg: Code) -> bool:
-        return arg.precedence == PRODUCT and "/" in arg.text
+        return arg.precedence == PRODUCT and "/" in re.sub(r"\([^()]*\)", "", arg.text)
 
 
 class _LatexWriter(_Writer):
     r"""Writes `\ln\left(v_{0}\right)`, `v_{0} \cdot v_{1}`, `\frac{1}{v_{0}}`."""
 
     minus = "-"
+    times = r" \cdot "
+
+    def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
+        if not indices:
+            return body
+        share = rf"\frac{{1}}{{{count}}} " if count else ""
+        inside = body.text if body.precedence >= PRODUCT else self.enclosed(body.text)
+        text = rf"{share}\sum_{{{''.join(indices)}}} {inside}"
+        return Code(text, PRODUCT if share else SUM)
 
     def write(self, node: Node, args: Sequence[Code]) -> Code:
         if is_product(node):
-            return self.product(args, r" \odot " if _is_elementwise(node) else r" \cdot ")
+            return self.product(args, r" \odot " if _is_elementwise(node) else self.times)
         marks = _marks(len(args))
         template = self.template(node, marks)
+        if len(args) == 1 and template == f"-{marks[0]}":
+            return self.negative(args[0])
         shown = template
         for mark, arg in zip(marks, args, strict=True):
             before, after = template.split(mark, 1) if mark in template else ("", "")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.draw.typography import name_text, printable
+from graphc.draw.typography import name_text, printable, subscript, superscript
 from graphc.ir.code import ATOM, UNARY
 
 #: Below this a number is written with three significant digits, above the other as a power of ten.
@@ -31,6 +31,8 @@ _LATEX_CHARACTERS = {
     "×": r"$\times$",
 } | {char: f"\\{char}" for char in "&%$#_{}"}
 _LATEX_ACCENTS = {"hat": r"\hat", "tilde": r"\tilde", "bar": r"\bar", "dot": r"\dot"}
+_LAYERED = re.compile(r"(?P<stem>[^\W\d]*[^\W\d_])_?(?P<digits>\d+)")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _NAME = re.compile(r"(?P<stem>[^\W\d_]+)(?P<rest>(_[^\W_]+)*)(?P<digits>_?\d+)?")
 
 
@@ -104,14 +106,48 @@ def derivative(top: Piece, bottom: Piece, d: str = "∂") -> Piece:
     )
 
 
-def named(name: str, prefix: str = "") -> Piece:
-    """Return a user's name; `y_star` is the lectures' y*."""
-    shown = printable(name) if name else "␣"
-    if shown.endswith("_star") and shown.removesuffix("_star").isalpha():
-        shown = f"{shown.removesuffix('_star')}*"
-    pretty = f"{name_text(shown[:-1])}*" if shown.endswith("*") else name_text(name)
-    plain = shown if not re.search(r"\s", shown) else f"‹{shown}›"
-    return Piece(prefix + plain, prefix + name_latex(name), f"{prefix}<i>{html.escape(pretty)}</i>")
+def named(name: str) -> Piece:
+    """Return a user's name as it is written in the model; `y_star` is the lectures' y*."""
+    starred = _starred(name)
+    shown = printable(starred or name) if name else "␣"
+    plain = f"‹{shown}›" if re.search(r"\s", shown) else shown
+    return Piece(plain, name_latex(name), _name_html(name))
+
+
+def element(name: str, indices: Sequence[str]) -> Piece:
+    """Return a user's name as mathematics sets it, with indices: αⱼᵢ; W1 has elements W⁽¹⁾ᵢⱼ."""
+    letters = "".join(indices)
+    match = _LAYERED.fullmatch(name) if letters else None
+    if match is None:
+        below = f"<sub>{letters}</sub>" if letters else ""
+        latex = name_latex(name)
+        if letters:
+            latex = f"{{{latex}}}_{{{letters}}}" if "_" in latex else f"{latex}_{{{letters}}}"
+        return Piece(_pretty(name) + subscript(letters), latex, _name_html(name) + below)
+    stem, digits = match["stem"], match["digits"]
+    return Piece(
+        f"{name_text(stem)}⁽{superscript(digits)}⁾{subscript(letters)}",
+        f"{name_latex(stem)}^{{({digits})}}_{{{letters}}}",
+        f"{_name_html(stem)}<sup>({digits})</sup><sub>{letters}</sub>",
+    )
+
+
+def _starred(name: str) -> str | None:
+    stem = name.removesuffix("_star")
+    return f"{stem}*" if stem != name and stem.isalpha() else None
+
+
+def _pretty(name: str) -> str:
+    starred = _starred(name)
+    return f"{name_text(starred[:-1])}*" if starred else name_text(name)
+
+
+def _name_html(name: str) -> str:
+    """Return a name in italics, its number set lower."""
+    pretty = html.escape(_pretty(name))
+    stem = pretty.rstrip("₀₁₂₃₄₅₆₇₈₉")
+    digits = pretty[len(stem) :].translate(_DIGITS)
+    return f"<i>{stem}</i><sub>{digits}</sub>" if digits else f"<i>{pretty}</i>"
 
 
 def name_latex(name: str) -> str:

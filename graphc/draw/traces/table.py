@@ -7,10 +7,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from graphc.draw import palette
-from graphc.draw.traces.pieces import Phrase
+from graphc.draw.traces.pieces import Phrase, Piece
 from graphc.errors import GraphError, nearest
+
+#: The end of a line inside a cell.
+LINE = Piece("\n", r" \\ ", "<br>")
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,19 @@ def plain(phrase: Phrase) -> str:
 
 
 def _text(table: Table) -> str:
-    cells = [[plain(cell) for cell in row] for row in table.rows]
-    rows = [[column.head for column in table.columns], *cells]
+    lines = [line for row in table.rows for line in _lines(row)]
+    rows = [[column.head for column in table.columns], *lines]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     rule = ["─" * width for width in widths]
-    lines = [_padded(row, widths) for row in (rows[0], rule, *rows[1:])]
+    body = [_padded(row, widths) for row in (rows[0], rule, *rows[1:])]
     head = [text for text in (plain(table.title), plain(table.remark)) if text]
-    return "\n".join([*head, "", *lines])
+    return "\n".join([*head, "", *body])
+
+
+def _lines(row: Sequence[Phrase]) -> list[list[str]]:
+    """Return the lines of a row, whose cells may have different numbers of them."""
+    cells = [plain(cell).split("\n") for cell in row]
+    return [list(line) for line in zip_longest(*cells, fillvalue="")]
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -93,7 +103,9 @@ def _markdown(table: Table) -> str:
     lines.append("|" + "---|" * len(table.columns))
     for row in table.rows:
         cells = [
-            _escaped(plain(cell)) if column.is_words else _code_span(plain(cell))
+            _escaped(plain(cell))
+            if column.is_words
+            else "<br>".join(map(_code_span, plain(cell).split("\n")))
             for column, cell in zip(table.columns, row, strict=True)
         ]
         lines.append("| " + " | ".join(cells) + " |")
@@ -122,7 +134,7 @@ def _code_span(text: str) -> str:
 def _latex(table: Table) -> str:
     columns = "l" * len(table.columns)
     heads = " & ".join(rf"\text{{{column.head}}}" for column in table.columns)
-    rows = [" & ".join("".join(p.latex for p in cell) for cell in row) for row in table.rows]
+    rows = [" & ".join(map(_latex_cell, row)) for row in table.rows]
     title = "".join(piece.latex for piece in table.title)
     remark = "".join(piece.latex for piece in table.remark)
     above = rf"{title} \\" + (f"\n{remark} \\\\" if remark else "")
@@ -134,6 +146,11 @@ def _latex(table: Table) -> str:
     )
 
 
+def _latex_cell(cell: Phrase) -> str:
+    inside = "".join(piece.latex for piece in cell)
+    return rf"\begin{{array}}{{l}}{inside}\end{{array}}" if LINE in cell else inside
+
+
 # -- HTML --------------------------------------------------------------------------------------
 
 _STYLE = (
@@ -142,8 +159,10 @@ _STYLE = (
     "color:{ink};background:{paper}}}"
     ".graphc-table caption{{text-align:left;padding:6px 12px;color:{ink};background:{paper}}}"
     ".graphc-table caption small{{display:block;color:{muted}}}"
-    ".graphc-table th,.graphc-table td{{text-align:left;padding:3px 12px;white-space:nowrap;"
+    ".graphc-table th,.graphc-table td{{text-align:left;padding:3px 12px;"
+    "white-space:nowrap;vertical-align:top;"
     "border-bottom:1px solid {line};color:inherit;background:inherit}}"
+    ".graphc-table sub,.graphc-table sup{{line-height:0}}"
     ".graphc-table thead th{{color:{muted};font-weight:normal}}"
     "</style>"
 )

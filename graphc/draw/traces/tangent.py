@@ -30,12 +30,12 @@ class _Tangents:
     def row(self, node: Node) -> Row:
         scene, label = self.scene, self.scene.label(node)
         if node is self.wrt or node.op.is_leaf:
-            seed = np.full(scene.value(node).shape, float(node is self.wrt), node.dtype)
-            self.value[node] = seed
+            rate = np.asarray(node is self.wrt, node.dtype)
+            self.value[node] = np.broadcast_to(rate, scene.value(node).shape)
             top = label or variable(scene.place(node))
-            formula = quantity(seed[..., None][(0,) * seed.ndim][0])
-            shown = formula if self.wrt.shape else derivative(top, self.name)
-            return Row(self.symbol(node), "=", shown, None, None, seed, "seed", label)
+            formula = quantity(rate) if self.wrt.shape else derivative(top, self.name)
+            seed = self.value[node]
+            return Row(self.symbol(node), "=", formula, None, None, seed, "seed", label)
         moving, values, slots = self._moving(node)
         link = carried_forward(node, moving, values, scene.point)
         self.value[node] = link.value

@@ -30,6 +30,7 @@ from graphc.draw.traces.rows import Row
 from graphc.draw.traces.scene import Scene, in_order
 from graphc.draw.traces.table import Column, Table, formatted
 from graphc.draw.traces.tangent import tangent_rows
+from graphc.draw.traces.target import scalar_output
 from graphc.draw.values import evaluated
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
@@ -151,7 +152,9 @@ def trace(
     _check_choice("mode of a trace", mode, MODES)
     _check_choice("version of a reverse trace", version, VERSIONS)
     scene = _scene(graph, at or {})
-    target = _target(graph, of) if mode == "reverse" or of is not None else None
+    target = None if of is None else graph.find(of)
+    if mode == "reverse":
+        target = scalar_output(graph, of)
     wanted = None if target is None else scene.numbering.needed_for(target)
     nodes, where = in_order(scene, wanted), _where(scene, at or {})
     if mode == "forward":
@@ -185,20 +188,6 @@ def _scene(graph: Graph, at: Mapping[str, Any]) -> Scene:
     leaves = {**graph.inputs, **graph.params}
     sizes = bind_dims([Argument(name, leaf, arrays[leaf]) for name, leaf in leaves.items()])
     return Scene(numbering, Point(arrays, sizes))
-
-
-def _target(graph: Graph, of: str | None) -> Node:
-    """Return the output to derive: a single float."""
-    if of is None:
-        scalars = [n for n in graph.outputs.values() if not n.shape and n.dtype.kind == "f"]
-        if not scalars:
-            raise GraphError(
-                "no output is a single float to derive",
-                got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
-                fix="reduce one first: .sum() or .mean()",
-            )
-        return scalars[0]
-    return graph.find(of)
 
 
 def _source(graph: Graph, wrt: str | None) -> Node:

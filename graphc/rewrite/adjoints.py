@@ -1,14 +1,14 @@
-"""Simplification of writes: adding into zeros and then into something else is adding at once."""
+"""Simplification of gradients: writes into zeros, shares of a size, signs behind a broadcast."""
 
 from __future__ import annotations
 
-from graphc.ir.dims import same
+from graphc.ir.dims import divide_exactly, same
 from graphc.ir.node import Node
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import varying_axes
+from graphc.rewrite.spread import core, varying_axes
 
 _WRITES = ("add_along_axis", "scatter_add", "slice_add")
 
@@ -98,12 +98,57 @@ def _quotient_of_numbers(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _share_of_scaled(node: Node, facts: Facts) -> Node | None:
+    """(x·c)/n → x/(n/c) for a size n that the whole number c divides."""
+    scaled, size = node.inputs
+    if scaled.op.name != "multiply" or size.op is not full or _is_plain(size):
+        return None
+    for x, factor in (scaled.inputs, scaled.inputs[::-1]):
+        if factor.op is not full or not is_number(factor):
+            continue
+        number = factor.attrs["value"]
+        if number != int(number) or number == 0:
+            continue
+        quotient = divide_exactly(size.attrs["value"], abs(int(number)))
+        if quotient is not None:
+            return OPS["divide"](x if number > 0 else OPS["negative"](x), quotient)
+    return None
+
+
+def _is_plain(node: Node) -> bool:
+    return isinstance(node.attrs["value"], (bool, int, float))
+
+
+def _moved_negative(node: Node, facts: Facts) -> Node | None:
+    """a + broadcast_to(−b) → a − broadcast_to(b), through reshapes too; likewise a − …"""
+    pairs = [node.inputs] if node.op.name == "subtract" else [node.inputs, node.inputs[::-1]]
+    other = OPS["add" if node.op.name == "subtract" else "subtract"]
+    for a, b in pairs:
+        if b.op.name not in ("broadcast_to", "reshape"):
+            continue
+        negative = core(b)
+        if negative.op.name == "negative":
+            return other(a, _moved_like(b, negative.inputs[0]))
+    return None
+
+
+def _moved_like(moved: Node, x: Node) -> Node:
+    """Return x moved by the broadcasts and reshapes that made `moved`."""
+    moves: list[Node] = []
+    while moved.op.name in ("broadcast_to", "reshape"):
+        moves.append(moved)
+        moved = moved.inputs[0]
+    for move in reversed(moves):
+        x = move.op.make([x], **move.attrs)
+    return x
+
+
 _VI = "v: input(f64, 3, 1)\ni: input(i64, 3, 1)\n"
 _AT = f"x: input(f64, 3, 4)\n{_VI}"
 _ZEROS = "full((3, 4), 0.0, dtype=f64)"
 _WHY = "what is written is added where it belongs, in place"
 
-WRITES = (
+ADJOINTS = (
     Rule(
         "add_onto",
         "a + add_at(0, v, i)",
@@ -177,5 +222,26 @@ WRITES = (
         operands=("broadcast_to", "divide"),
         exactness=REASSOCIATES,
         example="x: input(f64, N, 4)\ny = x*(full((), -2.0, dtype=f64)/full((), N, dtype=f64))",
+    ),
+    Rule(
+        "share_of_scaled",
+        "(x*c)/n",
+        "x/(n/c)",
+        "the coefficient goes into the size, once",
+        apply=_share_of_scaled,
+        roots=("divide",),
+        operands=("full",),
+        exactness=REASSOCIATES,
+        example="x: input(f64, N, 4)\ny = x*2.0/full((), 8*N, dtype=f64)",
+    ),
+    Rule(
+        "add_moved_negative",
+        "a + broadcast_to(-b)",
+        "a - broadcast_to(b)",
+        "a sign moves to where it vanishes",
+        apply=_moved_negative,
+        roots=("add", "subtract"),
+        operands=("broadcast_to", "reshape"),
+        example="x: input(f64, 3, 4)\ny = x + broadcast_to(-sum(x), (3, 4))",
     ),
 )

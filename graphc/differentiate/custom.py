@@ -1,0 +1,182 @@
+"""A user's own pointwise op, from a function of SymPy symbols."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from graphc.differentiate.formula_text import tree_text, write
+from graphc.differentiate.symbolic import (
+    OUTPUT,
+    Branch,
+    Expression,
+    Tree,
+    branch,
+    leaves,
+    map_leaves,
+    number,
+    plain_function,
+    symbol,
+    tree_of,
+)
+from graphc.errors import GraphError
+from graphc.ir.symbols import sympy_module
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import OPS, register
+
+#: Names that mean something else in a formula: the output, the cotangent, π.
+_TAKEN = (OUTPUT, "g", "pi", "D")
+_FREE = ("x", "a", "b", "c", "u", "v", "w")
+#: Intervals to draw test points from; the first one inside the op's domain is taken.
+_INTERVALS = ((-2.0, 2.0), (0.3, 2.0), (-0.8, 0.8), (0.1, 0.9), (1.2, 3.0), (-3.0, -1.2))
+
+
+def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> Pointwise:
+    """Return a new op, registered under `name`, that applies the function to each element.
+
+    `function` takes one real SymPy symbol for each argument and returns a SymPy expression.
+    `Piecewise`, `Max`, `Min` and `Abs` state the convention at their kinks as the ops of graphc do.
+    The op's derivative, text form, code and pictures follow from the expression. Defining the same
+    function under the same name again returns the op that is there.
+
+    Raises:
+        GraphError: where the name is taken or not an identifier, and where the expression holds
+            something that graphc has no op for.
+    """
+    if not name.isidentifier():
+        raise GraphError("an op's name must be an identifier", got=repr(name))
+    args = _arguments(name, function)
+    tree = _tree(name, function(*map(symbol, args)), args)
+    formula = tree_text(tree)
+    there = OPS.get(name)
+    if isinstance(there, Pointwise) and (there.args, there.formula) == (args, formula):
+        return there
+    return register(
+        Pointwise(
+            name,
+            doc or f"{name}({', '.join(args)}) = {formula}.",
+            formula,
+            args=" ".join(args),
+            domain=[_interval(tree, args)],
+            flops=max(1, sum(int(leaf.count_ops()) for leaf in leaves(tree))),
+        )
+    )
+
+
+def _arguments(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of the function's parameters, those that are taken replaced."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters or any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in parameters):
+        raise GraphError(
+            f"{name}: the function takes one symbol for each argument",
+            got=str(inspect.signature(function)),
+            expected="lambda x: …",
+        )
+    names = [p.name for p in parameters]
+    spare = (free for free in _FREE if free not in names)
+    return tuple(next(spare) if n in _TAKEN else n for n in names)
+
+
+# -- from SymPy's expression to the op's formula ---------------------------------------------------
+
+
+def _tree(name: str, value: Any, args: tuple[str, ...]) -> Tree:
+    sympy = sympy_module()
+    expression = sympy.sympify(value)
+    strangers = sorted(s.name for s in expression.free_symbols - set(map(symbol, args)))
+    if strangers:
+        raise GraphError(
+            f"{name}: the expression holds symbols that are not arguments",
+            got=", ".join(strangers),
+            expected=", ".join(args),
+        )
+    tree = _cases(name, sympy.piecewise_fold(_in_ops(expression)))
+    for leaf in leaves(tree):
+        _check_leaf(name, leaf)
+    return tree
+
+
+def _in_ops(expression: Expression) -> Expression:
+    """Return the expression with floats exact and with Max, Min and Heaviside as ops of graphc."""
+    sympy = sympy_module()
+    maximum, minimum = plain_function("maximum"), plain_function("minimum")
+
+    def folded(function: Callable[..., Expression]) -> Callable[..., Expression]:
+        def apply(*operands: Expression) -> Expression:
+            ordered = sorted(operands, key=sympy.default_sort_key)
+            total = ordered[-1]
+            for operand in reversed(ordered[:-1]):
+                total = function(total, operand)
+            return total
+
+        return apply
+
+    def step(x: Expression, middle: Expression = sympy.Rational(1, 2)) -> Expression:
+        return sympy.Piecewise((1, x > 0), (middle, sympy.Eq(x, 0)), (0, True))
+
+    exact = expression.replace(lambda e: e.is_Float, lambda e: number(float(e)))
+    exact = exact.replace(sympy.Max, folded(maximum)).replace(sympy.Min, folded(minimum))
+    result = exact.replace(sympy.Heaviside, step)
+    for function in ("ceiling", "log1p", "expm1"):
+        known = getattr(sympy, function, None)
+        if known is not None:
+            result = result.replace(known, plain_function({"ceiling": "ceil"}.get(function, function)))
+    return result
+
+
+def _cases(name: str, expression: Expression) -> Tree:
+    """Return a Piecewise as nested branches; its pieces are tried in order."""
+    if not isinstance(expression, sympy_module().Piecewise):
+        return expression
+    *pieces, (last, condition) = expression.args
+    if condition != sympy_module().true:
+        raise GraphError(
+            f"{name}: the cases leave a gap",
+            got=str(expression),
+            fix="end the Piecewise with (…, True)",
+        )
+    tree = _cases(name, last)
+    for value, held in reversed(pieces):
+        tree = branch(held, _cases(name, value), tree)
+    return tree
+
+
+def _check_leaf(name: str, leaf: Expression) -> None:
+    sympy = sympy_module()
+    if leaf.has(sympy.I, sympy.zoo, sympy.nan):
+        raise GraphError(f"{name}: the expression is not a real number", got=str(leaf))
+    for function in sorted(leaf.atoms(sympy.Function), key=str):
+        op = write(function).text.partition("(")[0]
+        if op not in OPS:
+            raise GraphError(
+                f"{name}: there is no op for {type(function).__name__}",
+                got=str(leaf),
+                fix="write it in the functions that gc has, or define that one first",
+            )
+    if leaf.atoms(sympy.Derivative, sympy.Integral, sympy.Sum, sympy.Product):
+        raise GraphError(f"{name}: something is left to be evaluated", got=str(leaf), fix="add .doit()")
+
+
+def _interval(tree: Tree, args: tuple[str, ...]) -> tuple[float, float]:
+    """Return an interval in which the op is defined, for points to test it at."""
+    for low, high in _INTERVALS:
+        places = [{symbol(a): low + share * (high - low) for a in args} for share in (0.1, 0.4, 0.9)]
+        if all(_is_defined(leaf, place) for place in places for leaf in _values(tree, place)):
+            return low, high
+    return _INTERVALS[0]
+
+
+def _values(tree: Tree, place: dict[Expression, float]) -> Iterator[Expression]:
+    """Yield the leaf that is taken at a place."""
+    while isinstance(tree, Branch):
+        tree = tree.then if bool(tree.condition.subs(place)) else tree.otherwise
+    yield tree
+
+
+def _is_defined(leaf: Expression, place: dict[Expression, float]) -> bool:
+    names = {s.name: s for s in leaf.free_symbols}
+    expanded = [
+        e.subs(place) for e in leaves(tree_of(write(leaf).text, names)) if e.is_number or names
+    ]
+    return all(bool(value.is_real) for value in expanded) and bool(expanded)

@@ -1,0 +1,214 @@
+"""The Forward | Backward table: one row a module, its formula and what it adds to derivatives.
+
+Linear   b = Σⱼ βⱼ·zⱼ    dJ/dβⱼ += dJ/db·zⱼ
+                          dJ/dzⱼ += dJ/db·βⱼ
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.differentiate.reverse import new_nodes
+from graphc.draw.traces.chain import stand_in
+from graphc.draw.traces.indices import Indices, NoIndicesError, summed
+from graphc.draw.traces.modules import Module, modules, named_variables
+from graphc.draw.traces.notation import Formula, IndexedFormula
+from graphc.draw.traces.numbering import Numbering, numbered
+from graphc.draw.traces.pieces import Phrase, Piece, derivative, element, named, relation, words
+from graphc.draw.traces.sweep import contributions, written_out
+from graphc.draw.traces.table import LINE, Column, Table, formatted, plain
+from graphc.draw.traces.target import scalar_output
+from graphc.errors import GraphError
+from graphc.ir.dims import dim_text
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import reaching
+from graphc.ops import OPS
+from graphc.ops.reduction import Mean
+
+NOTATIONS = ("index", "matrix")
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleRow:
+    """A module: its name, its formula, and the lines that add to derivatives."""
+
+    module: str
+    equation: Phrase
+    lines: tuple[Phrase, ...]
+
+    @property
+    def forward(self) -> str:
+        """The formula: `b = Σⱼ βⱼ·zⱼ`."""
+        return plain(self.equation)
+
+    @property
+    def backward(self) -> tuple[str, ...]:
+        """What it adds: `dJ/dβⱼ += dJ/db·zⱼ`."""
+        return tuple(map(plain, self.lines))
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardBackward:
+    """The table of a network; `str()` is text, `.format(…)` gives it in another notation."""
+
+    title: Phrase
+    remark: Phrase
+    rows: tuple[ModuleRow, ...]
+
+    def table(self) -> Table:
+        """Return the rows as cells."""
+        columns = [Column("module", is_words=True), Column("forward"), Column("backward")]
+        rows = [[[words(r.module)], r.equation, _joined(r.lines)] for r in self.rows]
+        return Table(self.title, self.remark, columns, rows)
+
+    def format(self, format: str = "text") -> str:
+        """Return the table as "text", "markdown", "latex" or "html"."""
+        return formatted(self.table(), format)
+
+    def __str__(self) -> str:
+        return self.format("text")
+
+    def _repr_html_(self) -> str:
+        return self.format("html")
+
+    def _repr_latex_(self) -> str:
+        return self.format("latex")
+
+
+def _joined(lines: Sequence[Phrase]) -> Phrase:
+    return [piece for i, line in enumerate(lines) for piece in ([LINE] if i else []) + [*line]]
+
+
+def forward_backward_table(
+    graph: Graph,
+    of: str | None = None,
+    *,
+    notation: str = "index",
+    through_output: bool = True,
+) -> ForwardBackward:
+    """Return the table of the modules that compute `of`, from the loss down to the input.
+
+    Each line `dJ/dv += …` adds what one module sends to one of its operands; all derivatives start
+    at 0 and dJ/dJ is 1. Parameters come before other operands, and what only the loss reads beside
+    its prediction (a label) gets no line.
+
+    `notation` "index" writes elements and sums, aⱼ = Σᵢ αⱼᵢ·xᵢ; "matrix" writes arrays, and is what
+    a network falls back to that moves elements in a way that indices do not show.
+    `through_output=False` writes the sigmoid and its derivative in exponentials, not as y(1 − y).
+
+    **Raises** GraphError for an unknown name or notation, and where `of` is no single float.
+    """
+    if notation not in NOTATIONS:
+        raise GraphError("unknown notation", got=repr(notation), expected="'index' or 'matrix'")
+    target = scalar_output(graph, of)
+    numbering = numbered(graph)
+    found = modules(numbering, target)
+    if notation == "index":
+        try:
+            return _Writer(numbering, target, found, not through_output, True).written()
+        except NoIndicesError:
+            pass
+    return _Writer(numbering, target, found, not through_output, False).written()
+
+
+class _Writer:
+    """Writes the rows of one table."""
+
+    def __init__(
+        self,
+        numbering: Numbering,
+        target: Node,
+        found: Sequence[Module],
+        expanded: bool,
+        indexed: bool,
+    ) -> None:
+        self.graph, self.target, self.found = numbering.graph, target, found
+        self.expanded = expanded
+        self.names = named_variables(numbering, found)
+        self.active = self._active()
+        self.indices = Indices(self.names.values()) if indexed else None
+        if self.indices is not None:
+            self.indices.add(node for module in found[::-1] for node in module.nodes)
+            for node in [*self.graph.inputs.values(), *self.graph.params.values()]:
+                self.indices.of(node)
+
+    def _active(self) -> set[Node]:
+        """Return the variables whose derivatives are written: not labels, and not integers."""
+        leaves = [*self.graph.inputs.values(), *self.graph.params.values()]
+        loss = self.found[0] if self.found and self.graph.params else None
+        labels = {x for x in loss.operands if x.op is OPS["input"]} if loss is not None else set()
+        others = {x for module in self.found[1:] for x in module.operands}
+        varied = [x for x in leaves if x.dtype.kind == "f" and x not in labels - others]
+        return reaching(self.graph.nodes, varied)
+
+    def written(self) -> ForwardBackward:
+        remark = [_partial(self.name(self.target), self.name(self.target)), relation("=")]
+        remark += [words("1; all other derivatives start at 0")]
+        title = [words("Forward | Backward of "), named(self.names[self.target])]
+        return ForwardBackward(title, remark, tuple(map(self._row, self.found)))
+
+    def _row(self, module: Module) -> ModuleRow:
+        root = written_out(module) if self.expanded else module.root
+        formula = self.formula(root, module, {}, module.root)
+        equation: Phrase = [self.variable(module.root), relation("="), formula]
+        return ModuleRow(module.name, equation, tuple(self._lines(module)))
+
+    def _lines(self, module: Module) -> list[Phrase]:
+        operands = [x for x in module.operands if x in self.active]
+        operands.sort(key=lambda node: node.op is not OPS["param"])
+        above: dict[Node, Piece] = {}
+        if module.root is self.target:
+            seed = OPS["full"]((), 1, module.root.dtype)
+        else:
+            seed = stand_in("adjoint", module.root)
+            above[seed] = self.adjoint(module.root)
+            self._join(seed, module.root)
+        own = self.variable(module.root)
+        above |= {module.root: own, module.meaning: own}
+        self._join(module.meaning, module.root)
+        lines: list[Phrase] = []
+        for operand, sent in contributions(module, seed, operands, self.expanded).items():
+            formula = self.formula(sent, module, above, operand)
+            lines.append([self.adjoint(operand), relation("+="), formula])
+        return lines
+
+    def formula(
+        self,
+        root: Node,
+        module: Module,
+        more: Mapping[Node, Piece],
+        like: Node,
+    ) -> Formula:
+        """Return a formula over a module's variables; `like` has the axes of its value."""
+        symbols = {node: self.variable(node) for node in module.operands} | dict(more)
+        if self.indices is None:
+            return Formula(root, symbols)
+        order = new_nodes(root, set(symbols))
+        self.indices.add(order)
+        self._join(root, like)
+        sums = {node: summed(node, self.indices) for node in order}
+        counts = {
+            node: dim_text(node.op.count(node)) for node in order if isinstance(node.op, Mean)
+        }
+        shown = {node: letters for node, letters in sums.items() if letters is not None}
+        return IndexedFormula(root, symbols, sums=shown, counts=counts)
+
+    def _join(self, a: Node, b: Node) -> None:
+        if self.indices is not None:
+            for axis in range(min(a.ndim, b.ndim)):
+                self.indices.join((a, axis), (b, axis))
+
+    def name(self, node: Node) -> Piece:
+        return element(self.names[node], ())
+
+    def variable(self, node: Node) -> Piece:
+        return element(self.names[node], () if self.indices is None else self.indices.of(node))
+
+    def adjoint(self, node: Node) -> Piece:
+        return _partial(self.name(self.target), self.variable(node))
+
+
+def _partial(top: Piece, bottom: Piece) -> Piece:
+    return derivative(top, bottom, "d")

@@ -1,0 +1,186 @@
+"""Which index runs over which axis? Letters for axes that go together, as in aⱼ = Σᵢ αⱼᵢ·xᵢ.
+
+Two axes go together where an op says so: equal places of a pointwise op, equal labels of a
+contraction. The letters are those of one network, so a hidden layer's units have one letter
+everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import singledispatch
+
+from graphc.draw.typography import subscript
+from graphc.ir.dims import same
+from graphc.ir.node import Node
+from graphc.ir.op import Op
+from graphc.ops.contraction import Einsum, split_spec
+from graphc.ops.leaf import Leaf
+from graphc.ops.movement import BroadcastTo, Reshape, Transpose, new_axes
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.reduction import Mean, Sum
+
+_LETTERS = "ijklmprs"  # those that Unicode has as subscripts
+#: An axis of a node.
+Axis = tuple[Node, int]
+#: Pairs (axis of the result, operand, axis of that operand) that go together.
+Pairs = list[tuple[int, int, int]]
+
+
+class NoIndicesError(Exception):
+    """The formula cannot be written with one letter for each axis."""
+
+
+class Indices:
+    """The classes of axes that go together, and their letters."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._axes: dict[Node, range] = {}  # each axis has a number of its own
+        self._parent: list[int] = []
+        self._letter: dict[int, str] = {}
+        self._taken = set(taken)
+
+    def add(self, nodes: Iterable[Node]) -> None:
+        """Read which axes go together from nodes, operands first.
+
+        **Raises** NoIndicesError for an op that moves elements in another way.
+        """
+        for node in nodes:
+            for own, operand, axis in axis_pairs(node.op, node):
+                self.join((node, own), (node.inputs[operand], axis))
+            if isinstance(node.op, Einsum):
+                self._join_labels(node)
+
+    def _join_labels(self, node: Node) -> None:
+        """Join the axes of operands that are summed together."""
+        first: dict[str, Axis] = {}
+        terms, _ = split_spec(node.attrs["spec"])
+        for operand, term in zip(node.inputs, terms, strict=True):
+            for axis, label in enumerate(term):
+                self.join(first.setdefault(label, (operand, axis)), (operand, axis))
+
+    def join(self, a: Axis, b: Axis) -> None:
+        """Let two axes, and all that go with either, have one letter.
+
+        **Raises** NoIndicesError where they have different letters already.
+        """
+        first, second = self._class(a), self._class(b)
+        if first in self._letter:
+            first, second = second, first
+        if first != second and first in self._letter:
+            raise NoIndicesError
+        self._parent[first] = second
+
+    def _class(self, axis: Axis) -> int:
+        node, place = axis
+        if node not in self._axes:
+            start = len(self._parent)
+            self._axes[node] = range(start, start + node.ndim)
+            self._parent += self._axes[node]
+        found = self._axes[node][place]
+        path = []
+        while self._parent[found] != found:
+            path.append(found)
+            found = self._parent[found]
+        for passed in path:
+            self._parent[passed] = found
+        return found
+
+    def of(self, node: Node) -> tuple[str, ...]:
+        """Return the letters of a node's axes; a new axis gets the next free letter.
+
+        **Raises** NoIndicesError where two axes have one letter.
+        """
+        letters = tuple([self._named((node, i)) for i in range(node.ndim)])
+        if len(set(letters)) < len(letters):
+            raise NoIndicesError
+        return letters
+
+    def _named(self, axis: Axis) -> str:
+        number = self._class(axis)
+        if number not in self._letter:
+            dim = axis[0].shape[axis[1]]
+            wanted = [] if isinstance(dim, int) else [str(dim).lower()]
+            wanted = [c for c in wanted if len(c) == 1 and subscript(c) != c]
+            free = [c for c in [*wanted, *_LETTERS] if c not in self._taken]
+            if not free:
+                raise NoIndicesError
+            self._letter[number] = free[0]
+            self._taken.add(free[0])
+        return self._letter[number]
+
+
+def summed(node: Node, indices: Indices) -> tuple[str, ...] | None:
+    """Return the letters that a node sums over, or None where it is no sum of products."""
+    if isinstance(node.op, (Sum, Mean, Einsum)):
+        own = indices.of(node)
+        inner = dict.fromkeys(letter for x in node.inputs for letter in indices.of(x))
+        return tuple(letter for letter in inner if letter not in own)
+    return None
+
+
+@singledispatch
+def axis_pairs(op: Op, node: Node) -> Pairs:
+    """Return which axes of a node and its operands go together, by the family of its op."""
+    raise NoIndicesError
+
+
+@axis_pairs.register
+def _(op: Leaf, node: Node) -> Pairs:
+    return []
+
+
+@axis_pairs.register
+def _(op: Pointwise, node: Node) -> Pairs:
+    return [(axis, i, axis) for i in range(len(node.inputs)) for axis in range(node.ndim)]
+
+
+@axis_pairs.register
+def _(op: Einsum, node: Node) -> Pairs:
+    terms, out = split_spec(node.attrs["spec"])
+    return [
+        (out.index(label), i, axis)
+        for i, term in enumerate(terms)
+        for axis, label in enumerate(term)
+        if label in out
+    ]
+
+
+@axis_pairs.register
+def _(op: BroadcastTo, node: Node) -> Pairs:
+    source = node.inputs[0].shape
+    lead = node.ndim - len(source)
+    return [(lead + i, 0, i) for i, dim in enumerate(source) if same(dim, node.shape[lead + i])]
+
+
+@axis_pairs.register
+def _(op: Reshape, node: Node) -> Pairs:
+    source, result = node.inputs[0].shape, node.shape
+    for inserted, turned in ((new_axes(source, result), False), (new_axes(result, source), True)):
+        if inserted is not None:
+            longer = range(max(len(source), len(result)))
+            kept = [axis for axis in longer if axis not in inserted]
+            pairs = [(axis, place) for place, axis in enumerate(kept)]
+            return [(b, 0, a) if turned else (a, 0, b) for a, b in pairs]
+    raise NoIndicesError
+
+
+@axis_pairs.register
+def _(op: Transpose, node: Node) -> Pairs:
+    return [(place, 0, axis) for place, axis in enumerate(node.attrs["axes"])]
+
+
+def _kept_axes(node: Node) -> Pairs:
+    gone, keeps = node.attrs["axis"], node.attrs["keepdims"]
+    kept = [axis for axis in range(node.inputs[0].ndim) if axis not in gone]
+    return [(axis if keeps else place, 0, axis) for place, axis in enumerate(kept)]
+
+
+@axis_pairs.register
+def _(op: Sum, node: Node) -> Pairs:
+    return _kept_axes(node)
+
+
+@axis_pairs.register
+def _(op: Mean, node: Node) -> Pairs:
+    return _kept_axes(node)

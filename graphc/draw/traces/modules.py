@@ -1,0 +1,185 @@
+"""Which modules is a network made of? Loss, Sigmoid, Linear: a formula between named variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.differentiate.reverse import new_nodes
+from graphc.draw.traces.chain import rule_of
+from graphc.draw.traces.numbering import Numbering
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import substitute
+from graphc.ops import OPS
+from graphc.ops.leaf import is_fill
+from graphc.ops.pointwise import Pointwise
+from graphc.rewrite.pipeline import stabilize_forward
+
+_CONTRACTION = OPS["einsum"].family
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """The formula of one variable: its nodes, operands first, and the variables that it reads.
+
+    `meaning` is the formula's value as one op where it amounts to one, and the root elsewhere.
+    """
+
+    root: Node
+    meaning: Node
+    nodes: Sequence[Node]
+    operands: Sequence[Node]
+    name: str
+
+
+def modules(numbering: Numbering, of: Node) -> list[Module]:
+    """Return the modules that compute `of`, the last one first."""
+    needed = numbering.needed_for(of)
+    order = [node for node in numbering.number if node in needed]
+    ends = _boundaries(numbering, order, of)
+    found = []
+    for root in reversed(order):
+        if root in ends and root.inputs:
+            nodes = new_nodes(root, ends - {root})
+            operands = _operands(nodes, ends - {root})
+            meaning = _recognized(root, operands) if len(nodes) > 1 else root
+            is_loss = root is of and bool(numbering.graph.params)
+            name = _name(root, meaning, nodes, operands, is_loss)
+            found.append(Module(root, meaning, nodes, operands, name))
+    return found
+
+
+def _operands(nodes: Sequence[Node], ends: set[Node]) -> list[Node]:
+    return list(dict.fromkeys(x for node in nodes for x in node.inputs if x in ends))
+
+
+def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[Node]:
+    """Return the variables between which formulas stand.
+
+    Those are leaves, what the user named, what several named variables share, and on either side
+    of an activation what feeds it and what it gives.
+    """
+    labels = numbering.graph.labels
+    ends = {node for node in order if not node.inputs or node in labels or node is of}
+    ends -= {node for node in order if is_fill(node)}
+    sums = _weighted_sums(numbering, order)
+    for node in order:
+        source = numbering.source(node.inputs[0])[0] if len(node.inputs) == 1 else node
+        is_activation = isinstance(node.op, Pointwise) and node.inputs and _bends(node)
+        if source in sums and is_activation:
+            ends.add(source)
+            if _feeds(numbering, node, sums) or _is_known_by_name(node):
+                ends.add(node)
+    return ends | _shared(numbering, order, ends)
+
+
+def _weighted_sums(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
+    """Return what weighs its operands: contractions, products with a parameter, sums of them."""
+    found: set[Node] = set()
+    for node in order:
+        sources = [numbering.source(x)[0] for x in node.inputs]
+        rule = rule_of(node, range(len(sources))) if sources else ""
+        weighs = rule == "product" and any(x.op is OPS["param"] for x in sources)
+        is_sum = rule == "sum" and isinstance(node.op, Pointwise)
+        weighs = weighs or node.op.family == _CONTRACTION
+        if weighs or (is_sum and any(x in found for x in sources)):
+            found.add(node)
+    return found
+
+
+def _shared(numbering: Numbering, order: Sequence[Node], ends: set[Node]) -> set[Node]:
+    """Return the inner variables that formulas of different ends read."""
+    owner: dict[Node, Node] = {}
+    shared: set[Node] = set()
+    for node in reversed(order):
+        own = node if node in ends or node in shared else owner.get(node, node)
+        for operand in node.inputs:
+            source, _ = numbering.source(operand)
+            if source in ends or is_fill(source):
+                continue
+            if owner.setdefault(source, own) is not own:
+                shared.add(source)
+    return shared
+
+
+# -- names -------------------------------------------------------------------------------------
+
+
+def _feeds(numbering: Numbering, node: Node, sums: set[Node]) -> bool:
+    return any(use.consumer in sums for use in numbering.uses.get(node, ()))
+
+
+def _is_known_by_name(node: Node) -> bool:
+    return isinstance(node.op, Pointwise) and not node.op.is_primitive
+
+
+def _bends(node: Node) -> bool:
+    return rule_of(node, [0]) == "chain"
+
+
+def _name(
+    root: Node, meaning: Node, nodes: Sequence[Node], operands: Sequence[Node], is_loss: bool
+) -> str:
+    """Return what a module is called: Linear, by its only op, or Loss."""
+    if _is_linear(nodes, operands):
+        return "Linear"
+    ops = [node for node in nodes if node.inputs and not node.op.is_view]
+    if len(ops) == 1:
+        return _title(ops[0].op.name)
+    if meaning is not root:
+        return _title(meaning.op.name)
+    if is_loss:
+        return "Loss"
+    scope = root.provenance.scope.rpartition("/")[2]
+    return _title(scope) if scope else "Formula"
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _is_linear(nodes: Sequence[Node], operands: Sequence[Node]) -> bool:
+    """Say whether a formula is a weighted sum: of degree 1 in variables that are no parameters.
+
+    A single contraction is one too, whatever its weights are.
+    """
+    degree = {node: int(node.op is not OPS["param"]) for node in operands}
+    weighs = contracts = False
+    for node in nodes:
+        inputs = [degree[x] for x in node.inputs]
+        rule = rule_of(node, range(len(inputs)))
+        if rule == "product":
+            weighs |= any(degree[x] == 0 and not is_fill(x) for x in node.inputs)
+            contracts |= node.op.family == _CONTRACTION
+            degree[node] = sum(inputs)
+        elif rule in ("sum", "linear", "constant factor", "constant") or node.op.is_view:
+            degree[node] = max(inputs, default=0)
+        else:
+            return False
+    only = len([node for node in nodes if node.inputs and not node.op.is_view]) == 1
+    return (weighs and degree[nodes[-1]] == 1) or (contracts and only)
+
+
+def _recognized(root: Node, operands: Sequence[Node]) -> Node:
+    """Return the one op that a formula amounts to, exp(z)/sum(exp(z)) is softmax, or the root."""
+    leaves = {
+        operand: OPS["input"](f"operand{i}", operand.shape, operand.dtype)
+        for i, operand in enumerate(operands)
+    }
+    again = substitute([root], leaves)[0]
+    stable = stabilize_forward(Graph({"root": again}, inputs=leaves.values()))
+    ops = [node for node in stable.nodes if node.inputs and not node.op.is_view]
+    if len(ops) != 1 or ops[0] is not stable.outputs["root"]:
+        return root
+    return substitute(ops, {leaf: operand for operand, leaf in leaves.items()})[0]
+
+
+def named_variables(numbering: Numbering, found: Sequence[Module]) -> Mapping[Node, str]:
+    """Return the names of all variables that modules connect: the user's, or v7."""
+    names: dict[Node, str] = {}
+    for module in found:
+        for node in (module.root, *module.operands):
+            label = numbering.graph.labels.get(node)
+            names[node] = label or f"v{numbering.number[node]}"
+    return names

@@ -1,0 +1,161 @@
+"""What does a module add to the derivatives of its operands? A formula over its own variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphc.differentiate.formula_text import tree_text
+from graphc.differentiate.forward import is_derived_from_formula
+from graphc.differentiate.reverse import cotangents, new_nodes
+from graphc.differentiate.symbolic import Branch, derivative, symbol, tree_of
+from graphc.draw.formula import is_product
+from graphc.draw.traces.chain import (
+    added,
+    number_of,
+    partial_node,
+    partial_of,
+    rescaled,
+    stand_in,
+    without_sign,
+)
+from graphc.draw.traces.modules import Module
+from graphc.ir.node import Node
+from graphc.ir.walk import reaching, substitute
+from graphc.ops import OPS
+from graphc.ops.formula import evaluate_formula
+from graphc.ops.leaf import is_fill
+from graphc.ops.pointwise import NODES, Pointwise
+
+
+def contributions(
+    module: Module, seed: Node, wanted: Iterable[Node], expanded: bool
+) -> dict[Node, Node]:
+    """Return what a module whose root has the adjoint `seed` sends to each of its operands.
+
+    The formulas are those that a reader would write: without guards for what is infinite.
+    `expanded` writes derivatives over the operands, not through the op's own output.
+    """
+    operands = list(wanted)
+    nodes = new_nodes(module.meaning, set(module.operands))
+    active = reaching(nodes, operands)
+    parts: dict[Node, list[Node]] = {module.meaning: [seed]}
+    for node in reversed(nodes):
+        if node not in parts:
+            continue
+        adjoint = _total(parts[node])
+        for index, operand in enumerate(node.inputs):
+            if operand in active and node.op.is_differentiable(node, index):
+                part = _part(node, index, adjoint, adjoint is seed, expanded)
+                if part is not None:
+                    parts.setdefault(operand, []).insert(0, part)
+    return {operand: _total(parts[operand]) for operand in operands if operand in parts}
+
+
+def _total(parts: Sequence[Node]) -> Node:
+    """Return the sum of parts, one without a minus sign first."""
+    first = next((part for part in parts if without_sign(part) is None), parts[0])
+    total: Node | None = first
+    for part in parts:
+        if part is not first:
+            total = added(total, part)
+    assert total is not None
+    return total
+
+
+def _part(node: Node, index: int, adjoint: Node, is_seed: bool, expanded: bool) -> Node | None:
+    if is_derived_from_formula(node.op):
+        partial = partial_of(node, index)
+        if partial.is_zero:
+            return None
+        text = direct_derivative(node.op, index) if expanded and can_expand(node) else None
+        factor = partial_node(node, partial, text)
+        positive = without_sign(adjoint)
+        if positive is None:
+            return _scaled(adjoint, factor, node, is_seed)
+        product = _scaled(positive, factor, node, is_seed)
+        unsigned = without_sign(product)
+        return OPS["negative"](product) if unsigned is None else unsigned
+    transposed = node.op.transpose(node, adjoint, index)
+    return _by_reverse_mode(node, index, adjoint) if transposed is None else transposed
+
+
+def _scaled(adjoint: Node, partial: Node | float, node: Node, is_seed: bool) -> Node:
+    """Return adjoint times partial; numbers are multiplied, and a factor of 1 is left out."""
+    number = _number_of(partial)
+    if number is not None:
+        if number == 1:
+            return adjoint
+        known = rescaled(adjoint, number)
+        if known is not None:
+            return known
+        return OPS["negative"](adjoint) if number == -1 else OPS["multiply"](number, adjoint)
+    assert isinstance(partial, Node)
+    scale = number_of(partial.inputs[0]) if is_product(partial) else None
+    known = None if scale is None else rescaled(adjoint, scale)
+    if known is not None:
+        adjoint, partial = known, partial.inputs[1]
+    if is_fill(adjoint, 1):
+        return partial
+    if is_fill(partial):
+        return OPS["multiply"](partial, adjoint)
+    is_inverse = partial.op is OPS["divide"] and is_fill(partial.inputs[0], 1)
+    if is_inverse and not is_seed:
+        return OPS["divide"](adjoint, partial.inputs[1])
+    return OPS["multiply"](adjoint, partial)
+
+
+def _number_of(partial: Node | float) -> float | None:
+    """Return the number that a partial is, 1/2 included."""
+    if not isinstance(partial, Node):
+        return partial
+    operands = [number_of(x) for x in partial.inputs] if partial.op is OPS["divide"] else []
+    if operands and all(x is not None for x in operands):
+        return float(operands[0] or 0) / float(operands[1] or 1)
+    return number_of(partial)
+
+
+def _by_reverse_mode(node: Node, index: int, adjoint: Node) -> Node | None:
+    """Return what reverse mode builds for an op that is not linear, over the node's operands."""
+    operands = [
+        operand if is_fill(operand) else stand_in(f"operand{i}", operand)
+        for i, operand in enumerate(node.inputs)
+    ]
+    again = node.op.make(operands, **node.attrs)
+    seed = stand_in("seed", node)
+    (sent,) = cotangents([again], [seed], [operands[index]])
+    if sent is None:
+        return None
+    actual = dict(zip(operands, node.inputs, strict=True)) | {again: node, seed: adjoint}
+    return substitute([sent], actual)[0]
+
+
+# -- written out -------------------------------------------------------------------------------
+
+
+def can_expand(node: Node) -> bool:
+    """Say whether an op is known by a name and defined by a formula of others: the sigmoid."""
+    op = node.op
+    if not isinstance(op, Pointwise) or op.is_primitive or op.arity != 1 or op.is_view:
+        return False
+    return not isinstance(tree_of(op.formula, {op.args[0]: symbol(op.args[0])}), Branch)
+
+
+def direct_derivative(op: object, index: int) -> str:
+    """Return the derivative of an op's formula over its arguments: `exp(-x)/(1 + exp(-x))**2`."""
+    assert isinstance(op, Pointwise)
+    variables = {name: symbol(name) for name in op.args}
+    tree = tree_of(op.formula, variables)
+    return tree_text(derivative(tree, variables[op.args[index]]))
+
+
+def written_out(module: Module) -> Node:
+    """Return a module's root with such ops replaced by their formulas."""
+    again: dict[Node, Node] = {}
+    for node in module.nodes:
+        inputs = [again.get(operand, operand) for operand in node.inputs]
+        if can_expand(node):
+            assert isinstance(node.op, Pointwise)
+            again[node] = evaluate_formula(node.op.formula, {node.op.args[0]: inputs[0]}, NODES)
+        else:
+            again[node] = node.op.make(inputs, **node.attrs) if node.inputs else node
+    return again[module.root]

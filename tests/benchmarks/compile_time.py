@@ -1,0 +1,79 @@
+"""How long does compiling take? `python tests/benchmarks/compile_time.py` prints the table.
+
+Run it on an idle machine; the figures that matter are the last column, which stays level when
+the compiler is linear. The committed result is docs/compile-time.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import graphc as gc
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def chain(length: int) -> gc.Graph:
+    """Return a graph of `length` pointwise nodes in a row."""
+    h = gc.input("x", (8,))
+    for _ in range(length // 2):
+        h = gc.tanh(h * 1.01)
+    return gc.graph({"y": h})
+
+
+def network(layers: int) -> gc.Graph:
+    """Return a multi-layer perceptron, 32 wide."""
+    h = gc.input("x", ("N", 32))
+    for i in range(layers):
+        W = gc.param(f"W{i}", (32, 32), init=gc.init.he_normal())
+        h = gc.relu(h @ W + gc.param(f"b{i}", (32,)))
+    return gc.graph({"loss": gc.mean(h * h)})
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def rows() -> list[tuple[str, int, float]]:
+    """Return (what, nodes, seconds) for each compilation."""
+    found = []
+    digits = gc.load(str(ROOT / "examples" / "digits_mlp.graph"))
+    found.append(
+        (
+            "digits MLP, training step, first in the process",
+            len(digits.nodes),
+            seconds(lambda: gc.compile(digits, minimize="loss", optimizer=gc.optim.sgd(0.1))),
+        )
+    )
+    for style in ("fast", "readable"):
+        for length in (1_000, 10_000, 100_000):
+            graph = chain(length)
+            took = seconds(lambda graph=graph, style=style: gc.compile(graph, style=style))
+            found.append((f"chain, {style}", len(graph.nodes), took))
+    for length in (1_000, 10_000):
+        graph = gc.graph({"y": gc.sum(chain(length).outputs["y"])})
+        took = seconds(lambda graph=graph: gc.compile(graph, gradient_of="y", wrt=["x"]))
+        found.append(("chain and its gradient, fast", len(graph.nodes), took))
+    for layers in (10, 100, 1_000):
+        graph = network(layers)
+        took = seconds(
+            lambda graph=graph: gc.compile(graph, minimize="loss", optimizer=gc.optim.sgd(0.1))
+        )
+        found.append((f"MLP of {layers} layers, training step", len(graph.nodes), took))
+    return found
+
+
+def table() -> str:
+    lines = ["| graph | nodes | seconds | ms per 1,000 nodes |", "|---|---:|---:|---:|"]
+    for what, nodes, took in rows():
+        lines.append(f"| {what} | {nodes:,} | {took:.2f} | {1e6 * took / nodes:.0f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")

@@ -1,0 +1,111 @@
+"""Ops that a user defines from a function of SymPy symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import sympy
+from evaluation import central_difference, evaluate, total, variable
+
+from graphc.differentiate.custom import define_pointwise
+from graphc.differentiate.gradient import grad
+from graphc.differentiate.local import partial
+from graphc.errors import GraphError
+from graphc.ops import OPS
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    """Take the test's ops out of the registry again."""
+    before = list(OPS)
+    yield
+    for name in [n for n in OPS if n not in before]:
+        del OPS[name]
+
+
+def huber(x: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+    return sympy.Piecewise((x**2 / 2, sympy.Abs(x) <= d), (d * (sympy.Abs(x) - d / 2), True))
+
+
+FUNCTIONS = {
+    "swish2": lambda x: x / (1 + sympy.exp(-2 * x)),
+    "mish": lambda x: x * sympy.tanh(sympy.log(1 + sympy.exp(x))),
+    "squared_hinge": lambda y: sympy.Max(0, 1 - y) ** 2,
+    "huber": huber,
+    "logit": lambda p: sympy.log(p / (1 - p)),
+    "three": lambda x, a, b: sympy.Max(x, a * x, b),
+    "bump": lambda x: 0.1 * sympy.exp(-(x**2)) * sympy.sqrt(2) + sympy.pi,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_value_and_derivatives(name: str) -> None:
+    op = define_pointwise(name, FUNCTIONS[name])
+    rng = np.random.default_rng(3)
+    intervals = zip(op.args, op.domain, strict=True)
+    values = {arg: rng.uniform(low, high, 7) for arg, (low, high) in intervals}
+    inputs = [variable(arg, value) for arg, value in values.items()]
+    node = op(*inputs)
+    expected = [
+        float(FUNCTIONS[name](*[sympy.Float(v[i]) for v in values.values()])) for i in range(7)
+    ]
+    np.testing.assert_allclose(evaluate([node], values)[0], expected, rtol=1e-12)
+    loss = total(node)
+    for arg, derivative in zip(op.args, grad(loss, inputs), strict=True):
+        slope = central_difference(
+            lambda v, arg=arg: float(evaluate([loss], {**values, arg: v})[0]), values[arg]
+        )
+        (actual,) = evaluate([derivative], values)
+        np.testing.assert_allclose(actual, slope, rtol=1e-6, atol=1e-7)
+
+
+def test_far_out_values_stay_finite() -> None:
+    far = np.array([-1e4, 1e4])
+    for name in ("swish2", "mish"):
+        x = variable("x", far)
+        (gradient,) = grad(total(define_pointwise(name, FUNCTIONS[name])(x)), [x])
+        np.testing.assert_allclose(evaluate([gradient], {"x": far})[0], [0.0, 1.5], atol=1e-12)
+
+
+def test_cases_keep_their_boundaries() -> None:
+    op = define_pointwise("ramp", lambda x: sympy.Piecewise((0, x < 0), (x, x <= 1), (1, True)))
+    x = variable("x", np.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
+    (gradient,) = grad(OPS["sum"](op(x)), [x])
+    values = {"x": np.array([-1.0, 0.0, 0.5, 1.0, 2.0])}
+    np.testing.assert_array_equal(evaluate([gradient], values)[0], [0, 1, 1, 1, 0])
+
+
+def test_a_rational_derivative_is_one_fraction() -> None:
+    assert partial(define_pointwise("logit", FUNCTIONS["logit"]), 0).text == "1/(p*(1 - p))"
+
+
+def test_the_same_definition_gives_the_same_op() -> None:
+    first = define_pointwise("swish2", FUNCTIONS["swish2"])
+    assert define_pointwise("swish2", FUNCTIONS["swish2"]) is first
+    with pytest.raises(GraphError, match="exists already"):
+        define_pointwise("swish2", lambda x: x)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (sympy.gamma, "one symbol for each argument|no op for gamma"),
+        (lambda x: sympy.gamma(x), "no op for gamma"),
+        (lambda x: sympy.I * x, "not a real number"),
+        (lambda x: x * sympy.Symbol("q"), "symbols that are not arguments"),
+        (lambda x: sympy.Piecewise((x, x > 0)), "leave a gap"),
+        (lambda: 1, "one symbol for each argument"),
+        (lambda x: sympy.Integral(x, x), "left to be evaluated"),
+    ],
+)
+def test_errors(function: object, message: str) -> None:
+    with pytest.raises(GraphError, match=message):
+        define_pointwise("bad", function)  # type: ignore[arg-type]  # some are no functions
+
+
+@pytest.mark.parametrize("name", ["", "two words", "1st", "exp"])
+def test_bad_names(name: str) -> None:
+    with pytest.raises(GraphError):
+        define_pointwise(name, lambda x: x)

@@ -1,0 +1,84 @@
+"""Derivations in steps: they end in the form that is used, and each line is confirmed."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphc.differentiate import derive as module
+from graphc.differentiate.derive import derive
+from graphc.errors import GraphError
+from graphc.ops import OPS
+from graphc.ops.pointwise import Pointwise
+
+FORMS = {
+    "sigmoid": "y*(1 - y)",
+    "tanh": "1 - y**2",
+    "exp": "y",
+    "sqrt": "1/(2*y)",
+    "softplus": "1 - exp(-y)",
+    "reciprocal": "-y**2",
+}
+DERIVABLE = [
+    (name, argument)
+    for name, op in OPS.items()
+    if isinstance(op, Pointwise) and not op.cuts and name not in ("where", "cast")
+    for argument in op.args
+]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_text_ends_in_the_form_through_the_output(name: str) -> None:
+    assert str(derive(name)).endswith(f"= {FORMS[name]}")
+
+
+def test_sigmoid_takes_the_route_of_the_lecture() -> None:
+    e = "1 + exp(-x)"
+    assert [step.formula for step in derive("sigmoid").steps] == [
+        "D(1/(1 + exp(-x)))",
+        f"-D({e})/({e})**2",
+        f"-D(exp(-x))/({e})**2",
+        f"exp(-x)/({e})**2",
+        f"({e} - 1)/({e})**2",
+        f"({e})/({e})**2 - 1/({e})**2",
+        f"1/({e}) - 1/({e})**2",
+        f"1/({e})*(1 - 1/({e}))",
+        "y*(1 - y)",
+    ]
+
+
+@pytest.mark.parametrize(("name", "argument"), DERIVABLE)
+def test_every_step_of_every_op_is_confirmed(name: str, argument: str) -> None:
+    derivation = derive(name, argument)
+    assert derivation.steps
+    assert all(step.confirmed_by in ("SymPy", "numbers") for step in derivation.steps)
+
+
+def test_a_wrong_step_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = module._lines
+
+    def wrong(op: Pointwise, index: int) -> list[tuple[str, str]]:
+        return [*lines(op, index), ("by mistake", "y*(1 + y)")]
+
+    monkeypatch.setattr(module, "_lines", wrong)
+    with pytest.raises(GraphError, match="step of the derivation of sigmoid is wrong"):
+        derive("sigmoid")
+
+
+def test_text_and_latex_show_what_is_derived() -> None:
+    derivation = derive("divide", "b")
+    assert "dy/db = d/db[a/b]" in str(derivation)
+    assert r"\frac{d}{db}\left[\frac{a}{b}\right]" in derivation._repr_latex_()
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "message"),
+    [
+        ("sigmoyd", None, "did you mean 'sigmoid'"),
+        ("floor", None, "no formula to derive"),
+        ("sum", None, "no formula to derive"),
+        ("exp", "q", "no argument 'q'"),
+    ],
+)
+def test_errors(name: str, argument: str | None, message: str) -> None:
+    with pytest.raises(GraphError, match=message):
+        derive(name, argument)
