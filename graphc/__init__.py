@@ -26,6 +26,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope
 from graphc.run.gradcheck import check_gradient
+from graphc.run.methods import compare_methods
+from graphc.run.price import dependence
 from graphc.run.reference import interpret
 
 __version__ = "0.1.0"
@@ -45,8 +47,10 @@ __all__ = [
     "GraphWarning",
     "Node",
     "check_gradient",
+    "compare_methods",
     "compile",
     "define_pointwise",
+    "dependence",
     "derive",
     "dim",
     "draw",

@@ -19,7 +19,9 @@ from graphc.commands.values import load_arrays, parse_values, printed, split_sta
 from graphc.differentiate.derive import derive as derivation_of
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
+from graphc.ops import OPS, get_op
 from graphc.run.files import write_whole
+from graphc.run.opcheck import derivatives_table
 
 app = typer.Typer(
     name="graphc",
@@ -144,9 +146,42 @@ def cost(model: Model, gradient: Gradient = None, at: At = None, level: Level = 
 
 
 @app.command()
-def ops(name: Annotated[str | None, typer.Argument(help="One op.")] = None) -> None:
+def dependence(
+    model: Model,
+    of: Annotated[str | None, typer.Option("--of", help="The output; the first scalar.")] = None,
+    wrt: Wrt = None,
+    at: At = None,
+) -> None:
+    """Say when a derivative can be computed, in how many passes, and at what cost (--at N=128)."""
+    print(gc.dependence(gc.load(model), of, _names(wrt), **parse_values(at or [])))
+
+
+@app.command()
+def methods(
+    model: Model,
+    of: Annotated[str | None, typer.Option("--of", help="The output; a scalar.")] = None,
+    at: At = None,
+    wrt: Wrt = None,
+    step: Annotated[float, typer.Option("--step", help="Of the numerical methods.")] = 1e-6,
+    seed: Seed = 0,
+) -> None:
+    """Derive by every method: numerical, symbolic, forward and reverse mode, side by side."""
+    values = parse_values(at or [])
+    print(gc.compare_methods(gc.load(model), of, values, _names(wrt), step=step, seed=seed))
+
+
+@app.command()
+def ops(
+    name: Annotated[str | None, typer.Argument(help="One op.")] = None,
+    derivatives: Annotated[
+        bool, typer.Option("--derivatives", help="Check every op's derivatives, in both modes.")
+    ] = False,
+) -> None:
     """Print the table of ops, or one op's page."""
-    print(op_page(name) if name else ops_table())
+    if derivatives:
+        print(derivatives_table([get_op(name)] if name else list(OPS.values())))
+    else:
+        print(op_page(name) if name else ops_table())
 
 
 @app.command()

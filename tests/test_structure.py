@@ -47,7 +47,6 @@ NAMED_OPS = {
 #: Tables keyed by op names outside `ops/` and `rewrite/`, at most so many.
 TABLES = {
     "graphc/differentiate/bounds.py": 1,  # intervals of what is not defined by a formula
-    "graphc/differentiate/formula_latex.py": 1,  # what LaTeX calls a function
     "graphc/differentiate/symbolic.py": 3,  # what SymPy calls a function
 }
 

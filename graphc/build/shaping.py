@@ -269,4 +269,4 @@ def _on_or_below(node: Node, k: int, op: str) -> Node:
         )
     n, m = node.shape[-2:] if node.ndim > 1 else (node.shape[0], node.shape[0])
     rows, columns = OPS["reshape"](OPS["arange"](n), (n, 1)), OPS["arange"](m)
-    return OPS["less_equal"](columns, OPS["add"](rows, int(k)))
+    return OPS["less_equal"](columns, OPS["add"](rows, int(k)) if k else rows)

@@ -72,7 +72,9 @@ def _flags(*parts: Bounds) -> dict[str, bool]:
     return {"pole": any(p.pole for p in parts), "steep": any(p.steep for p in parts)}
 
 
-def _corners(pairs: Sequence[tuple[float, float]], combine: Callable[[float, float], float]) -> tuple[float, float]:
+def _corners(
+    pairs: Sequence[tuple[float, float]], combine: Callable[[float, float], float]
+) -> tuple[float, float]:
     values = [combine(a, b) for a, b in pairs]
     # 0·∞ is 0 here: an infinite bound stands for "as large as you like", not for infinity.
     finite = [0.0 if math.isnan(v) else v for v in values]
@@ -128,7 +130,9 @@ def _monotone(
         low, high = max(a.low, domain[0]), min(max(a.high, domain[0]), domain[1])
         low = min(low, domain[1])
         outside = a.low < domain[0] or a.high > domain[1]
-        return Bounds(_value(function, low), _value(function, high), False, a.pole or outside, a.steep)
+        return Bounds(
+            _value(function, low), _value(function, high), False, a.pole or outside, a.steep
+        )
 
     return apply
 
@@ -204,8 +208,12 @@ ALGEBRA = _BoundsAlgebra(
     sqrt=_sqrt,
     abs=_abs,
     where=lambda c, a, b: hull(a, b),
-    maximum=lambda a, b: Bounds(max(a.low, b.low), max(a.high, b.high), max(a.low, b.low) > 0, **_flags(a, b)),
-    minimum=lambda a, b: Bounds(min(a.low, b.low), min(a.high, b.high), min(a.high, b.high) < 0, **_flags(a, b)),
+    maximum=lambda a, b: Bounds(
+        max(a.low, b.low), max(a.high, b.high), max(a.low, b.low) > 0, **_flags(a, b)
+    ),
+    minimum=lambda a, b: Bounds(
+        min(a.low, b.low), min(a.high, b.high), min(a.high, b.high) < 0, **_flags(a, b)
+    ),
     logaddexp=lambda a, b: Bounds(max(a.low, b.low), max(a.high, b.high) + 1, **_flags(a, b)),
     sign=_within(-1, 1),
     sin=_within(-1, 1),

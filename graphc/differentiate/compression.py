@@ -176,20 +176,27 @@ class ColorCompression(Compression):
 
 
 def compression_of(of: Node, wrt: Node, mode: str | None = None) -> Compression:
-    """Return the cheapest way to compute d of / d wrt; `mode` fixes forward or reverse.
+    """Return the cheapest way to compute d of / d wrt; `mode` fixes forward or reverse."""
+    return _fewest(compressions_of(of, wrt, modes_of(mode)))
+
+
+def compressions_of(of: Node, wrt: Node, modes: Sequence[str]) -> list[Compression]:
+    """Return the cheapest way by each mode.
 
     Along the axes first, which holds for any size. The elements' pattern is searched only where
     the axes leave more than two passes and all dims are numbers.
     """
-    by_axes = axis_compression_of(of, wrt, mode)
-    if by_axes is None:
-        return zero_compression(of, wrt, mode or FORWARD_MODE)
-    if isinstance(by_axes.passes, int) and by_axes.passes > _FEW:
-        places = sparsity(of, wrt)
-        if places is not None:
-            by_colors = [_by_colors(of, wrt, places, m) for m in _modes(mode)]
-            return _fewest([by_axes, *by_colors])
-    return by_axes
+    spans = spans_of(of, wrt)
+    if spans is None:
+        return [zero_compression(of, wrt, mode) for mode in modes]
+    by_axes = [_by_axes(of, wrt, spans, mode) for mode in modes]
+    counts = [c.passes for c in by_axes if isinstance(c.passes, int)]
+    if min(counts, default=0) <= _FEW:
+        return list(by_axes)
+    places = sparsity(of, wrt)
+    if places is None:
+        return list(by_axes)
+    return [_fewest([plain, *_by_colors(of, wrt, places, plain)]) for plain in by_axes]
 
 
 def axis_compression_of(of: Node, wrt: Node, mode: str | None = None) -> AxisCompression | None:
@@ -197,7 +204,7 @@ def axis_compression_of(of: Node, wrt: Node, mode: str | None = None) -> AxisCom
     spans = spans_of(of, wrt)
     if spans is None:
         return None
-    return _fewest([_by_axes(of, wrt, spans, m) for m in _modes(mode)])
+    return _fewest([_by_axes(of, wrt, spans, m) for m in modes_of(mode)])
 
 
 def zero_compression(of: Node, wrt: Node, mode: str) -> Compression:
@@ -211,7 +218,8 @@ def _count(node: Node) -> int:
     return node.size if isinstance(node.size, int) else 0
 
 
-def _modes(mode: str | None) -> tuple[str, ...]:
+def modes_of(mode: str | None) -> tuple[str, ...]:
+    """Return the modes to choose from: both where None is given."""
     if mode is None:
         return (FORWARD_MODE, REVERSE_MODE)
     if mode not in (FORWARD_MODE, REVERSE_MODE):
@@ -310,10 +318,15 @@ def _at(span: Span, sizes: dict[str, int]) -> Span:
 # -- element by element ----------------------------------------------------------------------
 
 
-def _by_colors(of: Node, wrt: Node, places: Pattern, mode: str) -> ColorCompression:
+def _by_colors(of: Node, wrt: Node, places: Pattern, plain: Compression) -> list[ColorCompression]:
+    """Return the passes found by coloring, if there may be fewer than those along the axes."""
+    mode = plain.mode
     sides = places if mode == FORWARD_MODE else places.transposed
+    fewest = int(np.bincount(sides.rows).max(initial=0))
+    if isinstance(plain.passes, int) and fewest >= plain.passes:
+        return []  # a row with so many entries needs as many passes
     colors = color_columns(sides.rows, sides.columns, sides.shape[1])
-    is_full = places.size == places.shape[0] * places.shape[1]
     passes = int(colors.max(initial=0)) + 1
+    is_full = places.size == places.shape[0] * places.shape[1]
     kind = "dense" if is_full else "sparse"
-    return ColorCompression(of.shape, wrt.shape, mode, kind, passes, places, colors)
+    return [ColorCompression(of.shape, wrt.shape, mode, kind, passes, places, colors)]

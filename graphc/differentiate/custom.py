@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import tree_text, write
 from graphc.differentiate.symbolic import (
     OUTPUT,
@@ -14,7 +15,6 @@ from graphc.differentiate.symbolic import (
     Tree,
     branch,
     leaves,
-    map_leaves,
     number,
     plain_function,
     symbol,
@@ -59,7 +59,7 @@ def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> 
             formula,
             args=" ".join(args),
             domain=[_interval(tree, args)],
-            flops=max(1, sum(int(leaf.count_ops()) for leaf in leaves(tree))),
+            flops=max(1, round(cost_of(formula))),
         )
     )
 
@@ -112,7 +112,8 @@ def _in_ops(expression: Expression) -> Expression:
 
         return apply
 
-    def step(x: Expression, middle: Expression = sympy.Rational(1, 2)) -> Expression:
+    def step(x: Expression, at_zero: Expression = None) -> Expression:
+        middle = sympy.Rational(1, 2) if at_zero is None else at_zero
         return sympy.Piecewise((1, x > 0), (middle, sympy.Eq(x, 0)), (0, True))
 
     exact = expression.replace(lambda e: e.is_Float, lambda e: number(float(e)))
@@ -121,7 +122,9 @@ def _in_ops(expression: Expression) -> Expression:
     for function in ("ceiling", "log1p", "expm1"):
         known = getattr(sympy, function, None)
         if known is not None:
-            result = result.replace(known, plain_function({"ceiling": "ceil"}.get(function, function)))
+            result = result.replace(
+                known, plain_function({"ceiling": "ceil"}.get(function, function))
+            )
     return result
 
 
@@ -155,13 +158,17 @@ def _check_leaf(name: str, leaf: Expression) -> None:
                 fix="write it in the functions that gc has, or define that one first",
             )
     if leaf.atoms(sympy.Derivative, sympy.Integral, sympy.Sum, sympy.Product):
-        raise GraphError(f"{name}: something is left to be evaluated", got=str(leaf), fix="add .doit()")
+        raise GraphError(
+            f"{name}: something is left to be evaluated", got=str(leaf), fix="add .doit()"
+        )
 
 
 def _interval(tree: Tree, args: tuple[str, ...]) -> tuple[float, float]:
     """Return an interval in which the op is defined, for points to test it at."""
     for low, high in _INTERVALS:
-        places = [{symbol(a): low + share * (high - low) for a in args} for share in (0.1, 0.4, 0.9)]
+        places = [
+            {symbol(a): low + share * (high - low) for a in args} for share in (0.1, 0.4, 0.9)
+        ]
         if all(_is_defined(leaf, place) for place in places for leaf in _values(tree, place)):
             return low, high
     return _INTERVALS[0]

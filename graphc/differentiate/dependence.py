@@ -1,10 +1,10 @@
-"""Can a derivative be computed at all? Does the value depend, does a derivative flow, what cuts it?"""
+"""Can a derivative be computed at all? Does the value depend, does a derivative flow, is it cut?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.differentiate.compression import Compression, compression_of
+from graphc.differentiate.compression import Compression, compressions_of, modes_of
 from graphc.differentiate.structure import flowing, is_flat
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -37,7 +37,7 @@ class Dependence:
 
     `depends`: whether its value does. `flows`: whether a derivative other than 0 may come back.
     `cuts`: where one ends, in order; some may be there although it flows on another way.
-    `compression`: the passes that a derivative takes, by the mode that takes fewer.
+    `passes`: what a derivative takes by forward and by reverse mode; empty where none flows.
     """
 
     of: Node
@@ -45,11 +45,7 @@ class Dependence:
     depends: bool
     flows: bool
     cuts: tuple[Cut, ...]
-    compression: Compression | None
-
-    def passes(self, mode: str) -> Compression:
-        """Return what the derivative takes in one mode."""
-        return compression_of(self.of, self.wrt, mode)
+    passes: tuple[Compression, ...]
 
 
 def dependence_of(of: Node, wrt: Node) -> Dependence:
@@ -57,7 +53,7 @@ def dependence_of(of: Node, wrt: Node) -> Dependence:
     if wrt.dtype.kind != "f":
         order = topological([of])
         cut = Cut(wrt, f"{SHORT[wrt.dtype]} has no derivative")
-        return Dependence(of, wrt, wrt in set(order), False, (cut,), None)
+        return Dependence(of, wrt, wrt in set(order), False, (cut,), ())
     order = topological([of])
     dependent = reaching(order, [wrt]) if wrt in set(order) else set()
     moved = {wrt}
@@ -72,8 +68,8 @@ def dependence_of(of: Node, wrt: Node) -> Dependence:
         if any(node.inputs[i] in moved for i in open_ways):
             moved.add(node)
     flows = of in moved and of.dtype.kind == "f"
-    compression = compression_of(of, wrt) if flows else None
-    return Dependence(of, wrt, of in dependent, flows, tuple(cuts), compression)
+    passes = compressions_of(of, wrt, modes_of(None)) if flows else []
+    return Dependence(of, wrt, of in dependent, flows, tuple(cuts), tuple(passes))
 
 
 def _reason(node: Node, index: int) -> str:
@@ -83,4 +79,3 @@ def _reason(node: Node, index: int) -> str:
     if node.op.is_differentiable(node, index) and is_flat(node, index):
         return "its derivative is 0"
     return "it takes its operand as a constant"
-

@@ -1,4 +1,4 @@
-"""The derivative of an op in numbered steps, each with its rule, each confirmed before it is shown."""
+"""The derivative of an op in numbered steps, each with its rule, each confirmed first."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 
 from graphc.differentiate.formula_latex import formula_latex
 from graphc.differentiate.formula_text import tree_text, write
-from graphc.differentiate.local import OUTPUT, partial
+from graphc.differentiate.local import partial
 from graphc.differentiate.rules_of_calculus import (
     Line,
     differentiation_lines,
     fraction_lines,
 )
 from graphc.differentiate.symbolic import (
+    OUTPUT,
     Branch,
     Expression,
     Tree,
@@ -177,7 +178,7 @@ def _confirmed(op: Pointwise, index: int, lines: list[Line]) -> Derivation:
 
 def _how_equal(op: Pointwise, shown: Tree, truth: Tree, output: Tree) -> str | None:
     """Return "SymPy" or "numbers", whoever confirms that two trees are equal; None if neither."""
-    if not any(isinstance(tree, Branch) for tree in (shown, truth, output)):
+    if not (isinstance(shown, Branch) or isinstance(truth, Branch) or isinstance(output, Branch)):
         sympy = sympy_module()
         difference = shown.xreplace({symbol(OUTPUT): output}) - truth
         if sympy.cancel(sympy.powsimp(sympy.expand(difference))) == 0:

@@ -5,15 +5,9 @@ from __future__ import annotations
 import ast
 
 from graphc.ops.formula import parse_formula
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import OPS
 
-_FUNCTIONS = {
-    "log": r"\ln",
-    "asin": r"\arcsin",
-    "acos": r"\arccos",
-    "atan": r"\arctan",
-    "maximum": r"\max",
-    "minimum": r"\min",
-} | {name: rf"\{name}" for name in "sin cos tan sinh cosh tanh exp".split()}
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: r"\,"}
 _COMPARISONS = {
     ast.Lt: "<",
@@ -73,15 +67,11 @@ class _Printer:
         shown = [self.show(a)[0] for a in args]
         if name == "D":
             return rf"\frac{{d}}{{d{self.by}}}\left[{shown[0]}\right]"
-        if name == "exp":
-            return f"e^{{{shown[0]}}}"
-        if name == "sqrt":
-            return rf"\sqrt{{{shown[0]}}}"
-        if name == "abs":
-            return rf"\left|{shown[0]}\right|"
-        if name == "where":
-            condition, then, otherwise = shown
-            rows = rf"{then} & {condition} \\ {otherwise} & \text{{otherwise}}"
-            return rf"\begin{{cases}}{rows}\end{{cases}}"
-        function = _FUNCTIONS.get(name, rf"\operatorname{{{name}}}".replace("_", r"\_"))
-        return rf"{function}\left({', '.join(shown)}\right)"
+        op = OPS.get(name)
+        template = op.tex if isinstance(op, Pointwise) else None
+        if template is None:
+            function = rf"\operatorname{{{name}}}".replace("_", r"\_")
+            return rf"{function}\left({', '.join(shown)}\right)"
+        if template.endswith(" {}"):  # `\sin {}`: nothing in it closes around the argument
+            shown = [self.within(a, _ATOM) for a in args]
+        return template.format(*shown)

@@ -200,7 +200,7 @@ def split(product: Expression) -> tuple[bool, list[Expression], list[Expression]
     denominator = [bottom] if bottom != 1 else []
     for factor in sorted(factors, key=_reading_order):
         if factor.is_Pow and factor.exp.is_Rational and factor.exp < 0:
-            denominator.append(factor.base ** -factor.exp)
+            denominator.append(factor.base**-factor.exp)
         else:
             numerator.append(factor)
     return negative, numerator, denominator
@@ -270,7 +270,8 @@ def _product_text(factors: Sequence[Expression]) -> Code:
         return Code("1")
     if len(factors) == 1:
         return _power(factors[0])
-    return Code("*".join(_power(f).within(PRODUCT + (i > 0)) for i, f in enumerate(factors)), PRODUCT)
+    parts = [_power(f).within(PRODUCT + (i > 0)) for i, f in enumerate(factors)]
+    return Code("*".join(parts), PRODUCT)
 
 
 def _power(factor: Expression) -> Code:

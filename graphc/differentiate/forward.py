@@ -7,7 +7,7 @@ these same linearizations, so each op states its derivative once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from graphc.differentiate.product import Slope, Slopes
 from graphc.differentiate.reverse import TANGENT, is_derivative, new_nodes

@@ -1,4 +1,4 @@
-"""Jacobians: by forward or reverse mode, whichever takes fewer passes, and no more than it takes."""
+"""Jacobians: by forward or reverse mode, whichever takes fewer passes, and no zeros computed."""
 
 from __future__ import annotations
 
@@ -119,4 +119,3 @@ def check_choice(what: str, got: str, expected: Sequence[str]) -> None:
     """Raise a GraphError unless a word is one of those expected."""
     if got not in expected:
         raise GraphError(f"unknown {what}", got=repr(got), expected=" or ".join(expected))
-

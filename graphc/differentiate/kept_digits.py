@@ -1,10 +1,10 @@
 """Which writing of a derivative keeps its digits? Equal over the reals, better in floating point.
 
-1 - x**2                 → (1 - x)*(1 + x)            the rounded square is all that is left
 sqrt(1 + x**2)           → hypot(1, x)                the square overflows before the root
 b/(a**2 + b**2)          → b/hypot(a, b)/hypot(a, b)
 1 + erf(u)               → erfc(-u)                   erf(u) rounds to -1
 1 + tanh(u)              → 2*sigmoid(2*u)             tanh(u) rounds to -1
+1 - tanh(u)**2           → 4*sigmoid(2*u)*sigmoid(-2*u)
 floor(a/b)               → floor_divide(a, b)         a/b may round up to an integer
 exp(a)/(exp(a) + exp(b)) → sigmoid(a - b)             the exponentials overflow
 """
@@ -27,21 +27,16 @@ def kept_digits(expression: Expression) -> Expression:
 
 
 def _factored(total: Expression) -> Expression:
-    """Return 1 - x**2 as (1 - x)*(1 + x) for an argument x, and for tanh, by sigmoids.
-
-    Nothing is gained for the output y, which has rounded already.
-    """
+    """Return 1 - tanh(u)**2 as 4*sigmoid(2*u)*sigmoid(-2*u)."""
     sympy = sympy_module()
     sign, square = total.as_independent(sympy.Pow, as_Add=True)
     if sign not in (1, -1) or not (-sign * square).is_Pow:
         return total
-    x, exponent = (-sign * square).args
-    if exponent != 2:
+    base, exponent = (-sign * square).args
+    if exponent != 2 or base.func is not sympy.tanh:
         return total
-    if x.func is sympy.tanh:
-        sigmoid, u = plain_function("sigmoid"), 2 * x.args[0]
-        return 4 * sign * sigmoid(u) * sigmoid(-u)
-    return sign * (1 - x) * (1 + x) if x.is_Symbol and x.name != OUTPUT else total
+    sigmoid, u = plain_function("sigmoid"), 2 * base.args[0]
+    return 4 * sign * sigmoid(u) * sigmoid(-u)
 
 
 def _floor_of_quotient(argument: Expression) -> Expression:

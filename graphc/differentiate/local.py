@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphc.differentiate.bounds import ALGEBRA, UNBOUNDED, Bounds, exactly, formula_bounds
+from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import stable, tree_text, write
 from graphc.differentiate.scaled import scaled_by_cotangent
 from graphc.differentiate.symbolic import (
@@ -127,7 +128,7 @@ class Partial:
 
     @cached_property
     def cost(self) -> float:
-        return _cost(self.built)
+        return cost_of(self.built)
 
     @cached_property
     def _anywhere(self) -> Bounds:
@@ -281,7 +282,7 @@ def _best_form(f: Expression, raw: Expression, y: Expression, grid: Values) -> E
 
 def _rank(form: Expression, y: Expression) -> tuple[float, int, bool, bool, str]:
     text = write(stable(form)).text
-    return _cost(text), len(form.free_symbols), y not in form.free_symbols, form.is_Add, text
+    return cost_of(text), len(form.free_symbols), y not in form.free_symbols, form.is_Add, text
 
 
 class _Judge:
@@ -419,68 +420,10 @@ class _ArrayAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the 
                 return np.where(*operands)
             is_truth = isinstance(op, Pointwise) and op.cuts_to_bool
             result = TensorType(BOOL if is_truth else FLOAT64, ())
-            return op.reference([np.asarray(x, None if is_truth else float) for x in operands], {}, result)
+            arrays = [np.asarray(x, None if is_truth else float) for x in operands]
+            return op.reference(arrays, {}, result)
 
         return apply
-
-
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """What a subformula computes: its own text, and the flops of each distinct part of it.
-
-    `number` is its value where it is a constant; constants are computed once and cost nothing.
-    """
-
-    text: str
-    parts: Mapping[str, float]
-    number: float | None = None
-
-
-class _CostAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
-    """Formulas over costs: an op costs its flops; lowered ops cost what they are lowered to."""
-
-    def __missing__(self, name: str) -> Callable[..., _Cost]:
-        op = OPS[name]
-        assert isinstance(op, Pointwise)
-
-        def apply(*operands: _Cost) -> _Cost:
-            text = f"{name}({', '.join(x.text for x in operands)})"
-            if all(x.number is not None for x in operands):
-                return _Cost(text, {}, math.nan)
-            parts = {text: _own_cost(op, operands)}
-            for operand in operands:
-                parts.update(operand.parts)
-            return _Cost(text, parts)
-
-        return apply
-
-
-def _own_cost(op: Pointwise, operands: Sequence[_Cost]) -> float:
-    if not op.is_primitive:
-        return _cost(op.lowering)
-    exponent = operands[-1].number
-    if op is OPS["power"] and exponent in (2, 3, 4):
-        return exponent - 1  # small powers become products
-    return float(op.work)
 
 
 ARRAYS = _ArrayAlgebra()
-_COSTS = _CostAlgebra(number=lambda value: _Cost(repr(value), {}, float(value)))
-
-
-@cache
-def _cost(formula: str) -> float:
-    """Return the flops of a formula whose variables are at hand; equal parts count once."""
-    result: _Cost = evaluate_formula(formula, _FREE, _COSTS)
-    return sum(result.parts.values())
-
-
-class _FreeVariables(dict):  # type: ignore[type-arg]  # every name but π is a variable at hand
-    def __contains__(self, name: object) -> bool:
-        return name != "pi"
-
-    def __missing__(self, name: str) -> _Cost:
-        return _Cost(name, {})
-
-
-_FREE = _FreeVariables()

@@ -6,7 +6,7 @@ Where nothing can go wrong it is a plain product. Three things can go wrong:
   `where(c, g*p, 0)`, so that a branch not taken contributes exactly 0.
 - The cotangent may be 0 where the partial is infinite (sqrt at 0, log at 0): the guarded product.
 - The cotangent may be infinite where the partial is 0 (the square under a root): the product that
-  the partial's zero absorbs.
+  the partial's zero absorbs. Where both may happen, the product that either zero absorbs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import enum
 from collections.abc import Sequence
 
 from graphc.differentiate.bounds import BoundsOf
-from graphc.differentiate.local import OUTPUT, Partial, specialized
+from graphc.differentiate.local import Partial, specialized
 from graphc.differentiate.scaled import COTANGENT
+from graphc.differentiate.symbolic import OUTPUT
 from graphc.ir.node import Node
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.guards import Guarded
@@ -73,17 +74,20 @@ class Slopes:
             value = evaluate_formula(partial.built, variables, NODES)
             return cast(value, cotangent.dtype)
         formula = partial.product
+        may_be_infinite = slope is not Slope.FINITE and partial.constant is None
         if self._needs_guard(node, partial, cotangent):
             formula = partial.guarded_product
-        elif slope is not Slope.FINITE and partial.constant is None:
+            if may_be_infinite:  # each of the two may be 0 where the other is infinite
+                formula = f"absorbing_multiply({partial.built}, {COTANGENT})"
+        elif may_be_infinite:
             formula = partial.absorbing_product
         result: Node = evaluate_formula(formula, variables, NODES)
         return result
 
     def _needs_guard(self, node: Node, partial: Partial, cotangent: Node) -> bool:
         """Say whether the cotangent may be 0 where the partial is infinite."""
-        if isinstance(node.op, Guarded) and partial.index == 0:
-            return self.bounds(cotangent).may_be_zero  # its second factor may be infinite
+        if isinstance(node.op, Guarded) and (partial.index == 0 or node.op.symmetric):
+            return self.bounds(cotangent).may_be_zero  # its other factor may be infinite
         if not partial.singular and not (partial.steep and has_holes(cotangent)):
             return False
         bounds = partial.bounds([self.bounds(x) for x in node.inputs])
@@ -106,7 +110,9 @@ class Slopes:
         """Follow a cotangent that is infinite only where this node is 0."""
         x = node.inputs[index]
         if all(other is x or _number_of(other) is not None for other in node.inputs):
-            if partial.vanishes_with_output or (len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]):
+            if partial.vanishes_with_output or (
+                len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]
+            ):
                 return Slope.FINITE  # 0·∞ is taken as 0 there
             if partial.constant is not None:
                 return slope_of(partial.is_proportional)
@@ -151,7 +157,9 @@ def _choices_of(cotangent: Node, through_views: bool) -> tuple[list[tuple[Node, 
         if not is_fill(otherwise, 0) and not is_fill(then, 0):
             break
         taken = is_fill(otherwise, 0)
-        condition, cotangent = (_viewed(x, views) for x in (condition, then if taken else otherwise))
+        condition, cotangent = (
+            _viewed(x, views) for x in (condition, then if taken else otherwise)
+        )
         choices.append((condition, taken))
     return choices, cotangent
 

@@ -125,7 +125,9 @@ class Sweep:
         self.known.update(order)
         inner.run(order, targets)
         for i, target in zip(indices, targets, strict=True):
-            self.receive(node.inputs[i], inner.arrived.get(target), inner.slope.get(target, Slope.FINITE))
+            self.receive(
+                node.inputs[i], inner.arrived.get(target), inner.slope.get(target, Slope.FINITE)
+            )
 
 
 def named_adjoints(

@@ -26,7 +26,7 @@ def differentiation_lines(f: Expression, x: Expression) -> tuple[list[Line], Exp
     expression = pending(f)
     lines = [("definition of y", write(expression).text)]
     while True:
-        open_derivatives = [p for p in _outermost_pending(expression)]
+        open_derivatives = list(_outermost_pending(expression))
         if not open_derivatives:
             return lines, expression
         u = open_derivatives[0].args[0]
@@ -101,7 +101,7 @@ def _rule_for_function(u: Expression, x: Expression) -> tuple[str, Expression]:
     position = next(i for i, a in enumerate(u.args) if x in a.free_symbols)
     letters = [_letter(i) for i in range(len(u.args))]
     in_general, inner = u.func(*letters), u.args[position]
-    outer = derivative(in_general, letters[position])
+    outer: Expression = derivative(in_general, letters[position])
     value = outer.xreplace(dict(zip(letters, u.args, strict=True)))
     shown = write(in_general).text
     if inner == x:

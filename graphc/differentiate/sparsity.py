@@ -24,7 +24,7 @@ from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 #: A pattern with more entries than this is given up: it would not be cheap to know.
-MOST_ENTRIES = 1 << 22
+MOST_ENTRIES = 1 << 20
 
 
 #: The values of nodes that no input, parameter or draw has a part in.
@@ -48,7 +48,7 @@ class Pattern:
         return pattern(self.columns, self.rows, self.shape[::-1])
 
 
-class TooDense(Exception):
+class TooDenseError(Exception):
     """A pattern has too many entries to be worth knowing."""
 
 
@@ -66,7 +66,7 @@ def sparsity(of: Node, wrt: Node) -> Pattern | None:
     try:
         with np.errstate(all="ignore"):
             return _followed(topological([of]), of, wrt)
-    except TooDense:
+    except TooDenseError:
         return None
 
 
@@ -117,7 +117,7 @@ def _evaluate_constant(node: Node, constants: Constants) -> None:
 
 def _union(parts: Sequence[Pattern], shape: tuple[int, int]) -> Pattern:
     if sum(p.size for p in parts) > MOST_ENTRIES:
-        raise TooDense
+        raise TooDenseError
     rows = np.concatenate([p.rows for p in parts])
     return pattern(rows, np.concatenate([p.columns for p in parts]), shape)
 
@@ -128,7 +128,7 @@ def _product(left: Pattern, right: Pattern) -> Pattern:
     counts = np.diff(starts)[left.columns]
     total = int(counts.sum())
     if total > MOST_ENTRIES:
-        raise TooDense
+        raise TooDenseError
     rows = np.repeat(left.rows, counts)
     within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     columns = right.columns[np.repeat(starts[left.columns], counts) + within]
@@ -227,7 +227,7 @@ def _contracted(node: Node, index: int, constants: Constants) -> Pattern:
             continue
         size = sizes[label]
         if count * size > MOST_ENTRIES:
-            raise TooDense
+            raise TooDenseError
         places = {other: np.repeat(at, size) for other, at in places.items()}
         places[label] = np.tile(np.arange(size), count)
         count *= size
@@ -259,7 +259,7 @@ def pattern_of_spans(
 ) -> Pattern:
     """Return the pattern of a result whose elements read these spans of a source.
 
-    **Raises.** TooDense where it would have more than `most` entries.
+    **Raises.** TooDenseError where it would have more than `most` entries.
     """
     count = math.prod(result)
     indices = np.indices(result).reshape(len(result), count)
@@ -267,7 +267,7 @@ def pattern_of_spans(
     for span, dim in zip(access, source, strict=True):
         width = int(span.width)
         if rows.size * width > most:
-            raise TooDense
+            raise TooDenseError
         start = np.full(rows.size, int(span.low))
         for axis, step in span.steps:
             start += int(step) * indices[axis][rows]

@@ -30,11 +30,7 @@ def spans_of(of: Node, wrt: Node) -> Access | None:
     for node in topological([of]):
         if node is wrt:
             continue
-        parts = [
-            _composed(found[x], reads(node, i), shape)
-            for i, x in flowing(node)
-            if x in found
-        ]
+        parts = [_composed(found[x], reads(node, i), shape) for i, x in flowing(node) if x in found]
         if parts:
             found[node] = _united(parts, shape)
     return found.get(of)

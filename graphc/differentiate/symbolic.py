@@ -95,7 +95,7 @@ def select(condition: Tree, then: Tree, otherwise: Tree) -> Tree:
     return branch(condition, then, otherwise)
 
 
-def number(value: float) -> Expression:
+def number(value: Any) -> Expression:
     """Return a formula's number exactly: decimals become fractions, π stays π."""
     sympy = sympy_module()
     if isinstance(value, float):
@@ -126,11 +126,7 @@ def plain_function(name: str) -> Any:
 
 
 _STEPS = ("floor", "ceil", "round", "trunc")
-_FUNCTIONS = {
-    name: name
-    for name in "exp log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh "
-    "atan2 erf sign".split()
-} | {"abs": "Abs"}
+_OTHER_NAMES = {"abs": "Abs"}
 _RELATIONS = {
     "less": "StrictLessThan",
     "less_equal": "LessThan",
@@ -157,14 +153,16 @@ class _SymbolicAlgebra(dict):  # type: ignore[type-arg]  # filled on demand from
             where=select,
             number=number,
         )
-        for names in (_FUNCTIONS, _RELATIONS, _LOGIC):
+        for names in (_OTHER_NAMES, _RELATIONS, _LOGIC):
             self.update({op: lifted(getattr(sympy, name)) for op, name in names.items()})
         self.update({name: lifted(step_function(name)) for name in _STEPS})
 
     def __missing__(self, name: str) -> Callable[..., Tree]:
         op = OPS.get(name)
-        if not isinstance(op, Pointwise) or op.formula.startswith(f"{name}("):
+        if not isinstance(op, Pointwise):
             return lifted(plain_function(name))
+        if op.formula.startswith(f"{name}("):  # a primitive, which SymPy calls by the same name
+            return lifted(getattr(sympy_module(), name, None) or plain_function(name))
         formula, args = op.formula, op.args
 
         def apply(*operands: Tree) -> Tree:

@@ -19,9 +19,7 @@ from graphc.ops.leaf import fill
 from graphc.ops.registry import OPS
 
 
-def tangent(
-    graph: Graph, wrt: str | Iterable[str] | None = None, directions: Any = None
-) -> Graph:
+def tangent(graph: Graph, wrt: str | Iterable[str] | None = None, directions: Any = None) -> Graph:
     """Return the graph with inputs `x_dot` and outputs `loss_dot` added: forward mode.
 
     Every float output gets its tangent; one that does not move gets zeros. `wrt` None stands for

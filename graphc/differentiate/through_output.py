@@ -71,7 +71,9 @@ def writings(form: Expression) -> list[Expression]:
     if not form.has(sympy.Add):
         return [form]
     size = sum(1 for _ in sympy.preorder_traversal(form))
-    fraction = [_one_fraction(form)] if size <= _LARGEST_FRACTION and _has_fraction_in_sum(form) else []
+    fraction = (
+        [_one_fraction(form)] if size <= _LARGEST_FRACTION and _has_fraction_in_sum(form) else []
+    )
     if size > _LARGEST_TO_EXPAND:
         return [form, *fraction]
     expanded = sympy.expand(form, power_base=False, log=False)
@@ -91,7 +93,7 @@ def _has_fraction_in_sum(form: Expression) -> bool:
 
 
 def _one_fraction(form: Expression) -> Expression:
-    """Return a rational function as one fraction with a positive numerator where it can have one."""
+    """Return a rational function as one fraction, a sign drawn into its denominator."""
     sympy = sympy_module()
     numerator, denominator = sympy.cancel(form).as_numer_denom()
     if numerator.could_extract_minus_sign():

@@ -9,7 +9,6 @@ from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.plan.implicit import is_weak
 from graphc.plan.program import Program, Statement
 
 #: Longest line that is left as it is; formatters agree on code up to this width.
@@ -27,7 +26,9 @@ class Expressions:
         self.of = of
         self.namer = namer
         self.notation = notation
-        self.labels = program.graph.labels
+        # Only a caller may ask for some gradients: no output leads to them, so no label is theirs.
+        gradients = {x: f"d_{name}" for name, x in program.observed.items() if not x.op.is_leaf}
+        self.labels = {**gradients, **program.graph.labels}
         self.code: dict[Node, Code] = {}
         self._stems: dict[Node, str] = {}
         for node in program.graph.nodes:
@@ -53,24 +54,29 @@ class Expressions:
     def operands(self, statement: Statement) -> list[Code]:
         """Return the operands' texts as the statement's op takes them."""
         node, operands = statement.node, statement.operands
-        takes_numbers = node.op.broadcasts(node) and any(not is_weak(x) for x in operands)
-        is_arithmetic = bool(getattr(node.op, "infix", None) or getattr(node.op, "prefix", None))
+        numbers = self.program.numbers
+        takes_numbers = node.op.broadcasts(node) and any(x not in numbers for x in operands)
         # Of `where(mask, 0, 0.125)` the mask is an array, but says nothing about the dtype.
-        is_typed = any(not is_weak(x) and x.dtype == operands[-1].dtype for x in operands)
+        is_typed = any(x not in numbers and x.dtype == operands[-1].dtype for x in operands)
         result = []
         for position, operand in enumerate(operands):
             is_added = node.op.accumulates and position == 1
-            if not is_weak(operand):
+            if operand not in numbers:
                 result.append(self.code[operand])
             elif takes_numbers and not is_typed:
-                result.append(Code(f"np.{operand.dtype.name}({self.number(operand)})"))
-            elif is_added or takes_numbers or (is_arithmetic and not node.shape):
+                result.append(self.typed(operand))
+            elif is_added or takes_numbers or node in numbers:
                 result.append(self.number(operand))
             elif operand.op is full:
                 result.append(self.code[operand])
             else:
-                result.append(Code(f"np.{operand.dtype.name}({self.code[operand]})"))
+                result.append(self.typed(operand))
         return result
+
+    def typed(self, operand: Node) -> Code:
+        """Return a number as a NumPy scalar of its dtype."""
+        kind = "bool_" if operand.dtype.kind == "b" else operand.dtype.name
+        return Code(f"np.{kind}({self.number(operand)})")
 
     def number(self, operand: Node) -> Code:
         if operand.op is full:
@@ -100,7 +106,9 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     """Return the formula that a reader would want beside the code."""
     note = node.provenance.origin.note
     if note.startswith("adjoint of "):
-        target = note.removeprefix("adjoint of ")
+        # The user's name comes first: several values may share one adjoint.
+        own = node.name or ""
+        target = own.removeprefix("d_") if own.startswith("d_") else note[len("adjoint of ") :]
         return f"d{expressions.of}/d{target}" if node.name and expressions.of else ""
     return note if note and "\n" not in note and len(note) < 60 else ""
 

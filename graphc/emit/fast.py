@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from graphc.emit.expressions import Expressions, comment, in_place_operator, with_comment
+from collections.abc import Sequence
+
+from graphc.emit.body import Body
+from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.plan.implicit import is_weak
 from graphc.plan.program import Buffer, Program, Statement
 
-_INDENT = "    "
 #: Stands for the destination until its variable is known; no expression can contain it.
 _OUT = "\0out"
 
 
-class FastBody:
+class FastBody(Body):
     """Writes each statement as one call into its buffer.
 
     A buffer's variable is named after the first value that lives in it; a later value in the same
@@ -22,14 +23,11 @@ class FastBody:
     """
 
     def __init__(self, program: Program, expressions: Expressions) -> None:
-        self.program = program
-        self.expressions = expressions
-        self.lines: list[str] = []
+        super().__init__(program, expressions)
         #: The variable of each buffer at the start of a call, and the one that names it now.
         self.first_names: dict[Buffer, str] = {}
         self.buffer_names: dict[Buffer, str] = {}
         self.constants: dict[str, Node] = {}
-        self.kept = set(program.graph.roots())
         #: Value -> the value that overwrites its memory in place.
         self.successors: dict[Node, Node] = {}
         for statement in program.statements:
@@ -44,7 +42,7 @@ class FastBody:
             return
         codes = self.expressions.operands(statement)
         notation = self.expressions.notation
-        if node.op is full or (is_weak(node) and node not in self.kept):
+        if node.op is full or (node in self.program.numbers and node not in self.kept):
             self.expressions.code[node] = node.op.numpy(node, codes, notation)
         elif not node.inputs and not node.op.is_random:
             self.constant(statement)
@@ -56,9 +54,6 @@ class FastBody:
             self.accumulate(statement, codes)
         else:
             self.compute(statement, codes)
-
-    def emit(self, code: str, node: Node) -> None:
-        self.lines += with_comment(code, comment(self.expressions, node), _INDENT)
 
     def constant(self, statement: Statement) -> None:
         """Keep an array that depends on nothing but the dims in the workspace."""
@@ -80,7 +75,8 @@ class FastBody:
         into = node.op.numpy_into(node, codes, _OUT, notation) if buffer else None
         if buffer is None or into is None:
             code = node.op.numpy(node, codes, notation)
-            text = f"np.{node.dtype.name}({code})" if is_weak(node) else code.text
+            is_number = node in self.program.numbers
+            text = f"np.{node.dtype.name}({code})" if is_number else code.text
             self.emit(f"{self.name(statement)} = {text}", node)
             return
         out = self.buffer_names.get(buffer)
@@ -89,7 +85,7 @@ class FastBody:
         if out is None:
             self.first_names[buffer] = name
         elif out != name and line.startswith(f"{out}["):
-            self.lines.append(f"{_INDENT}{name} = {out}")
+            self.plain(f"{name} = {out}")
             line = into.replace(_OUT, name)
         elif out != name:
             line = f"{name} = {line}"
@@ -133,74 +129,73 @@ class FastBody:
             name = codes[0].text
             if node in self.expressions.labels and node not in self.expressions.code:
                 name = self.expressions.name(node)
-                self.lines.append(f"{_INDENT}{name} = {codes[0]}")
+                self.plain(f"{name} = {codes[0]}")
             self.expressions.code[node] = Code(name)
         elif buffer is not None:
             out = self.buffer_names.get(buffer)
             name = self.name(statement)
             if out is not None and out != name:
-                self.lines.append(f"{_INDENT}{name} = {out}")
+                self.plain(f"{name} = {out}")
             elif out is None:
                 self.first_names[buffer] = name
             self.buffer_names[buffer] = name
-            if base.op is full:
-                self.emit(f"{name}.fill({self.expressions.number(base)})", node)
-            else:
-                self.emit(f"np.copyto({name}, {codes[0]})", node)
+            self.emit(self.copied(base, name), node)
         else:
             name = self.name(statement)
-            self.emit(f"{name} = np.array({codes[0]})", node)
-        line = node.op.numpy_into(node, codes, name, self.expressions.notation)
-        self.lines.append(f"{_INDENT}{line}")
+            code = self.expressions.code[base]
+            self.emit(f"{name} = {code if base.op is full else f'np.array({code})'}", node)
+        self.plain(str(node.op.numpy_into(node, codes, name, self.expressions.notation)))
+
+    def copied(self, base: Node, name: str) -> str:
+        """Return the call that writes a value into an array of its shape."""
+        if base.op is full:
+            return f"{name}.fill({self.expressions.number(base)})"
+        return f"np.copyto({name}, {self.expressions.code[base]})"
 
     def update(self, statement: Statement, codes: list[Code]) -> None:
+        """Write a parameter's new value into its array."""
         node, target = statement.node, statement.target
         assert target is not None
-        param = self.program.graph.params[target]
-        array = self.expressions.code[param].text
-        symbol = in_place_operator(node)
-        notation = self.expressions.notation
-        into = None if node.op.accumulates else node.op.numpy_into(node, codes, array, notation)
-        if symbol and statement.operands[0] is param:
-            self.lines.append(f"{_INDENT}{array} {symbol} {codes[1]}")
-        elif node.op.accumulates:
-            if statement.operands[0] is not param:
-                self.lines.append(f"{_INDENT}np.copyto({array}, {codes[0]})")
-            line = node.op.numpy_into(node, codes, array, notation)
-            self.lines.append(f"{_INDENT}{line}")
-        elif into is not None and all(x is not param for x in statement.operands):
-            self.lines.append(f"{_INDENT}{into}")
+        array = self.array(target)
+        if node.op.accumulates:
+            self.accumulate_update(statement, codes, array)
         else:
-            code = node.op.numpy(node, codes, notation)
-            self.lines.append(f"{_INDENT}{array}[...] = {code}")
+            self.plain(self.overwritten(statement, codes, array))
         self.expressions.code[node] = Code(array)
 
-    def stores(self) -> None:
-        copies = []
-        for target, node in self.program.stores.items():
-            value = self.expressions.code[node].text
-            if (node.op.is_leaf or node.op.is_view) and len(self.program.stores) > 1:
-                name = self.expressions.namer.fresh(f"{target}_next")
-                self.lines.append(f"{_INDENT}{name} = np.array({value})")
-                value = name
-            copies.append((self.expressions.code[self.program.graph.params[target]].text, value))
-        self.lines += [f"{_INDENT}{array}[...] = {value}" for array, value in copies]
+    def accumulate_update(self, statement: Statement, codes: list[Code], array: str) -> None:
+        """Add into the parameter's array; in a copy of the base where the values read it too."""
+        node, base = statement.node, statement.operands[0]
+        if not self.shows(statement.operands[1:], statement):
+            if codes[0].text != array:
+                self.plain(self.copied(base, array))
+            self.plain(str(node.op.numpy_into(node, codes, array, self.expressions.notation)))
+            return
+        self.accumulate(statement, codes)
+        self.plain(f"{array}[...] = {self.expressions.code[node]}")
 
+    def overwritten(self, statement: Statement, codes: list[Code], array: str) -> str:
+        """Return the line that computes a value into the array of a parameter.
 
-def write_fast(program: Program, expressions: Expressions, after_backward: list[str]) -> FastBody:
-    """Return the function body as calls into buffers, and the buffers it needs."""
-    body = FastBody(program, expressions)
-    blocks = list(dict.fromkeys(s.block for s in program.statements))
-    current, waiting = None, list(after_backward)
-    for statement in program.statements:
-        if statement.block != current:
-            if current is not None and statement.block == "update":
-                body.lines += waiting
-                waiting = []
-            current = statement.block
-            if len(blocks) > 1:
-                body.lines += ["", f"{_INDENT}# {current}"]
-        body.write(statement)
-    body.lines += waiting
-    body.stores()
-    return body
+        An op may read the array that it writes where it `reuses` that operand. What else shows
+        the parameter (a slice, its transpose) is read completely first.
+        """
+        node, notation = statement.node, self.expressions.notation
+        symbol = in_place_operator(node)
+        if symbol and codes[0].text == array:
+            return f"{array} {symbol} {codes[1]}"
+        reused = [statement.operands[i] for i in node.op.reuses(node)]
+        others = [
+            x
+            for x, code in zip(statement.operands, codes, strict=True)
+            if code.text != array or all(x is not other for other in reused)
+        ]
+        into = node.op.numpy_into(node, codes, array, notation)
+        if into is not None and not self.shows(others, statement):
+            return into
+        return f"{array}[...] = {node.op.numpy(node, codes, notation)}"
+
+    def shows(self, operands: Sequence[Node], statement: Statement) -> bool:
+        """Say whether one of the operands is the memory of the parameter that is written."""
+        param = self.program.graph.params[str(statement.target)]
+        return any(self.program.base(x) is param for x in operands)

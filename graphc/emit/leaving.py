@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from graphc.emit.expressions import WIDTH, Expressions
 from graphc.emit.names import string_literal
-from graphc.ir.code import Code
 from graphc.ir.node import Node
-from graphc.plan.buffers import storages
+from graphc.ops.leaf import full
+from graphc.ops.movement import broadcast_to
 from graphc.plan.program import Program
 
 _INDENT = "    "
@@ -16,38 +16,31 @@ _INDENT = "    "
 BEFORE_UPDATE = "\0before update"
 
 
-def needs_marker(program: Program) -> bool:
-    """Say whether something must be read just before the parameters change."""
-    return bool(program.observed) or bool(_of_updated_state(program))
-
-
-def lines_before_update(program: Program, expressions: Expressions, is_fast: bool) -> list[str]:
-    """Return the lines that offer the gradients and save outputs that show updated state."""
-    lines = []
-    for name, node in _of_updated_state(program).items():
-        saved = expressions.namer.fresh(name)
-        lines.append(f"{_INDENT}{saved} = np.array({expressions.code[node]})")
-        expressions.code[node] = Code(saved)
-    if program.observed:
-        lines += _gradient_lines(program.observed, expressions, is_fast)
-    return lines
-
-
-def _of_updated_state(program: Program) -> dict[str, Node]:
-    """Return the outputs whose memory is that of a parameter which the program updates."""
-    storage = storages(program.statements)
+def saved_outputs(program: Program, expressions: Expressions) -> dict[str, str]:
+    """Return variables for the outputs whose memory is that of a parameter which is updated."""
     updated = {program.graph.params[name] for name in program.graph.updates}
     outputs = program.graph.outputs.items()
-    return {name: node for name, node in outputs if storage.get(node, node) in updated}
+    shown = [name for name, node in outputs if program.base(node) in updated]
+    return {name: expressions.namer.fresh(name) for name in shown}
 
 
-def _gradient_lines(
-    observed: Mapping[str, Node], expressions: Expressions, is_fast: bool
+def lines_before_update(
+    program: Program, expressions: Expressions, saved: Mapping[str, str], is_fast: bool
 ) -> list[str]:
+    """Return the lines that save outputs which show updated state, and offer the gradients."""
+    lines = []
+    for name, variable in saved.items():
+        code = expressions.code[program.graph.outputs[name]]
+        lines.append(f"{_INDENT}{variable} = np.array({code})")
+    return lines + (_gradient_lines(program, expressions, is_fast) if program.observed else [])
+
+
+def _gradient_lines(program: Program, expressions: Expressions, is_fast: bool) -> list[str]:
+    given = {program.base(node) for node in program.graph.outputs.values()}
     words = []
-    for name, node in observed.items():
-        code = expressions.code[node].text
-        words.append(f"{string_literal(name)}: {f'np.array({code})' if is_fast else code}")
+    for name, node in program.observed.items():
+        code = _owned(program, node, expressions.code[node].text, given, is_fast)
+        words.append(f"{string_literal(name)}: {code}")
     lines = [f"{_INDENT}if gradients is not None:"]
     line = f"{_INDENT * 2}gradients.update({{{', '.join(words)}}})"
     if len(line) <= WIDTH:
@@ -57,19 +50,47 @@ def _gradient_lines(
     return [*lines, *head, *inner, f"{_INDENT * 3}}}", f"{_INDENT * 2})"]
 
 
-def return_lines(program: Program, expressions: Expressions) -> list[str]:
+def return_lines(
+    program: Program, expressions: Expressions, saved: Mapping[str, str], is_fast: bool
+) -> list[str]:
     """Return the `return` of all outputs by name; what others may write to is copied."""
-    storage = storages(program.statements)
-    targets = {s.node for s in program.statements if s.target is not None}
-    saved = _of_updated_state(program)
+    given: set[Node] = set()
     words = []
     for name, node in program.graph.outputs.items():
-        base = storage.get(node, node)
-        is_shared = base.op.is_leaf or base in targets or base in program.place
-        code = expressions.code[node].text
-        text = f"np.array({code})" if is_shared and name not in saved else code
-        words.append(f"{string_literal(name)}: {text}")
+        code = saved.get(name) or _owned(program, node, expressions.code[node].text, given, is_fast)
+        words.append(f"{string_literal(name)}: {code}")
     line = f"{_INDENT}return {{{', '.join(words)}}}"
     if len(line) <= WIDTH:
         return [line]
     return [f"{_INDENT}return {{", *[f"{_INDENT * 2}{word}," for word in words], f"{_INDENT}}}"]
+
+
+def _owned(program: Program, node: Node, code: str, given: set[Node], is_fast: bool) -> str:
+    """Return an expression for the value in an array that nobody else writes to.
+
+    `given` are the nodes whose memory left before; this one's is added.
+    """
+    base = program.base(node)
+    is_shared = base in given and bool(node.shape)
+    given.add(base)
+    return f"np.array({code})" if is_shared or not _is_fresh(program, node, is_fast) else code
+
+
+def _is_fresh(program: Program, node: Node, is_fast: bool) -> bool:
+    """Say whether a value lives in an array that this call made and that can be written to."""
+    base = program.base(node)
+    if base.op.is_leaf or base in program.place or base in program.targets:
+        return False
+    # Style fast keeps what depends on nothing but the dims.
+    if is_fast and not base.inputs and not base.op.is_random and base.op is not full:
+        return False
+    return not _is_broadcast(node)
+
+
+def _is_broadcast(node: Node) -> bool:
+    """Say whether a view shows one number in many places."""
+    while node.op.is_view:
+        if node.op is broadcast_to:
+            return True
+        node = node.inputs[0]
+    return False

@@ -9,16 +9,17 @@ from typing import Any
 
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import WIDTH, Expressions, call
-from graphc.emit.fast import FastBody, write_fast
+from graphc.emit.fast import FastBody
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
     lines_before_update,
-    needs_marker,
     return_lines,
+    saved_outputs,
 )
 from graphc.emit.names import Namer, identifier, one_line, string_literal
-from graphc.emit.readable import write_readable
+from graphc.emit.readable import ReadableBody
 from graphc.emit.selfcheck import self_check
+from graphc.emit.wrapping import wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text, symbols_of
@@ -73,7 +74,10 @@ def write_module(
         for name, node in leaves.items():
             if name in names:
                 expressions.code[node] = Code(names[name])
-    body = _function(program, expressions, layout)
+    body = [
+        [piece for line in part for piece in wrapped(line)]
+        for part in _function(program, expressions, layout)
+    ]
     parts = [
         docstring(graph, title, model),
         ["import numpy as np"],
@@ -171,7 +175,7 @@ def initial_value(node: Node) -> str:
 
 def _function(program: Program, expressions: Expressions, layout: Layout) -> list[list[str]]:
     graph = program.graph
-    marker = [BEFORE_UPDATE] if needs_marker(program) else []
+    marker = [BEFORE_UPDATE] if graph.updates or program.observed else []
     head = call(f"def {layout.function}", layout.signature(), "", ":")
     lines = [*head, f'{_INDENT}"""{_summary(graph, layout)}"""']
     lines += _state_lines(layout)
@@ -179,17 +183,19 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     lines += _check_lines(graph, layout)
     allocate: list[list[str]] = []
     if layout.is_fast:
-        body = write_fast(program, expressions, marker)
+        body = FastBody(program, expressions)
+        written = body.write_all(marker)
         if body.first_names or body.constants:
             taken, allocate = _workspace(body, expressions, layout)
             lines += taken
-        lines += body.lines
+        lines += written
     else:
-        lines += write_readable(program, expressions, marker)
+        lines += ReadableBody(program, expressions).write_all(marker)
+    saved = saved_outputs(program, expressions)
     if BEFORE_UPDATE in lines:
         at = lines.index(BEFORE_UPDATE)
-        lines[at : at + 1] = lines_before_update(program, expressions, layout.is_fast)
-    lines += return_lines(program, expressions)
+        lines[at : at + 1] = lines_before_update(program, expressions, saved, layout.is_fast)
+    lines += return_lines(program, expressions, saved, layout.is_fast)
     decorated = _quiet(program) + lines
     return [*allocate, decorated]
 
@@ -261,8 +267,10 @@ def _check_lines(graph: Graph, layout: Layout) -> list[str]:
     raised = f'{_INDENT * 2}raise ValueError(f"{message}")'
     if len(raised) <= WIDTH:
         return [*lines, raised]
-    pieces = [f"expected {', '.join(wanted)}; ", f"got {', '.join(got)}"]
     lines.append(f"{_INDENT * 2}raise ValueError(")
+    if len(message) + 15 <= WIDTH:
+        return [*lines, f'{_INDENT * 3}f"{message}"', f"{_INDENT * 2})"]
+    pieces = [f"expected {', '.join(wanted)}; ", f"got {', '.join(got)}"]
     for prefix, piece in zip(("", "f"), pieces, strict=True):
         lines += [f"{_INDENT * 3}{prefix}{string_literal(part)}" for part in _chunks(piece)]
     return [*lines, f"{_INDENT * 2})"]

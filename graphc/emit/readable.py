@@ -4,49 +4,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.emit.expressions import (
-    WIDTH,
-    Expressions,
-    comment,
-    in_place_operator,
-    with_comment,
-)
+from graphc.emit.body import Body, read_by
+from graphc.emit.expressions import WIDTH, Expressions, in_place_operator
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.plan.implicit import is_weak
 from graphc.plan.program import Program, Statement
 
-_INDENT = "    "
 #: An expression deeper than this gets a line of its own, so that no parser nests too far.
 _DEPTH = 8
+#: A longer expression gets a line of its own, rather than being written where it is read.
+_LONGEST = 60
 
 
 @dataclass
 class _Pending:
     """An expression that waits for its only reader."""
 
-    statement: Statement
     depth: int
     reads: frozenset[str]
 
 
-class ReadableBody:
-    """Writes the statements of a program as lines of a function body."""
+class ReadableBody(Body):
+    """Writes each value where it is read, or on a line of its own."""
 
     def __init__(self, program: Program, expressions: Expressions) -> None:
-        self.program = program
-        self.expressions = expressions
-        self.lines: list[str] = []
+        super().__init__(program, expressions)
         self.pending: dict[Node, _Pending] = {}
-        self.views: dict[Node, tuple[int, frozenset[str]]] = {}
+        #: Parameter -> the expressions that read it and have waited at some time.
+        self.waiting: dict[str, list[Node]] = {}
+        #: View that is written where it is read -> the parameters that it shows.
+        self.views: dict[Node, frozenset[str]] = {}
         self.owned: set[Node] = set()
-        self.readers: dict[Node, list[Statement]] = {}
+        self.readers = read_by(program.statements)
         self.params = {node: name for name, node in program.graph.params.items()}
-        self.kept = {*program.graph.roots(), *program.observed.values()}
-        for statement in program.statements:
-            for operand in statement.operands:
-                self.readers.setdefault(operand, []).append(statement)
 
     # -- which values get a line -------------------------------------------------------------
 
@@ -64,14 +55,15 @@ class ReadableBody:
         if node.op.is_leaf:
             return
         if node.op is full:
-            self.expressions.code[node] = node.op.numpy(node, [], self.expressions.notation)
+            self.expressions.code[node] = self.expressions.expression(statement)
             if node in self.kept or (self.uses(node) > 1 and not self._is_number(node)):
                 self.assign(statement)
             return
         is_plain = node not in self.kept and node not in self.expressions.labels
         if node.op.is_view and is_plain and self.inline_view(statement):
             return
-        if self.has_own_line(statement) and not (is_weak(node) and node not in self.kept):
+        is_number = node in self.program.numbers and node not in self.kept
+        if self.has_own_line(statement) and not is_number:
             self.assign(statement)
         else:
             self.defer(statement)
@@ -80,7 +72,9 @@ class ReadableBody:
         return len(self.readers.get(node, ()))
 
     def _is_number(self, node: Node) -> bool:
-        return all(s.node.op.broadcasts(s.node) for s in self.readers[node])
+        """Say whether a fill is never an array: its readers broadcast it, or start from a copy."""
+        ops = [(s.node.op, s.node) for s in self.readers[node]]
+        return all(op.broadcasts(reader) or op.accumulates for op, reader in ops)
 
     def inline_view(self, statement: Statement) -> bool:
         """Write a view where it is read; it costs nothing to write it again."""
@@ -92,8 +86,7 @@ class ReadableBody:
         if len(code.text) > 40:
             return False
         self.expressions.code[statement.node] = code
-        _, reads = self.views.get(operand, (0, self._own_reads(operand)))
-        self.views[statement.node] = (0, reads)
+        self.views[statement.node] = self._own_reads(operand)
         return True
 
     def _own_reads(self, node: Node) -> frozenset[str]:
@@ -101,47 +94,57 @@ class ReadableBody:
             return frozenset({self.params[node]})
         if node in self.pending:
             return self.pending[node].reads
-        return self.views[node][1] if node in self.views else frozenset()
+        return self.views.get(node, frozenset())
 
     def defer(self, statement: Statement) -> None:
         """Keep the expression until its reader comes, unless it is too long or too deep."""
         depth = 1 + max(
             (self.pending[x].depth for x in statement.operands if x in self.pending), default=0
         )
-        code = self.fitted(statement, 60)
-        if depth > _DEPTH or len(code.text) > 60:
+        code = self.fitted(statement, _LONGEST)
+        if depth > _DEPTH or len(code.text) > _LONGEST:
             self.assign(statement)
             return
         reads = frozenset().union(*[self._own_reads(x) for x in statement.operands])
+        self.take(statement)
+        self.expressions.code[statement.node] = code
+        self.pending[statement.node] = _Pending(depth, reads)
+        for name in reads:
+            self.waiting.setdefault(name, []).append(statement.node)
+
+    def take(self, statement: Statement) -> None:
+        """Note that a statement has written its operands' expressions."""
         for operand in statement.operands:
             self.pending.pop(operand, None)
-        self.expressions.code[statement.node] = code
-        self.pending[statement.node] = _Pending(statement, depth, reads)
 
     def fitted(self, statement: Statement, room: int) -> Code:
         """Return the expression; operands are given lines of their own until it fits the room."""
+        codes = self.expressions.code
         code = self.expressions.expression(statement)
-        while len(code.text) > room:
-            waiting = [x for x in statement.operands if x in self.pending]
-            if not waiting:
-                break
-            self.flush(max(waiting, key=lambda x: len(self.expressions.code[x].text)))
-            code = self.expressions.expression(statement)
-        return code
+        excess = len(code.text) - room
+        if excess <= 0:
+            return code
+        waiting = dict.fromkeys(x for x in statement.operands if x in self.pending)
+        for operand in sorted(waiting, key=lambda x: -len(codes[x].text)):
+            before = len(codes[operand].text)
+            self.flush(operand)
+            excess -= before - len(codes[operand].text)
+            if excess <= 2:  # parentheses may have gone too
+                code = self.expressions.expression(statement)
+                excess = len(code.text) - room
+                if excess <= 0:
+                    return code
+        return self.expressions.expression(statement)
 
     def flush(self, node: Node) -> None:
         """Give a waiting expression its line now."""
-        statement = self.pending.pop(node).statement
+        del self.pending[node]
         code = self.expressions.code[node]
         name = self.expressions.name(node)
         self.owned.add(node)
-        self.emit(f"{name} = {code}", statement, code.text)
+        self.emit(f"{name} = {code}", node, code.text)
 
     # -- lines -------------------------------------------------------------------------------
-
-    def emit(self, code: str, statement: Statement, shown: str = "") -> None:
-        remark = comment(self.expressions, statement.node, shown)
-        self.lines += with_comment(code, remark, _INDENT)
 
     def assign(self, statement: Statement) -> None:
         """Write the line that computes a value."""
@@ -157,117 +160,69 @@ class ReadableBody:
             code = self.expressions.code[node]
         else:
             code = self.fitted(statement, WIDTH - len(wanted) - 8)
-        for operand in statement.operands:
-            self.pending.pop(operand, None)
-        if is_weak(node):
+        self.take(statement)
+        if node in self.program.numbers and node.op is not full:
             code = Code(f"np.{node.dtype.name}({code})")
         name = self.expressions.name(node)
         if not node.op.is_view:
             self.owned.add(node)
-        self.emit(f"{name} = {code}", statement, code.text)
+        self.emit(f"{name} = {code}", node, code.text)
 
     def accumulate(self, statement: Statement) -> None:
         """Write an op that adds into a base: on the base's own array when nobody else needs it."""
         node, base = statement.node, statement.operands[0]
-        name_code = self.expressions.code[base]
-        is_fresh = base in self.pending and not base.op.is_view
-        is_ours = (
-            base in self.owned
-            and self.uses(base) == 1
-            and base not in self.kept
-            and base.op.accumulates
-        )
-        if is_ours:
-            name = name_code.text
-            self.expressions.code[node] = name_code
+        array = self.expressions.code[base]
+        if self._is_ours(base):
+            self.expressions.code[node] = array
         else:
-            if is_fresh or base.op is full:
-                first = name_code.text
-                self.pending.pop(base, None)
-            else:
-                first = f"{name_code.within(ATOM)}.copy()"
-            name = self.expressions.name(node)
-            self.emit(f"{name} = {first}", statement)
+            self.emit(f"{self.expressions.name(node)} = {self._fresh(base)}", node)
         self.owned.add(node)
+        name = self.expressions.code[node].text
         codes = self.expressions.operands(statement)
-        for operand in statement.operands:
-            self.pending.pop(operand, None)
-        line = node.op.numpy_into(node, codes, name, self.expressions.notation)
-        self.lines.append(f"{_INDENT}{line}")
+        self.take(statement)
+        self.plain(str(node.op.numpy_into(node, codes, name, self.expressions.notation)))
         if statement.target is not None:
             self.flush_readers(statement.target, statement)
-            self.store(statement.target, Code(name))
+            self.plain(f"{self.array(statement.target)}[...] = {name}")
+
+    def _is_ours(self, base: Node) -> bool:
+        """Say whether a sum that is being collected may go on in the same array."""
+        is_free = self.uses(base) == 1 and base not in self.kept
+        return base in self.owned and is_free and base.op.accumulates
+
+    def _fresh(self, base: Node) -> str:
+        """Return an expression for a new array with a value."""
+        if base.op is full:
+            return full.numpy(base, [], self.expressions.notation).text
+        code = self.expressions.code[base]
+        if base in self.pending and not base.op.is_view:
+            self.pending.pop(base)
+            return code.text
+        return f"{code.within(ATOM)}.copy()"
 
     def update(self, statement: Statement) -> None:
         """Write a parameter's new value into its array."""
         node, target = statement.node, statement.target
         assert target is not None
         param = self.program.graph.params[target]
-        array = self.expressions.code[param].text
+        array = self.array(target)
         self.flush_readers(target, statement)
         symbol = in_place_operator(node)
         operands = statement.operands
+        code = self.fitted(statement, WIDTH - len(array) - 12)
         if symbol and operands[0] is param and operands[1] is not param:
-            self.fitted(statement, WIDTH - len(array) - 8)
-            other = self.expressions.operands(statement)[1]
-            line = f"{array} {symbol} {other}"
+            self.plain(f"{array} {symbol} {self.expressions.operands(statement)[1]}")
         else:
-            code = self.fitted(statement, WIDTH - len(array) - 12)
-            line = f"{array}[...] = {code}"
-        for operand in operands:
-            self.pending.pop(operand, None)
+            self.plain(f"{array}[...] = {code}")
+        self.take(statement)
         self.expressions.code[node] = Code(array)
-        self.lines.append(f"{_INDENT}{line}")
 
     def flush_readers(self, target: str, statement: Statement) -> None:
         """Write out the expressions that read a parameter which is about to change."""
-        for node in [x for x, p in self.pending.items() if target in p.reads]:
-            if all(node is not x for x in statement.operands):
+        for node in self.waiting.pop(target, ()):
+            if node in self.pending and all(node is not x for x in statement.operands):
                 self.flush(node)
 
-    def store(self, target: str, value: Code) -> None:
-        array = self.expressions.code[self.program.graph.params[target]].text
-        self.lines.append(f"{_INDENT}{array}[...] = {value}")
-
-    def flush_all(self) -> None:
+    def end_block(self) -> None:
         for node in list(self.pending):
             self.flush(node)
-
-    def stores(self) -> None:
-        """Write the remaining parameters, from values that were computed before any was changed."""
-        copies = []
-        for target, node in self.program.stores.items():
-            value = self.expressions.code[node]
-            is_state = node.op.is_leaf or node.op.is_view
-            if is_state and len(self.program.stores) > 1:
-                name = self.expressions.namer.fresh(f"{target}_next")
-                self.lines.append(f"{_INDENT}{name} = {value.within(ATOM)}.copy()")
-                value = Code(name)
-            copies.append((target, value))
-        for target, value in copies:
-            self.store(target, value)
-
-
-def write_readable(
-    program: Program, expressions: Expressions, after_backward: list[str]
-) -> list[str]:
-    """Return the lines of the function body, with a heading for each block."""
-    body = ReadableBody(program, expressions)
-    blocks = list(dict.fromkeys(s.block for s in program.statements))
-    current = None
-    observed_written = not after_backward
-    for statement in program.statements:
-        if statement.block != current:
-            body.flush_all()
-            if current is not None and statement.block == "update" and not observed_written:
-                body.lines += after_backward
-                observed_written = True
-            current = statement.block
-            if len(blocks) > 1:
-                body.lines += ["", f"{_INDENT}# {current}"]
-        body.write(statement)
-    body.flush_all()
-    if not observed_written:
-        body.lines += after_backward
-    body.stores()
-    return body.lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from graphc.emit.expressions import WIDTH
+from graphc.emit.expressions import WIDTH, call
 from graphc.emit.names import string_literal
 from graphc.ir.code import Notation
 from graphc.ir.graph import Graph
@@ -50,7 +50,7 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str) -> list[list[str]]:
         *samples,
         "",
         "    def evaluate(point, gradients=None):",
-        *[f"        {line}" for line in _call(graph, layout, gradient)],
+        *_call(graph, layout, gradient),
         f"        return float(outputs[{string_literal(of)}])",
         "",
         "    gradients = {}",
@@ -93,24 +93,20 @@ def _call(graph: Graph, layout: ModuleLayout, gradient: Mapping[str, str]) -> li
         words.append("np.random.default_rng(1)")
     if layout.observed:
         words.append("gradients=gradients")
+    inner = _INDENT * 2
     lines = []
     if layout.params:
-        lines.append("state = {name: np.array(point[name]) for name in init(seed)}")
-    lines.append(f"outputs = {layout.function}({', '.join(words)})")
-    if gradient:
-        pairs = ", ".join(
-            f"{string_literal(n)}: outputs[{string_literal(o)}]" for n, o in gradient.items()
-        )
-        lines += ["if gradients is not None:"]
-        line = f"    gradients.update({{{pairs}}})"
-        if len(line) + 8 <= WIDTH:
-            return [*lines, line]
-        entries = [
-            f"    gradients[{string_literal(n)}] = outputs[{string_literal(o)}]"
-            for n, o in gradient.items()
-        ]
-        return [*lines, *entries]
-    return lines
+        lines.append(f"{inner}state = {{name: np.array(point[name]) for name in init(seed)}}")
+    lines += call(f"outputs = {layout.function}", words, inner)
+    if not gradient:
+        return lines
+    pairs = [(string_literal(name), string_literal(out)) for name, out in gradient.items()]
+    entries = ", ".join(f"{name}: outputs[{out}]" for name, out in pairs)
+    line = f"{inner}    gradients.update({{{entries}}})"
+    lines.append(f"{inner}if gradients is not None:")
+    if len(line) <= WIDTH:
+        return [*lines, line]
+    return [*lines, *[f"{inner}    gradients[{name}] = outputs[{out}]" for name, out in pairs]]
 
 
 def _tuple(words: Sequence[str]) -> str:

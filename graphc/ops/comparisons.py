@@ -93,6 +93,7 @@ where = register(
         "where(c, a, b)",
         args="c a b",
         numpy="where",
+        tex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
         dtype=SAME,
     )
 )

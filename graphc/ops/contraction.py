@@ -111,10 +111,12 @@ class Einsum(Op):
         if form is not None:
             left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
             return Code(f"{left.within(PRODUCT)} @ {right.within(PRODUCT + 1)}", PRODUCT)
-        words = [repr(node.attrs["spec"]).replace("'", '"'), *[a.text for a in args]]
-        if len(args) > 2:
-            words.append("optimize=True")
-        return Code(f"np.einsum({', '.join(words)})")
+        head, words = _call(node, args)
+        call = f"{head}({', '.join(words)})"
+        # Where it sums nothing, einsum returns a view, which would change with its source.
+        terms, out = split_spec(node.attrs["spec"])
+        is_view = len(terms) == 1 and bool(out) and set(terms[0]) == set(out)
+        return Code(f"{call}.copy()" if is_view else call)
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
@@ -123,7 +125,8 @@ class Einsum(Op):
         if form is not None:
             left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
             return f"np.matmul({left}, {right}, out={out})"
-        return f"{self.numpy(node, args, notation).text[:-1]}, out={out})"
+        head, words = _call(node, args)
+        return f"{head}({', '.join([*words, f'out={out}'])})"
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         if is_plain_matmul(node):
@@ -144,6 +147,15 @@ class Einsum(Op):
         if form is None:
             return super().latex(node, args)
         return r" \, ".join(f"{args[i]}^\\top" if turned else args[i] for i, turned in form)
+
+
+def _call(node: Node, args: Sequence[Code]) -> tuple[str, list[str]]:
+    """Return the NumPy function for a contraction that is no matrix product, and its arguments."""
+    outer = _outer_order(node)
+    if outer is not None:
+        return "np.outer", [args[i].text for i in outer]
+    words = [repr(node.attrs["spec"]).replace("'", '"'), *[a.text for a in args]]
+    return "np.einsum", [*words, "optimize=True"] if len(args) > 2 else words
 
 
 def split_spec(spec: str) -> tuple[list[str], str]:
@@ -273,6 +285,14 @@ def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
                 if a is not None and b is not None and _is_matmul(a, b, out):
                     return (i, turn_i), (j, turn_j)
     return None
+
+
+def _outer_order(node: Node) -> tuple[int, int] | None:
+    """Return the order of the two vectors whose outer product the node is, if it is one."""
+    terms, out = split_spec(node.attrs["spec"])
+    if len(terms) != 2 or len(set(out)) != 2 or sorted(terms) != sorted(out):
+        return None
+    return (0, 1) if terms[0] == out[0] else (1, 0)
 
 
 def _turned(term: str, turn: bool) -> str | None:

@@ -13,10 +13,21 @@ from graphc.ops.registry import register
 
 
 class Guarded(Pointwise):
-    """A product or quotient that is 0 where its first factor is 0, whatever the second is."""
+    """A product or quotient that is 0 where its first factor is 0, whatever the second is.
+
+    `symmetric`: also where its second factor is 0, whatever the first is.
+    """
+
+    symmetric = False
 
     def quiet(self, node: Node) -> tuple[str, ...]:
         return ("divide", "invalid")
+
+
+class Absorbing(Guarded):
+    """A product that is 0 where one of its factors is 0, whatever the other is."""
+
+    symmetric = True
 
 
 multiply_no_nan = register(
@@ -45,5 +56,19 @@ divide_no_nan = register(
         symbol="{} / {}",
         tex=r"\frac{{{}}}{{{}}}",
         convention="a zero cotangent stays 0 where the partial is infinite",
+    )
+)
+absorbing_multiply = register(
+    Absorbing(
+        "absorbing_multiply",
+        "a*b, and 0 where one of them is 0, whatever the other is.",
+        "a*b",
+        args="a b",
+        lowering="where(b == 0, 0, a)*where(a == 0, 0, b)",
+        dtype=SAME,
+        flops=5,
+        symbol="{} · {}",
+        tex=r"{} \cdot {}",
+        convention="a zero tangent and a zero partial both win over an infinity",
     )
 )

@@ -84,7 +84,10 @@ class Gather(Op):
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         words = [":"] * node.attrs["axis"] + [a.text for a in args[1:]]
-        return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
+        taken = f"{args[0].within(ATOM)}[{', '.join(words)}]"
+        # Indexing with numbers alone gives a view, which would change with its source.
+        is_view = not node.inputs[1].shape and node.shape
+        return Code(f"{taken}.copy()" if is_view else taken)
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation

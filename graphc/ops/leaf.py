@@ -115,7 +115,8 @@ class Fill(Leaf):
         shape, dtype = notation.size(node.shape), notation.dtype(node.dtype)
         number = self.scalar(node, notation).text
         if not node.shape:
-            return Code(f"np.{node.dtype.name}({number})" if node.dtype.kind != "b" else number)
+            kind = "bool_" if node.dtype.kind == "b" else node.dtype.name
+            return Code(f"np.{kind}({number})")
         for value, function in (("0", "zeros"), ("1", "ones")):
             if number == value:
                 return Code(f"np.{function}({shape}, {dtype})")
@@ -137,6 +138,9 @@ class Fill(Leaf):
             # An integral constant reads better without its point and means the same to NumPy.
             if value.is_integer() and abs(value) < 1e6 and repr(value) != "-0.0":
                 value = int(value)
+            elif node.dtype == np.float32 and np.float32(value) == value:
+                # As many digits as tell it from its neighbours: 0.02, not 0.019999999552965164.
+                value = float(str(np.float32(value)))
         text = repr(value)
         return Code(text, UNARY if text.startswith("-") else ATOM)
 
@@ -172,6 +176,9 @@ class Constant(Leaf):
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         array = node.attrs["value"].array
+        triangle = _triangle(array)
+        if triangle:
+            return triangle
         numbers = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
         text = f"np.array({numbers}, {notation.dtype(node.dtype)})"
         return Code(text if array.size else f"{text}.reshape({notation.shape(node.shape)})")
@@ -187,6 +194,19 @@ class Constant(Leaf):
             if array.size <= 4
             else "constant " + "×".join(map(str, array.shape))
         )
+
+
+def _triangle(array: np.ndarray) -> Code | None:
+    """Return how to write a mask of the elements on and below, or else above, a diagonal."""
+    if array.dtype != bool or array.ndim != 2 or array.size < 4:
+        return None
+    n, m = array.shape
+    for sign, mask in (("", array), ("~", ~array)):
+        k = int(np.count_nonzero(mask[0])) - 1
+        if np.array_equal(mask, np.tri(n, m, k, dtype=bool)):
+            size = f"{n}, {m}, {k}" if k else f"{n}, {m}" if n != m else f"{n}"
+            return Code(f"{sign}np.tri({size}, dtype=bool)", UNARY if sign else ATOM)
+    return None
 
 
 class Arange(Leaf):

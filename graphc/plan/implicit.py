@@ -6,7 +6,7 @@ arithmetic, so those nodes need neither a statement nor memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from graphc.ops.movement import broadcast_to
 from graphc.ops.pointwise import cast
 
 
-def implicit_operands(node: Node) -> tuple[Node, ...]:
-    """Return the node's operands, without the broadcasts and casts that need not be written."""
+def implicit_operands(node: Node, numbers: Container[Node] = ()) -> tuple[Node, ...]:
+    """Return the node's operands, without the broadcasts and casts that need not be written.
+
+    `numbers` are the nodes besides fills that are written as Python numbers.
+    """
     if node.op.accumulates:
         # `base[places] += values` broadcasts the values over the places.
         base, values, *places = node.inputs
@@ -28,17 +31,34 @@ def implicit_operands(node: Node) -> tuple[Node, ...]:
     bare = tuple([_without_broadcast(x) for x in node.inputs])
     converted = tuple([_without_cast(x) for x in bare])
     for candidate in (converted, bare):
-        if _means_the_same(node, candidate):
+        if _means_the_same(node, candidate, numbers):
             return candidate
     return node.inputs
 
 
-def is_weak(node: Node) -> bool:
-    """Say whether a value is a Python number when written: a fill, or arithmetic on fills."""
-    if node.op is full:
-        return True
-    infix = getattr(node.op, "infix", None) or getattr(node.op, "prefix", None)
-    return bool(infix) and not node.shape and all(is_weak(x) for x in node.inputs)
+def written_as_numbers(nodes: Iterable[Node]) -> frozenset[Node]:
+    """Return the nodes that are Python numbers when written: fills, and arithmetic on fills.
+
+    Only arithmetic that Python and NumPy agree on: `1 / 0` is an error in Python, `~True` is -2,
+    and a root of a negative number is complex.
+    """
+    numbers: set[Node] = set()
+    for node in nodes:
+        if node.op is full or (
+            _is_safe_arithmetic(node) and all(x in numbers for x in node.inputs)
+        ):
+            numbers.add(node)
+    return frozenset(numbers)
+
+
+def _is_safe_arithmetic(node: Node) -> bool:
+    if node.shape or node.dtype.kind == "b":
+        return False
+    symbol = getattr(node.op, "infix", None) or getattr(node.op, "prefix", None)
+    if symbol == "/":
+        value = node.inputs[1].attrs.get("value", 0)
+        return isinstance(value, (int, float)) and value != 0  # a dim may turn out to be 0
+    return symbol in ("+", "-", "*")
 
 
 def _without_broadcast(x: Node) -> Node:
@@ -55,15 +75,15 @@ def _without_cast(x: Node) -> Node:
     return x
 
 
-def _means_the_same(node: Node, operands: Sequence[Node]) -> bool:
+def _means_the_same(node: Node, operands: Sequence[Node], numbers: Container[Node]) -> bool:
     """Say whether the arithmetic on these operands has the node's own type."""
-    strong = [x for x in operands if not is_weak(x)]
+    strong = [x for x in operands if x.op is not full and x not in numbers]
     shape = broadcast_shapes(*[x.shape for x in strong])
     if shape is None or not same_shape(shape, node.shape):
         return False
     pairs = zip(operands, node.inputs, strict=True)
     return all(
-        any(o.dtype == dtype and not is_weak(o) for o in operands)
+        any(o.dtype == dtype for o in strong)
         for dtype in {whole.dtype for given, whole in pairs if given.dtype != whole.dtype}
         | {x.dtype for x in node.inputs[-1:] if x.dtype.kind != "b"}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -40,6 +41,8 @@ class Program:
     `stores` are parameters that are overwritten at the end by a value computed elsewhere.
     `observed` are values a caller may ask to see (the gradients of a training step).
     `place` gives, for each node, the buffer its value lives in (absent: it is allocated afresh).
+    `storage` gives, for each view, the node whose memory it shows. `numbers` are the values that
+    are written as Python numbers, and take the dtype of what they meet.
     """
 
     graph: Graph
@@ -48,3 +51,14 @@ class Program:
     observed: Mapping[str, Node] = field(default_factory=dict)
     buffers: tuple[Buffer, ...] = ()
     place: Mapping[Node, Buffer] = field(default_factory=dict)
+    storage: Mapping[Node, Node] = field(default_factory=dict)
+    numbers: frozenset[Node] = frozenset()
+
+    @cached_property
+    def targets(self) -> frozenset[Node]:
+        """The values that are written straight into a parameter."""
+        return frozenset(s.node for s in self.statements if s.target is not None)
+
+    def base(self, node: Node) -> Node:
+        """Return the node whose memory holds a value."""
+        return self.storage.get(node, node)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.walk import topological
-from graphc.plan.buffers import assign_buffers
-from graphc.plan.implicit import implicit_operands
+from graphc.plan.buffers import assign_buffers, storages
+from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.program import Program, Statement
 
 _RANK = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
@@ -24,17 +25,22 @@ def plan(graph: Graph, observed: Mapping[str, Node] | None = None) -> Program:
     """
     seen = dict(observed or {})
     order, block = _order(graph, seen)
-    targets = _targets(graph, order, seen)
-    statements = tuple(
-        [
-            Statement(node, operands, block[node], targets.get(node))
-            for node, operands in _needed(order, [*graph.roots(), *seen.values()])
-        ]
-    )
+    numbers = written_as_numbers(order)
+    needed = _needed(order, [*graph.roots(), *seen.values()], numbers)
+    statements = [Statement(node, operands, block[node]) for node, operands in needed]
+    storage = storages(statements)
+    targets = _targets(graph, statements, storage, seen)
+    statements = [
+        replace(s, target=targets[s.node]) if s.node in targets else s for s in statements
+    ]
     placed = set(targets.values())
-    stores = {name: node for name, node in graph.updates.items() if name not in placed}
+    stores = {
+        name: node
+        for name, node in graph.updates.items()
+        if name not in placed and node is not graph.params[name]
+    }
     buffers, place = assign_buffers(graph, statements, stores, seen)
-    return Program(graph, statements, stores, seen, buffers, place)
+    return Program(graph, tuple(statements), stores, seen, buffers, place, storage, numbers)
 
 
 def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict[Node, str]]:
@@ -49,21 +55,43 @@ def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict
     later = [node for node in [*outputs, *observed.values()] if node.provenance.phase != FORWARD]
     roots = [*draws, *forward, *reversed(later), *_frontier(graph), *graph.updates.values()]
     nodes = topological(roots)
+    early, late = _shown(graph), _next_values(graph, nodes, observed)
     rank: dict[Node, int] = {}
     for node in nodes:
-        own = 0 if node.op.is_random else _RANK[node.provenance.phase]
+        own = _RANK[UPDATE if node in late else node.provenance.phase]
+        if node.op.is_random or node.op.is_leaf or node in early:
+            own = 0
         rank[node] = max([own, *[rank[operand] for operand in node.inputs]])
     ordered = sorted(nodes, key=rank.__getitem__)
     return ordered, {node: _BLOCKS[rank[node]] for node in ordered}
 
 
-def _needed(order: list[Node], roots: list[Node]) -> list[tuple[Node, tuple[Node, ...]]]:
+def _shown(graph: Graph) -> set[Node]:
+    """Return the views through which outputs show memory; they exist before anything changes."""
+    shown: set[Node] = set()
+    for node in graph.outputs.values():
+        while node.op.is_view and node not in shown:
+            shown.add(node)
+            node = node.inputs[0]
+    return shown
+
+
+def _next_values(graph: Graph, nodes: list[Node], observed: Mapping[str, Node]) -> set[Node]:
+    """Return the updates that nothing else needs: they belong to the update block anyway."""
+    needed = {operand for node in nodes for operand in node.inputs}
+    needed.update(graph.outputs.values(), observed.values())
+    return {node for node in graph.updates.values() if node not in needed}
+
+
+def _needed(
+    order: list[Node], roots: list[Node], numbers: frozenset[Node]
+) -> list[tuple[Node, tuple[Node, ...]]]:
     """Return the nodes that need a statement, with the operands that each takes."""
     needed = set(roots)
     taken: list[tuple[Node, tuple[Node, ...]]] = []
     for node in reversed(order):
         if node in needed:
-            operands = implicit_operands(node)
+            operands = implicit_operands(node, numbers)
             needed.update(operands)
             taken.append((node, operands))
     return taken[::-1]
@@ -82,28 +110,30 @@ def _frontier(graph: Graph) -> list[Node]:
     return list(reversed(found))
 
 
-def _targets(graph: Graph, order: list[Node], observed: Mapping[str, Node]) -> dict[Node, str]:
-    """Return the nodes that may be written straight into the parameter they update."""
-    position = {node: i for i, node in enumerate(order)}
-    last_read = _last_reads(graph, order, position)
+def _targets(
+    graph: Graph,
+    statements: Sequence[Statement],
+    storage: Mapping[Node, Node],
+    observed: Mapping[str, Node],
+) -> dict[Node, str]:
+    """Return the nodes that may be written straight into the parameter they update.
+
+    The old value must not be read any more: by a later statement, through a view of it, or by
+    another parameter's update that is this very memory (`{"a": 2 * a, "b": a}`).
+    """
+    position = {s.node: i for i, s in enumerate(statements) if s.block == UPDATE}
+    last_read: dict[Node, int] = {}
+    for i, statement in enumerate(statements):
+        for operand in statement.operands:
+            last_read[storage.get(operand, operand)] = i
+    for node in graph.updates.values():
+        if node.op.is_leaf or node.op.is_view:
+            last_read[storage.get(node, node)] = len(statements)
     kept = {*graph.outputs.values(), *observed.values()}
     targets: dict[Node, str] = {}
     for name, node in graph.updates.items():
-        param = graph.params[name]
-        is_free = not node.op.is_leaf and not node.op.is_view and node not in kept
-        if is_free and node not in targets and last_read.get(param, -1) <= position[node]:
+        if node in kept or node in targets or node.op.is_leaf or node.op.is_view:
+            continue
+        if node in position and last_read.get(graph.params[name], -1) <= position[node]:
             targets[node] = name
     return targets
-
-
-def _last_reads(graph: Graph, order: list[Node], position: Mapping[Node, int]) -> dict[Node, int]:
-    """Return where each parameter's memory is read last, views of it included."""
-    storage: dict[Node, Node] = {}
-    last: dict[Node, int] = {}
-    for node in order:
-        for operand in node.inputs:
-            base = storage.get(operand, operand)
-            last[base] = position[node]
-        if node.op.is_view and node.inputs:
-            storage[node] = storage.get(node.inputs[0], node.inputs[0])
-    return last

@@ -109,6 +109,10 @@ class Facts:
     def is_float(self, node: Node) -> bool:
         return node.dtype.kind == "f"
 
+    def is_leaf(self, node: Node) -> bool:
+        """Say whether a node is given, and so not rounded yet."""
+        return node.op.is_leaf
+
     def is_constant(self, node: Node) -> bool:
         """Say whether a node is one number everywhere."""
         return node.op is full

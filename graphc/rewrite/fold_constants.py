@@ -12,6 +12,7 @@ from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import constant, fill, full
+from graphc.ops.movement import broadcast_to
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import Rule
 
@@ -34,8 +35,8 @@ def _fold(node: Node, facts: Facts) -> Node | None:
     if any(x.op is full and not _is_number_fill(x) for x in node.inputs):
         return None
     value = _value(node, [x.op.reference([], x.attrs, x.type) for x in node.inputs], node.type)
-    if value is None or (value.op is not full and node.op.family == "movement"):
-        return value
+    if node.op is broadcast_to and node.dtype.kind == "b" and value is not None:
+        return value if value.op is full else None  # a mask is copied where it is read
     return value
 
 

@@ -45,6 +45,14 @@ FORMULAS = (
         when="is_float(x)",
         exactness=REASSOCIATES,
     ),
+    Rule(
+        "one_minus_square",
+        "1 - square(x)",
+        "(1 - x)*(1 + x)",
+        "near 1, the rounding of the square is all that is left",
+        when="is_leaf(x) and is_float(x)",
+        exactness=REASSOCIATES,
+    ),
 )
 
 

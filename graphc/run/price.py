@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from graphc.differentiate.dependence import Dependence, dependence_of
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.differentiate.jacobian import jacobian
-from graphc.ir.dims import dim_text
+from graphc.ir.dims import Dim, dim_text, normal
 from graphc.ir.graph import Graph
 from graphc.ir.symbols import sympy_module
 from graphc.plan.cost import cost
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Price:
-    """What one derivative costs: FLOPs of value and derivative together, by the forward pass."""
+    """What a derivative costs beyond the value: FLOPs, and their ratio to those of the value."""
 
     flops: sympy.Expr
     ratio: sympy.Expr
@@ -41,7 +41,8 @@ class Price:
 class Answer:
     """When and how cheaply `of` can be derived: one dependence for each name, and its price.
 
-    `together` is the price of all of them at once: for a scalar, one reverse pass.
+    `forward` is what the value alone costs. `together` is the price of all derivatives at once:
+    those of a scalar share one reverse pass.
     """
 
     graph: Graph
@@ -50,18 +51,23 @@ class Answer:
     dependences: Mapping[str, Dependence]
     prices: Mapping[str, Price]
     together: Price | None
+    sizes: Mapping[str, int]
 
     def __str__(self) -> str:
         node = self.graph.find(self.of)
-        title = f"derivatives of {self.of}: {node.type}, whose value takes {_text(self.forward)} FLOPs"
-        rows = [("wrt", "derivative", "by forward", "by reverse", "FLOPs with the value", "ratio")]
+        title = (
+            f"derivatives of {self.of}: {node.type}; the value takes {_text(self.forward)} FLOPs"
+        )
+        rows: list[tuple[str, ...]] = [
+            ("wrt", "derivative", "by forward", "by reverse", "FLOPs beyond the value", "ratio")
+        ]
         rows += [self._row(name) for name in self.dependences]
         lines = [title, "", *table_text(rows)]
         if self.together is not None:
-            total, ratio = _text(self.together.flops), _text(self.together.ratio)
-            lines += ["", f"all together: {total} FLOPs, {self.together} times the value alone"]
-            if self.together.ratio.free_symbols:
-                lines.append(f"              ({ratio}, as the dims grow)")
+            total, limit = _text(self.together.flops), self.together
+            lines += ["", f"all together: {total} FLOPs, {limit} times those of the value"]
+        if any(price.ratio.free_symbols for price in self.prices.values()):
+            lines += ["", "ratios are those that large dims tend to"]
         return "\n".join(lines + self._notes())
 
     def _row(self, name: str) -> tuple[str, ...]:
@@ -70,11 +76,10 @@ class Answer:
             return (name, "0: does not depend", "-", "-", "-", "-")
         if not found.flows:
             return (name, "none: it is cut", "-", "-", "-", "-")
-        assert found.compression is not None
-        passes = [dim_text(found.passes(mode).passes) for mode in ("forward", "reverse")]
-        words = [f"{count} pass{'es' * (count != '1')}" for count in passes]
+        counts = [dim_text(_at(c.passes, self.sizes)) for c in found.passes]
+        words = [f"{count} pass{'es' * (count != '1')}" for count in counts]
         price = self.prices[name]
-        return (name, found.compression.kind, *words, _text(price.flops), str(price))
+        return (name, found.passes[0].kind, *words, _text(price.flops), str(price))
 
     def _notes(self) -> list[str]:
         """Return where derivatives end, for each name that has such places."""
@@ -92,7 +97,7 @@ class Answer:
 def dependence(
     graph: Graph, of: str | None = None, wrt: Iterable[str] | str | None = None, **sizes: int
 ) -> Answer:
-    """Return, for each variable, whether `of` can be derived by it, in how many passes, and its cost.
+    """Return for each variable whether `of` can be derived by it, in how many passes, at what cost.
 
     `wrt` None stands for the trainable parameters, or for all float inputs where there are none.
     `sizes` fix named dims: `dependence(g, "loss", N=128)`.
@@ -108,7 +113,7 @@ def dependence(
     flowing = [name for name in names if found[name].flows]
     prices = {name: _price(alone, of, [name], forward, sizes) for name in flowing}
     together = _price(alone, of, flowing, forward, sizes) if len(flowing) > 1 else None
-    return Answer(alone, of, forward, found, prices, together)
+    return Answer(alone, of, forward, found, prices, together, sizes)
 
 
 def _output(graph: Graph) -> str:
@@ -126,7 +131,7 @@ def _price(
         derived = jacobian(stable, of, names, form="compact")
     else:
         derived = gradient(stable, of, names)
-    flops = _flops(derived, sizes)
+    flops = sympy_module().expand(_flops(derived, sizes) - forward)
     ratio = sympy_module().cancel(flops / forward) if forward != 0 else sympy_module().oo
     return Price(flops, ratio, _limit(ratio))
 
@@ -134,14 +139,21 @@ def _price(
 def _flops(graph: Graph, sizes: Mapping[str, int]) -> sympy.Expr:
     """Return the operations of a graph after the passes of the compiler."""
     flops = cost(optimize(stabilize_forward(graph, 2), 2)).flops
-    return flops.subs({s: sizes[s.name] for s in flops.free_symbols if s.name in sizes})
+    return sympy_module().sympify(_at(flops, sizes))
+
+
+def _at(dim: Dim, sizes: Mapping[str, int]) -> Dim:
+    """Return a dim with some of its names fixed."""
+    if isinstance(dim, int):
+        return dim
+    return normal(dim.subs({s: sizes[s.name] for s in dim.free_symbols if s.name in sizes}))
 
 
 def _limit(ratio: sympy.Expr) -> float:
     """Return what a ratio tends to as all named dims grow alike."""
     sympy = sympy_module()
     t = sympy.Symbol("t", positive=True)
-    return float(sympy.limit(ratio.subs({s: t for s in ratio.free_symbols}), t, sympy.oo))
+    return float(sympy.limit(ratio.subs(dict.fromkeys(ratio.free_symbols, t)), t, sympy.oo))
 
 
 def _text(value: sympy.Expr) -> str:

@@ -56,7 +56,9 @@ def test_second_derivative(name: str, case: Case) -> None:
         expected = central_difference(
             lambda v, key=key: float(evaluate([slope], {**values, key: v})[0]), values[key]
         )
-        actual = np.zeros_like(expected) if derivative is None else evaluate([derivative], values)[0]
+        actual = (
+            np.zeros_like(expected) if derivative is None else evaluate([derivative], values)[0]
+        )
         np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=2e-6, err_msg=key)
 
 

@@ -1,4 +1,4 @@
-"""The reverse sweep: what it accumulates, what it guards and what it leaves plain, its names, its size."""
+"""The reverse sweep: what it accumulates, what it guards, how it names, how fast it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from evaluation import evaluate, variable
 
-from graphc.build import functions as F
+from graphc.build import functions as gf
 from graphc.differentiate.forward import tangents
 from graphc.differentiate.gradient import grad
 from graphc.differentiate.reverse import cotangents
@@ -45,7 +45,9 @@ def test_fan_out_adds_up() -> None:
     def f(x: Node) -> Node:
         return OPS["sin"](x) + x * x + OPS["exp"](x) + x
 
-    np.testing.assert_allclose(gradient_at(f, [0.3, -1.0]), np.cos([0.3, -1]) + [0.6, -2] + np.exp([0.3, -1]) + 1)
+    np.testing.assert_allclose(
+        gradient_at(f, [0.3, -1.0]), np.cos([0.3, -1]) + [0.6, -2] + np.exp([0.3, -1]) + 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,21 +57,32 @@ def test_fan_out_adds_up() -> None:
         (lambda x: x + x, [2.0, 2.0]),
         (lambda x: x - x, [0.0, 0.0]),
         (lambda x: x / x, [0.0, 0.0]),
-        (lambda x: F.matmul(x, x), [4.0, -6.0]),
+        (lambda x: gf.matmul(x, x), [4.0, -6.0]),
         (lambda x: OPS["concat"](x, x), [2.0, 2.0]),
         (lambda x: OPS["maximum"](x, x), [1.0, 1.0]),
         (lambda x: OPS["where"](OPS["greater"](x, 0.0), x, x), [1.0, 1.0]),
     ],
 )
-def test_one_tensor_as_both_operands(function: Callable[[Node], Node], expected: list[float]) -> None:
+def test_one_tensor_as_both_operands(
+    function: Callable[[Node], Node], expected: list[float]
+) -> None:
     np.testing.assert_allclose(gradient_at(function, [2.0, -3.0]), expected)
 
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [((3, 4), (4,)), ((3, 4), (3, 1)), ((3, 4), ()), ((2, 3, 4), (1, 4)), ((1, 4), (3, 1)), ((0, 4), (4,))],
+    [
+        ((3, 4), (4,)),
+        ((3, 4), (3, 1)),
+        ((3, 4), ()),
+        ((2, 3, 4), (1, 4)),
+        ((1, 4), (3, 1)),
+        ((0, 4), (4,)),
+    ],
 )
-def test_broadcasting_sums_over_what_was_repeated(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+def test_broadcasting_sums_over_what_was_repeated(
+    left: tuple[int, ...], right: tuple[int, ...]
+) -> None:
     rng = np.random.default_rng(0)
     values = {"a": rng.normal(size=left), "b": rng.normal(size=right)}
     a, b = (variable(name, value) for name, value in values.items())
@@ -79,7 +92,11 @@ def test_broadcasting_sums_over_what_was_repeated(left: tuple[int, ...], right: 
     def summed(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         value = np.broadcast_to(value, whole)
         value = value.sum(axis=tuple(range(len(whole) - len(shape))))
-        return value.sum(axis=tuple(i for i, d in enumerate(shape) if d == 1), keepdims=True) if shape else value
+        return (
+            value.sum(axis=tuple(i for i, d in enumerate(shape) if d == 1), keepdims=True)
+            if shape
+            else value
+        )
 
     np.testing.assert_allclose(da, summed(values["b"], left).reshape(left))
     np.testing.assert_allclose(db, summed(values["a"], right).reshape(right))
@@ -87,7 +104,9 @@ def test_broadcasting_sums_over_what_was_repeated(left: tuple[int, ...], right: 
 
 def test_repeated_gather_indices_accumulate() -> None:
     index = np.array([[0, 0], [2, 0]])
-    np.testing.assert_array_equal(gradient_at(lambda x: OPS["gather"](x, index), np.zeros(3)), [3, 0, 1])
+    np.testing.assert_array_equal(
+        gradient_at(lambda x: OPS["gather"](x, index), np.zeros(3)), [3, 0, 1]
+    )
 
 
 def test_several_outputs_with_their_own_seeds() -> None:
@@ -122,31 +141,60 @@ def divided(x: Node) -> Node:
 
 
 GUARDED: list[tuple[str, Callable[[Node], Node], list[float], list[float], list[float]]] = [
-    ("log", lambda x: F.where(x > 0, F.log(x), 0.0), [-1, 0, 2], [0, 0, 0.5], [0, 0, -0.25]),
+    ("log", lambda x: gf.where(x > 0, gf.log(x), 0.0), [-1, 0, 2], [0, 0, 0.5], [0, 0, -0.25]),
     ("1/x", divided, [0, 2], [0, -0.25], [0, 0.25]),
-    ("exp", lambda x: F.where(x < 9, F.exp(x), 0.0), [0, 1e4], [1, 0], [1, 0]),
-    ("nan", lambda x: F.where(F.isnan(x), 0.0, x * x), [NAN, 3], [0, 6], [0, 2]),
-    ("nan, reshaped", lambda x: F.where(F.isnan(x), 0.0, F.reshape(x * x, (2,))), [NAN, 3], [0, 6], [0, 2]),
-    ("textbook softplus", lambda x: F.where(x > 20, x, F.log(1 + F.exp(x))), [1e4, 0], [1, 0.5], [0, 0.25]),
-    ("two masks", lambda x: F.where(x > -1, F.where(x > 0, F.sqrt(x), 0.0), x), [0, 4, -2], [0, 0.25, 1], [0, -1 / 32, 0]),
-    ("mask, then slice", lambda x: F.where(x > 0, F.sqrt(x), 0.0)[1:], [0, 0, 4], [0, 0, 0.25], [0, 0, -1 / 32]),
-    ("root of a slice", lambda x: F.sqrt(x)[1:], [0, 4], [0, 0.25], [0, -1 / 32]),
-    ("root of relu", lambda x: F.sqrt(F.relu(x)), [-1, 4], [0, 0.25], [0, -1 / 32]),
-    ("norm of relu", lambda x: F.sqrt(F.sum(F.relu(x) ** 2)), [-1, 0], [0, 0], None),
+    ("exp", lambda x: gf.where(x < 9, gf.exp(x), 0.0), [0, 1e4], [1, 0], [1, 0]),
+    ("nan", lambda x: gf.where(gf.isnan(x), 0.0, x * x), [NAN, 3], [0, 6], [0, 2]),
+    (
+        "nan, reshaped",
+        lambda x: gf.where(gf.isnan(x), 0.0, gf.reshape(x * x, (2,))),
+        [NAN, 3],
+        [0, 6],
+        [0, 2],
+    ),
+    (
+        "textbook softplus",
+        lambda x: gf.where(x > 20, x, gf.log(1 + gf.exp(x))),
+        [1e4, 0],
+        [1, 0.5],
+        [0, 0.25],
+    ),
+    (
+        "two masks",
+        lambda x: gf.where(x > -1, gf.where(x > 0, gf.sqrt(x), 0.0), x),
+        [0, 4, -2],
+        [0, 0.25, 1],
+        [0, -1 / 32, 0],
+    ),
+    (
+        "mask, then slice",
+        lambda x: gf.where(x > 0, gf.sqrt(x), 0.0)[1:],
+        [0, 0, 4],
+        [0, 0, 0.25],
+        [0, 0, -1 / 32],
+    ),
+    ("root of a slice", lambda x: gf.sqrt(x)[1:], [0, 4], [0, 0.25], [0, -1 / 32]),
+    ("root of relu", lambda x: gf.sqrt(gf.relu(x)), [-1, 4], [0, 0.25], [0, -1 / 32]),
+    ("norm of relu", lambda x: gf.sqrt(gf.sum(gf.relu(x) ** 2)), [-1, 0], [0, 0], None),
     ("quotient read in part", lambda x: (1.0 / x)[1], [0, 2], [0, -0.25], [0, 0.25]),
-    ("relu of log", lambda x: F.relu(F.log(x)), [0, 2], [0, 0.5], [0, -0.25]),
-    ("power through exp", lambda x: F.exp(3 * F.log(x)), [0, 1], [0, 3], None),
-    ("hypot", lambda x: F.hypot(x, 0.0 * x), [0, 2], [0, 1], None),
-    ("root mean square", lambda x: F.sqrt(F.mean(x**2)), [0, 0], [0, 0], None),
-    ("distance", lambda x: F.sqrt(F.sum((x - x[0]) ** 2)), [3, 3], [0, 0], None),
-]  # fmt: skip
+    ("relu of log", lambda x: gf.relu(gf.log(x)), [0, 2], [0, 0.5], [0, -0.25]),
+    ("power through exp", lambda x: gf.exp(3 * gf.log(x)), [0, 1], [0, 3], None),
+    ("hypot", lambda x: gf.hypot(x, 0.0 * x), [0, 2], [0, 1], None),
+    ("root mean square", lambda x: gf.sqrt(gf.mean(x**2)), [0, 0], [0, 0], None),
+    ("distance", lambda x: gf.sqrt(gf.sum((x - x[0]) ** 2)), [3, 3], [0, 0], None),
+]
 
 
 @pytest.mark.parametrize(
-    ("function", "at", "first", "second"), [row[1:] for row in GUARDED], ids=[row[0] for row in GUARDED]
+    ("function", "at", "first", "second"),
+    [row[1:] for row in GUARDED],
+    ids=[row[0] for row in GUARDED],
 )
 def test_a_zero_never_becomes_nan(
-    function: Callable[[Node], Node], at: list[float], first: list[float], second: list[float] | None
+    function: Callable[[Node], Node],
+    at: list[float],
+    first: list[float],
+    second: list[float] | None,
 ) -> None:
     np.testing.assert_allclose(gradient_at(function, at), first, rtol=1e-12)
     if second is not None:
@@ -155,7 +203,12 @@ def test_a_zero_never_becomes_nan(
 
 @pytest.mark.parametrize(
     ("function", "value"),
-    [(lambda x: x**2, 0), (lambda x: x**3, 6), (lambda x: x * x * x, 6), (lambda x: F.square(x) * x, 6)],
+    [
+        (lambda x: x**2, 0),
+        (lambda x: x**3, 6),
+        (lambda x: x * x * x, 6),
+        (lambda x: gf.square(x) * x, 6),
+    ],
 )
 def test_third_derivative_at_zero(function: Callable[[Node], Node], value: float) -> None:
     np.testing.assert_array_equal(gradient_at(function, [0.0, 2.0], order=3), [value, value])
@@ -175,17 +228,17 @@ def test_a_variable_exponent_is_exact_at_zero(exponent: float) -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: F.tanh(x) ** 2,
-        lambda x: F.log(1 + F.exp(x)),
+        lambda x: gf.tanh(x) ** 2,
+        lambda x: gf.log(1 + gf.exp(x)),
         lambda x: x / (1 + x * x),
-        lambda x: x / (F.var(x) + 1e-5),
-        lambda x: x / F.sqrt(F.mean(x * x) + 1e-5),
-        lambda x: F.sqrt(x * x + 1e-9) * x,
-        lambda x: F.relu(x) * F.softplus(x),
+        lambda x: x / (gf.var(x) + 1e-5),
+        lambda x: x / gf.sqrt(gf.mean(x * x) + 1e-5),
+        lambda x: gf.sqrt(x * x + 1e-9) * x,
+        lambda x: gf.relu(x) * gf.softplus(x),
         lambda x: (x - 3.0) / 7.0,
-        lambda x: F.log(x),
-        lambda x: F.log_softmax(x),
-        lambda x: F.logsumexp(x) * F.sigmoid(x),
+        lambda x: gf.log(x),
+        lambda x: gf.log_softmax(x),
+        lambda x: gf.logsumexp(x) * gf.sigmoid(x),
     ],
 )
 def test_no_guard_where_none_is_needed(function: Callable[[Node], Node]) -> None:
@@ -195,7 +248,7 @@ def test_no_guard_where_none_is_needed(function: Callable[[Node], Node]) -> None
 
 
 @pytest.mark.parametrize(
-    "function", [lambda x: F.sqrt(x) * x, lambda x: F.log(x)[0], lambda x: F.sqrt(F.sum(x * x))]
+    "function", [lambda x: gf.sqrt(x) * x, lambda x: gf.log(x)[0], lambda x: gf.sqrt(gf.sum(x * x))]
 )
 def test_a_guard_where_one_is_needed(function: Callable[[Node], Node]) -> None:
     x = OPS["input"]("x", ("N", 4), "float32")
@@ -211,7 +264,7 @@ def mlp() -> tuple[Node, list[Node]]:
     W = OPS["param"]("W", (4, 2))
     with scope("hidden"):
         b = OPS["param"]("b", (2,))
-        h = OPS["tanh"](F.matmul(x, W) + b).named("h")
+        h = OPS["tanh"](gf.matmul(x, W) + b).named("h")
     return OPS["mean"](OPS["square"](h - t)).named("loss"), [W, b]
 
 

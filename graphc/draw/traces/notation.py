@@ -14,14 +14,15 @@ from functools import cached_property
 
 from graphc.differentiate.reverse import new_nodes
 from graphc.draw.formula import formula, is_product
-from graphc.draw.traces.pieces import Piece, latex_escape
-from graphc.draw.typography import subscript
+from graphc.draw.traces.pieces import Piece, latex_escape, power_of_ten
+from graphc.draw.typography import literal_text, subscript
 from graphc.draw.variables import is_silent
 from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
 from graphc.ir.node import Node
-from graphc.ir.op import Op, literal
+from graphc.ir.op import Op
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
+from graphc.ops.reduction import Reduction
 
 _FIRST_SYMBOL = 0xF0000  # private letters from here on stand for symbols
 _FIRST_OPERAND = 0xE000  # and these for operands, while one label is composed
@@ -203,17 +204,20 @@ class _LatexWriter(_Writer):
         return Code(shown, self.precedence(node, template, marks))
 
     def template(self, node: Node, marks: Sequence[str]) -> str:
-        """Return the op's LaTeX; an op without one is a function with its attributes."""
-        written = node.op.latex(node, marks)
+        """Return the op's LaTeX over marks; an op without one is set as its label is."""
+        if not node.inputs:
+            return _leaf_latex(node.op.latex(node, marks))
         own = type(node.op).latex not in (Op.latex, Pointwise.latex)
-        if own or getattr(node.op, "tex", None) or not node.inputs:
-            return written if node.inputs else _leaf_latex(written)
-        if getattr(node.op, "infix", None):
-            return node.op.label(node, marks).translate(_SIGNS)
-        name = node.op.name.replace("_", r"\_")
-        more = [f"{key} = {literal(v)}" for key, v in node.op.shown_attributes(node).items()]
-        inside = [*marks, *[rf"\text{{{latex_escape(word)}}}" for word in more]]
-        return rf"\operatorname{{{name}}}\left({', '.join(inside)}\right)"
+        if getattr(node.op, "tex", None) or (own and not isinstance(node.op, Reduction)):
+            return node.op.latex(node, marks)
+        label = node.op.label(node, marks)
+        if getattr(node.op, "infix", None) or getattr(node.op, "symbol", None):
+            return label.translate(_SIGNS)
+        call = re.fullmatch(r"(\w+)\((.*)\)", label)
+        if call is None:
+            return _in_text_mode(label)
+        name = call[1].replace("_", r"\_")
+        return rf"\operatorname{{{name}}}\left({_in_text_mode(call[2])}\right)"
 
     def needs_parentheses(
         self, node: Node, arg: Code, before: str, after: str, marks: Sequence[str]
@@ -239,7 +243,20 @@ class _LatexWriter(_Writer):
         return rf"\left({text}\right)"
 
 
-_SIGNS = {ord("≤"): r"\le", ord("≥"): r"\ge", ord("≠"): r"\ne"}
+_SIGNS = {
+    ord(sign): latex
+    for sign, latex in {
+        "≤": r"\le",
+        "≥": r"\ge",
+        "≠": r"\ne",
+        "∧": r"\wedge",
+        "∨": r"\vee",
+        "⊕": r"\oplus",
+        "¬": r"\neg ",
+        "%": r"\bmod",
+        "&": r"\mathbin{\&}",
+    }.items()
+}
 
 
 def _marks(count: int) -> list[str]:
@@ -253,9 +270,18 @@ def _binding(node: Node, marks: Sequence[str]) -> int:
 
 
 def _leaf_latex(text: str) -> str:
-    if re.fullmatch(r"-?[\d.]+(e-?\d+)?", text):
-        return re.sub(r"e(-?\d+)", r" \\cdot 10^{\1}", text)
+    if re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text):
+        return power_of_ten(literal_text(text).replace("−", "-"))
     return rf"\text{{{latex_escape(text)}}}"
+
+
+def _in_text_mode(label: str) -> str:
+    """Return a label whose words stand in text mode, and its marks in mathematics."""
+    parts = re.split(f"([{chr(_FIRST_OPERAND)}-{chr(_FIRST_OPERAND + 0x1FF)}]|, )", label)
+    return "".join(
+        part if i % 2 or not part else rf"\text{{{latex_escape(part)}}}"
+        for i, part in enumerate(parts)
+    )
 
 
 def _is_elementwise(node: Node) -> bool:

@@ -69,7 +69,7 @@ def words(text: str) -> Piece:
 
 def relation(sign: str) -> Piece:
     """Return a sign between two formulas; → leads from shapes to a shape."""
-    latex = {"→": r"\to"}.get(sign, sign)
+    latex = {"→": r"\to", "+=": r"\mathrel{+}="}.get(sign, sign)
     return Piece(f" {sign} ", f" {latex} ", f" {html.escape(sign)} ")
 
 
@@ -212,8 +212,16 @@ def result(value: np.ndarray) -> Phrase:
 
 
 def _plain(text: str, precedence: int = ATOM) -> Piece:
-    latex = text.replace("−", "-").replace("∞", r"\infty").replace("nan", r"\mathrm{nan}")
-    return Piece(text, re.sub(r"e(-?\d+)", r" \\cdot 10^{\1}", latex), text, precedence)
+    latex = text.replace("−", "-").replace("∞", r"\infty")
+    latex = re.sub(r"nan|true|false", lambda word: rf"\mathrm{{{word[0]}}}", latex)
+    return Piece(text, power_of_ten(latex), text, precedence)
+
+
+def power_of_ten(text: str) -> str:
+    """Return a number's text in LaTeX: 3e-07 is 3 times a power of ten."""
+    return re.sub(
+        r"(?<=\d)e\+?(-?)0*(\d+)", lambda e: rf" \cdot 10^{{{e[1]}{e[2]}}}", text, count=1
+    )
 
 
 def decimal_text(value: Any) -> str:

@@ -14,7 +14,7 @@ from graphc.draw.traces.pieces import Phrase, Piece
 from graphc.errors import GraphError, nearest
 
 #: The end of a line inside a cell.
-LINE = Piece("\n", r" \\ ", "<br>")
+LINE = Piece("\n", r" \\ &", "<br>")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _latex(table: Table) -> str:
     title = "".join(piece.latex for piece in table.title)
     remark = "".join(piece.latex for piece in table.remark)
     above = rf"{title} \\" + (f"\n{remark} \\\\" if remark else "")
-    body = " \\\\\n".join(rows)
+    body = " \\\\[4pt]\n".join(rows)
     return (
         "$$\n\\begin{array}{l}\n"
         f"{above}\n\\begin{{array}}{{{columns}}}\n\\hline\n{heads} \\\\\n\\hline\n"
@@ -148,7 +148,7 @@ def _latex(table: Table) -> str:
 
 def _latex_cell(cell: Phrase) -> str:
     inside = "".join(piece.latex for piece in cell)
-    return rf"\begin{{array}}{{l}}{inside}\end{{array}}" if LINE in cell else inside
+    return rf"\begin{{aligned}}&{inside}\end{{aligned}}" if LINE in cell else inside
 
 
 # -- HTML --------------------------------------------------------------------------------------
