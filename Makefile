@@ -30,11 +30,11 @@ format: .venv/.with-dev
 	$(BIN)/ruff format
 
 docs: .venv/.with-dev
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python docs/generate.py
 
 # A stamp per set of extras: the second run finds it and is quick.
-.venv/.with-%: pyproject.toml scripts/setup
-	@scripts/setup $*
+.venv/.with-%: pyproject.toml .ci/setup
+	@.ci/setup $*
 	@touch $@
 
 clean:

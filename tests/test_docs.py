@@ -28,7 +28,7 @@ def page_id(path: Path) -> str:
 
 
 def docs_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_script", ROOT / "scripts" / "docs.py")
+    spec = importlib.util.spec_from_file_location("docs_script", ROOT / "docs" / "generate.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["docs_script"] = module

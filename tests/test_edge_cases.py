@@ -302,9 +302,9 @@ def test_a_chain_of_a_hundred_thousand_nodes_compiles(style: str) -> None:
 def test_compile_time_grows_linearly() -> None:
     def seconds(length: int) -> float:
         graph = gc.graph({"y": gc.sum(chain(length).outputs["y"])})
-        start = time.perf_counter()
+        start = time.process_time()
         gc.compile(graph, gradient_of="y", wrt=["x"])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(100)
     assert seconds(8_000) < 8 * min(seconds(2_000) for _ in range(2))

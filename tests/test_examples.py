@@ -25,6 +25,8 @@ CHECKED_OUTPUT = {
     "ln_product_sine": "y",
     "cos_sin": "J",
     "one_neuron": "y",
+    "binary_network": "J",
+    "four_layer_scalar": "y",
     "flight_delay": "cross_entropy",
 }
 
@@ -159,6 +161,29 @@ def test_flight_delay() -> None:
     assert losses["cross_entropy"] == pytest.approx(1.0266447749726109, rel=1e-12)
     assert losses["squared_error"] == pytest.approx(0.33175, rel=1e-12)
     assert losses["trained"] < losses["cross_entropy"]
+
+
+def test_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    adjoints = main_of("traces")()
+    assert round(adjoints["v̄0"], 3) == 5.5
+    assert round(adjoints["v̄1"], 3) == 1.716
+    printed = capsys.readouterr().out
+    assert "v4 = sin(v1)  sin(5) = −0.959" in printed
+    assert "dJ/dxᵢ += Σⱼ dJ/daⱼ·αⱼᵢ" in printed
+
+
+def test_four_layer_scalar_reuses_shared_factors() -> None:
+    graph = load("four_layer_scalar")
+    trace = gc.trace(graph, {"x": 2}, mode="reverse")
+    adjoint = {row.name: row for row in trace.rows}
+    values = {row.name or row.symbolic: float(row.value) for row in gc.trace(graph, {"x": 2}).rows}
+    h1, h2, y = values["h1"], values["h2"], values["y"]
+    to_h2 = (1 - y * y) * -1.5
+    to_h1 = to_h2 * h2 * (1 - h2) * 2.0
+    assert adjoint["w3"].number == pytest.approx((1 - y * y) * h2, rel=1e-12)
+    assert adjoint["w2"].number == pytest.approx(to_h2 * h2 * (1 - h2) * h1, rel=1e-12)
+    assert adjoint["w1"].number == pytest.approx(to_h1 * (1 - h1 * h1) * 2, rel=1e-12)
+    assert adjoint["b1"].number == pytest.approx(to_h1 * (1 - h1 * h1), rel=1e-12)
 
 
 def test_every_script_is_tested() -> None:

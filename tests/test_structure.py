@@ -32,6 +32,7 @@ HOUSE = (
     ("commands",),
     ("commands",),
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 

@@ -132,7 +132,8 @@ def _targets(
     kept = {*graph.outputs.values(), *observed.values()}
     targets: dict[Node, str] = {}
     for name, node in graph.updates.items():
-        if node in kept or node in targets or node.op.is_leaf or node.op.is_view:
+        is_computed = bool(node.inputs) or node.op.is_random
+        if node in kept or node in targets or node.op.is_view or not is_computed:
             continue
         if node in position and last_read.get(graph.params[name], -1) <= position[node]:
             targets[node] = name

@@ -108,8 +108,8 @@ def test_text_does_not_depend_on_the_hash_seed() -> None:
 def test_common_partials_are_derived_quickly() -> None:
     partial(OPS["sin"], 0)  # SymPy is imported and warm
     partial.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()
     for name in ("relu", "add", "multiply", "subtract", "divide", "negative", "exp", "log"):
         for i in range(OPS[name].arity):
             partial(OPS[name], i)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -319,10 +319,10 @@ def seconds_for(chain: int) -> float:
     for _ in range(chain):
         node = OPS["tanh"](node)
     total = OPS["sum"](node)
-    start = time.perf_counter()
+    start = time.process_time()
     (derivative,) = grad(total, [x])
     assert derivative.shape == (3,)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_long_chain_takes_linear_time() -> None:
@@ -346,9 +346,9 @@ def test_a_long_chain_of_linearized_ops_takes_linear_time() -> None:
         node = x
         for _ in range(chain):
             node = OPS["logsumexp"](node, keepdims=True) + x
-        start = time.perf_counter()
+        start = time.process_time()
         grad(OPS["sum"](node), [x])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(20)
     short, long = seconds(300), seconds(3_000)

@@ -11,6 +11,7 @@ import graphc as gc
 from graphc.compile import emit
 from graphc.emit import function_name
 from graphc.ir.graph import Graph
+from graphc.rewrite.lower import lower
 from graphc.run.compiled import CompiledFunction
 
 STYLES = ("readable", "fast")
@@ -19,7 +20,8 @@ Arrays = Mapping[str, np.ndarray]
 
 def compiled(graph: Graph, style: str) -> CompiledFunction:
     """Return the graph as it stands, emitted and loaded: no pass may hide a mistake."""
-    return CompiledFunction(graph, emit(graph, style=style), function_name(graph))
+    lowered = lower(graph)
+    return CompiledFunction(lowered, emit(graph, style=style), function_name(lowered))
 
 
 def assert_same(got: Mapping[str, Any], expected: Arrays, told: str) -> None:
@@ -39,7 +41,7 @@ def assert_steps_agree(
 ) -> CompiledFunction:
     """Call the compiled graph and `gc.interpret` in turn, and compare all that can be seen."""
     function = function or compiled(graph, style)
-    mine = {name: value.copy() for name, value in state.items()}
+    mine = {name: state[name].copy() for name in function.graph.params}
     judge = {name: value.copy() for name, value in state.items()}
     draws = function.draws
     earlier: list[tuple[dict[str, Any], dict[str, np.ndarray]]] = []
@@ -51,7 +53,7 @@ def assert_steps_agree(
             expected = gc.interpret(graph, judge or None, rng=rngs[0], **inputs)
             got = function(mine or None, rng=rngs[1], **inputs)
         assert_same(got, expected, told)
-        assert_same(mine, judge, f"state, {told}")
+        assert_same(mine, {name: judge[name] for name in mine}, f"state, {told}")
         assert_same(inputs, before, f"inputs, {told}")
         for values, then in earlier:
             assert_same(values, then, f"outputs of an earlier call, {told}")

@@ -390,11 +390,11 @@ def test_every_truncation_of_a_file_is_one_clear_error() -> None:
     ],
 )
 def test_deep_expressions_give_a_clear_error(expression: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     error = mistake(f"{HEAD}y = {expression}\noutput(y)")
     assert "nested too deeply" in error.what
     assert len(str(error)) < 1000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_long_chains_of_operators_are_no_nesting() -> None:
@@ -407,9 +407,9 @@ def test_a_large_text_takes_linear_time() -> None:
     for lines in (1_000, 8_000):
         body = "".join(f"h{i + 1} = tanh(h{i}) + 1\n" for i in range(lines))
         text = f"x: input(f32, N, 128)\nh0 = x\n{body}output(h{lines})\n"
-        start = time.perf_counter()
+        start = time.process_time()
         read(text)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     print(f"\n8k/1k lines: {seconds[1] / seconds[0]:.1f}x")
     assert seconds[1] / seconds[0] < 32  # a quadratic reader would take 64 times as long
 

@@ -334,11 +334,11 @@ def test_a_chain_of_100000_nodes_in_linear_time() -> None:
     seconds = {}
     for length in (10_000, 100_000):
         graph = chain(length)
-        start = time.perf_counter()
+        start = time.process_time()
         text = graph_text(graph)
-        middle = time.perf_counter()
+        middle = time.process_time()
         again = parse(text, FUNCTIONS)
-        seconds[length] = (middle - start, time.perf_counter() - middle)
+        seconds[length] = (middle - start, time.process_time() - middle)
         assert max(map(len, text.splitlines())) < 100
         assert again == graph
     ratios = [long / short for short, long in zip(seconds[10_000], seconds[100_000], strict=True)]

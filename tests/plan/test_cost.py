@@ -116,9 +116,9 @@ def test_it_is_linear_in_the_nodes() -> None:
         for _ in range(length):
             node = OPS["tanh"](node)
         graph = Graph({"y": node})
-        started = time.perf_counter()
+        started = time.process_time()
         assert cost(graph).flops == 15 * length * as_dim("N")
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(100)
     short = min(seconds(2000) for _ in range(2))

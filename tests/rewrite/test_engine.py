@@ -187,9 +187,9 @@ def test_work_grows_linearly(shape: str) -> None:
             node = OPS["where"](mask, OPS["multiply"](node, 2.0 + i), node)
         node = OPS["log"](node)
     graph = Graph({"y": node})
-    start = time.perf_counter()
+    start = time.process_time()
     better = optimize(stabilize_forward(graph))
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
     assert len(better.nodes) < 8 * len(graph.nodes)
 
 

@@ -291,7 +291,7 @@ def test_the_call_costs_a_few_microseconds() -> None:
 
 
 def _seconds(step: CompiledFunction, state: dict, data: dict) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(200):
         step(state, **data)
-    return time.perf_counter() - started
+    return time.process_time() - started

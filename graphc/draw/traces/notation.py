@@ -211,13 +211,13 @@ class _LatexWriter(_Writer):
         if getattr(node.op, "tex", None) or (own and not isinstance(node.op, Reduction)):
             return node.op.latex(node, marks)
         label = node.op.label(node, marks)
+        call = re.fullmatch(r"(\w+)\((.*)\)", label)
+        if call is not None:
+            name = call[1].replace("_", r"\_")
+            return rf"\operatorname{{{name}}}\left({_in_text_mode(call[2])}\right)"
         if getattr(node.op, "infix", None) or getattr(node.op, "symbol", None):
             return label.translate(_SIGNS)
-        call = re.fullmatch(r"(\w+)\((.*)\)", label)
-        if call is None:
-            return _in_text_mode(label)
-        name = call[1].replace("_", r"\_")
-        return rf"\operatorname{{{name}}}\left({_in_text_mode(call[2])}\right)"
+        return _in_text_mode(label)
 
     def needs_parentheses(
         self, node: Node, arg: Code, before: str, after: str, marks: Sequence[str]

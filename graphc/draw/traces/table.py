@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from graphc.draw import palette
-from graphc.draw.traces.pieces import Phrase, Piece
+from graphc.draw.traces.pieces import Phrase, Piece, Written
 from graphc.errors import GraphError, nearest
 
 #: The end of a line inside a cell.
-LINE = Piece("\n", r" \\ &", "<br>")
+LINE = Piece("\n", "", "<br>")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def plain(phrase: Phrase) -> str:
 
 
 def _text(table: Table) -> str:
-    lines = [line for row in table.rows for line in _lines(row)]
+    lines = [[plain(cell) for cell in line] for row in table.rows for line in _lines(row)]
     rows = [[column.head for column in table.columns], *lines]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     rule = ["─" * width for width in widths]
@@ -75,10 +75,20 @@ def _text(table: Table) -> str:
     return "\n".join([*head, "", *body])
 
 
-def _lines(row: Sequence[Phrase]) -> list[list[str]]:
+def _lines(row: Sequence[Phrase]) -> list[list[Phrase]]:
     """Return the lines of a row, whose cells may have different numbers of them."""
-    cells = [plain(cell).split("\n") for cell in row]
-    return [list(line) for line in zip_longest(*cells, fillvalue="")]
+    return [list(line) for line in zip_longest(*map(_split, row), fillvalue=())]
+
+
+def _split(cell: Phrase) -> list[Phrase]:
+    """Return the lines of a cell."""
+    lines: list[list[Written]] = [[]]
+    for piece in cell:
+        if piece is LINE:
+            lines.append([])
+        else:
+            lines[-1].append(piece)
+    return list(lines)
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -105,7 +115,7 @@ def _markdown(table: Table) -> str:
         cells = [
             _escaped(plain(cell))
             if column.is_words
-            else "<br>".join(map(_code_span, plain(cell).split("\n")))
+            else "<br>".join(_code_span(plain(line)) for line in _split(cell))
             for column, cell in zip(table.columns, row, strict=True)
         ]
         lines.append("| " + " | ".join(cells) + " |")
@@ -134,7 +144,8 @@ def _code_span(text: str) -> str:
 def _latex(table: Table) -> str:
     columns = "l" * len(table.columns)
     heads = " & ".join(rf"\text{{{column.head}}}" for column in table.columns)
-    rows = [" & ".join(map(_latex_cell, row)) for row in table.rows]
+    lines = [line for row in table.rows for line in _lines(row)]
+    rows = [" & ".join("".join(p.latex for p in cell) for cell in line) for line in lines]
     title = "".join(piece.latex for piece in table.title)
     remark = "".join(piece.latex for piece in table.remark)
     above = rf"{title} \\" + (f"\n{remark} \\\\" if remark else "")
@@ -144,11 +155,6 @@ def _latex(table: Table) -> str:
         f"{above}\n\\begin{{array}}{{{columns}}}\n\\hline\n{heads} \\\\\n\\hline\n"
         f"{body} \\\\\n\\hline\n\\end{{array}}\n\\end{{array}}\n$$"
     )
-
-
-def _latex_cell(cell: Phrase) -> str:
-    inside = "".join(piece.latex for piece in cell)
-    return rf"\begin{{aligned}}&{inside}\end{{aligned}}" if LINE in cell else inside
 
 
 # -- HTML --------------------------------------------------------------------------------------

@@ -1,0 +1,146 @@
+"""The Forward | Backward table: the lecture's rows, and formulas whose values are the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_trace_of_networks import check_latex
+
+import graphc as gc
+from graphc.draw.traces.chain import stand_in
+from graphc.draw.traces.modules import modules
+from graphc.draw.traces.numbering import numbered
+from graphc.draw.traces.sweep import contributions, written_out
+from graphc.run.reference import evaluate
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+GRAPHS = {"binary_network": "J", "cos_sin": "J", "four_layer_scalar": "y", "ln_product_sine": "y"}
+GRAPHS |= dict.fromkeys(("digits_mlp", "logistic_regression", "xor_hidden", "perceptron"), "loss")
+
+
+def load(name: str) -> gc.Graph:
+    return gc.load(EXAMPLES / f"{name}.graph").astype("float64")
+
+
+def test_the_binary_network_as_the_lecture_states_it() -> None:
+    table = gc.forward_backward_table(load("binary_network"), of="J")
+    assert [(row.module, row.forward, row.backward) for row in table.rows] == [
+        (
+            "Loss",
+            "J = y*·ln(y) + (1 − y*)·ln(1 − y)",
+            ("dJ/dy += y*/y − (1 − y*)/(1 − y)",),
+        ),
+        ("Sigmoid", "y = σ(b)", ("dJ/db += dJ/dy·y·(1 − y)",)),
+        ("Linear", "b = Σⱼ βⱼ·zⱼ", ("dJ/dβⱼ += dJ/db·zⱼ", "dJ/dzⱼ += dJ/db·βⱼ")),
+        ("Sigmoid", "zⱼ = σ(aⱼ)", ("dJ/daⱼ += dJ/dzⱼ·zⱼ·(1 − zⱼ)",)),
+        (
+            "Linear",
+            "aⱼ = Σᵢ αⱼᵢ·xᵢ",
+            ("dJ/dαⱼᵢ += dJ/daⱼ·xᵢ", "dJ/dxᵢ += Σⱼ dJ/daⱼ·αⱼᵢ"),
+        ),
+    ]
+
+
+def test_the_sigmoid_in_exponentials() -> None:
+    table = gc.forward_backward_table(load("binary_network"), through_output=False)
+    assert table.rows[1].forward == "y = 1/(1 + exp(−b))"
+    assert table.rows[1].backward == ("dJ/db += dJ/dy·(exp(−b)/(1 + exp(−b))²)",)
+    assert table.rows[4].backward[1] == "dJ/dxᵢ += Σⱼ dJ/daⱼ·αⱼᵢ"
+
+
+def test_a_value_used_twice_gets_two_increments() -> None:
+    table = gc.forward_backward_table(load("cos_sin"))
+    lines = [line for row in table.rows for line in row.backward]
+    assert [line for line in lines if line.startswith("dJ/dt ")] == [
+        "dJ/dt += 3·dJ/du₂",
+        "dJ/dt += dJ/du₁·cos(t)",
+    ]
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "latex", "html"])
+def test_golden(format: str, golden: Callable[[str, str], None]) -> None:
+    ending = {"text": "txt", "markdown": "md", "latex": "tex", "html": "html"}[format]
+    table = gc.forward_backward_table(load("binary_network"))
+    golden(f"forward_backward.{ending}", table.format(format) + "\n")
+
+
+def test_modules_without_names_are_found() -> None:
+    x, t = gc.input("x", ("N", 3)), gc.input("t", ("N",))
+    h = gc.nn.dense(x, 4, activation="tanh", name="hidden")
+    p = gc.nn.dense(h, 1, activation="sigmoid", name="top")[:, 0]
+    graph = gc.graph({"loss": gc.mean((p - t) ** 2)})
+    names = [row.module for row in gc.forward_backward_table(graph).rows]
+    assert names[-4:] == ["Sigmoid", "Linear", "Tanh", "Linear"]
+    assert names[0] == "Loss"
+
+
+def test_a_formula_that_amounts_to_one_op_is_called_by_it() -> None:
+    rows = gc.forward_backward_table(load("digits_mlp")).rows
+    assert [row.module for row in rows] == ["Loss", "Softmax", "Linear", "Relu", "Linear"]
+    assert rows[1].forward == "p = exp(z₂)/sum(exp(z₂), axis 1)"
+
+
+def test_numbered_arrays_carry_their_number_above_the_indices() -> None:
+    rows = gc.forward_backward_table(load("xor_hidden")).rows
+    assert "dloss/dW⁽¹⁾ᵢⱼ += Σₙ dloss/dv⁽⁸⁾ₙⱼ·xₙᵢ" in rows[-1].backward
+
+
+@pytest.mark.parametrize("expanded", [False, True], ids=["through output", "written out"])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_lines_add_up_to_the_gradient(name: str, expanded: bool) -> None:
+    graph, of = load(name), GRAPHS[name]
+    rng = np.random.default_rng(3)
+    sizes = {"N": 5}
+    values = {}
+    for leaf in [*graph.inputs.values(), *graph.params.values()]:
+        shape = tuple(d if isinstance(d, int) else sizes[str(d)] for d in leaf.shape)
+        drawn = rng.uniform(0.2, 0.9, shape)
+        values[leaf] = drawn if leaf.dtype.kind == "f" else rng.integers(0, 3, shape)
+    target = graph.find(of)
+    known = evaluate(graph.nodes, values, sizes=sizes)
+    adjoint = {target: np.ones(())}
+    for module in modules(numbered(graph), target):
+        root = written_out(module)
+        again = evaluate([root], {n: known[n] for n in module.operands}, sizes=sizes)[root]
+        np.testing.assert_allclose(again, known[module.root], rtol=1e-12)
+        seed = stand_in("adjoint", module.root)
+        env = known | {seed: adjoint[module.root], module.meaning: known[module.root]}
+        wanted = [x for x in module.operands if x.dtype.kind == "f"]
+        for operand, sent in contributions(module, seed, wanted, expanded).items():
+            value = evaluate([sent], env, sizes=sizes)[sent]
+            adjoint[operand] = adjoint.get(operand, 0) + value
+    names = [key for key, leaf in {**graph.inputs, **graph.params}.items() if leaf in adjoint]
+    state = {key: known[leaf] for key, leaf in graph.params.items()}
+    inputs = {key: known[leaf] for key, leaf in graph.inputs.items()}
+    expected = gc.interpret(graph.gradient(of, names), state, **inputs)
+    for key in names:
+        actual = adjoint[graph.find(key)]
+        np.testing.assert_allclose(actual, expected[f"d_{of}_d_{key}"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_notation_is_sound(name: str) -> None:
+    graph = load(name)
+    for notation in ("index", "matrix"):
+        table = gc.forward_backward_table(graph, GRAPHS[name], notation=notation)
+        check_latex(table.format("latex"))
+        assert table._repr_html_().count("<tr>") == len(table.rows) + 1
+        assert len({row.forward for row in table.rows}) == len(table.rows)
+
+
+def test_axes_that_share_a_letter_fall_back_to_arrays() -> None:
+    h, w = gc.input("h", (4,), "float64"), gc.param("W", (4, 4), "float64")
+    graph = gc.graph({"loss": gc.sum((h + w @ h) ** 2)})
+    text = str(gc.forward_backward_table(graph))
+    assert "W · h" in text and "ᵢᵢ" not in text
+
+
+def test_mistakes_are_explained() -> None:
+    graph = load("binary_network")
+    with pytest.raises(gc.GraphError, match="'index' or 'matrix'"):
+        gc.forward_backward_table(graph, notation="tensor")
+    with pytest.raises(gc.GraphError, match="starts at a single number"):
+        gc.forward_backward_table(graph, of="z")
