@@ -4,13 +4,14 @@ BIN := .venv/bin
 # One thread each: the test processes already fill the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint format docs clean help
+.PHONY: demo test lint format bench docs clean help
 
 help:
 	@echo "make demo   compile, print and train a classifier of handwritten digits"
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make format format the code"
+	@echo "make bench  time the compiler on graphs of growing size"
 	@echo "make docs   draw the pictures and write the tables of docs/ again"
 	@echo "make clean  remove everything that was built"
 
@@ -28,6 +29,9 @@ lint: .venv/.with-dev
 format: .venv/.with-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: .venv/.with-dev
+	$(BIN)/python tests/benchmarks/compile_time.py
 
 docs: .venv/.with-dev
 	$(BIN)/python docs/generate.py

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from audit import DTYPES, MOST_ULPS, Point, Row, audit, audited
+from audit import DTYPES, MOST_ULPS, Row, audit, audited
 from reasons import REASONS
 
 from graphc.ops import OPS
@@ -62,7 +62,7 @@ def page(rows: list[Row]) -> str:
     found = {(row.key, row.dtype): row for row in rows}
     for key in dict.fromkeys(row.key for row in rows):
         pair = [found[key, dtype] for dtype in DTYPES]
-        cells = [cell for row in pair for cell in (number(row.error), place(row.at))]
+        cells = [cell for row in pair for cell in (number(row.error), place(row))]
         lines.append(f"| `{key[0]}` | {key[1]} | {' | '.join(cells)} | {remark(pair)} |")
     small = sorted({row.op for row in rows if row.subnormal > MOST_ULPS})
     listed = ", ".join(f"`{op}`" for op in small)
@@ -84,11 +84,13 @@ def remark(pair: list[Row]) -> str:
 
 
 def number(error: float) -> str:
-    return f"{error:.2g}" if 0 < error < 9.95 else f"{error:.0f}" if error < 1000 else f"{error:.0e}"
+    if error < 0.005:
+        return "0"
+    return f"{error:.2g}" if error < 9.95 else f"{error:.0f}" if error < 1000 else f"{error:.0e}"
 
 
-def place(at: Point) -> str:
-    return ", ".join(f"{x:.4g}" for x in at)
+def place(row: Row) -> str:
+    return ", ".join(f"{x:.4g}" for x in row.at) if row.error >= 0.005 else ""
 
 
 def entries(text: str) -> dict[tuple[str, str], str]:

@@ -118,8 +118,8 @@ def test_a_value_between_can_move() -> None:
 def test_mistakes_are_told() -> None:
     with pytest.raises(GraphError, match="no derivative by an integer"):
         model().tangent(wrt=["y"])
-    with pytest.raises(GraphError, match="did you mean 'W'"):
-        model().tangent(wrt=["w"])
+    with pytest.raises(GraphError, match="did you mean 'z1'"):
+        model().tangent(wrt=["z"])
 
 
 def test_float32_stays_float32() -> None:

@@ -206,6 +206,8 @@ def check_latex(written: str) -> None:
     inside = re.sub(r"\\text\{(?:[^{}]|\{\})*\}", "", bare)
     assert "%" not in inside and "#" not in inside
     columns = len(re.findall(r"\{(l+)\}", written)[1])
+    written = re.sub(r"\\begin\{cases\}((?!\\begin).)*?\\end\{cases\}", "", written)
+    written = re.sub(r"\\begin\{cases\}((?!\\begin).)*?\\end\{cases\}", "", written)
     table = re.sub(r"\\&", "", written.split("\\hline", 1)[1].rsplit("\\hline", 1)[0])
     for line in table.replace("\\hline", "").strip().split("\\\\")[:-1]:
         assert line.count("&") == columns - 1, line

@@ -184,7 +184,8 @@ def steps(draw: Draw) -> Graph:
         with phase(block):
             for _ in range(draw(st.integers(1, 7))):
                 node = draw(st.sampled_from(STEPS))(draw, pool)
-                pool.append(node.named(f"v{len(pool)}") if draw(st.booleans()) else node)
+                is_named = not node.op.is_leaf and draw(st.booleans())
+                pool.append(node.named(f"v{len(pool)}") if is_named else node)
     updates = {}
     for leaf in params:
         fitting = [n for n in pool if n.type == leaf.type]

@@ -224,6 +224,8 @@ class _LatexWriter(_Writer):
     ) -> bool:
         if before.endswith("{") and after.startswith("}"):
             return after.startswith("}^") and arg.precedence < ATOM
+        if before.rstrip().endswith(("{cases}", "&", "\\\\")):
+            return False  # a case stands alone in its cell
         if before.endswith(("(", "|", ", ")) and after.startswith((")", r"\right", ", ")):
             return False
         if len(marks) == 1 and before.strip() and before.strip() != "-":
