@@ -20,6 +20,7 @@ from graphc.differentiate.derive import derive as derivation_of
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ops import OPS, get_op
+from graphc.rewrite.pipeline import stabilize_forward
 from graphc.run.files import write_whole
 from graphc.run.opcheck import derivatives_table
 
@@ -66,6 +67,10 @@ def main() -> None:
         if debug:
             raise
         sys.exit(f"error: {error}")
+    except IndexError as error:  # known only when the numbers are: NumPy says which
+        if debug:
+            raise
+        sys.exit(f"error: an index array points beside what it indexes\n  got       {error}")
     except Exception as error:
         if debug:
             raise
@@ -107,7 +112,8 @@ def _stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Gr
     """Return a graph with its gradient, after the passes of a level."""
     graph = gc.load(model)
     if gradient:
-        graph = graph.gradient(gradient, _names(wrt))
+        # The gradient of the stable form, as `compile` takes it.
+        graph = stabilize_forward(graph, level).gradient(gradient, _names(wrt))
     return gc.optimize(graph, level) if level else graph
 
 

@@ -97,6 +97,9 @@ class Slopes:
 
     def _slope_after(self, node: Node, index: int, partial: Partial, slope: Slope) -> Slope:
         if slope is Slope.FINITE:
+            others = (x for i, x in enumerate(node.inputs) if i != index)
+            if isinstance(node.op, Guarded) and any(self.bounds(x).pole for x in others):
+                return Slope.INFINITE  # the product is finite, its factor is not
             if not partial.has_infinite_slope:
                 return slope
             if not partial.bounds([self.bounds(x) for x in node.inputs]).pole:

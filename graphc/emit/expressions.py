@@ -65,13 +65,18 @@ class Expressions:
                 result.append(self.code[operand])
             elif takes_numbers and not is_typed:
                 result.append(self.typed(operand))
-            elif is_added or takes_numbers or node in numbers:
+            elif is_added or takes_numbers or node in numbers or self.is_led(node, position):
                 result.append(self.number(operand))
             elif operand.op is full:
                 result.append(self.code[operand])
             else:
                 result.append(self.typed(operand))
         return result
+
+    @staticmethod
+    def is_led(node: Node, position: int) -> bool:
+        """Say whether an operator takes its dtype from a later operand: `1 / np.float32(N)`."""
+        return getattr(node.op, "infix", None) is not None and position < len(node.inputs) - 1
 
     def typed(self, operand: Node) -> Code:
         """Return a number as a NumPy scalar of its dtype."""

@@ -42,7 +42,7 @@ class FastBody(Body):
             return
         codes = self.expressions.operands(statement)
         notation = self.expressions.notation
-        if node.op is full or (node in self.program.numbers and node not in self.kept):
+        if node.op is full or self.is_arithmetic_on_numbers(statement):
             self.expressions.code[node] = node.op.numpy(node, codes, notation)
         elif not node.inputs and not node.op.is_random:
             self.constant(statement)
@@ -54,6 +54,13 @@ class FastBody(Body):
             self.accumulate(statement, codes)
         else:
             self.compute(statement, codes)
+
+    def is_arithmetic_on_numbers(self, statement: Statement) -> bool:
+        """Say whether a value is written where it is read: arithmetic on numbers and dims."""
+        node, numbers = statement.node, self.program.numbers
+        if node in self.kept or node.shape or not node.op.broadcasts(node):
+            return False
+        return all(x in numbers for x in statement.operands)
 
     def constant(self, statement: Statement) -> None:
         """Keep an array that depends on nothing but the dims in the workspace."""

@@ -79,12 +79,11 @@ def _owned(program: Program, node: Node, code: str, given: set[Node], is_fast: b
 def _is_fresh(program: Program, node: Node, is_fast: bool) -> bool:
     """Say whether a value lives in an array that this call made and that can be written to."""
     base = program.base(node)
-    if base.op.is_leaf or base in program.place or base in program.targets:
+    if base.op.is_leaf or base in program.targets or _is_broadcast(node):
         return False
-    # Style fast keeps what depends on nothing but the dims.
-    if is_fast and not base.inputs and not base.op.is_random and base.op is not full:
-        return False
-    return not _is_broadcast(node)
+    # Style fast keeps its buffers, and what depends on nothing but the dims.
+    is_constant = not base.inputs and not base.op.is_random and base.op is not full
+    return not (is_fast and (is_constant or base in program.place))
 
 
 def _is_broadcast(node: Node) -> bool:

@@ -113,11 +113,17 @@ class CompiledFunction:
         self,
         state: Mapping[str, Any] | None = None,
         /,
-        *,
+        *unnamed: Any,
         rng: np.random.Generator | None = None,
         check_finite: bool = False,
         **inputs: Any,
     ) -> dict[str, Any]:
+        if unnamed:
+            raise GraphError(
+                f"{self.__name__} takes its inputs by name",
+                got=f"{len(unnamed)} more by position",
+                fix=f"pass {', '.join(f'{name}=…' for name in self.graph.inputs)}",
+            )
         if rng is not None and "rng" in self.graph.inputs:
             inputs["rng"] = rng
         arrays = self._as_they_are(state, inputs)

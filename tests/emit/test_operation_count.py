@@ -40,7 +40,7 @@ def step(state, x, y):
 
 def array_operations(function: ast.FunctionDef) -> int:
     """Count the array operations of a function body; views and arithmetic on sizes are free."""
-    sizes = {"N"}
+    sizes = {"N", "np"}
     count = 0
     skipped = [s for s in function.body if isinstance(s, ast.If)]  # argument check, gradients
     for statement in function.body:
@@ -50,8 +50,10 @@ def array_operations(function: ast.FunctionDef) -> int:
             names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - sizes
             if isinstance(node, (ast.BinOp, ast.Compare, ast.UnaryOp)):
                 count += bool(names)
-            elif isinstance(node, (ast.AugAssign, ast.Call)):
+            elif isinstance(node, ast.AugAssign):
                 count += 1
+            elif isinstance(node, ast.Call):
+                count += bool(names)
             elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
                 is_gather = any(isinstance(n, ast.Name) for n in ast.walk(node.slice))
                 count += is_gather

@@ -58,18 +58,24 @@ def stand_in(name: str, like: Node) -> Node:
 # -- reverse mode ------------------------------------------------------------------------------
 
 
-def sent_back(use: Use, adjoint: Node, value: np.ndarray, point: Point) -> Link:
-    """Return what a consumer whose adjoint is known sends to a variable through one use."""
-    consumer, index = use.consumer, use.index
+def sent_back(
+    consumer: Node, uses: Sequence[Use], adjoint: Node, value: np.ndarray, point: Point
+) -> list[Link]:
+    """Return what a consumer whose adjoint is known sends back through each use of an operand."""
+    indices = [use.index for use in uses]
     if is_derived_from_formula(consumer.op):
-        link = _adjoint_times_partial(consumer, index, adjoint, value, point)
+        links = [_adjoint_times_partial(consumer, i, adjoint, value, point) for i in indices]
     else:
-        link = _transposed(consumer, index, adjoint, value, point)
+        links = _transposed(consumer, indices, adjoint, value, point)
+    return [_past(use.silent, link, point) for use, link in zip(uses, links, strict=True)]
+
+
+def _past(silent: Sequence[Node], link: Link, point: Point) -> Link:
+    """Return the link behind what adapts a variable: a broadcast is summed, a cast undone."""
     root, array = link.root, link.value
-    for node in reversed(use.silent):
-        below = stand_in("below", node.inputs[0])
+    for node in reversed(silent):
+        below, seed = stand_in("below", node.inputs[0]), stand_in("seed", node)
         again = node.op.make([below], **node.attrs)
-        seed = stand_in("seed", node)
         known = {seed: array, below: point.arrays[node.inputs[0]]}
         array = point.of(_cotangent(again, seed, below), known)
         root = _cotangent(again, root, below)
@@ -91,16 +97,20 @@ def _adjoint_times_partial(
     return Link(root, {}, scaled(value, number).astype(value.dtype))
 
 
-def _transposed(consumer: Node, index: int, adjoint: Node, value: np.ndarray, point: Point) -> Link:
-    """Return the contribution that reverse mode builds for one node over stand-ins."""
+def _transposed(
+    consumer: Node, indices: Sequence[int], adjoint: Node, value: np.ndarray, point: Point
+) -> list[Link]:
+    """Return the contributions that reverse mode builds for one node over stand-ins."""
     operands, again = _again(consumer)
-    sent = cotangents([again], [adjoint], [operands[index]])[0]
     shown = dict(zip(operands, consumer.inputs, strict=True)) | {again: consumer}
-    if sent is None:
-        zero = OPS["full"](operands[index].shape, 0, operands[index].dtype)
-        return Link(zero, {}, np.zeros_like(point.arrays[consumer.inputs[index]]))
     known = {leaf: point.arrays[node] for leaf, node in shown.items()} | {adjoint: value}
-    return Link(sent, shown, point.of(sent, known))
+    links = []
+    for i, sent in zip(
+        indices, cotangents([again], [adjoint], [operands[i] for i in indices]), strict=True
+    ):
+        root = OPS["full"](operands[i].shape, 0, operands[i].dtype) if sent is None else sent
+        links.append(Link(root, shown, point.of(root, known)))
+    return links
 
 
 def _again(node: Node) -> tuple[list[Node], Node]:

@@ -41,8 +41,10 @@ def modules(numbering: Numbering, of: Node) -> list[Module]:
     found = []
     for root in reversed(order):
         if root in ends and root.inputs:
-            nodes = new_nodes(root, ends - {root})
-            operands = _operands(nodes, ends - {root})
+            ends.remove(root)
+            nodes = new_nodes(root, ends)
+            operands = _operands(nodes, ends)
+            ends.add(root)
             meaning = _recognized(root, operands) if len(nodes) > 1 else root
             is_loss = root is of and bool(numbering.graph.params)
             name = _name(root, meaning, nodes, operands, is_loss)

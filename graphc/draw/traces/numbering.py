@@ -17,7 +17,7 @@ from graphc.ir.walk import topological
 from graphc.ops.leaf import is_fill
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Use:
     """One way in which a variable enters another: as which operand, past which silent nodes."""
 

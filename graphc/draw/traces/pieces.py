@@ -227,8 +227,8 @@ def power_of_ten(text: str) -> str:
 def decimal_text(value: Any) -> str:
     """Return a number with three decimals and a true minus sign; an exact one without zeros.
 
-    >>> decimal_text(-0.958924), decimal_text(5.5), decimal_text(2.0), decimal_text(0.00012345)
-    ('−0.959', '5.5', '2', '1.23e−4')
+    >>> decimal_text(-0.958924), decimal_text(5.5), decimal_text(2.0), decimal_text(1.2345e-7)
+    ('−0.959', '5.5', '2', '1.23e−7')
     """
     scalar = np.asarray(value)[()]
     if scalar.dtype.kind == "b":

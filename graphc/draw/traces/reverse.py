@@ -13,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from graphc.draw.traces.chain import added, sent_back, stand_in
+from graphc.draw.traces.chain import Link, added, sent_back, stand_in
 from graphc.draw.traces.numbering import Use
 from graphc.draw.traces.pieces import Piece, adjoint, derivative, quantity, variable, words
 from graphc.draw.traces.rows import Row
@@ -35,15 +35,42 @@ class Term:
     value: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Sending:
+    """What a consumer sends through each of its uses, and how its formulas are shown."""
+
+    above: Slot
+    slots: Mapping[Node, Slot]
+    links: Mapping[Use, Link]
+
+
 class _Adjoints:
     """The adjoints of one output's variables, as far as they are known."""
 
     def __init__(self, scene: Scene, of: Node, nodes: Iterable[Node]) -> None:
         self.scene, self.of = scene, of
-        self.needed = scene.numbering.needed_for(of)
-        self.nodes = [n for n in nodes if n in self.needed and n.dtype.kind == "f"]
+        needed = scene.numbering.needed_for(of)
+        self.nodes = [n for n in nodes if n in needed and n.dtype.kind == "f"]
         self.value: dict[Node, np.ndarray] = {}
-        self.reached = _reached(scene, of)
+        self.outward: dict[Node, list[Use]] = {}  # the uses of all operands, by consumer
+        self.sources: dict[Use, Node] = {}
+        for source, uses in scene.numbering.uses.items():
+            for use in uses:
+                self.outward.setdefault(use.consumer, []).append(use)
+                self.sources[use] = source
+        self.reached = self._reached()
+        self._sendings: dict[Node, Sending] = {}
+
+    def _reached(self) -> set[Node]:
+        """Return the variables that the derivative of the output reaches."""
+        reached, pending = {self.of}, [self.of]
+        while pending:
+            for use in self.outward.get(pending.pop(), ()):
+                source = self.sources[use]
+                if source not in reached:
+                    reached.add(source)
+                    pending.append(source)
+        return reached
 
     def consumers(self, node: Node) -> list[tuple[Node, list[Use]]]:
         """Return a variable's uses by consumer, where the consumer's adjoint is not nothing."""
@@ -52,24 +79,29 @@ class _Adjoints:
         groups = [list(group) for _, group in groupby(live, lambda u: self.scene.place(u.consumer))]
         return [(group[0].consumer, group) for group in groups]
 
+    def sending(self, consumer: Node) -> Sending:
+        """Return what a consumer sends; its own adjoint must be complete."""
+        if consumer not in self._sendings:
+            scene, uses, value = self.scene, self.outward[consumer], self.value[consumer]
+            seed = stand_in("adjoint", consumer)
+            above = Slot(adjoint(scene.place(consumer)), quantity(value))
+            links = sent_back(consumer, uses, seed, value, scene.point)
+            slots = {seed: above} | scene.operands(consumer) | scene.slots({consumer: consumer})
+            slots |= scene.slots(links[0].stand_ins)
+            by_use = dict(zip(uses, links, strict=True))
+            self._sendings[consumer] = Sending(above, slots, by_use)
+        return self._sendings[consumer]
+
     def term(self, node: Node, consumer: Node, uses: Sequence[Use]) -> Term:
-        scene = self.scene
-        value = self.value[consumer]
-        seed = stand_in("adjoint", consumer)
-        above = Slot(adjoint(scene.place(consumer)), quantity(value))
-        chain, slots = self._chain(node, consumer, above)
-        slots |= {seed: above}
-        slots |= scene.slots({operand: operand for operand in consumer.inputs})
-        slots |= scene.slots({consumer: consumer})
+        sending = self.sending(consumer)
+        chain, slots = self._chain(node, consumer, sending.above)
         local: Node | None = None
-        total = np.zeros_like(scene.value(node))
+        total = np.zeros_like(self.scene.value(node))
         for use in uses:
-            link = sent_back(use, seed, value, scene.point)
-            slots |= scene.slots(link.stand_ins)
-            local = added(local, link.root)
-            total = total + link.value
+            local = added(local, sending.links[use].root)
+            total = total + sending.links[use].value
         assert local is not None
-        return Term(chain, local, slots, total)
+        return Term(chain, local, {**sending.slots, **slots}, total)
 
     def _chain(self, node: Node, consumer: Node, above: Slot) -> tuple[Node, dict[Node, Slot]]:
         """Return `v̄3·∂v3/∂v0` over stand-ins."""
@@ -93,21 +125,6 @@ class _Adjoints:
         value = self.value[node] = np.zeros_like(self.scene.value(node))
         left, label = adjoint(self.scene.place(node)), self.scene.label(node)
         return Row(left, "=", quantity(np.zeros(())), None, None, value, "constant", label, step)
-
-
-def _reached(scene: Scene, of: Node) -> set[Node]:
-    """Return the variables that the derivative of `of` reaches."""
-    senders: dict[Node, list[Node]] = {}
-    for source, uses in scene.numbering.uses.items():
-        for use in uses:
-            senders.setdefault(use.consumer, []).append(source)
-    reached, pending = {of}, [of]
-    while pending:
-        for source in senders.get(pending.pop(), ()):
-            if source not in reached:
-                reached.add(source)
-                pending.append(source)
-    return reached
 
 
 # -- version A ---------------------------------------------------------------------------------

@@ -60,15 +60,24 @@ class Scene:
 
     def symbolic(self, root: Node, slots: Mapping[Node, Slot], whole: bool = False) -> Formula:
         """Return a formula over symbols."""
-        return Formula(root, {node: slot.symbol for node, slot in slots.items()}, whole=whole)
+        symbols = {node: slots[node].symbol for node in _occurring(root, slots)}
+        return Formula(root, symbols, whole=whole)
 
     def substituted(self, root: Node, slots: Mapping[Node, Slot], whole: bool = False) -> Formula:
         """Return the same formula over numbers, in which dims are numbers too."""
-        numbers = {node: slot.number for node, slot in slots.items()}
+        numbers = {node: slots[node].number for node in _occurring(root, slots)}
         for node in new_nodes(root, set(slots)):
             if is_fill(node) and hasattr(node.attrs["value"], "free_symbols"):
                 numbers[node] = quantity(self.point.of(node, {})[(0,) * node.ndim])
         return Formula(root, numbers, numbers=True, whole=whole)
+
+
+def _occurring(root: Node, slots: Mapping[Node, Slot]) -> Sequence[Node]:
+    """Return the nodes with a slot that a formula reads."""
+    if root in slots:
+        return [root]
+    order = new_nodes(root, set(slots))
+    return list(dict.fromkeys(x for node in order for x in node.inputs if x in slots))
 
 
 def in_order(scene: Scene, wanted: set[Node] | None) -> Sequence[Node]:

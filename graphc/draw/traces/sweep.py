@@ -20,6 +20,7 @@ from graphc.draw.traces.chain import (
 )
 from graphc.draw.traces.modules import Module
 from graphc.ir.node import Node
+from graphc.ir.op import Op
 from graphc.ir.walk import reaching, substitute
 from graphc.ops import OPS
 from graphc.ops.formula import evaluate_formula
@@ -140,7 +141,7 @@ def can_expand(node: Node) -> bool:
     return not isinstance(tree_of(op.formula, {op.args[0]: symbol(op.args[0])}), Branch)
 
 
-def direct_derivative(op: object, index: int) -> str:
+def direct_derivative(op: Op, index: int) -> str:
     """Return the derivative of an op's formula over its arguments: `exp(-x)/(1 + exp(-x))**2`."""
     assert isinstance(op, Pointwise)
     variables = {name: symbol(name) for name in op.args}
