@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import PRODUCT, Code, Notation
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import TensorType
