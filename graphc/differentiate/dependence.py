@@ -78,4 +78,4 @@ def _reason(node: Node, index: int) -> str:
         return f"its result is {SHORT[node.dtype]}"
     if node.op.is_differentiable(node, index) and is_flat(node, index):
         return "its derivative is 0"
-    return "it takes its operand as a constant"
+    return "its derivative counts as 0"

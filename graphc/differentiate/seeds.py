@@ -27,10 +27,22 @@ def seeds_of(compression: Compression, dtype: np.dtype) -> Node:
     **Shapes.** [passes, *seeded]
     """
     shape, passes = compression.seeded, compression.passes
-    if same(passes, product(shape)):
-        return OPS["reshape"](OPS["eye"](passes, dtype=dtype), (passes, *shape))
+    kept = _kept(compression)
+    if kept is not None:
+        eye = OPS["reshape"](OPS["eye"](passes, dtype=dtype), (passes, *kept))
+        return OPS["broadcast_to"](eye, (passes, *shape))
     numbers = OPS["reshape"](OPS["arange"](passes), (passes, *[1] * len(shape)))
     return cast(OPS["equal"](colors_node(compression), numbers), dtype)
+
+
+def _kept(compression: Compression) -> Shape | None:
+    """Return the seeded shape with 1 for each axis that shares one pass; None if one has bands."""
+    if not isinstance(compression, AxisCompression):
+        return None
+    pairs = list(zip(compression.classes, compression.seeded, strict=True))
+    if any(not same(classes, 1) and not same(classes, dim) for classes, dim in pairs):
+        return None
+    return compression.classes
 
 
 def full_form(compression: AxisCompression, compact: Node) -> Node:

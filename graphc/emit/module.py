@@ -18,7 +18,7 @@ from graphc.emit.leaving import (
 )
 from graphc.emit.names import Namer, identifier, one_line, string_literal
 from graphc.emit.readable import ReadableBody
-from graphc.emit.selfcheck import self_check
+from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.wrapping import wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
@@ -98,7 +98,8 @@ def _joined(parts: Sequence[Sequence[str]]) -> str:
 
 def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool) -> Layout:
     graph = program.graph
-    name = namer.fresh(function or ("step" if graph.updates else graph.name))
+    name = function_name(graph, function)
+    namer.reserve([name])
     dims = {dim: namer.fresh(dim) for dim in graph.dims}
     inputs = {name: namer.fresh(name) for name in graph.inputs}
     params = {name: namer.fresh(name) for name in graph.params}
@@ -178,7 +179,7 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     marker = [BEFORE_UPDATE] if graph.updates or program.observed else []
     head = call(f"def {layout.function}", layout.signature(), "", ":")
     lines = [*head, f'{_INDENT}"""{_summary(graph, layout)}"""']
-    lines += _state_lines(layout)
+    lines += _state_lines(program, layout)
     lines += _dim_lines(graph, layout)
     lines += _check_lines(graph, layout)
     allocate: list[list[str]] = []
@@ -215,15 +216,24 @@ def _quiet(program: Program) -> list[str]:
     return [f"@np.errstate({words})"]
 
 
-def _state_lines(layout: Layout) -> list[str]:
-    if not layout.params:
+def _state_lines(program: Program, layout: Layout) -> list[str]:
+    """Return the lines that take the parameters in use out of the state."""
+    used = {operand for s in program.statements for operand in s.operands}
+    used.update(program.graph.outputs.values(), program.observed.values(), program.stores.values())
+    written = [*program.stores, *(s.target for s in program.statements if s.target)]
+    used.update(program.graph.params[name] for name in written)
+    pairs = [
+        (variable, f"state[{string_literal(name)}]")
+        for name, variable in layout.params.items()
+        if program.graph.params[name] in used
+    ]
+    if not pairs:
         return []
-    names = list(layout.params.values())
-    reads = [f"state[{string_literal(name)}]" for name in layout.params]
+    names, reads = zip(*pairs, strict=True)
     line = f"{_INDENT}{', '.join(names)} = {', '.join(reads)}"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{_INDENT}{name} = {read}" for name, read in zip(names, reads, strict=True)]
+    return [f"{_INDENT}{name} = {read}" for name, read in pairs]
 
 
 def _dim_lines(graph: Graph, layout: Layout) -> list[str]:
@@ -316,7 +326,7 @@ def _workspace(
         f'{_INDENT * 2}workspace["dims"] = {key}',
         f'{_INDENT * 2}workspace["buffers"] = {allocator}({", ".join(dims)})',
     ]
-    left = f"{', '.join(names)}{',' if len(names) == 1 else ''}"
+    left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
     taken = f'{_INDENT}{left} = workspace["buffers"]'
     if len(taken) <= WIDTH:
         lines.append(taken)
@@ -329,7 +339,7 @@ def _workspace(
 
 def function_name(graph: Graph, function: str | None = None) -> str:
     """Return the name under which the emitted module offers the graph."""
-    return Namer().fresh(function or ("step" if graph.updates else graph.name))
+    return Namer(LOCALS).fresh(function or ("step" if graph.updates else graph.name))
 
 
 __all__ = ["Layout", "function_name", "identifier", "write_module"]

@@ -35,7 +35,8 @@ class ReadableBody(Body):
         self.waiting: dict[str, list[Node]] = {}
         #: View that is written where it is read -> the parameters that it shows.
         self.views: dict[Node, frozenset[str]] = {}
-        self.owned: set[Node] = set()
+        #: Values that live in an array which additions are written into.
+        self.collected: set[Node] = set()
         self.readers = read_by(program.statements)
         self.params = {node: name for name, node in program.graph.params.items()}
 
@@ -139,10 +140,12 @@ class ReadableBody(Body):
     def flush(self, node: Node) -> None:
         """Give a waiting expression its line now."""
         del self.pending[node]
+        self.name_inlined(node)
+
+    def name_inlined(self, node: Node) -> None:
+        """Give a variable to a value that was to be written where it is read."""
         code = self.expressions.code[node]
-        name = self.expressions.name(node)
-        self.owned.add(node)
-        self.emit(f"{name} = {code}", node, code.text)
+        self.emit(f"{self.expressions.name(node)} = {code}", node, code.text)
 
     # -- lines -------------------------------------------------------------------------------
 
@@ -164,8 +167,6 @@ class ReadableBody(Body):
         if node in self.program.numbers and node.op is not full:
             code = Code(f"np.{node.dtype.name}({code})")
         name = self.expressions.name(node)
-        if not node.op.is_view:
-            self.owned.add(node)
         self.emit(f"{name} = {code}", node, code.text)
 
     def accumulate(self, statement: Statement) -> None:
@@ -176,19 +177,35 @@ class ReadableBody(Body):
             self.expressions.code[node] = array
         else:
             self.emit(f"{self.expressions.name(node)} = {self._fresh(base)}", node)
-        self.owned.add(node)
+        self.collected.add(node)
         name = self.expressions.code[node].text
-        codes = self.expressions.operands(statement)
+        self.plain(self._added(statement, name))
         self.take(statement)
-        self.plain(str(node.op.numpy_into(node, codes, name, self.expressions.notation)))
         if statement.target is not None:
             self.flush_readers(statement.target, statement)
             self.plain(f"{self.array(statement.target)}[...] = {name}")
 
+    def _added(self, statement: Statement, name: str) -> str:
+        """Return the line that adds to an array; operands get lines of their own until it fits."""
+        codes = self.expressions.code
+        for operand in sorted(statement.operands[1:], key=lambda x: -len(codes[x].text)):
+            line = self._addition(statement, name)
+            if len(line) + 4 <= WIDTH:
+                return line
+            if operand not in self.program.numbers and not codes[operand].text.isidentifier():
+                self.pending.pop(operand, None)
+                self.name_inlined(operand)
+        return self._addition(statement, name)
+
+    def _addition(self, statement: Statement, name: str) -> str:
+        codes = self.expressions.operands(statement)
+        notation = self.expressions.notation
+        return str(statement.node.op.numpy_into(statement.node, codes, name, notation))
+
     def _is_ours(self, base: Node) -> bool:
         """Say whether a sum that is being collected may go on in the same array."""
         is_free = self.uses(base) == 1 and base not in self.kept
-        return base in self.owned and is_free and base.op.accumulates
+        return base in self.collected and is_free
 
     def _fresh(self, base: Node) -> str:
         """Return an expression for a new array with a value."""

@@ -12,6 +12,25 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
 _INDENT = "    "
+#: The variables of the check; the function under check must not be hidden by one of them.
+LOCALS = frozenset(
+    [
+        "seed",
+        "rng",
+        "point",
+        "state",
+        "evaluate",
+        "outputs",
+        "name",
+        "kind",
+        "norm",
+        "nudge",
+        "above",
+        "below",
+        "slope",
+        "error",
+    ]
+)
 #: The size that every dim takes in the check.
 _SIZE = 6
 

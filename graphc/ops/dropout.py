@@ -53,7 +53,7 @@ class DropoutMask(Draw):
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         rate = node.attrs["rate"]
         kept = f"(rng.random({shape}, dtype=np.float32) >= {rate!r})"
-        return Code(f"({kept} * {dtype}(1 / (1 - {rate!r})))")
+        return Code(f"{kept} * {dtype}(1 / (1 - {rate!r}))", PRODUCT)
 
 
 class IdleDropout(Op):

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import COMPARISON, SUM, Code, Notation
 from graphc.ir.dims import as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
@@ -84,7 +84,7 @@ class Normal(Draw):
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         drawn = f"rng.standard_normal({shape}, dtype={dtype})"
-        return Code(f"({node.attrs['mean']!r} + {node.attrs['scale']!r} * {drawn})")
+        return Code(f"{node.attrs['mean']!r} + {node.attrs['scale']!r} * {drawn}", SUM)
 
 
 class Uniform(Draw):
@@ -98,7 +98,7 @@ class Uniform(Draw):
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         span = node.attrs["high"] - node.attrs["low"]
-        return Code(f"({node.attrs['low']!r} + {span!r} * rng.random({shape}, dtype={dtype}))")
+        return Code(f"{node.attrs['low']!r} + {span!r} * rng.random({shape}, dtype={dtype})", SUM)
 
 
 class Bernoulli(Draw):
@@ -115,12 +115,10 @@ class Bernoulli(Draw):
         return np.asarray(drawn).astype(result.dtype)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        drawn = (
-            f"(rng.random({notation.shape(node.shape)}, dtype=np.float32) < {node.attrs['p']!r})"
-        )
-        return Code(
-            drawn if node.dtype.kind == "b" else f"{drawn}.astype({notation.dtype(node.dtype)})"
-        )
+        drawn = f"rng.random({notation.shape(node.shape)}, dtype=np.float32) < {node.attrs['p']!r}"
+        if node.dtype.kind == "b":
+            return Code(drawn, COMPARISON)
+        return Code(f"({drawn}).astype({notation.dtype(node.dtype)})")
 
 
 random_normal = register(Normal("random_normal", "Normal numbers.", mean=0.0, scale=1.0))

@@ -198,8 +198,9 @@ def exclusive_cumprod(x: Node) -> Node:
     ones = fill(1, (*x.shape[:-1], 1), x.dtype)
     if isinstance(x.shape[-1], int) and x.shape[-1] <= 1:
         return fill(1, x.shape, x.dtype)
-    earlier = OPS["slice"](x, [slice(None)] * (x.ndim - 1) + [slice(0, -1)])
-    return OPS["cumprod"](OPS["concat"](ones, earlier, axis=-1), axis=-1)
+    shifted = OPS["concat"](ones, x, axis=-1)  # cut only then: there may be no elements
+    earlier = OPS["slice"](shifted, [slice(None)] * (x.ndim - 1) + [slice(0, -1)])
+    return OPS["cumprod"](earlier, axis=-1)
 
 
 class ArgExtremum(Reduction):

@@ -16,6 +16,9 @@ from graphc.ops.leaf import full
 from graphc.ops.movement import broadcast_to
 from graphc.ops.pointwise import cast
 
+#: Arithmetic on numbers that is nested deeper is computed once, and has a variable.
+_MAX_LEVELS = 3
+
 
 def implicit_operands(node: Node, numbers: Container[Node] = ()) -> tuple[Node, ...]:
     """Return the node's operands, without the broadcasts and casts that need not be written.
@@ -40,15 +43,18 @@ def written_as_numbers(nodes: Iterable[Node]) -> frozenset[Node]:
     """Return the nodes that are Python numbers when written: fills, and arithmetic on fills.
 
     Only arithmetic that Python and NumPy agree on: `1 / 0` is an error in Python, `~True` is -2,
-    and a root of a negative number is complex.
+    and a root of a negative number is complex. Only short arithmetic: it is written again wherever
+    it is read.
     """
-    numbers: set[Node] = set()
+    depth: dict[Node, int] = {}
     for node in nodes:
-        if node.op is full or (
-            _is_safe_arithmetic(node) and all(x in numbers for x in node.inputs)
-        ):
-            numbers.add(node)
-    return frozenset(numbers)
+        if node.op is full:
+            depth[node] = 0
+        elif _is_safe_arithmetic(node) and all(x in depth for x in node.inputs):
+            levels = 1 + max(depth[x] for x in node.inputs)
+            if levels <= _MAX_LEVELS:
+                depth[node] = levels
+    return frozenset(depth)
 
 
 def _is_safe_arithmetic(node: Node) -> bool:

@@ -219,7 +219,7 @@ def _described(value: Any) -> str:
 
 def _dtype_fix(kind: str, dtype: np.dtype) -> str | None:
     if kind == "f" and dtype.kind == "i":
-        return f"round it on purpose: x.astype(np.{dtype.name})"
+        return f"round it on purpose: .astype(np.{dtype.name})"
     if dtype.kind == "b" and kind in "iuf":
         return "compare it: x != 0"
     if kind == "c":

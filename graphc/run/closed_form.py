@@ -1,48 +1,39 @@
-"""A scalar output as one closed SymPy expression of all inputs' elements, and its derivatives.
+"""What is a scalar output as one closed SymPy expression of all inputs' elements?
 
 This is what symbolic differentiation of a whole graph means, as against node by node: a value
-that is used twice stands in the expression twice, and its derivative twice again.
+that is used twice stands in the expression twice, and its derivative twice again. So the size is
+counted first, and an expression that would be too large is only counted.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
-from graphc.differentiate.symbolic import Branch, Tree, number, symbolic_algebra
 from graphc.errors import GraphError
 from graphc.ir.node import Node
-from graphc.ir.op import Op
 from graphc.ir.symbols import sympy_module
-from graphc.ir.walk import topological
-from graphc.ops.composite import LogSoftmax, LogSumExp, Softmax
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.leaf import Leaf
-from graphc.ops.pointwise import Cast, Pointwise
+from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
-from graphc.run.reference import apply
+from graphc.run.cells import Cells, Counts, Formulas, Written, cells_of
 
-#: Larger expressions are not derived, only counted: that is the point of counting them.
+#: Larger expressions are not built, and not derived by many variables: SymPy takes its time.
 MOST_OPERATIONS = 5000
+MOST_DERIVED = 20_000
 MOST_ELEMENTS = 20_000
-#: SymPy derives by recursion.
+#: SymPy works by recursion.
 DEEPEST = 60
-
-#: SymPy expressions in an array, or the numbers of an integer or bool.
-Cells = np.ndarray
 
 
 @dataclass(frozen=True)
 class ClosedForm:
     """A scalar as an expression, and its derivative by each symbol.
 
-    `operations` counts those of the expression written out; `derivatives` is empty where it is
-    too large to derive, which `why` then says.
+    `operations` counts those of the expression written out. Where that is too large to build or
+    to derive, `why` says so, and `expression` is None or `derivatives` is empty.
     """
 
     expression: Any
@@ -83,15 +74,19 @@ def closed_form(
     leaves = {n.attrs["name"]: n for n in point if n.op.is_leaf and n.dtype.kind == "f"}
     if sum(point[leaf].size for leaf in leaves.values()) > MOST_ELEMENTS:
         raise GraphError("the arrays are too large for one formula")
+    free = {leaf: np.full(point[leaf].shape, Written(0, 0), object) for leaf in leaves.values()}
+    count: Written = cells_of(of, free, point, sizes, Counts()).item()
+    if count.operations > MOST_OPERATIONS or count.depth > DEEPEST:
+        return ClosedForm(None, {}, count.operations, {}, 0, "too large to build")
     symbols = {name: _symbols(name, point[leaf].shape) for name, leaf in leaves.items()}
-    cells = {leaf: symbols[name] for name, leaf in leaves.items()}
-    expression = _evaluated(of, cells, point, sizes)[()]
-    size = size_of(expression)
-    if size.operations > MOST_OPERATIONS or size.depth > DEEPEST:
-        return ClosedForm(expression, symbols, size.operations, {}, 0, "too large to derive")
+    given = {leaf: symbols[name] for name, leaf in leaves.items()}
+    expression = cells_of(of, given, point, sizes, Formulas()).item()
+    operations = size_of(expression).operations
+    if operations * sum(symbols[name].size for name in wrt) > MOST_DERIVED:
+        return ClosedForm(expression, symbols, operations, {}, 0, "too large to derive")
     derivatives = {name: _derived(expression, symbols[name]) for name in wrt}
     total = sum(size_of(d).operations for found in derivatives.values() for d in found.flat)
-    return ClosedForm(expression, symbols, size.operations, derivatives, total)
+    return ClosedForm(expression, symbols, operations, derivatives, total)
 
 
 def _symbols(name: str, shape: tuple[int, ...]) -> Cells:
@@ -113,17 +108,9 @@ def _derived(expression: Any, symbols: Cells) -> Cells:
 # -- the size of an expression ---------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Size:
-    """Of an expression that is written out: every use of a part counts."""
-
-    operations: int
-    depth: int
-
-
-def size_of(expression: Any) -> Size:
+def size_of(expression: Any) -> Written:
     """Count without writing out: each distinct part is looked at once."""
-    known: dict[Any, Size] = {}
+    known: dict[Any, Written] = {}
     stack = [expression]
     while stack:
         part = stack[-1]
@@ -137,11 +124,11 @@ def size_of(expression: Any) -> Size:
     return known[expression]
 
 
-def _size(part: Any, sizes: Sequence[Size]) -> Size:
+def _size(part: Any, sizes: Sequence[Written]) -> Written:
     if not sizes or part.is_number:
-        return Size(0, 0)
+        return Written(0, 0)
     inner = sum(size.operations for size in sizes)
-    return Size(_work(part) + inner, 1 + max(size.depth for size in sizes))
+    return Written(_work(part) + inner, 1 + max(size.depth for size in sizes))
 
 
 def _work(part: Any) -> int:
@@ -160,128 +147,3 @@ def _work(part: Any) -> int:
 def _work_of(name: str) -> int:
     op = OPS.get(name)
     return op.work if isinstance(op, Pointwise) else 1
-
-
-# -- from nodes to cells ---------------------------------------------------------------------
-
-
-def _evaluated(
-    root: Node, cells: dict[Node, Cells], point: Mapping[Node, np.ndarray], sizes: Mapping[str, int]
-) -> Cells:
-    """Return the cells of a node, from those given and from values at the point."""
-    for node in topological([root]):
-        if node in cells:
-            continue
-        if node in point:
-            cells[node] = _exact(point[node])
-            continue
-        if isinstance(node.size, int) and node.size > MOST_ELEMENTS:
-            raise GraphError(f"too large for a closed form: {node!r}")
-        inputs = [cells[x] for x in node.inputs]
-        if all(x.dtype != object for x in inputs):
-            cells[node] = _exact(apply(node, inputs, sizes))
-        else:
-            cells[node] = _cells(node.op, node, inputs, sizes)
-    return cells[root]
-
-
-def _exact(values: np.ndarray) -> Cells:
-    """Return floats as the fractions that they are; integers and truths as they are."""
-    if values.dtype.kind != "f":
-        return values
-    sympy = sympy_module()
-    cells = np.empty(values.shape, object)
-    for index in np.ndindex(values.shape):
-        value = float(values[index])
-        exact = sympy.Rational(*value.as_integer_ratio()) if math.isfinite(value) else None
-        cells[index] = number(value) if exact is None else exact
-    return cells
-
-
-@singledispatch
-def _cells(op: Op, node: Node, inputs: Sequence[Cells], sizes: Mapping[str, int]) -> Cells:
-    """Return what an op makes of cells: its reference, which NumPy runs on objects as well."""
-    expand = getattr(op, "expand", None)
-    root = expand(node) if expand else op.lower(node)
-    if root is not None and root is not node:
-        known = dict(zip(node.inputs, inputs, strict=True))
-        return _evaluated(root, known, {}, sizes)
-    attrs = {k: _with_sizes(v, sizes) for k, v in node.attrs.items()}
-    shape = tuple([int(_with_sizes(d, sizes)) for d in node.shape])
-    result = node.type.with_shape(shape).with_dtype(np.dtype(object))
-    try:
-        value = np.asarray(op.reference(inputs, attrs, result), object)
-    except (TypeError, AttributeError, ValueError):
-        raise GraphError(f"{op.name} has no closed form", got=repr(node)) from None
-    return value.reshape(shape)
-
-
-def _with_sizes(value: Any, sizes: Mapping[str, int]) -> Any:
-    if isinstance(value, tuple):
-        return tuple([_with_sizes(v, sizes) for v in value])
-    if hasattr(value, "free_symbols"):
-        return int(value.subs({s: sizes[s.name] for s in value.free_symbols}))
-    return value
-
-
-@_cells.register
-def _(op: Pointwise, node: Node, inputs: Sequence[Cells], sizes: Mapping[str, int]) -> Cells:
-    algebra = symbolic_algebra()
-
-    def one(*operands: Any) -> Any:
-        variables = {
-            name: _symbolic(operand) for name, operand in zip(op.args, operands, strict=True)
-        }
-        return _piecewise(evaluate_formula(op.formula, variables, algebra))
-
-    return _each(one, inputs)
-
-
-@_cells.register
-def _(op: Cast, node: Node, inputs: Sequence[Cells], sizes: Mapping[str, int]) -> Cells:
-    return inputs[0]
-
-
-@_cells.register
-def _(op: Leaf, node: Node, inputs: Sequence[Cells], sizes: Mapping[str, int]) -> Cells:
-    return _exact(apply(node, [], sizes))
-
-
-@_cells.register(Softmax)
-@_cells.register(LogSoftmax)
-@_cells.register(LogSumExp)
-def _of_exponentials(
-    op: Op, node: Node, inputs: Sequence[Cells], sizes: Mapping[str, int]
-) -> Cells:
-    """Return the textbook form: exact arithmetic needs no shift by the maximum."""
-    sympy = sympy_module()
-    (x,), axis = inputs, node.attrs["axis"]
-    exponentials = _each(sympy.exp, [x])
-    total = np.asarray(exponentials.sum(axis=axis, keepdims=True), object)
-    if isinstance(op, LogSumExp):
-        logarithm = _each(sympy.log, [total])
-        return logarithm if node.attrs["keepdims"] else logarithm.squeeze(axis)
-    if isinstance(op, Softmax):
-        return np.asarray(exponentials / total, object)
-    return np.asarray(x - _each(sympy.log, [total]), object)
-
-
-def _each(function: Callable[..., Any], arrays: Sequence[Cells]) -> Cells:
-    """Return a function of scalars applied to the elements of arrays of one shape."""
-    result = np.empty(arrays[0].shape, object)
-    for index in np.ndindex(result.shape):
-        result[index] = function(*[array[index] for array in arrays])
-    return result
-
-
-def _symbolic(value: Any) -> Any:
-    """Return an integer or a truth of NumPy's as SymPy's."""
-    return sympy_module().sympify(value.item() if isinstance(value, np.generic) else value)
-
-
-def _piecewise(tree: Tree) -> Any:
-    if not isinstance(tree, Branch):
-        return tree
-    otherwise = _piecewise(tree.otherwise)
-    sympy = sympy_module()
-    return sympy.Piecewise((_piecewise(tree.then), tree.condition), (otherwise, True))

@@ -25,7 +25,7 @@ _AGREE = 20
 _TINY = 1e-60
 
 
-class _NotReal(ArithmeticError):
+class _NotRealError(ArithmeticError):
     """The formula has no real value at the point."""
 
 
@@ -33,7 +33,7 @@ def _real(function: Callable[..., Any]) -> Function:
     def apply(*operands: Number) -> Number:
         value = function(*operands)
         if not isinstance(value, (mpf, int, bool)):
-            raise _NotReal
+            raise _NotRealError
         return value
 
     return apply
@@ -41,7 +41,7 @@ def _real(function: Callable[..., Any]) -> Function:
 
 def _power(a: Number, b: Number) -> Number:
     if a < 0 and b != mp.floor(b):
-        raise _NotReal
+        raise _NotRealError
     return mp.power(a, b)
 
 
@@ -58,6 +58,8 @@ def _choice(condition: bool, a: Number, b: Number) -> Number:
     return a if condition else b
 
 
+_FUNCTIONS = ("exp", "expm1", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+_FUNCTIONS += ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2")
 ALGEBRA: dict[str, Callable[..., Any]] = {
     "number": _number,
     "add": lambda a, b: a + b,
@@ -77,12 +79,7 @@ ALGEBRA: dict[str, Callable[..., Any]] = {
     "ceil": mp.ceil,
     "round": mp.nint,
     "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
-    **{
-        name: _real(getattr(mp, name))
-        for name in (
-            "exp expm1 log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh atan2"
-        ).split()
-    },
+    **{name: _real(getattr(mp, name)) for name in _FUNCTIONS},
     "erf": _erf,
 }
 

@@ -27,7 +27,7 @@ hundreds of digits, which share nothing with the compiler. Written by
 functions differently.
 
 The numbers are units in the last place (ulp) of the exact result: 0.5 is correctly rounded. Nothing
-is above {most:.0f} ulp without a reason in the last column, which a test enforces (`tests/accuracy`).
+is above {most:.0f} ulp without a reason in the last column; `tests/accuracy` sees to it.
 *Ill-conditioned* means that rounding the arguments alone moves the result as far, so that no
 formula over floats can do better: near a zero of the result, or where it is steep.
 

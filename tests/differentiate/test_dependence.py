@@ -1,4 +1,4 @@
-"""Can a derivative be computed? Whether a value depends, whether a derivative flows, what cuts it."""
+"""Can a derivative be computed? Does a value depend, does a derivative flow, what cuts it?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ output(guess, rounded, stopped, gated, halves, row, y)
         ("y", "u", False, False, ""),
         ("guess", "x", True, False, "guess = argmax(x, axis 1): its result is i64"),
         ("rounded", "x", True, False, "rounded = round(x): "),
-        ("stopped", "u", True, False, "stop_gradient(…): it takes its operand as a constant"),
+        ("stopped", "u", True, False, "stop_gradient(…): its derivative counts as 0"),
         ("gated", "x", True, True, "x > …: its result is bool"),
         ("halves", "x", True, True, "floor(x)"),
         ("row", "i", True, False, "i: i64 has no derivative"),

@@ -218,6 +218,19 @@ def test_hvp_costs_a_few_gradients_whatever_the_size() -> None:
     assert gradient < product < 3.5 * gradient
 
 
+def test_the_derivatives_of_the_stable_form_are_stable() -> None:
+    graph, data, state, _ = MODELS["3-4-2"]  # its loss is the textbook form, through p
+    stable = gc.optimize(graph)
+    far = {name: 1e4 * value for name, value in state.items()}
+    vectors = {f"{name}_v": np.ones(value.shape) for name, value in state.items()}
+    names = list(state)
+    for derived in (stable.hvp("loss", names), stable.gauss_newton("loss", "z", names)):
+        found = gc.compile(derived)(far, **data, **vectors)
+        assert all(np.isfinite(value).all() for value in found.values())
+    found = gc.compile(stable.hessian("loss", names))(state, **data)
+    close(assembled(found, state, "d2_loss"), flat_hessian(MODELS["3-4-2"][3][1], state))
+
+
 def test_mistakes_are_told() -> None:
     graph = MODELS["3-4-2"][0]
     with pytest.raises(GraphError, match="only a single number has a gradient"):

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from stepping import STYLES, Arrays, assert_steps_agree, compiled
 
 import graphc as gc
 from graphc.compile import emit
@@ -29,7 +30,6 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, phase
 from graphc.ops import OPS
 from graphc.ops.leaf import constant, fill, input_, param
-from stepping import STYLES, Arrays, assert_steps_agree, compiled
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Pool = list[Node]
@@ -105,7 +105,9 @@ def spread(draw: Draw, pool: Pool) -> Node:
 
 def matrix(draw: Draw, pool: Pool) -> Node:
     a, b = of(draw, pool, square), of(draw, pool, square)
-    kind = draw(st.sampled_from(["matmul", "turned", "roll", "einsum", "diagonal", "cumsum", "gather"]))
+    kind = draw(
+        st.sampled_from(["matmul", "turned", "roll", "einsum", "diagonal", "cumsum", "gather"])
+    )
     if kind == "matmul":
         return OPS["tanh"](gc.matmul(a, b))
     if kind == "turned":
@@ -199,9 +201,12 @@ def steps(draw: Draw) -> Graph:
 
 def start(graph: Graph) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(3)
+    drawn = {name: rng.uniform(0, 4, leaf.shape) for name, leaf in graph.params.items()}
     return {
-        name: np.array(rng.integers(0, 2 if leaf.dtype.kind == "b" else 5, leaf.shape) if leaf.dtype.kind != "f" else rng.uniform(-1, 1, leaf.shape)).astype(leaf.dtype)
-        for name, leaf in graph.params.items()
+        name: np.asarray(value / 4 if leaf.dtype.kind == "f" else np.floor(value)).astype(
+            leaf.dtype
+        )
+        for (name, leaf), value in zip(graph.params.items(), drawn.values(), strict=True)
     }
 
 
@@ -218,7 +223,7 @@ def batches() -> list[Arrays]:
     ]
 
 
-SETTINGS = settings(max_examples=600, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -226,3 +231,42 @@ SETTINGS = settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @given(graph=steps())
 def test_a_step_gives_the_outputs_and_state_of_the_reference(style: str, graph: Graph) -> None:
     assert_steps_agree(graph, start(graph), batches(), style=style)
+
+
+@settings(SETTINGS, max_examples=25)
+@given(graph=steps())
+def test_two_threads_do_not_meet(graph: Graph) -> None:
+    function = compiled(graph, "fast")
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(3):
+                assert_steps_agree(graph, start(graph), batches(), function)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
+
+
+def test_emitted_modules_are_formatted_and_clean(tmp_path: Path) -> None:
+    sources: list[str] = []
+
+    @settings(SETTINGS, max_examples=50, phases=[Phase.generate])
+    @given(graph=steps())
+    def write(graph: Graph) -> None:
+        sources.extend(emit(graph, style=style) for style in STYLES)
+
+    write()
+    for number, source in enumerate(sources):
+        ast.parse(source)
+        (tmp_path / f"module_{number}.py").write_text(source, encoding="utf-8")
+    for words in (["format", "--check", "--diff"], ["check"]):
+        command = [sys.executable, "-m", "ruff", *words, "--isolated", "--no-cache", str(tmp_path)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stdout[:4000] + found.stderr

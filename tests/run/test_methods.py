@@ -49,7 +49,7 @@ output(loss)
 
 
 def test_reverse_mode_takes_one_pass_and_the_fewest_operations() -> None:
-    found = gc.compare_methods(gc.parse(NETWORK), at={"N": 4})
+    found = gc.compare_methods(gc.parse(NETWORK), at={"N": 2})
     assert found.variables == 12
     counts = {m.name: m.operations for m in found.methods}
     assert counts["reverse mode"] == min(counts.values())
@@ -74,14 +74,14 @@ def test_the_symbolic_form_swells() -> None:
     assert graph_c < 4 * graph_a
 
 
-def test_a_formula_too_large_to_derive_is_only_counted() -> None:
+def test_a_formula_too_large_to_build_is_only_counted() -> None:
     x = gc.input("x", (), "float64")
     y = x
     for _ in range(30):
         y = gc.tanh(y) * gc.sin(y)
     found = gc.compare_methods(gc.graph({"y": y}), at={"x": 0.5})
     assert found.form is not None and found.form.operations > 10**9
-    assert "too large to derive" in str(found)
+    assert "operations, too large to build" in str(found)
     assert "errors are distances to reverse mode" in str(found)
 
 
@@ -97,13 +97,13 @@ def test_a_formula_too_large_to_derive_is_only_counted() -> None:
         "sum(relu(x - 0.5))",
         "prod(x)",
         "sum(cumsum(x) * x[::-1])",
-        "sum(gather(x, i)**3)",
+        "sum(gather(x, constant([0, 0, 2], dtype=i64))**3)",
         "sum(gelu(x))",
     ],
 )
 def test_closed_forms_of_many_ops(formula: str) -> None:
-    graph = gc.parse(f"x: input(f64, 3)\ni: input(i64, 3)\ny = {formula} + 0*sum(x)\noutput(y)")
-    at = {"x": [0.2, 0.7, 0.9], "i": [0, 0, 2]}
+    graph = gc.parse(f"x: input(f64, 3)\ny = {formula}\noutput(y)")
+    at = {"x": [0.2, 0.7, 0.9]}
     found = gc.compare_methods(graph, at=at, wrt=["x"])
     assert found.form is not None, found.notes
     assert max(m.error for m in found.methods if "mode" in m.name) < 1e-13

@@ -40,6 +40,7 @@ def test_the_table_names_every_differentiable_op() -> None:
 
 def test_a_wrong_derivative_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     doubled = Pointwise("doubled", "Its reference is not its formula.", "2*x")
+    monkeypatch.setitem(OPS, "doubled", doubled)
     monkeypatch.setattr(
         doubled, "reference", lambda arrays, attrs, result: np.asarray(3.0 * arrays[0])
     )

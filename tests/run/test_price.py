@@ -50,7 +50,7 @@ def test_sizes_may_be_given() -> None:
 
 
 def test_what_cannot_be_derived_says_where_it_is_cut() -> None:
-    graph = gc.parse("x: input(f32, N, 3)\nu: input(f32)\ny = argmax(x, axis=1)\noutput(y)")
+    graph = gc.parse("x: input(f32, N, 3)\ny = argmax(x, axis=1)\noutput(y)")
     text = str(gc.dependence(graph, "y", ["x"]))
     assert "none: it is cut" in text
     assert "the derivative by x is cut by\n  y = argmax(x, axis 1): its result is i64" in text

@@ -1,0 +1,189 @@
+"""Numbers far out: second derivatives keep their digits, losses stay exact, dtypes stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from edges import TOLERANCE, WAYS, agree
+
+import graphc as gc
+from graphc.ir.node import Node
+
+# -- second derivatives --------------------------------------------------------------------------
+
+
+def logistic(x: float) -> float:
+    return 1 / (1 + np.exp(-x))
+
+
+def bump(x: float) -> float:
+    """Return the derivative of the logistic function, with all its digits."""
+    return logistic(x) * logistic(-x)
+
+
+CURVATURES: dict[str, tuple[Callable[[Node], Node], Callable[[float], float]]] = {
+    "softplus": (gc.softplus, bump),
+    "log_sigmoid": (gc.log_sigmoid, lambda x: -bump(x)),
+    "tanh": (gc.tanh, lambda x: -8 * bump(2 * x) * np.tanh(x)),
+    "sigmoid": (gc.sigmoid, lambda x: -bump(x) * np.tanh(x / 2)),
+}
+FAR = [-50.0, -40.0, -20.0, 20.0, 30.0, 40.0, 50.0]
+
+
+@pytest.mark.parametrize("mode", ["grad of compile", "grad of grad", "tangent of tangent"])
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", CURVATURES)
+def test_second_derivatives_keep_their_digits_far_out(
+    name: str, dtype: str, style: str, mode: str
+) -> None:
+    function, expected = CURVATURES[name]
+    far = [v for v in FAR if abs(v) < 40 or not (dtype == "float32" and name == "tanh")]
+    x = gc.input("x", (len(far),), dtype=dtype)
+    graph = gc.graph({"y": gc.sum(function(x))}, name="far")
+    ones = np.ones(len(far), dtype)
+    feed = {"x": np.array(far, dtype)}
+    if mode == "tangent of tangent":
+        graph = gc.graph({"y": function(x)}, name="far")
+        graph = graph.tangent(["x"]).tangent(["x"])
+        dots = {name: ones for name in graph.inputs if name != "x"}
+        found = gc.compile(graph, style=style)(**feed, **dots)["y_dot_dot"]
+    else:
+        slope = graph.gradient("y", ["x"]).find("d_y_d_x")
+        if mode == "grad of grad":
+            (second,) = gc.grad(gc.sum(slope), [x])
+            found = gc.compile(gc.graph({"second": second}), style=style)(**feed)["second"]
+        else:
+            slopes = gc.graph({"slope": gc.sum(slope)}, name="far")
+            f = gc.compile(slopes, gradient_of="slope", wrt=["x"], style=style)
+            found = f(**feed)["d_slope_d_x"]
+    exact = [expected(v) for v in far]
+    np.testing.assert_allclose(found, exact, rtol=3e-5 if dtype == "float32" else 1e-13)
+
+
+# -- Numbers -------------------------------------------------------------------------------------
+
+
+def pair_log(x: Node) -> Node:
+    """Return log(exp(x) + exp(-x)), typed as a book has it."""
+    return gc.log(gc.exp(x) + gc.exp(-x))
+
+
+def gaussian(x: Node) -> Node:
+    """Return the negative log-likelihood of x under a normal distribution with mean 1 and σ = 2."""
+    density = gc.exp(-((x - 1) ** 2) / (2 * 2**2)) / (2 * (2 * np.pi) ** 0.5)
+    return -gc.log(density)
+
+
+def cross_entropy(target: float) -> Callable[[Node], Node]:
+    def loss(z: Node) -> Node:
+        p = 1 / (1 + gc.exp(-z))
+        return -(target * gc.log(p) + (1 - target) * gc.log(1 - p))
+
+    return loss
+
+
+#: A loss as typed, its value at ±1e4, and its slope there.
+HUGE: dict[str, tuple[Callable[[Node], Node], list[float], list[float]]] = {
+    "sigmoid, cross-entropy of 1": (cross_entropy(1.0), [1e4, 0], [-1, 0]),
+    "sigmoid, cross-entropy of 0": (cross_entropy(0.0), [0, 1e4], [0, 1]),
+    "sigmoid, cross-entropy of ¼": (cross_entropy(0.25), [2500, 7500], [-0.25, 0.75]),
+    "logistic loss": (lambda z: gc.log(1 + gc.exp(-z)), [1e4, 0], [-1, 0]),
+    "log(1 + exp)": (lambda z: gc.log(1 + gc.exp(z)), [0, 1e4], [0, 1]),
+    "log-sum-exp": (pair_log, [1e4, 1e4], [-1, 1]),
+    "Gaussian": (
+        gaussian,
+        [
+            10001.0**2 / 8 + np.log(2 * np.sqrt(2 * np.pi)),
+            9999.0**2 / 8 + np.log(2 * np.sqrt(2 * np.pi)),
+        ],
+        [-10001 / 4, 9999 / 4],
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", HUGE)
+def test_textbook_losses_are_exact_at_huge_logits(name: str, dtype: str, style: str) -> None:
+    loss, values, slopes = HUGE[name]
+    z = gc.input("z", (2,), dtype=dtype)
+    losses = loss(z)
+    graph = gc.graph({"total": gc.sum(losses), "losses": losses}, name="huge")
+    f = gc.compile(graph, gradient_of="total", wrt=["z"], style=style)
+    found = f(z=np.array([-1e4, 1e4], dtype))
+    agree(found["losses"], values, dtype)
+    agree(found["d_total_d_z"], slopes, dtype)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_textbook_softmax_cross_entropy_is_exact_at_huge_logits(dtype: str, style: str) -> None:
+    z = gc.input("z", (1, 3), dtype=dtype)
+    target = gc.input("t", (1, 3), dtype=dtype)
+    p = gc.exp(z) / gc.sum(gc.exp(z), axis=1, keepdims=True)
+    graph = gc.graph({"loss": -gc.sum(target * gc.log(p))}, name="huge")
+    f = gc.compile(graph, gradient_of="loss", wrt=["z"], style=style)
+    logits = np.array([[1e4, -1e4, 0]], dtype)
+    found = f(z=logits, t=np.array([[0, 1, 0]], dtype))
+    assert float(found["loss"]) == 2e4
+    np.testing.assert_array_equal(found["d_loss_d_z"], [[1, -1, 0]])
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_constants_are_not_folded_before_they_are_stable(style: str) -> None:
+    big, x = gc.constant(np.array(1e4)), gc.input("x", (), dtype="float64")
+    graph = gc.graph({"y": gc.log(1 + gc.exp(big)) * x, "z": gc.log(gc.exp(-big)) + x})
+    found = gc.compile(graph, style=style)(x=1.0)
+    assert (float(found["y"]), float(found["z"])) == (1e4, 1.0 - 1e4)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * 9.0,
+        lambda x: x * 8.9,
+        lambda x: 8.9 / x + 9,
+        lambda x: x**2.5,
+        lambda x: gc.leaky_relu(x, 0.1),
+        lambda x: gc.elu(x, 0.3),
+        lambda x: gc.selu(x) + gc.gelu(x) + gc.gelu_tanh(x) + gc.hard_sigmoid(x),
+        lambda x: gc.mean(x) * x,
+        lambda x: gc.std(x) * gc.var(x) * x,
+        lambda x: gc.where(x > 0.1, x, 0.1),
+        lambda x: gc.clip(x, 0.1, 0.7) * np.pi,
+        lambda x: gc.softmax(x) / 3,
+        lambda x: gc.erf(x) + gc.erfc(x) + gc.softplus(x),
+        lambda x: gc.maximum(x, 0.1) + gc.logaddexp(x, 0.1),
+    ],
+    ids=[
+        "9.0", "8.9", "8.9/x", "x**2.5", "leaky_relu", "elu", "activations", "mean", "std", "where",
+        "clip", "softmax", "erf", "maximum",
+    ],
+)  # fmt: skip
+def test_float32_stays_float32(function: Callable[[Node], Node], style: str) -> None:
+    x = gc.input("x", (3,), dtype="float32")
+    graph = gc.graph({"y": gc.sum(function(x)), "v": function(x)})
+    f = gc.compile(graph, gradient_of="y", wrt=["x"], style=style)
+    found = f(x=np.array([0.25, 0.5, 2], np.float32))
+    assert {value.dtype for value in found.values()} == {np.dtype("float32")}
+    assert {node.dtype.name for node in f.graph.nodes if node.dtype.kind == "f"} == {"float32"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_integer_division_and_means_are_numpys(way: str) -> None:
+    a = gc.input("a", (4,), dtype="int64")
+    b = gc.input("b", (4,), dtype="int64")
+    graph = gc.graph(
+        {"floor": a // b, "rest": a % b, "true": a / b, "mean": gc.mean(a), "sum": gc.sum(a)}
+    )
+    x, y = np.array([7, -7, 7, -7]), np.array([2, 2, -2, -2])
+    f = gc.compile(graph, style=way) if way != "reference" else None
+    found = f(a=x, b=y) if f else gc.interpret(graph, a=x, b=y)
+    expected = {"floor": x // y, "rest": x % y, "true": x / y, "mean": np.mean(x), "sum": np.sum(x)}
+    for name, value in expected.items():
+        assert found[name].dtype == value.dtype, name
+        np.testing.assert_array_equal(found[name], value)
