@@ -1,12 +1,12 @@
 """graphc: neural networks as static graphs, differentiated symbolically, compiled to NumPy.
 
-    import graphc as gc
+import graphc as gc
 
-    x = gc.input("x", ("N", 64))
-    W = gc.param("W", (64, 10), init=gc.init.glorot_uniform())
-    p = gc.softmax(x @ W)
-    g = gc.graph({"p": p})
-    f = gc.compile(g)
+x = gc.input("x", ("N", 64))
+W = gc.param("W", (64, 10), init=gc.init.glorot_uniform())
+p = gc.softmax(x @ W)
+g = gc.graph({"p": p})
+f = gc.compile(g)
 """
 
 from collections.abc import Callable
@@ -40,6 +40,7 @@ globals().update(
 if TYPE_CHECKING:
 
     def __getattr__(name: str) -> Callable[..., Any]: ...
+
 
 __all__ = [
     "Graph",
