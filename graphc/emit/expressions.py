@@ -130,11 +130,11 @@ def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
 
 
 def call(head: str, words: Sequence[str], indent: str = "    ", tail: str = "") -> list[str]:
-    """Return a call, broken as formatters break it where it is too long for one line."""
+    """Return a call; where it is too long for one line, each argument gets a line.
+
+    The comma behind the last one makes formatters keep the break, whatever their line length.
+    """
     line = f"{indent}{head}({', '.join(words)}){tail}"
     if len(line) <= WIDTH:
         return [line]
-    inner = f"{indent}    {', '.join(words)}"
-    if len(inner) <= WIDTH and not any("\n" in word for word in words):
-        return [f"{indent}{head}(", inner, f"{indent}){tail}"]
     return [f"{indent}{head}(", *[f"{indent}    {word}," for word in words], f"{indent}){tail}"]

@@ -31,12 +31,8 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
     words = [line[a + 1 : b].strip() for a, b in pairwise([top[-1], *commas, end])]
     if code not in ("", ",") or not _is_one_value(head) or not words[-1]:
         return [line]
-    inner = f"{indent}    {', '.join(words)}"
-    is_call = opening == "(" and not head.endswith(("= ", indent))
-    if is_call and len(inner) <= width:
-        lines = [inner]
-    else:
-        lines = [part for word in words for part in wrapped(f"{indent}    {word},", width)]
+    # The comma behind the last word makes formatters keep the break, whatever their line length.
+    lines = [part for word in words for part in wrapped(f"{indent}    {word},", width)]
     return [f"{head}{opening}", *lines, f"{indent}{_CLOSING[opening]}{code}{separator}{remark}"]
 
 
