@@ -6,6 +6,7 @@ import io
 import math
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -222,7 +223,15 @@ def test_patience_stops() -> None:
     assert len(history) == 4 and "stop rule after epoch 4" in history.stopped
 
 
-def test_interrupt_finishes_the_step_and_keeps_the_history() -> None:
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C reach the test as at a terminal; a shell's background jobs start without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interrupt_finishes_the_step_and_keeps_the_history(ctrl_c: None) -> None:
     source = STEP.replace(
         "w = state", "COUNT[0] += 1\n    if COUNT[0] == 7:\n        STOP()\n    w = state"
     )
