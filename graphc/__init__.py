@@ -18,9 +18,8 @@ from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, from_function, graph, input, param
 from graphc.compile import compile, emit, load, optimize, parse
 from graphc.differentiate.custom import define_pointwise
-from graphc.differentiate.derive import derive
 from graphc.differentiate.gradient import grad
-from graphc.draw.traces import forward_backward_table, trace
+from graphc.draw.traces import derive, forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node

@@ -13,10 +13,10 @@ import numpy as np
 import typer
 
 import graphc as gc
-from graphc.commands.describe import op_page, ops_table
-from graphc.commands.files import checked_suffix, save_arrays
-from graphc.commands.values import load_arrays, parse_values, printed, split_state
-from graphc.differentiate.derive import derive as derivation_of
+from graphc.commands.describe import derivation, op_page, ops_table
+from graphc.commands.files import save_arrays
+from graphc.commands.train import train as train_model
+from graphc.commands.values import parse_values, printed, split_state
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ops import OPS, get_op
@@ -192,20 +192,28 @@ def ops(
 
 @app.command()
 def derive(
-    name: Annotated[str, typer.Argument(help="A pointwise op, such as sigmoid.")],
+    name: Annotated[
+        str, typer.Argument(metavar="OP|MODEL.graph", help="A pointwise op, such as sigmoid.")
+    ],
     by: Annotated[str | None, typer.Option("--by", help="Which argument; the first one.")] = None,
+    node: Annotated[
+        str | None, typer.Option("--node", metavar="NAME", help="Which node of a model.")
+    ] = None,
+    of: Annotated[str | None, typer.Option("--of", help="What is derived; a scalar.")] = None,
+    at: At = None,
     format: Format = "text",
 ) -> None:
-    """Derive an op's local derivative step by step."""
-    derivation = derivation_of(name, by)
-    forms = {"text": str, "latex": lambda found: found._repr_latex_()}
-    print(_chosen(forms, format, "format")(derivation))
+    """Derive an op's local derivative step by step, or the derivative through a model's node."""
+    values = parse_values(at) if at else None
+    print(derivation(name, by, node, of, values).format(format))
 
 
 @app.command()
 def trace(
     model: Model,
-    mode: Annotated[str, typer.Option("--mode", help="forward, tangent or reverse.")] = "forward",
+    mode: Annotated[
+        str, typer.Option("--mode", help="forward, tangent or reverse; or modules, without --at.")
+    ] = "forward",
     at: At = None,
     wrt: Annotated[
         str | None, typer.Option("--wrt", metavar="NAME", help="What a tangent moves with.")
@@ -222,8 +230,13 @@ def trace(
     output: Output = None,
 ) -> None:
     """Print every variable of one evaluation, or of one derivative, with the numbers put in."""
-    found = gc.trace(gc.load(model), parse_values(at or []), mode, wrt=wrt, of=of, version=version)
-    _emit_text(found.format(format), output)
+    graph, values = gc.load(model), parse_values(at or [])
+    if mode == "modules":
+        table = gc.forward_backward_table(graph, of).format(format)
+    else:
+        found = gc.trace(graph, values, mode, wrt=wrt, of=of, version=version)
+        table = found.format(format)
+    _emit_text(table, output)
 
 
 # -- run -------------------------------------------------------------------------------------
@@ -319,11 +332,25 @@ def train(
     minimize: Annotated[str, typer.Option("--minimize", metavar="OUTPUT")] = "loss",
     optimizer: Annotated[str, typer.Option("--optimizer")] = "sgd(0.1)",
     epochs: Annotated[int, typer.Option("--epochs", min=0)] = 10,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 32,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=0, help="0 takes all examples at once.")
+    ] = 32,
     seed: Seed = 0,
     validation: Annotated[
         str | None, typer.Option("--validation", help="Held-out data, an .npz file.")
     ] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", min=1, help="Stop after EPOCHS without improvement.")
+    ] = None,
+    accuracy: Annotated[
+        str | None, typer.Option("--accuracy", metavar="OUTPUT=INPUT", help="Such as p=y.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Save the run after every epoch: .npz.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint, if it is there.")
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw the loss: .svg, .png or .pdf.")
     ] = None,
@@ -334,26 +361,22 @@ def train(
 ) -> None:
     """Train a model on arrays in a file, and print its loss after every epoch."""
     step = gc.compile(gc.load(model), minimize=minimize, optimizer=optimizer, optimize=level)
-    if plot is not None:
-        checked_suffix(plot, "svg", "png", "pdf")
-    if output is not None:
-        checked_suffix(output, "npz")
-    state = step.init(seed=seed)
-    history = gc.train.fit(
+    history = train_model(
         step,
-        state,
-        load_arrays(data),
+        data,
+        loss=minimize,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        loss=minimize,
-        validation=load_arrays(validation) if validation else None,
+        validation=validation,
+        wait=patience,
+        right=accuracy,
+        checkpoint=checkpoint,
+        resume=resume,
+        plot=plot,
+        output=output,
     )
     print(history)
-    if plot is not None:
-        history.plot(plot)
-    if output is not None:
-        save_arrays(output, state)
 
 
 # -- draw ------------------------------------------------------------------------------------
@@ -364,7 +387,7 @@ def draw(
     model: Model,
     output: Annotated[Path, typer.Option("-o", "--output", help="svg, png, pdf or dot.")],
     kind: Annotated[
-        str, typer.Option("--kind", help="computation, backprop or network.")
+        str, typer.Option("--kind", help="computation, backprop, chain or network.")
     ] = "computation",
     at: At = None,
     of: Annotated[str | None, typer.Option("--of", help="The output to derive.")] = None,
@@ -375,6 +398,7 @@ def draw(
         "computation": lambda: gc.draw.computation_graph(graph, values=values),
         "backprop": lambda: gc.draw.backprop(graph, of=of or _scalar(graph), at=values),
         "network": lambda: gc.draw.network(graph),
+        "chain": lambda: gc.draw.unit_chain(graph, of=of, at=values),
     }
     _chosen(pictures, kind, "kind")().save(output)
 

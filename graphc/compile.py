@@ -15,10 +15,11 @@ from __future__ import annotations
 import gc as garbage
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from graphc.build.graphs import astype, for_inference, for_training
+from graphc.build.graphs import astype, for_inference, for_training, frozen, unfrozen
 from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
@@ -178,11 +179,18 @@ def _compiled(
     elif gradient_of is not None:
         final = gradient(final, gradient_of, wrt)
         title = f"`{gradient_of}` and its gradient"
-    final = optimize_graph(final, optimize)
+    final = optimize_graph(final, optimize, style)
     of = minimize or gradient_of
     source = _source(final, style, None, title, graph, of)
     visible = _without_hidden(final)[0]
-    return CompiledFunction(visible, source, function_name(visible), final.history)
+    inference = partial(_in_use, graph, optimize, style)
+    return CompiledFunction(visible, source, function_name(visible), final.history, inference)
+
+
+def _in_use(graph: Graph, level: int, style: str) -> CompiledFunction:
+    """Return the compiled outputs of a graph alone: no updates, nothing dropped, no gradients."""
+    used = for_inference(graph)
+    return compile(used.with_outputs(used.outputs), optimize=level, style=style)
 
 
 def emit(graph: Graph, style: str = "readable", function: str | None = None) -> str:
@@ -248,5 +256,7 @@ bind_methods(
         "astype": astype,
         "for_inference": for_inference,
         "for_training": for_training,
+        "frozen": frozen,
+        "unfrozen": unfrozen,
     }
 )

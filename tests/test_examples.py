@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from example_scripts import EXAMPLES, load, main_of
 
 import graphc as gc
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 GRAPHS = sorted(EXAMPLES.glob("*.graph"))
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
@@ -29,18 +26,6 @@ CHECKED_OUTPUT = {
     "four_layer_scalar": "y",
     "flight_delay": "cross_entropy",
 }
-
-
-def load(name: str) -> gc.Graph:
-    return gc.load(EXAMPLES / f"{name}.graph")
-
-
-def main_of(script: str) -> Callable[..., Any]:
-    spec = importlib.util.spec_from_file_location(script, EXAMPLES / f"{script}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 def test_the_table_of_examples_names_every_example() -> None:
@@ -187,5 +172,6 @@ def test_four_layer_scalar_reuses_shared_factors() -> None:
 
 
 def test_every_script_is_tested() -> None:
-    source = Path(__file__).read_text(encoding="utf-8")
+    tests = Path(__file__).parent.glob("test_examples*.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in tests)
     assert [name for name in SCRIPTS if f'main_of("{name}")' not in source] == []

@@ -27,6 +27,10 @@ class _Transformed(Optimizer):
             )
         positive(f"{self.name}: the limit", self.limit)
 
+    @property
+    def is_elementwise(self) -> bool:
+        return self.optimizer.is_elementwise
+
 
 @dataclass(frozen=True, repr=False)
 class ClipByNorm(_Transformed):
@@ -39,7 +43,7 @@ class ClipByNorm(_Transformed):
     name = "clip_by_norm"
 
     def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
-        squares = [OPS["sum"](OPS["square"](g)) for g in gradients.values()]
+        squares = [step.squared_norm(key, g) for key, g in gradients.items()]
         if not squares:
             return self.optimizer.next_values(step, params, gradients)
         total = squares[0]
@@ -73,6 +77,10 @@ class MaxNorm(_Transformed):
     """
 
     name = "max_norm"
+
+    @property
+    def is_elementwise(self) -> bool:
+        return False
 
     def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
         values = self.optimizer.next_values(step, params, gradients)

@@ -13,12 +13,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.build import contractions, creation, indexing, joining, reductions, shaping
+from graphc.build import (
+    contractions,
+    creation,
+    indexing,
+    joining,
+    loops,
+    reductions,
+    sampling,
+    shaping,
+    windowing,
+)
 from graphc.build.pointwise import POINTWISE
 from graphc.ir.node import Node
 from graphc.ir.types import DTYPES
 
-_THEMES = (creation, reductions, shaping, joining, indexing, contractions)
+_THEMES = (
+    creation,
+    reductions,
+    shaping,
+    joining,
+    indexing,
+    contractions,
+    loops,
+    sampling,
+    windowing,
+)
 
 #: Name -> function, in the order: pointwise, then theme by theme as written.
 ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = dict(POINTWISE)

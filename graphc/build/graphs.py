@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.build.init import as_initializer
-from graphc.errors import GraphError, GraphWarning
+from graphc.errors import GraphError, GraphWarning, nearest
 from graphc.ir.attributes import ArrayLiteral, Attributes
 from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
@@ -23,6 +24,13 @@ from graphc.ir.types import as_dtype, is_float
 from graphc.ir.walk import topological
 from graphc.ops.dropout import in_inference, in_training, undropped
 from graphc.ops.leaf import as_node
+from graphc.ops.normalization import (
+    FROZEN,
+    INFERENCE,
+    TRAINING,
+    in_mode,
+    state_of,
+)
 from graphc.ops.registry import OPS
 
 if TYPE_CHECKING:
@@ -60,14 +68,19 @@ def param(
     init: Any = None,
     trainable: bool = True,
     slot: bool = False,
+    sparse: bool = False,
 ) -> Node:
     """Return a value that the state keeps from call to call: a weight, or an optimizer's slot.
 
-    `init` is an initializer (zeros unless given), a number, or an array of this shape.
+    `init` is an initializer (zeros unless given), a number, or an array of this shape. Of a
+    `sparse` parameter, a table, optimizers change only the rows that a batch reads (see
+    `nn.embedding`).
     **Raises.** GraphError for an empty name, a bad dim or dtype, or values of another shape.
     """
     rule = as_initializer(init)
-    node = OPS["param"](name, shape, dtype, init=rule, trainable=trainable, slot=slot)
+    node = OPS["param"](
+        name, shape, dtype, init=rule, trainable=trainable, slot=slot, sparse=sparse
+    )
     values = getattr(rule, "value", None)
     if isinstance(values, ArrayLiteral) and values.array.shape != node.shape:
         raise GraphError(
@@ -221,16 +234,16 @@ def _retyped_value(value: Any, kind: np.dtype) -> Any:
 
 
 def for_inference(graph: Graph) -> Graph:
-    """Return the graph as it is used: nothing is dropped, no random mask is drawn."""
+    """Return the graph as it is used: nothing is dropped, running averages stand and are read."""
 
     def change(node: Node, inputs: tuple[Node, ...]) -> Node:
         with inherit(node.provenance):
             idle = undropped(node)
             if idle is not None:
                 return rebuilt(idle, inputs[:1])
-            return in_inference(rebuilt(node, inputs))
+            return in_mode(in_inference(rebuilt(node, inputs)), TRAINING, INFERENCE)
 
-    return _mapped(graph, change)
+    return _mapped(graph, change, still=_running_averages(graph))
 
 
 def for_training(graph: Graph) -> Graph:
@@ -238,13 +251,91 @@ def for_training(graph: Graph) -> Graph:
 
     def change(node: Node, inputs: tuple[Node, ...]) -> Node:
         with inherit(node.provenance):
-            return in_training(rebuilt(node, inputs))
+            return in_mode(in_training(rebuilt(node, inputs)), INFERENCE, TRAINING)
 
     return _mapped(graph, change)
 
 
-def _mapped(graph: Graph, change: Callable[[Node, tuple[Node, ...]], Node]) -> Graph:
-    """Return the graph with each node replaced by `change(node, its new inputs)`."""
+def frozen(graph: Graph, *patterns: str | Iterable[str]) -> Graph:
+    """Return the graph with some parameters fixed: no gradient, no update, no code for either.
+
+    A pattern is a parameter's name, or stands for several: `"conv1.*"`, `"*.W"`. A running average
+    among them is read as it stands, in training too.
+
+    **Raises.** GraphError for a pattern that no parameter matches.
+    """
+    names = _matching(graph, patterns)
+
+    def change(node: Node, inputs: tuple[Node, ...]) -> Node:
+        if node.op is OPS["param"] and node.attrs["name"] in names:
+            return _with_trainable(node, False)
+        with inherit(node.provenance):
+            again = rebuilt(node, inputs)
+            return in_mode(again, TRAINING, FROZEN) if state_of(again) & names else again
+
+    fixed = [state for node in graph.nodes if (state := state_of(node)) & names]
+    return _mapped(graph, change, still=names.union(*fixed))
+
+
+def unfrozen(graph: Graph, *patterns: str | Iterable[str]) -> Graph:
+    """Return the graph with some parameters trained: `frozen` undone, for the same patterns.
+
+    Parameters that a layer never trains, its running averages, are only measured again.
+
+    **Raises.** GraphError for a pattern that no parameter matches.
+    """
+    names = _matching(graph, patterns)
+    measured = _running_averages(graph)
+
+    def change(node: Node, inputs: tuple[Node, ...]) -> Node:
+        if node.op is OPS["param"] and node.attrs["name"] in names - measured:
+            return _with_trainable(node, is_float(node.dtype) and not node.attrs["slot"])
+        with inherit(node.provenance):
+            again = rebuilt(node, inputs)
+            return in_mode(again, FROZEN, TRAINING) if state_of(again) & names else again
+
+    return _mapped(graph, change)
+
+
+def _running_averages(graph: Graph) -> frozenset[str]:
+    """Return the names of the parameters that layers measure instead of training them."""
+    return frozenset().union(*[state_of(node) for node in graph.nodes if node.op.moves_state])
+
+
+def _matching(graph: Graph, patterns: Sequence[str | Iterable[str]]) -> frozenset[str]:
+    """Return the names of the parameters that one of the patterns matches."""
+    words: list[str] = []
+    for pattern in patterns:
+        words += [pattern] if isinstance(pattern, str) else pattern
+    names: set[str] = set()
+    for word in words:
+        found = [name for name in graph.params if name == word or fnmatchcase(name, word)]
+        if not found:
+            hint = nearest(word, list(graph.params))
+            raise GraphError(
+                f"no parameter of {graph.name} matches {word!r}",
+                expected=", ".join(graph.params) or "a graph with parameters",
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+        names.update(found)
+    return frozenset(names)
+
+
+def _with_trainable(node: Node, trainable: bool) -> Node:
+    attrs = Attributes({**node.attrs, "trainable": trainable})
+    return Node(node.op, node.inputs, attrs, node.type, node.provenance)
+
+
+def _mapped(
+    graph: Graph,
+    change: Callable[[Node, tuple[Node, ...]], Node],
+    still: frozenset[str] = frozenset(),
+) -> Graph:
+    """Return the graph with each node replaced by `change(node, its new inputs)`.
+
+    The parameters named in `still` lose their updates.
+    """
+    updates = {key: node for key, node in graph.updates.items() if key not in still}
     new: dict[Node, Node] = {}
     for node in [*graph.inputs.values(), *graph.params.values(), *graph.nodes]:
         if node in new:
@@ -258,7 +349,7 @@ def _mapped(graph: Graph, change: Callable[[Node, tuple[Node, ...]], Node]) -> G
         warnings.simplefilter("ignore", GraphWarning)  # an unused leaf was told of before
         return Graph(
             {key: new[node] for key, node in graph.outputs.items()},
-            updates={key: new[node] for key, node in graph.updates.items()},
+            updates={key: new[node] for key, node in updates.items()},
             name=graph.name,
             doc=graph.doc,
             inputs=[new[node] for node in graph.inputs.values()],

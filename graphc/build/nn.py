@@ -8,12 +8,15 @@ inputs meet in one graph, give them names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-from graphc.build.contractions import matmul
-from graphc.build.graphs import param
-from graphc.build.initializers import GlorotUniform, Normal
+from graphc.build.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    locally_connected1d,
+    locally_connected2d,
+)
+from graphc.build.embedding import embedding
+from graphc.build.layers import dense, dropout
 from graphc.build.losses import (
     absolute_error,
     binary_cross_entropy,
@@ -25,181 +28,67 @@ from graphc.build.losses import (
     squared_error,
     zero_one,
 )
-from graphc.build.naming import layer_name, remember
-from graphc.build.pointwise import POINTWISE
-from graphc.errors import GraphError, nearest
-from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
-from graphc.ir.types import FLOAT32
-from graphc.ops.dropout import checked_rate, dropped
-from graphc.ops.indexing import index_node
-from graphc.ops.leaf import as_node
-from graphc.ops.registry import OPS
+from graphc.build.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
+from graphc.build.penalties import l1, l2
+from graphc.build.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from graphc.build.recurrent import bidirectional, gru, lstm, rnn
+from graphc.build.transposed_convolution import (
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 
 __all__ = [
     "absolute_error",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
+    "bidirectional",
     "binary_cross_entropy",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "dense",
     "dropout",
     "embedding",
+    "group_norm",
+    "gru",
     "hinge",
+    "instance_norm",
     "l1",
     "l2",
+    "layer_norm",
+    "local_response_norm",
+    "locally_connected1d",
+    "locally_connected2d",
     "logistic_loss",
+    "lstm",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mean_squared_error",
     "perceptron_loss",
+    "rms_norm",
+    "rnn",
     "softmax_cross_entropy",
     "squared_error",
     "zero_one",
 ]
-
-Activation = Callable[[Node], Node] | str | None
-
-
-def dense(
-    x: Any,
-    size: int,
-    *,
-    name: str | None = None,
-    activation: Activation = None,
-    weight: Node | None = None,
-    bias: Node | None = None,
-    use_bias: bool = True,
-    init: Any = None,
-) -> Node:
-    """Return activation(x @ W + b), a fully connected layer.
-
-    Creates `{name}.W` [in, size] (Glorot-uniform unless `init` is given) and `{name}.b` [size]
-    (zeros), or uses the nodes given as `weight` and `bias`.
-
-    **Shapes.** x: [..., in] -> [..., size]
-    **Raises.** GraphError where the last axis of x is missing or has no known size, or a given
-    weight or bias does not fit.
-    """
-    node = _floating(as_node(x))
-    if not node.ndim:
-        raise GraphError("dense needs a last axis", where=user_location(), got=str(node.type))
-    label = layer_name("dense", name, node)
-    with scope(label):
-        if weight is None:
-            weight = _new_weight(label, node, size, init)
-        _expect_shape(f"{label}: weight", weight, (node.shape[-1], size))
-        z = matmul(node, weight)
-        if use_bias or bias is not None:
-            b = param(f"{label}.b", (size,), node.dtype) if bias is None else bias
-            _expect_shape(f"{label}: bias", b, (size,))
-            z = OPS["add"](z, b)
-        return remember(node, activate(z, activation))
-
-
-def _new_weight(label: str, node: Node, size: int, init: Any) -> Node:
-    if type(node.shape[-1]) is not int:
-        raise GraphError(
-            f"{label}: the size of the weight depends on a named dim",
-            where=user_location(),
-            got=str(node.type),
-            expected="a last axis of known size",
-            fix="write the number of features in the input's shape",
-        )
-    rule = GlorotUniform() if init is None else init
-    return param(f"{label}.W", (node.shape[-1], size), node.dtype, init=rule)
-
-
-def _expect_shape(what: str, node: Node, shape: tuple[Any, ...]) -> None:
-    wanted = node.type.with_shape(shape)
-    if node.type != wanted:
-        raise GraphError(
-            f"{what} has the wrong shape",
-            where=user_location(),
-            got=str(node.type),
-            expected=str(wanted),
-        )
-
-
-def activate(z: Node, activation: Activation) -> Node:
-    """Return activation(z); None leaves z, and a name stands for the function of that name."""
-    if activation is None:
-        return z
-    if not isinstance(activation, str):
-        return activation(z)
-    if activation not in POINTWISE:
-        hint = nearest(activation, list(POINTWISE))
-        raise GraphError(
-            f"no activation is called {activation!r}",
-            where=user_location(),
-            fix=f"did you mean {hint!r}?" if hint else "pass a function, such as gc.relu",
-        )
-    return POINTWISE[activation](z)
-
-
-def embedding(
-    indices: Any,
-    vocabulary: int,
-    size: int,
-    *,
-    name: str | None = None,
-    weight: Node | None = None,
-    init: Any = None,
-) -> Node:
-    """Return the row of a table for each index; only rows that are read get a gradient.
-
-    Creates `{name}.W` [vocabulary, size] (standard normal unless `init` is given), or uses the
-    node given as `weight`.
-
-    **Shapes.** indices: [...] integers -> [..., size]
-    **Raises.** GraphError for indices that are not integers, or a weight that does not fit.
-    """
-    node = index_node(indices)
-    label = layer_name("embedding", name, node)
-    with scope(label):
-        if weight is None:
-            rule = Normal(1.0) if init is None else init
-            weight = param(f"{label}.W", (vocabulary, size), init=rule)
-        _expect_shape(f"{label}: weight", weight, (vocabulary, size))
-        return remember(node, OPS["gather"](weight, node, axis=0))
-
-
-def dropout(x: Any, rate: float = 0.5) -> Node:
-    """Drop a share `rate` of the elements and scale the others by 1/(1 - rate).
-
-    This is how the graph trains; `g.for_inference()` drops nothing. The mask comes from the `rng`
-    of the call.
-
-    **Shapes.** x: any shape -> the same shape.
-    **Raises.** GraphError where rate is not in [0, 1).
-    **Source.** Srivastava et al. 2014, JMLR 15:1929.
-    """
-    node = _floating(as_node(x))
-    return dropped(node, rate) if checked_rate(rate) else node
-
-
-def l1(weights: Node | Iterable[Node], strength: float = 1.0) -> Node:
-    """Return strength * sum |W| over one or several parameters; derivative 0 at 0.
-
-    **Shapes.** any shapes -> []
-    """
-    return _penalty(weights, strength, lambda w: OPS["sum"](OPS["abs"](w)))
-
-
-def l2(weights: Node | Iterable[Node], strength: float = 1.0) -> Node:
-    """Return strength/2 * sum W² over one or several parameters.
-
-    **Shapes.** any shapes -> []
-    """
-    return _penalty(weights, strength / 2, lambda w: OPS["sum"](OPS["square"](w)))
-
-
-def _penalty(
-    weights: Node | Iterable[Node], factor: float, measure: Callable[[Node], Node]
-) -> Node:
-    nodes = [weights] if isinstance(weights, Node) else list(weights)
-    if not nodes:
-        raise GraphError("a penalty needs at least one parameter", where=user_location())
-    total = measure(nodes[0])
-    for node in nodes[1:]:
-        total = OPS["add"](total, measure(node))
-    return OPS["multiply"](total, factor)
-
-
-def _floating(node: Node) -> Node:
-    return node if node.dtype.kind == "f" else OPS["cast"](node, FLOAT32)

@@ -24,6 +24,7 @@ from graphc.build.schedules import (
     linear_warmup,
     step_decay,
 )
+from graphc.build.sparse import minus_scaled
 from graphc.build.step import Nodes, Optimizer, Step
 from graphc.errors import GraphError, nearest
 from graphc.ir.node import Node
@@ -81,7 +82,13 @@ class Sgd(Optimizer):
                 "sgd: nesterov needs momentum", fix="sgd(0.1, momentum=0.9, nesterov=True)"
             )
 
+    @property
+    def only_subtracts(self) -> bool:
+        return not (self.momentum or self.weight_decay)
+
     def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
+        if self.only_subtracts:
+            return minus_scaled(value, gradient, step.rate(self.learning_rate, value.dtype))
         direction = _with_decay(gradient, value, self.weight_decay)
         if self.momentum:
             velocity = step.slot(key, "velocity", value)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from graphc.build.graphs import param
 from graphc.build.schedules import Constant, Schedule, as_schedule, call_text
+from graphc.build.sparse import Rows, rows_by_parameter, squared_norm
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE, phase
@@ -23,19 +24,38 @@ Nodes = Mapping[str, Node]
 class Step:
     """One step under construction: the slots it reads and their next values."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Mapping[str, Rows] | None = None) -> None:
         self.next: dict[str, Node] = {}
+        #: Of the sparse parameters, what the batch read: their slots are seen through it.
+        self.rows = dict(rows or {})
+        self._whole: dict[Node, tuple[Rows, Node]] = {}
         self._finished: Node | None = None
 
     def slot(self, owner: str, kind: str, like: Node, start: float = 0.0) -> Node:
         """Return the slot `owner.kind`, of a parameter's type."""
         init = start if start else None
-        return param(f"{owner}.{kind}", like.shape, like.dtype, init=init, slot=True)
+        rows = self.rows.get(owner)
+        shape = like.shape if rows is None else rows.table.shape
+        slot = param(f"{owner}.{kind}", shape, like.dtype, init=init, slot=True)
+        if rows is None:
+            return slot
+        part = rows.of(slot)
+        self._whole[part] = rows, slot
+        return part
 
     def keep(self, slot: Node, value: Node) -> Node:
         """Store a slot's next value and return it."""
-        self.next[slot.attrs["name"]] = value
+        if slot in self._whole:
+            rows, whole = self._whole[slot]
+            value = value.named(f"{whole.attrs['name']}.rows")
+            self.next[whole.attrs["name"]] = rows.put(whole, value)
+        else:
+            self.next[slot.attrs["name"]] = value
         return value
+
+    def squared_norm(self, key: str, gradient: Node) -> Node:
+        """Return the sum of the squared elements of a parameter's gradient."""
+        return squared_norm(gradient, self.rows.get(key))
 
     @property
     def finished(self) -> Node:
@@ -65,6 +85,16 @@ class Optimizer:
 
     name: ClassVar[str]
 
+    @property
+    def only_subtracts(self) -> bool:
+        """Whether the next value is θ - η g: what has no gradient is left alone anyway."""
+        return False
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each element changes by itself, so that some rows may be left alone."""
+        return True
+
     def updates(self, params: Nodes, gradients: Nodes) -> dict[str, Node]:
         """Return the next value of each parameter that has a gradient, and of each slot.
 
@@ -79,8 +109,19 @@ class Optimizer:
                     expected=str(params[key].type) if key in params else ", ".join(params),
                 )
         with phase(UPDATE):
-            step = Step()
-            values = self.next_values(step, params, gradients)
+            rows = {} if self.only_subtracts else rows_by_parameter(params, gradients)
+            if rows and not self.is_elementwise:
+                raise GraphError(
+                    f"{self.name} needs whole parameters, but {next(iter(rows))!r} is sparse",
+                    fix="leave sparse=True away",
+                )
+            step = Step(rows)
+            values = self.next_values(
+                step,
+                {key: rows[key].of(x) if key in rows else x for key, x in params.items()},
+                {key: rows[key].gradient if key in rows else g for key, g in gradients.items()},
+            )
+            values |= {key: rows[key].put(rows[key].table, values[key]) for key in rows}
             return {**values, **step.next}
 
     def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:

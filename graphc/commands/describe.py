@@ -1,10 +1,16 @@
-"""The table of ops, and the page of one op: everything is read from its definition."""
+"""The table of ops, the page of one op, and derivations: all is read from definitions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from graphc.differentiate.derive import derive
+from graphc.compile import load
+from graphc.differentiate.derive import Derivation
+from graphc.differentiate.derive import derive as derive_op
+from graphc.draw.traces import Card, derive
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.node import Node
@@ -71,10 +77,30 @@ def _mathematics(op: Op, node: Node | None) -> dict[str, str]:
             facts[f"dy/d{argument}"] = "0: no derivative flows here"
             continue
         try:
-            facts[f"dy/d{argument}"] = derive(op.name, argument).result
+            facts[f"dy/d{argument}"] = derive_op(op.name, argument).result
         except GraphError as error:
             facts[f"dy/d{argument}"] = error.what
     return facts
+
+
+def derivation(
+    name: str,
+    by: str | None,
+    node: str | None,
+    of: str | None,
+    at: Mapping[str, Any] | None,
+) -> Derivation | Card:
+    """Return the derivation of an op, or of a node where the name is that of a `.graph` file."""
+    if name.endswith(".graph"):
+        return derive(load(name), node, of=of, at=at)
+    if node is not None or of is not None or at is not None:
+        raise GraphError(
+            "--node, --of and --at are for a model",
+            got=name,
+            expected="MODEL.graph",
+            fix="graphc derive m.graph --node h1 --of loss",
+        )
+    return derive(name, by)
 
 
 def _build(op: Op, case: Case) -> tuple[list[Node], Node]:

@@ -276,6 +276,7 @@ _RULES: dict[str, Callable[..., Bounds]] = {
     "log_softmax": lambda node, a: Bounds(-_INF, 0.0),
     "einsum": _contracted,
     "concat": lambda node, *parts: hull(*parts),
+    "pad": lambda node, a: hull(a, exactly(float(node.attrs["value"]))),
     "gather": lambda node, a, *indices: a,
     "take_along_axis": lambda node, a, index: a,
     "eye": lambda node: TRUTH,

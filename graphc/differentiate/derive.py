@@ -63,10 +63,16 @@ class Derivation:
         head = f"{self.op}: y = {self.formula}"
         rows = [
             f"({i}) {step.rule:<{width}}  {'dy/d' + self.by if i == 1 else '':>{4 + len(self.by)}}"
-            f" = {_shown(step.formula, self.by)}"
+            f" = {with_pending(step.formula, f'd/d{self.by}')}"
             for i, step in enumerate(self.steps, 1)
         ]
         return "\n".join([head, *rows])
+
+    def format(self, format: str = "text") -> str:
+        """Return the derivation as "text" or "latex"."""
+        if format not in ("text", "latex"):
+            raise GraphError("unknown format", got=format, expected="text, latex")
+        return str(self) if format == "text" else self._repr_latex_()
 
     def _repr_latex_(self) -> str:
         rows = [rf"y &= {formula_latex(self.formula, self.by)}"]
@@ -92,7 +98,11 @@ def derive(name: str, by: str | None = None) -> Derivation:
         raise GraphError(f"{name} has no formula to derive", expected="a smooth pointwise op")
     if by is not None and by not in op.args:
         raise GraphError(f"{name} has no argument {by!r}", expected=", ".join(op.args))
-    index = op.args.index(by) if by is not None else 0
+    return derivation_of(op, op.args.index(by) if by is not None else 0)
+
+
+def derivation_of(op: Pointwise, index: int) -> Derivation:
+    """Return the derivation of an op's derivative by its argument at `index`."""
     return _confirmed(op, index, _lines(op, index))
 
 
@@ -188,11 +198,13 @@ def _how_equal(op: Pointwise, shown: Tree, truth: Tree, output: Tree) -> str | N
 
 def _equal_at_random_points(op: Pointwise, shown: Tree, truth: Tree, output: Tree) -> bool:
     rng = np.random.default_rng(0)
-    for _ in range(_POINTS):
+    for turn in range(_POINTS):
         place: dict[Expression, Expression] = {
             symbol(name): sympy_module().Float(rng.uniform(low, high))
             for name, (low, high) in zip(op.args, op.domain, strict=True)
         }
+        if isinstance(output, Branch) and output.condition in place:  # an argument that is a bool
+            place[output.condition] = sympy_module().Integer(turn % 2)
         place[symbol(OUTPUT)] = _value(output, place)
         if abs(_value(shown, place) - _value(truth, place)) > 1e-9:
             return False
@@ -207,14 +219,14 @@ def _value(tree: Tree, place: Mapping[Expression, Expression]) -> float:
     return float(value == truth) if value.is_Boolean else float(value)
 
 
-def _shown(formula: str, by: str) -> str:
-    """Return a formula with `D(u)` as readers write it: `d/dx[u]`."""
+def with_pending(formula: str, sign: str) -> str:
+    """Return a formula with `D(u)` as readers write it: `d/dx[u]`, where `sign` is `d/dx`."""
     parts, depth, closers = [], 0, []
     position = 0
     while position < len(formula):
         character = formula[position]
         if formula.startswith("D(", position) and not formula[position - 1 : position].isalnum():
-            parts.append(f"d/d{by}[")
+            parts.append(f"{sign}[")
             closers.append(depth)
             depth, position = depth + 1, position + 2
             continue

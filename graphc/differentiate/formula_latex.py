@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from graphc.ops.formula import parse_formula
 from graphc.ops.pointwise import Pointwise
@@ -20,23 +21,26 @@ _COMPARISONS = {
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
 
-def formula_latex(text: str, by: str = "x") -> str:
+def formula_latex(text: str, by: str = "x", names: Mapping[str, str] | None = None) -> str:
     """Return a formula in LaTeX; `D(u)` is the derivative of u by `by`.
+
+    `names` gives the LaTeX of variables that are not to be written as they stand.
 
     >>> formula_latex("exp(-x)/(1 + exp(-x))**2")
     '\\\\frac{e^{-x}}{\\\\left(1 + e^{-x}\\\\right)^{2}}'
     """
-    return _Printer(by).show(parse_formula(text))[0]
+    return _Printer(by, names or {}).show(parse_formula(text))[0]
 
 
 class _Printer:
-    def __init__(self, by: str) -> None:
+    def __init__(self, by: str, names: Mapping[str, str]) -> None:
         self.by = by
+        self.names = {"pi": r"\pi", "alpha": r"\alpha", **names}
 
     def show(self, node: ast.expr) -> tuple[str, int]:
         """Return the LaTeX of a formula's syntax tree and how tightly it binds."""
         if isinstance(node, ast.Name):
-            return (rf"\{node.id}" if node.id in ("pi", "alpha") else node.id), _ATOM
+            return self.names.get(node.id, node.id), _ATOM
         if isinstance(node, ast.Constant):
             return str(node.value), _ATOM
         if isinstance(node, ast.UnaryOp):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphc.differentiate.loops import pushed_forward
 from graphc.differentiate.product import Slope, Slopes
 from graphc.differentiate.reverse import TANGENT, is_derivative, new_nodes
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import topological
+from graphc.ops.loop import Item, Scan
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
@@ -52,17 +54,32 @@ class ForwardSweep:
         self.tangent: dict[Node, Node] = {}
         #: Nodes whose tangent may be infinite at finite values, as sqrt's is at 0.
         self.steep: set[Node] = set()
+        #: Loop -> the tangents of its results by position.
+        self.results: dict[Node, dict[int, Node]] = {}
 
     def run(self, order: Sequence[Node]) -> None:
         """Propagate from operands to users; `order` is topological."""
         for node in order:
-            if node not in self.tangent and any(x in self.tangent for x in node.inputs):
+            if isinstance(node.op, Item):
+                self.push_item(node)
+            elif node not in self.tangent and any(x in self.tangent for x in node.inputs):
                 self.push(node)
+
+    def push_item(self, node: Node) -> None:
+        """Take the tangent of one result of a loop."""
+        found = self.results.get(node.inputs[0], {}).get(node.attrs["index"])
+        if found is not None and node not in self.tangent:
+            self.tangent[node] = found
 
     def push(self, node: Node) -> None:
         """Find the tangent of one node, whose operands' tangents are known."""
         parts = self._flowing(node)
         if all(part is None for part in parts):
+            return
+        if isinstance(node.op, Scan):
+            given = {i: part for i, part in enumerate(parts) if part is not None}
+            with inherit(node.provenance, f"{TANGENT} {node.op.name}"):
+                self.results[node] = pushed_forward(node, given, tangents)
             return
         expand = getattr(node.op, "expand", None)
         with inherit(node.provenance, f"{TANGENT} {node.name or node.op.name}"):

@@ -236,13 +236,13 @@ def specialized(op: Pointwise, index: int, values: Sequence[float | None]) -> Pa
 
 @cache
 def _is_defined(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...]) -> bool:
-    """Say whether SymPy has a derivative there: of 0**y by y it has none (0**y*log(0))."""
+    """Say whether there is a real derivative: of 0**y or (-2)**y by y there is none."""
     sympy = sympy_module()
     variables = {name: symbol(name) for name in op.args}
     by = variables[op.args[index]]
     variables.update({op.args[i]: number(value) for i, value in constants})
     raw = derivative(tree_of(op.formula, variables), by)
-    return not any(leaf.has(sympy.nan, sympy.zoo) for leaf in leaves(raw))
+    return not any(leaf.has(sympy.nan, sympy.zoo, sympy.I) for leaf in leaves(raw))
 
 
 @cache

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from graphc.differentiate.loops import pulled_back
 from graphc.differentiate.product import Slope, Slopes
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, inherit
 from graphc.ir.walk import reaching, topological
+from graphc.ops.loop import Item, Scan
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
@@ -57,6 +59,8 @@ class Sweep:
         self.owner = owner
         self.arrived: dict[Node, Node] = {}
         self.slope: dict[Node, Slope] = {}
+        #: Loop -> the cotangents of its results by position.
+        self.results: dict[Node, dict[int, Node]] = {}
 
     def receive(self, node: Node, cotangent: Node | None, slope: Slope) -> None:
         """Add a cotangent to what has arrived at a node."""
@@ -78,12 +82,18 @@ class Sweep:
         """Propagate from users to operands; `order` is topological."""
         needed = reaching(order, wrt)
         for node in reversed(order):
-            if node in self.arrived and any(x in needed for x in node.inputs):
+            if isinstance(node.op, Scan):
+                if node in self.results:
+                    self.through_loop(node, needed)
+            elif node in self.arrived and any(x in needed for x in node.inputs):
                 self.propagate(node, needed)
 
     def propagate(self, node: Node, needed: set[Node]) -> None:
         """Hand the cotangent of one node to those of its inputs that need one."""
         cotangent, slope = self.arrived[node], self.slope[node]
+        if isinstance(node.op, Item):
+            self.receive_result(node, cotangent, slope)
+            return
         nonlinear: list[int] = []
         for i, operand in enumerate(node.inputs):
             if operand not in needed or not node.op.is_differentiable(node, i):
@@ -100,6 +110,27 @@ class Sweep:
             self.receive(operand, part, after)
         if nonlinear:
             self.through_definition(node, nonlinear)
+
+    def receive_result(self, node: Node, cotangent: Node, slope: Slope) -> None:
+        """Add the cotangent of an item to what has arrived at its loop."""
+        (loop,), index = node.inputs, node.attrs["index"]
+        results = self.results.setdefault(loop, {})
+        if index in results:
+            with self.adjoint_of(node):
+                cotangent = OPS["add"](results[index], cotangent)
+        results[index] = cotangent
+        self.slope[loop] = max(slope, self.slope.get(loop, slope))
+
+    def through_loop(self, node: Node, needed: set[Node]) -> None:
+        """Propagate through a loop, by the loop that runs the other way."""
+        wanted = [
+            i
+            for i, operand in enumerate(node.inputs)
+            if operand in needed and node.op.is_differentiable(node, i)
+        ]
+        for i, part in pulled_back(node, self.results[node], wanted, cotangents).items():
+            if i in wanted:
+                self.receive(node.inputs[i], part, self.slope[node])
 
     def through_definition(self, node: Node, indices: Sequence[int]) -> None:
         """Propagate through an op's expansion, or through the transpose of its linearization."""

@@ -4,15 +4,21 @@ from graphc.draw.backprop import backprop
 from graphc.draw.computation import computation_graph
 from graphc.draw.drawing import Drawing
 from graphc.draw.network import network
-from graphc.draw.traces import ForwardBackward, Trace, forward_backward_table, trace
+from graphc.draw.plots import Plot, decision_boundary
+from graphc.draw.traces import Card, ForwardBackward, Trace, forward_backward_table, trace
+from graphc.draw.unit_chain import unit_chain
 
 __all__ = [
+    "Card",
     "Drawing",
     "ForwardBackward",
+    "Plot",
     "Trace",
     "backprop",
     "computation_graph",
+    "decision_boundary",
     "forward_backward_table",
     "network",
     "trace",
+    "unit_chain",
 ]

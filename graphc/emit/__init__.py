@@ -1,5 +1,5 @@
 """How is a Program written down? Source text."""
 
-from graphc.emit.module import function_name, write_module
+from graphc.emit.module import function_name, traced_function, write_module
 
-__all__ = ["function_name", "write_module"]
+__all__ = ["function_name", "traced_function", "write_module"]

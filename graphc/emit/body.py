@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.emit.expressions import Expressions, comment, with_comment
+from graphc.emit.lines import Line
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
-from graphc.plan.program import Program, Statement
+from graphc.ops.loop import Item
+from graphc.plan.program import ON_DEMAND, Program, Statement
 
 INDENT = "    "
 
@@ -16,25 +18,63 @@ INDENT = "    "
 class Body:
     """Writes the statements of a program as lines; a style says how one statement is written."""
 
-    def __init__(self, program: Program, expressions: Expressions) -> None:
+    def __init__(
+        self, program: Program, expressions: Expressions, indent: str = INDENT
+    ) -> None:
         self.program = program
+        self.indent = indent
         self.expressions = expressions
         self.lines: list[str] = []
+        #: The lines that only a caller who asks for gradients needs.
+        self.on_demand: list[str] = []
+        self.before: dict[Node, Code] = {}
+        #: The node whose statement is being written.
+        self.current: Node = program.graph.nodes[0]
         self.kept = {*program.graph.roots(), *program.observed.values()}
 
     def write(self, statement: Statement) -> None:
         """Write one statement, or keep it until it is read."""
         raise NotImplementedError
 
+    def write_one(self, statement: Statement) -> None:
+        """Write one statement; a loop is written whole, and with it all of its items."""
+        self.current = statement.node
+        if statement.node in self.program.loops:
+            self.write_loop(statement)
+        elif isinstance(statement.node.op, Item):
+            (loop,), index = statement.node.inputs, statement.node.attrs["index"]
+            code = self.expressions.code
+            code[statement.node] = code[self.program.loops[loop].items[index]]
+        else:
+            self.write(statement)
+
+    def write_loop(self, statement: Statement) -> None:
+        """Write a loop over the steps of a scan."""
+        raise NotImplementedError
+
+    def begin_block(self, block: str) -> None:
+        """Indent what stands under a condition; afterwards, forget the variables that it made.
+
+        What is read after the block has the variable that it had before.
+        """
+        if block == ON_DEMAND:
+            self.before = dict(self.expressions.code)
+            self.indent += INDENT
+        elif self.before:
+            self.expressions.code |= self.before
+            self.indent = self.indent.removesuffix(INDENT)
+            self.before = {}
+
     def end_block(self) -> None:
         """Write what still waits."""
 
     def emit(self, code: str, node: Node, shown: str = "") -> None:
-        self.lines += with_comment(code, comment(self.expressions, node, shown), INDENT)
+        written = with_comment(code, comment(self.expressions, node, shown), self.indent)
+        self.lines += [Line(line, node) for line in written]
 
     def plain(self, code: str) -> None:
         """Write a line that explains itself."""
-        self.lines.append(f"{INDENT}{code}")
+        self.lines.append(Line(f"{self.indent}{code}", self.current))
 
     def array(self, target: str) -> str:
         """Return the variable of a parameter."""
@@ -46,11 +86,14 @@ class Body:
         for statement in self.program.statements:
             if statement.block not in blocks:
                 self.end_block()
+                self.begin_block(statement.block)
                 self.lines = blocks.setdefault(statement.block, [])
-            self.write(statement)
+            self.write_one(statement)
         self.end_block()
+        self.begin_block(UPDATE)
         self.lines = blocks.setdefault(UPDATE, [])
         self.stores()
+        self.on_demand = blocks.pop(ON_DEMAND, [])
         is_headed = sum(map(bool, blocks.values())) > 1
         lines: list[str] = []
         for block, written in blocks.items():
@@ -60,6 +103,10 @@ class Body:
         self.lines = lines
         return lines
 
+    def is_stored(self, target: str) -> bool:
+        """Say whether a parameter's next value is copied into its array."""
+        return True
+
     def stores(self) -> None:
         """Write the remaining parameters from values that were computed before any was changed.
 
@@ -67,17 +114,18 @@ class Body:
         line overwrites is saved before all of them.
         """
         graph, base = self.program.graph, self.program.base
-        stores = list(self.program.stores.items())
+        stores = [store for store in self.program.stores.items() if self.is_stored(store[0])]
         stores.sort(key=lambda store: not base(store[1]).op.is_leaf)
         changed: set[Node] = set()
         lines: list[str] = []
         for target, node in stores:
+            self.current = node
             value = self.expressions.code[node]
             if base(node) in changed:
                 saved = self.expressions.namer.fresh(f"{target}_next")
                 self.plain(f"{saved} = {value.within(ATOM)}.copy()")
                 value = Code(saved)
-            lines.append(f"{INDENT}{self.array(target)}[...] = {value}")
+            lines.append(Line(f"{self.indent}{self.array(target)}[...] = {value}", node))
             changed.add(graph.params[target])
         self.lines += lines
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from graphc.emit.body import Body
+from graphc.emit.body import INDENT, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.ir.code import Code
 from graphc.ir.node import Node
@@ -22,8 +23,10 @@ class FastBody(Body):
     memory is bound to its own name by the call that writes it (`h1 = np.maximum(z1, 0, out=z1)`).
     """
 
-    def __init__(self, program: Program, expressions: Expressions) -> None:
-        super().__init__(program, expressions)
+    def __init__(
+        self, program: Program, expressions: Expressions, indent: str = INDENT
+    ) -> None:
+        super().__init__(program, expressions, indent)
         #: The variable of each buffer at the start of a call, and the one that names it now.
         self.first_names: dict[Buffer, str] = {}
         self.buffer_names: dict[Buffer, str] = {}
@@ -35,6 +38,19 @@ class FastBody(Body):
             for operand in statement.operands:
                 if buffer is not None and program.place.get(operand) is buffer:
                     self.successors[operand] = statement.node
+        self.successors |= self.sums_in_new_arrays()
+
+    def sums_in_new_arrays(self) -> dict[Node, Node]:
+        """Return the values in arrays of this call alone -> what is made of them by adding."""
+        found: dict[Node, Node] = {}
+        for base, readers in read_by(self.program.statements).items():
+            node = readers[0].node
+            is_next = len(readers) == 1 and node.op.accumulates and readers[0].operands[0] is base
+            is_kept = base in self.kept or base in self.program.targets
+            has_buffer = base in self.program.place or node in self.program.place
+            if base.op.accumulates and is_next and not (is_kept or has_buffer):
+                found[base] = node
+        return found
 
     def write(self, statement: Statement) -> None:
         node = statement.node
@@ -79,7 +95,8 @@ class FastBody(Body):
     def compute(self, statement: Statement, codes: list[Code]) -> None:
         node, notation = statement.node, self.expressions.notation
         buffer = self.program.place.get(node)
-        into = node.op.numpy_into(node, codes, _OUT, notation) if buffer else None
+        kept = replace(notation, owns_out=True)
+        into = node.op.numpy_into(node, codes, _OUT, kept) if buffer else None
         if buffer is None or into is None:
             code = node.op.numpy(node, codes, notation)
             is_number = node in self.program.numbers
@@ -91,7 +108,8 @@ class FastBody(Body):
         line = into.replace(_OUT, out or name)
         if out is None:
             self.first_names[buffer] = name
-        elif out != name and line.startswith(f"{out}["):
+        elif out != name and not line.endswith(f"={out})"):
+            # Written through a view: the call does not return the array as it is.
             self.plain(f"{name} = {out}")
             line = into.replace(_OUT, name)
         elif out != name:
@@ -147,10 +165,14 @@ class FastBody(Body):
                 self.first_names[buffer] = name
             self.buffer_names[buffer] = name
             self.emit(self.copied(base, name), node)
+        elif self.successors.get(base) is node:
+            name = codes[0].text
+            self.expressions.code[node] = codes[0]
         else:
             name = self.name(statement)
             code = self.expressions.code[base]
-            self.emit(f"{name} = {code if base.op is full else f'np.array({code})'}", node)
+            line = f"{name} = {code if base.op is full else f'np.array({code})'}"
+            self.emit(line, self.heir(node))
         self.plain(str(node.op.numpy_into(node, codes, name, self.expressions.notation)))
 
     def copied(self, base: Node, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphc.emit.expressions import WIDTH, Expressions
 from graphc.emit.names import string_literal
@@ -25,23 +25,34 @@ def saved_outputs(program: Program, expressions: Expressions) -> dict[str, str]:
 
 
 def lines_before_update(
-    program: Program, expressions: Expressions, saved: Mapping[str, str], is_fast: bool
+    program: Program,
+    expressions: Expressions,
+    saved: Mapping[str, str],
+    is_fast: bool,
+    on_demand: Sequence[str] = (),
 ) -> list[str]:
-    """Return the lines that save outputs which show updated state, and offer the gradients."""
+    """Return the lines that save outputs which show updated state, and offer the gradients.
+
+    `on_demand` are the lines that compute what only the gradients need.
+    """
     lines = []
     for name, variable in saved.items():
         code = expressions.code[program.graph.outputs[name]]
         lines.append(f"{_INDENT}{variable} = np.array({code})")
-    return lines + (_gradient_lines(program, expressions, is_fast) if program.observed else [])
+    if program.observed:
+        lines += _gradient_lines(program, expressions, is_fast, on_demand)
+    return lines
 
 
-def _gradient_lines(program: Program, expressions: Expressions, is_fast: bool) -> list[str]:
+def _gradient_lines(
+    program: Program, expressions: Expressions, is_fast: bool, on_demand: Sequence[str]
+) -> list[str]:
     given = {program.base(node) for node in program.graph.outputs.values()}
     words = []
     for name, node in program.observed.items():
         code = _owned(program, node, expressions.code[node].text, given, is_fast)
         words.append(f"{string_literal(name)}: {code}")
-    lines = [f"{_INDENT}if gradients is not None:"]
+    lines = [f"{_INDENT}if gradients is not None:", *on_demand]
     line = f"{_INDENT * 2}gradients.update({{{', '.join(words)}}})"
     if len(line) <= WIDTH:
         return [*lines, line]

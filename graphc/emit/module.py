@@ -9,15 +9,15 @@ from typing import Any
 
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import WIDTH, Expressions, call
-from graphc.emit.fast import FastBody
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
     lines_before_update,
     return_lines,
     saved_outputs,
 )
+from graphc.emit.lines import Line, alike, lines_of
+from graphc.emit.loops import Fast, Readable
 from graphc.emit.names import Namer, identifier, one_line, string_literal
-from graphc.emit.readable import ReadableBody
 from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.wrapping import wrapped
 from graphc.errors import GraphError
@@ -64,6 +64,41 @@ def write_module(
     `model` is the graph as the user wrote it, for the docstring. `gradient_of` names the output
     whose gradient the module's own check compares with central differences.
     """
+    graph = program.graph
+    layout, body = _written(program, style, function, gradient_of)
+    parts = [
+        docstring(graph, title, model),
+        _imports(program),
+        *_helpers(program, body),
+        *_init(graph),
+        *body,
+    ]
+    if gradient_of is not None:
+        parts += self_check(graph, layout, gradient_of)
+    return _joined(parts)
+
+
+def traced_function(
+    program: Program, *, function: str | None = None, gradient_of: str | None = None
+) -> tuple[list[str], dict[Node, list[int]]]:
+    """Return the lines of the readable function alone, and in which of them each node stands."""
+    layout, body = _written(program, "readable", function, gradient_of)
+    lines = [line for part in body for line in part]
+    start = next((i for i, line in enumerate(lines) if isinstance(line, Line)), len(lines))
+    graph = program.graph
+    entry: dict[Node, list[int]] = {}
+    for leaves, names in ((graph.inputs, layout.inputs), (graph.params, layout.params)):
+        for name, node in leaves.items():
+            word = re.compile(rf"\b{re.escape(names[name])}\b")
+            entry[node] = [i for i in range(start) if word.search(lines[i])]
+    end = max(i for i, line in enumerate(lines) if line.startswith(f"{_INDENT}return "))
+    return lines, lines_of(graph, lines, entry, range(end, len(lines)))
+
+
+def _written(
+    program: Program, style: str, function: str | None, gradient_of: str | None
+) -> tuple[Layout, list[list[str]]]:
+    """Return the layout of a module, and its functions as lines that fit the width."""
     if style not in ("readable", "fast"):
         raise GraphError("unknown style", got=repr(style), expected="'readable' or 'fast'")
     graph = program.graph
@@ -74,20 +109,10 @@ def write_module(
         for name, node in leaves.items():
             if name in names:
                 expressions.code[node] = Code(names[name])
-    body = [
-        [piece for line in part for piece in wrapped(line)]
+    return layout, [
+        [piece for line in part for piece in alike(wrapped(line), line)]
         for part in _function(program, expressions, layout)
     ]
-    parts = [
-        docstring(graph, title, model),
-        ["import numpy as np"],
-        *_helpers(program),
-        *_init(graph),
-        *body,
-    ]
-    if gradient_of is not None:
-        parts += self_check(graph, layout, gradient_of)
-    return _joined(parts)
 
 
 def _joined(parts: Sequence[Sequence[str]]) -> str:
@@ -110,14 +135,27 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 # -- parts ---------------------------------------------------------------------------------------
 
 
-def _helpers(program: Program) -> list[list[str]]:
-    """Return the module-level functions that the ops' NumPy forms call, each once."""
-    sources: dict[str, None] = {}
+def _imports(program: Program) -> list[str]:
+    """Return the imports: NumPy, and what the ops' NumPy forms take out of it by name."""
+    taken = {line for statement in program.statements for line in statement.node.op.imports}
+    return ["import numpy as np", *sorted(taken)]
+
+
+def _helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the module-level functions that the body calls, and those that these call."""
+    sources: dict[str, str] = {}
     for statement in program.statements:
-        source = statement.node.op.helper(statement.node)
-        if source:
-            sources[source.strip("\n")] = None
-    return [source.split("\n") for source in sources]
+        source = statement.node.op.helper(statement.node) or ""
+        for function in filter(None, source.split("\n\n\n")):
+            code = function.strip("\n")
+            sources[code[len("def ") : code.index("(")]] = code
+    # A style may do without a function that another one calls.
+    texts = ["\n".join(part) for part in body]
+    called: set[str] = set()
+    for name in reversed(sources):
+        if any(f"{name}(" in text for text in [*texts, *map(sources.__getitem__, called)]):
+            called.add(name)
+    return [code.split("\n") for name, code in sources.items() if name in called]
 
 
 def _init(graph: Graph) -> list[list[str]]:
@@ -183,19 +221,18 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     lines += _dim_lines(graph, layout)
     lines += _check_lines(graph, layout)
     allocate: list[list[str]] = []
-    if layout.is_fast:
-        body = FastBody(program, expressions)
-        written = body.write_all(marker)
-        if body.first_names or body.constants:
-            taken, allocate = _workspace(body, expressions, layout)
-            lines += taken
-        lines += written
-    else:
-        lines += ReadableBody(program, expressions).write_all(marker)
+    body = (Fast if layout.is_fast else Readable)(program, expressions)
+    written = body.write_all(marker)
+    if isinstance(body, Fast) and (body.first_names or body.constants):
+        taken, allocate = _workspace(body, expressions, layout)
+        lines += taken
+    lines += written
     saved = saved_outputs(program, expressions)
     if BEFORE_UPDATE in lines:
         at = lines.index(BEFORE_UPDATE)
-        lines[at : at + 1] = lines_before_update(program, expressions, saved, layout.is_fast)
+        lines[at : at + 1] = lines_before_update(
+            program, expressions, saved, layout.is_fast, body.on_demand
+        )
     lines += return_lines(program, expressions, saved, layout.is_fast)
     decorated = _quiet(program) + lines
     return [*allocate, decorated]
@@ -298,7 +335,7 @@ def _chunks(text: str) -> list[str]:
 
 
 def _workspace(
-    body: FastBody, expressions: Expressions, layout: Layout
+    body: Fast, expressions: Expressions, layout: Layout
 ) -> tuple[list[str], list[list[str]]]:
     """Return the lines that take the buffers out of the workspace, and the allocating function."""
     notation = expressions.notation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.emit.body import Body, read_by
+from graphc.emit.body import INDENT, Body, read_by
 from graphc.emit.expressions import WIDTH, Expressions, in_place_operator
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
@@ -28,8 +28,10 @@ class _Pending:
 class ReadableBody(Body):
     """Writes each value where it is read, or on a line of its own."""
 
-    def __init__(self, program: Program, expressions: Expressions) -> None:
-        super().__init__(program, expressions)
+    def __init__(
+        self, program: Program, expressions: Expressions, indent: str = INDENT
+    ) -> None:
+        super().__init__(program, expressions, indent)
         self.pending: dict[Node, _Pending] = {}
         #: Parameter -> the expressions that read it and have waited at some time.
         self.waiting: dict[str, list[Node]] = {}
@@ -172,11 +174,16 @@ class ReadableBody(Body):
     def accumulate(self, statement: Statement) -> None:
         """Write an op that adds into a base: on the base's own array when nobody else needs it."""
         node, base = statement.node, statement.operands[0]
+        if statement.target is not None and not self._reads_memory(statement, statement.target):
+            self.accumulate_update(statement, statement.target)
+            return
         array = self.expressions.code[base]
         if self._is_ours(base):
             self.expressions.code[node] = array
         else:
-            self.emit(f"{self.expressions.name(node)} = {self._fresh(base)}", node)
+            whole = self._collector(node)
+            self.emit(f"{self.expressions.name(whole)} = {self._fresh(base)}", whole)
+            self.expressions.code[node] = self.expressions.code[whole]
         self.collected.add(node)
         name = self.expressions.code[node].text
         self.plain(self._added(statement, name))
@@ -184,6 +191,29 @@ class ReadableBody(Body):
         if statement.target is not None:
             self.flush_readers(statement.target, statement)
             self.plain(f"{self.array(statement.target)}[...] = {name}")
+
+    def _reads_memory(self, statement: Statement, target: str) -> bool:
+        """Say whether what is written is a view of the parameter that it is written into."""
+        param = self.program.graph.params[target]
+        return any(self.program.base(x) is param for x in statement.operands[1:])
+
+    def accumulate_update(self, statement: Statement, target: str) -> None:
+        """Write into the array of a parameter, of which nobody needs the old value any more."""
+        base, array = statement.operands[0], self.array(target)
+        self.flush_readers(target, statement)
+        if self.expressions.code[base].text != array:
+            for operand in statement.operands[1:]:
+                if operand in self.pending:
+                    self.flush(operand)
+            self.plain(f"{array}[...] = {self._value(base)}")
+        self.plain(self._added(statement, array))
+        self.take(statement)
+        self.expressions.code[statement.node] = Code(array)
+
+    def _value(self, base: Node) -> str:
+        """Return the expression of a value that an array is filled with."""
+        code = self.expressions.number(base) if base.op is full else self.expressions.code[base]
+        return code.text
 
     def _added(self, statement: Statement, name: str) -> str:
         """Return the line that adds to an array; operands get lines of their own until it fits."""
@@ -201,6 +231,15 @@ class ReadableBody(Body):
         codes = self.expressions.operands(statement)
         notation = self.expressions.notation
         return str(statement.node.op.numpy_into(statement.node, codes, name, notation))
+
+    def _collector(self, node: Node) -> Node:
+        """Return the named value that an unnamed sum will have become in the same array."""
+        while node not in self.expressions.labels and self.uses(node) == 1:
+            following = self.readers[node][0].node
+            if not following.op.accumulates or following.inputs[0] is not node:
+                break
+            node = following
+        return node
 
     def _is_ours(self, base: Node) -> bool:
         """Say whether a sum that is being collected may go on in the same array."""

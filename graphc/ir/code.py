@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,9 @@ from graphc.ir.dims import Dim, Shape, dim_text
 
 # Precedence of Python's operators, low to high (the language reference, section 6.17).
 COMPARISON, BIT_OR, BIT_XOR, BIT_AND, SUM, PRODUCT, UNARY, POWER, ATOM = range(9)
+
+#: Products and quotients, around which formatters put spaces; powers stay as they are.
+_TIGHT = re.compile(r"(?<=[\w)])(//|(?<!\*)\*(?!\*))(?=[\w(])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,18 @@ class Code:
 
 @dataclass(frozen=True)
 class Notation:
-    """How one emitted module writes dims, shapes and dtypes."""
+    """How one emitted module writes dims, shapes and dtypes.
+
+    `owns_out`: the array that is written into was made by the module, so it lies in one piece.
+    """
 
     dims: Mapping[str, str] = field(default_factory=dict)
     numpy: str = "np"
+    owns_out: bool = False
 
     def dim(self, dim: Dim) -> str:
-        return dim_text(dim, self.dims)
+        text = dim_text(dim, self.dims)
+        return text if text.isalnum() else _TIGHT.sub(r" \1 ", text)
 
     def shape(self, shape: Shape) -> str:
         inner = ", ".join(map(self.dim, shape))

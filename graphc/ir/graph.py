@@ -27,6 +27,7 @@ class Graph:
 
     `inputs`, `params` and `outputs` are ordered mappings from name to node; `updates` maps a
     parameter's name to the node that holds its next value (empty for a graph without a step).
+    Nodes that move state, such as a running average, bring their updates with them.
     """
 
     def __init__(
@@ -47,6 +48,10 @@ class Graph:
         put(self, "outputs", MappingProxyType(dict(outputs)))
         put(self, "updates", MappingProxyType(dict(updates or {})))
         put(self, "nodes", tuple(topological(self.roots())))
+        implied = implied_updates(self.nodes, self.updates)
+        if implied:
+            put(self, "updates", MappingProxyType({**self.updates, **implied}))
+            put(self, "nodes", tuple(topological(self.roots())))
         put(self, "inputs", self._leaves("input", inputs))
         put(self, "params", self._leaves("param", params))
         put(self, "_names", dict(names or {}))
@@ -246,11 +251,28 @@ class Graph:
         def gauss_newton(self, of: str, through: str, wrt: Any, **options: str) -> Graph: ...
         def for_inference(self) -> Graph: ...
         def for_training(self) -> Graph: ...
+        def frozen(self, *patterns: str | Iterable[str]) -> Graph: ...
+        def unfrozen(self, *patterns: str | Iterable[str]) -> Graph: ...
 
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             return METHODS[name].__get__(self, Graph)
         raise AttributeError(f"a graph has no attribute {name!r}")
+
+
+def implied_updates(nodes: Iterable[Node], given: Mapping[str, Node]) -> dict[str, Node]:
+    """Return the updates that nodes bring along, for the parameters that have none in `given`.
+
+    Two nodes that move one parameter move it one after the other.
+    """
+    values: dict[str, Node] = {}
+    for node in nodes:
+        if node.op.moves_state:
+            moved = node.op.state_updates(node, lambda p: values.get(p.attrs["name"], p))
+            for param, value in moved:
+                if param.attrs["name"] not in given:
+                    values[param.attrs["name"]] = value
+    return values
 
 
 def with_own_names(graph: Graph) -> Graph:

@@ -6,7 +6,7 @@ table of ops of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -64,10 +64,14 @@ class Op:
     is_leaf: ClassVar[bool] = False
     #: The result may share memory with its first input.
     is_view: ClassVar[bool] = False
+    #: Lines that import, out of NumPy, what the NumPy form calls by its bare name.
+    imports: ClassVar[tuple[str, ...]] = ()
     #: Builders insert such nodes around operands by themselves; the text form leaves them out.
     is_inserted: ClassVar[bool] = False
     #: Written as adding into a copy of its first input (`numpy_into` only).
     accumulates: ClassVar[bool] = False
+    #: A graph that holds such a node may update parameters: see `state_updates`.
+    moves_state: ClassVar[bool] = False
 
     def __init__(self, name: str, doc: str, cases: Sequence[Case] = ()) -> None:
         self.name = name
@@ -103,6 +107,16 @@ class Op:
         Dims in `attrs` and in `result` are already numbers here.
         """
         raise NotImplementedError
+
+    def state_updates(
+        self, node: Node, value: Callable[[Node], Node]
+    ) -> Sequence[tuple[Node, Node]]:
+        """Return the parameters that every graph with this node updates, with their next values.
+
+        `value` gives the value of such a parameter so far: another node may have moved it already.
+        Only asked where `moves_state` is true.
+        """
+        return ()
 
     # -- derivative --------------------------------------------------------------------------
 
@@ -157,7 +171,10 @@ class Op:
         return ()
 
     def helper(self, node: Node) -> str | None:
-        """Return the source of a module-level function that the NumPy form calls, or None."""
+        """Return the source of the module-level functions that the NumPy form calls, or None.
+
+        Two blank lines stand between functions; one that several ops bring is written once.
+        """
         return None
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -84,3 +84,25 @@ class TensorType:
 
     def __str__(self) -> str:
         return SHORT[self.dtype] + shape_text(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType:
+    """The type of a node with several values, such as a loop: `(f32[N, 8], f32[T, N, 8])`.
+
+    Only `item` nodes read such a node. It has no axes and no dtype of its own: `void` is neither a
+    float nor an integer, so nothing that asks a dtype's kind takes it for an array.
+    """
+
+    items: tuple[TensorType, ...]
+
+    dtype: ClassVar[np.dtype] = np.dtype(np.void)
+    shape: ClassVar[Shape] = ()
+    ndim: ClassVar[int] = 0
+    size: ClassVar[int] = 0
+
+    def with_shape(self, shape: Shape) -> TupleType:
+        return self
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.items))})"

@@ -134,6 +134,9 @@ class AddAlongAxis(Op):
     def label(self, node: Node, args: Sequence[str]) -> str:
         return f"{args[0]}[{args[2]}] += {args[1]}"
 
+    def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
+        return (node.shape[node.attrs["axis"]],) if position == 2 else ()
+
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)
 

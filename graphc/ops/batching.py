@@ -38,11 +38,15 @@ def batched_node(node: Node, carried: Carried, size: Dim) -> Node:
     **Shapes.** carried operand: [size, *operand.shape] -> [size, *node.shape]
     **Raises.** GraphError where the op has no rule and `size` is a named dim.
     """
+    found = batched_at_once(node, carried, size)
+    return _one_after_the_other(node, carried, size) if found is None else found
+
+
+def batched_at_once(node: Node, carried: Carried, size: Dim) -> Node | None:
+    """Return the node over one more axis as `batched_node` does; None where its op has no rule."""
     own = getattr(node.op, "batched", None)
     found = own(node, carried, size) if own else _rule(node.op, node, carried, size)
-    if found is None:
-        return _one_after_the_other(node, carried, size)
-    assert same_shape(found.shape, (size, *node.shape)), f"{node.op.name}: {found!r}"
+    assert found is None or same_shape(found.shape, (size, *node.shape)), repr(found)
     return found
 
 

@@ -21,6 +21,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import as_node
+from graphc.ops.matrix_product import product_code, product_into, viewed_product
 from graphc.ops.pointwise import cast, common_dtype
 from graphc.ops.registry import OPS, register
 
@@ -111,10 +112,13 @@ class Einsum(Op):
         if form is not None:
             left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
             return Code(f"{left.within(PRODUCT)} @ {right.within(PRODUCT + 1)}", PRODUCT)
+        terms, out = split_spec(node.attrs["spec"])
+        viewed = viewed_product(terms, out)
+        if viewed is not None and _outer_order(node) is None:
+            return product_code(viewed, args, terms, out)
         head, words = _call(node, args)
         call = f"{head}({', '.join(words)})"
         # Where it sums nothing, einsum returns a view, which would change with its source.
-        terms, out = split_spec(node.attrs["spec"])
         is_view = len(terms) == 1 and bool(out) and set(terms[0]) == set(out)
         return Code(f"{call}.copy()" if is_view else call)
 
@@ -124,7 +128,13 @@ class Einsum(Op):
         form = matmul_form(node)
         if form is not None:
             left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
-            return f"np.matmul({left}, {right}, out={out})"
+            # `dot` takes less time to call, but only writes into arrays that lie in one piece.
+            is_plain = notation.owns_out and all(x.ndim <= 2 for x in node.inputs)
+            return f"np.{'dot' if is_plain else 'matmul'}({left}, {right}, out={out})"
+        terms, labels = split_spec(node.attrs["spec"])
+        viewed = viewed_product(terms, labels)
+        if viewed is not None and _outer_order(node) is None:
+            return product_into(viewed, args, terms, labels, out)
         head, words = _call(node, args)
         return f"{head}({', '.join([*words, f'out={out}'])})"
 

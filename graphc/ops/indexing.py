@@ -5,6 +5,7 @@ Gathers accumulate in their gradient: a row that is read twice receives both cot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from graphc.ops.axes import one_axis
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
+
+_NUMBER = re.compile(r"[\d.]+(e[+-]?\d+)?")
 
 
 def index_node(value: Any) -> Node:
@@ -173,6 +176,9 @@ class ScatterAdd(Op):
         where = words[0] if len(words) == 1 else f"({', '.join(words)})"
         if node.attrs["axis"]:
             where = f"np.s_[{', '.join(words)}]"
+        less = without_sign(args[1])
+        if less is not None:
+            return f"np.subtract.at({out}, {where}, {less})"
         return f"np.add.at({out}, {where}, {args[1].text})"
 
     def label(self, node: Node, args: Sequence[str]) -> str:
@@ -196,10 +202,23 @@ def has_distinct_places(indices: Sequence[Node]) -> bool:
 
 
 def accumulated(place: str, value: Code) -> str:
-    """Return `place += value`, with a leading minus drawn into the operator."""
-    if value.text.startswith("-") and value.precedence >= PRODUCT:
-        return f"{place} -= {value.text[1:]}"
-    return f"{place} += {value}"
+    """Return `place += value`, with a minus drawn into the operator."""
+    less = without_sign(value)
+    return f"{place} += {value}" if less is None else f"{place} -= {less}"
+
+
+def without_sign(value: Code) -> str | None:
+    """Return the text of -value where value starts with a minus or is multiplied by one.
+
+    >>> without_sign(Code("x * -0.1", PRODUCT)), without_sign(Code("x", PRODUCT))
+    ('0.1 * x', None)
+    """
+    if value.precedence < PRODUCT:
+        return None
+    if value.text.startswith("-"):
+        return value.text[1:]
+    factor, times, number = value.text.rpartition(" * -")
+    return f"{number} * {factor}" if times and _NUMBER.fullmatch(number) else None
 
 
 def gathered_shape(source: Shape, index: Shape, axis: int, count: int) -> Shape:

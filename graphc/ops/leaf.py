@@ -66,6 +66,7 @@ class Param(Leaf):
         init: Any = None,
         trainable: bool = True,
         slot: bool = False,
+        sparse: bool = False,
     ) -> Node:
         if trainable and not slot and not is_float(as_dtype(dtype)):
             trainable = False
@@ -76,6 +77,7 @@ class Param(Leaf):
             "init": init,
             "trainable": trainable and not slot,
             "slot": slot,
+            "sparse": sparse,
         }
         return make_node(self, (), attrs, name)
 
@@ -87,6 +89,8 @@ class Param(Leaf):
             words.append("slot=True")
         elif not node.attrs["trainable"]:
             words.append("trainable=False")
+        if node.attrs["sparse"]:
+            words.append("sparse=True")
         return Code(f"param({', '.join(words)})")
 
     def label(self, node: Node, args: Sequence[str]) -> str:

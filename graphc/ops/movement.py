@@ -84,9 +84,11 @@ class Reshape(Movement):
             while words[-1] == ":":
                 words.pop()
             return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
-        shape = notation.shape(node.shape)
-        inner = shape.removeprefix("(").removesuffix(")").removesuffix(",") or "()"
-        return Code(f"{args[0].within(ATOM)}.reshape({inner})")
+        words = [notation.dim(dim) for dim in node.shape]
+        computed = [i for i, dim in enumerate(node.shape) if not (words[i].isalnum() or dim == 0)]
+        if len(computed) == 1 and 0 not in node.shape:
+            words[computed[0]] = "-1"  # what is left over, rather than 5 * N written out
+        return Code(f"{args[0].within(ATOM)}.reshape({', '.join(words) or '()'})")
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         return Code(f"reshape({args[0].text}, {literal(node.shape)})")
@@ -313,6 +315,18 @@ def as_shape_with_hole(shape: Any, source: Shape) -> Shape:
         )
     dims[holes[0]] = hole
     return as_shape(dims)
+
+
+def reshape_words(shape: Shape, notation: Notation) -> str:
+    """Return a shape as the arguments of NumPy's reshape.
+
+    One dim that is a formula is left to NumPy (-1), where no other dim can be 0.
+    """
+    formulas = [i for i, dim in enumerate(shape) if not isinstance(dim, int) and not dim.is_Symbol]
+    others = [dim for i, dim in enumerate(shape) if i not in formulas]
+    is_left = len(formulas) == 1 and all(isinstance(dim, int) and dim for dim in others)
+    words = ["-1" if is_left and i in formulas else notation.dim(d) for i, d in enumerate(shape)]
+    return ", ".join(words) or "()"
 
 
 def new_axes(source: Shape, result: Shape) -> set[int] | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
+from graphc.errors import GraphError, GraphWarning
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, UNARY, Code, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case, Op
-from graphc.ir.types import BOOL, FLOAT64, TensorType, promote
+from graphc.ir.provenance import user_location
+from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.infix import infix, operator_ufunc
 from graphc.ops.leaf import as_node, fill
@@ -112,7 +114,7 @@ class Pointwise(Op):
         """Return the dtype that all operands are converted to."""
         if self.dtype_rule == LOGICAL:
             return BOOL
-        dtype = common_dtype(values)
+        dtype = common_dtype(values, is_compared=self.dtype_rule == COMPARE)
         if self.dtype_rule == FLOAT and dtype.kind != "f":
             return FLOAT64
         return dtype
@@ -129,8 +131,6 @@ class Pointwise(Op):
         return [_conformed(v, shape, d) for v, d in zip(values, dtypes, strict=True)]
 
     def _misfit(self, types: Sequence[TensorType]) -> GraphError:
-        from graphc.ir.provenance import user_location
-
         return GraphError(
             f"{self.infix or self.name}: the shapes do not broadcast",
             where=user_location(),
@@ -325,8 +325,11 @@ def is_weak(value: Any) -> bool:
     )
 
 
-def common_dtype(values: Sequence[Any]) -> np.dtype:
-    """Return the dtype that NumPy gives these operands, Python numbers being weak."""
+def common_dtype(values: Sequence[Any], is_compared: bool = False) -> np.dtype:
+    """Return the dtype that NumPy gives these operands, Python numbers being weak.
+
+    Warns where float32 becomes float64 because of integers, unless they are only compared.
+    """
     first = values[0]
     if isinstance(first, Node) and all(
         (isinstance(v, Node) and v.dtype == first.dtype)
@@ -334,7 +337,28 @@ def common_dtype(values: Sequence[Any]) -> np.dtype:
         for v in values
     ):
         return first.dtype
-    return promote(*[v.dtype if isinstance(v, Node) else _weak_number(v) for v in values])
+    found = promote(*[v.dtype if isinstance(v, Node) else _weak_number(v) for v in values])
+    if found == FLOAT64 and not is_compared:
+        _warn_of_promotion([v for v in values if isinstance(v, Node)])
+    return found
+
+
+def _warn_of_promotion(operands: Sequence[Node]) -> None:
+    """Warn where integers make float64 of float32, as they do in NumPy."""
+    integers = [x for x in operands if x.dtype.kind == "i"]
+    if not integers or FLOAT64 in [x.dtype for x in operands]:
+        return
+    if FLOAT32 not in [x.dtype for x in operands]:
+        return
+    x = integers[0]
+    where = user_location()
+    warnings.warn(
+        f"float32 with {x.dtype.name} gives float64, as in NumPy"
+        + (f"; at {where}" if where else "")
+        + f"; to stay in float32, cast {x.name or 'the integers'}: astype(…, 'float32')",
+        GraphWarning,
+        stacklevel=2,
+    )
 
 
 def _weak_number(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import COMPARISON, SUM, Code, Notation
+from graphc.ir.code import COMPARISON, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
@@ -84,7 +84,7 @@ class Normal(Draw):
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         drawn = f"rng.standard_normal({shape}, dtype={dtype})"
-        return Code(f"{node.attrs['mean']!r} + {node.attrs['scale']!r} * {drawn}", SUM)
+        return _scaled(node.attrs["mean"], node.attrs["scale"], drawn)
 
 
 class Uniform(Draw):
@@ -98,7 +98,13 @@ class Uniform(Draw):
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         span = node.attrs["high"] - node.attrs["low"]
-        return Code(f"{node.attrs['low']!r} + {span!r} * rng.random({shape}, dtype={dtype})", SUM)
+        return _scaled(node.attrs["low"], span, f"rng.random({shape}, dtype={dtype})")
+
+
+def _scaled(start: float, scale: float, drawn: str) -> Code:
+    """Return start + scale * drawn, without what changes nothing."""
+    product = Code(drawn) if scale == 1 else Code(f"{scale!r} * {drawn}", PRODUCT)
+    return Code(f"{start!r} + {product}", SUM) if start else product
 
 
 class Bernoulli(Draw):

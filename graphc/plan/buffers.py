@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
-from graphc.plan.program import Buffer
+from graphc.ops.loop import Item
+from graphc.plan.program import ON_DEMAND, Buffer
 
 if TYPE_CHECKING:
+    from graphc.plan.loops import Loop
     from graphc.plan.program import Statement
 
 
@@ -19,6 +21,7 @@ def assign_buffers(
     statements: Sequence[Statement],
     stores: Mapping[str, Node],
     observed: Mapping[str, Node],
+    loops: Mapping[Node, Loop],
 ) -> tuple[tuple[Buffer, ...], dict[Node, Buffer]]:
     """Return the kept arrays, and the one each value is written into.
 
@@ -26,7 +29,7 @@ def assign_buffers(
     scalars and views need no memory of their own. A value may take over the memory of an operand
     that dies with it, where its op allows that, or else the memory of any dead value of its type.
     """
-    storage = storages(statements)
+    storage = storages(statements, loops)
     death = _deaths(graph, statements, storage, stores, observed)
     leaving = {storage.get(node, node) for node in graph.outputs.values()}
     free: dict[TensorType, list[Buffer]] = {}
@@ -35,28 +38,49 @@ def assign_buffers(
     dying: dict[int, list[Node]] = {}
     for node, at in death.items():
         dying.setdefault(at, []).append(node)
+
+    def new_or_free(node: Node) -> Buffer:
+        pool = free.get(node.type)
+        if pool:
+            return pool.pop()
+        buffers.append(Buffer(len(buffers), node.type))
+        return buffers[-1]
+
     for at, statement in enumerate(statements):
         node = statement.node
-        if _needs_memory(node) and statement.target is None and node not in leaving:
-            buffer = _taken_over(statement, at, storage, death, place)
-            if buffer is None:
-                pool = free.get(node.type)
-                buffer = pool.pop() if pool else Buffer(len(buffers), node.type)
-                if buffer.index == len(buffers):
-                    buffers.append(buffer)
-            place[node] = buffer
+        if statement.block == ON_DEMAND:
+            pass  # rarely asked for, so nothing is kept for it
+        elif node in loops:
+            # Written while the operands are still read, so none of their memory is free yet.
+            for result in loops[node].items:
+                if result not in storage and result not in leaving:
+                    place[result] = new_or_free(result)
+                    if result not in death:
+                        dying.setdefault(at, []).append(result)
+        elif _needs_memory(node) and statement.target is None and node not in leaving:
+            place[node] = _taken_over(statement, at, storage, death, place) or new_or_free(node)
         for dead in dying.get(at, ()):
             if dead in place and not (place.get(node) is place[dead] and node is not dead):
                 free.setdefault(dead.type, []).append(place[dead])
     return tuple(buffers), place
 
 
-def storages(statements: Sequence[Statement]) -> dict[Node, Node]:
-    """Return, for each view, the node whose memory it shows."""
+def storages(statements: Sequence[Statement], loops: Mapping[Node, Loop]) -> dict[Node, Node]:
+    """Return, for each view, the node whose memory it shows.
+
+    A carry that is also emitted lives in the stack, so its last value is a view of that.
+    """
     storage: dict[Node, Node] = {}
     for statement in statements:
         node = statement.node
-        if node.op.is_view and node.inputs:
+        if node in loops:
+            loop = loops[node]
+            storage |= {loop.items[i]: loop.stacks[j] for i, j in loop.slots.items()}
+        elif isinstance(node.op, Item):
+            own = loops[node.inputs[0]].items[node.attrs["index"]]
+            if node is not own:
+                storage[node] = storage.get(own, own)
+        elif node.op.is_view and node.inputs:
             storage[node] = storage.get(node.inputs[0], node.inputs[0])
     return storage
 
@@ -86,7 +110,8 @@ def _deaths(
 
 def _needs_memory(node: Node) -> bool:
     """Say whether a value is an array that is computed, not a leaf, a number, a view or a fill."""
-    return bool(node.inputs) and bool(node.shape) and not node.op.is_view
+    is_item = isinstance(node.op, Item)
+    return bool(node.inputs) and bool(node.shape) and not (node.op.is_view or is_item)
 
 
 def _taken_over(

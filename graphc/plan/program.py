@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
 
 
-@dataclass(frozen=True, slots=True)
+if TYPE_CHECKING:
+    from graphc.plan.loops import Loop
+
+
+#: The block of what only a caller who asks for gradients needs, between backward and update.
+ON_DEMAND = "on demand"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Buffer:
-    """An array that is allocated once and kept between calls."""
+    """An array that is allocated once and kept between calls; each is itself alone."""
 
     index: int
     type: TensorType
@@ -21,7 +30,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Compute `node` from `operands`, in the forward, backward or update block.
+    """Compute `node` from `operands`, in the forward, backward, on-demand or update block.
 
     The operands are the node's inputs without what arithmetic does by itself (see
     `graphc.plan.implicit`). `target` names the parameter whose array receives the value in place,
@@ -42,7 +51,8 @@ class Program:
     `observed` are values a caller may ask to see (the gradients of a training step).
     `place` gives, for each node, the buffer its value lives in (absent: it is allocated afresh).
     `storage` gives, for each view, the node whose memory it shows. `numbers` are the values that
-    are written as Python numbers, and take the dtype of what they meet.
+    are written as Python numbers, and take the dtype of what they meet. `loops` gives, for each
+    scan, how it runs.
     """
 
     graph: Graph
@@ -53,6 +63,7 @@ class Program:
     place: Mapping[Node, Buffer] = field(default_factory=dict)
     storage: Mapping[Node, Node] = field(default_factory=dict)
     numbers: frozenset[Node] = frozenset()
+    loops: Mapping[Node, Loop] = field(default_factory=dict)
 
     @cached_property
     def targets(self) -> frozenset[Node]:

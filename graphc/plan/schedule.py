@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -11,25 +13,34 @@ from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.walk import topological
 from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
-from graphc.plan.program import Program, Statement
+from graphc.plan.loops import loops_of
+from graphc.plan.program import ON_DEMAND, Program, Statement
 
-_RANK = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
-_BLOCKS = (FORWARD, BACKWARD, UPDATE)
+_BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
+_RANK = {block: rank for rank, block in enumerate(_BLOCKS)}
 
 
-def plan(graph: Graph, observed: Mapping[str, Node] | None = None) -> Program:
+def plan(
+    graph: Graph, observed: Mapping[str, Node] | None = None, is_body: bool = False
+) -> Program:
     """Return the program of a lowered graph: order, in-place updates and buffers.
 
     `observed` maps parameter names to their gradients, which stay readable at the end of the
-    backward block.
+    backward block. `is_body` says that the graph is the body of a loop: its parameters are carries,
+    which take their next values as soon as nobody reads the old ones.
     """
     seen = dict(observed or {})
-    order, block = _order(graph, seen)
+    if is_body:
+        order = topological(graph.roots())
+        block = dict.fromkeys(order, FORWARD)
+    else:
+        order, block = _order(graph, seen)
     numbers = written_as_numbers(order)
     needed = _needed(order, [*graph.roots(), *seen.values()], numbers)
     statements = [Statement(node, operands, block[node]) for node, operands in needed]
-    storage = storages(statements)
-    targets = _targets(graph, statements, storage, seen)
+    loops = loops_of(order, partial(plan, is_body=True))
+    storage = storages(statements, loops)
+    targets = _targets(graph, statements, storage, seen, FORWARD if is_body else UPDATE)
     statements = [
         replace(s, target=targets[s.node]) if s.node in targets else s for s in statements
     ]
@@ -39,8 +50,8 @@ def plan(graph: Graph, observed: Mapping[str, Node] | None = None) -> Program:
         for name, node in graph.updates.items()
         if name not in placed and node is not graph.params[name]
     }
-    buffers, place = assign_buffers(graph, statements, stores, seen)
-    return Program(graph, tuple(statements), stores, seen, buffers, place, storage, numbers)
+    buffers, place = assign_buffers(graph, statements, stores, seen, loops)
+    return Program(graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops)
 
 
 def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict[Node, str]]:
@@ -48,17 +59,22 @@ def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict
 
     Depth-first from the outputs; gradients are taken last parameter first, so that each is
     computed as soon as the sweep reaches its layer; draws come first, in the order of their making.
+    What leads to nothing but observed values is computed on demand: a table's gradient, where the
+    update adds to the table's rows.
     """
     draws = sorted((n for n in graph.nodes if n.op.is_random), key=lambda n: n.attrs["draw"])
     outputs = list(graph.outputs.values())
     forward = [node for node in outputs if node.provenance.phase == FORWARD]
     later = [node for node in [*outputs, *observed.values()] if node.provenance.phase != FORWARD]
     roots = [*draws, *forward, *reversed(later), *_frontier(graph), *graph.updates.values()]
-    nodes = topological(roots)
+    # A gradient that is zero everywhere is a constant, of no phase and perhaps of no other use.
+    nodes = topological([*roots, *observed.values()])
     early, late = _shown(graph), _next_values(graph, nodes, observed)
+    always = set(graph.nodes)
     rank: dict[Node, int] = {}
     for node in nodes:
         own = _RANK[UPDATE if node in late else node.provenance.phase]
+        own = own if node in always else _RANK[ON_DEMAND]
         if node.op.is_random or node.op.is_leaf or node in early:
             own = 0
         rank[node] = max([own, *[rank[operand] for operand in node.inputs]])
@@ -115,17 +131,20 @@ def _targets(
     statements: Sequence[Statement],
     storage: Mapping[Node, Node],
     observed: Mapping[str, Node],
+    last_block: str,
 ) -> dict[Node, str]:
     """Return the nodes that may be written straight into the parameter they update.
 
     The old value must not be read any more: by a later statement, through a view of it, or by
     another parameter's update that is this very memory (`{"a": 2 * a, "b": a}`).
     """
-    position = {s.node: i for i, s in enumerate(statements) if s.block == UPDATE}
+    position = {s.node: i for i, s in enumerate(statements) if s.block == last_block}
     last_read: dict[Node, int] = {}
+    uses = Counter(graph.updates.values())
     for i, statement in enumerate(statements):
         for operand in statement.operands:
             last_read[storage.get(operand, operand)] = i
+            uses[operand] += 1
     for node in graph.updates.values():
         if node.op.is_leaf or node.op.is_view:
             last_read[storage.get(node, node)] = len(statements)
@@ -135,6 +154,18 @@ def _targets(
         is_computed = bool(node.inputs) or node.op.is_random
         if node in kept or node in targets or node.op.is_view or not is_computed:
             continue
-        if node in position and last_read.get(graph.params[name], -1) <= position[node]:
-            targets[node] = name
+        writes = [write for write in _successive_writes(node, uses, kept) if write in position]
+        if writes and last_read.get(graph.params[name], -1) <= position[writes[-1]]:
+            targets.update(dict.fromkeys(writes, name))
     return targets
+
+
+def _successive_writes(node: Node, uses: Mapping[Node, int], kept: Container[Node]) -> list[Node]:
+    """Return the values that arise from one another by writing something into them, last first."""
+    writes = [node]
+    while writes[-1].op.accumulates:
+        base = writes[-1].inputs[0]
+        if not base.op.accumulates or base in kept or uses[base] > 1:
+            break
+        writes.append(base)
+    return writes

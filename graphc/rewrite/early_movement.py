@@ -22,7 +22,8 @@ def _take_before_arithmetic(node: Node, facts: Facts) -> Node | None:
     One operand at least is still indexed, so an index out of range is still an error.
     """
     x = node.inputs[0]
-    assert isinstance(x.op, Pointwise)
+    if not isinstance(x.op, Pointwise):
+        return None  # it is the index that is computed
     axes = _taken_axes(node)
     held = [_is_held(operand, axes) for operand in x.inputs]
     if all(held) or not _is_worthwhile(node, x, facts):

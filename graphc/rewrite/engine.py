@@ -45,11 +45,13 @@ def rewrite(
     rules: Sequence[Rule],
     helpers: Sequence[Rule] = (),
     normal: set[Node] | None = None,
+    became: dict[Node, Node] | None = None,
 ) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with the rules applied to a fixpoint, and every firing in order.
 
     `helpers` keep what the rules make in normal form. Nodes in `normal` are in it already, so the
-    helpers pass them by; nodes that turn out to be are added.
+    helpers pass them by; nodes that turn out to be are added. `became` receives, for each node of
+    the graph that does not stay, the node in its place.
     """
     run = _Run(graph, rules, helpers, normal if normal is not None else set())
     for node in graph.nodes:
@@ -57,6 +59,8 @@ def rewrite(
             run.settle(node)
     if not run.firings and all(run.settled[node] is node for node in graph.nodes):
         return graph, ()
+    if became is not None:
+        became.update((n, run.settled[n]) for n in graph.nodes if run.settled[n] is not n)
     outputs = {name: run.settled[node] for name, node in graph.outputs.items()}
     updates = {name: run.settled[node] for name, node in graph.updates.items()}
     names = {run.settled[node]: name for node, name in graph.names.items() if node in run.settled}

@@ -9,6 +9,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
+from graphc.rewrite.bodies import in_bodies
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -91,4 +92,5 @@ EXACT_SHIFT = Rule(
 
 def lower(graph: Graph) -> Graph:
     """Return the graph in ops that have a NumPy form; equal helpers are shared where they arise."""
+    graph, _ = in_bodies(graph, lambda body: (lower(body), ()), {})
     return rewrite(graph, (LOWER,))[0]

@@ -21,10 +21,13 @@ MERGE = Rule(
 _ORDER = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 
 
-def merge_common(graph: Graph) -> tuple[Graph, tuple[Firing, ...]]:
+def merge_common(
+    graph: Graph, became: dict[Node, Node] | None = None
+) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with equal expressions merged. Random draws stay apart.
 
     The merged node belongs to the earliest phase of all, and keeps the first name it was given.
+    `became` receives, for each node of the graph that does not stay, the node in its place.
     """
     number = ValueNumbers()
     groups: dict[int, list[Node]] = {}
@@ -43,6 +46,9 @@ def merge_common(graph: Graph) -> tuple[Graph, tuple[Firing, ...]]:
         merged[at] = node
     if not firings:
         return graph, ()
+    if became is not None:
+        placed = ((node, merged[number(node)]) for node in graph.nodes)
+        became.update((node, new) for node, new in placed if new is not node)
     outputs = {name: merged[number(node)] for name, node in graph.outputs.items()}
     updates = {name: merged[number(node)] for name, node in graph.updates.items()}
     names = {merged[number(node)]: name for node, name in _living_names(graph)}

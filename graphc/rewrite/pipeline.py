@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from graphc.errors import GraphError
@@ -11,24 +12,37 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.rewrite.adjoints import ADJOINTS
 from graphc.rewrite.arithmetic import ARITHMETIC
+from graphc.rewrite.bodies import has_loops, in_bodies
 from graphc.rewrite.contractions import CONTRACTIONS
+from graphc.rewrite.convolution import CONVOLUTIONS, POOLING
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.fold_constants import FOLD
+from graphc.rewrite.hoist import (
+    GATHER,
+    HOIST,
+    SINK,
+    gather_steady_terms,
+    hoist_before_loops,
+    sink_behind_loops,
+)
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
+from graphc.rewrite.loop_results import PRUNE, prune_loops
 from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
+from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
+from graphc.rewrite.speed import SPEED
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 
-Whole: TypeAlias = Callable[[Graph], tuple[Graph, tuple[Firing, ...]]]
+Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
 
-SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *ADJOINTS)
+SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *POOLING, *ADJOINTS)
 STABILIZE = (*LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
 
 
@@ -45,20 +59,47 @@ class Pass:
     helpers: tuple[Rule, ...] = ()
     whole: Whole | None = None
     level: int = 1
+    #: Has nothing to do in a graph without loops.
+    is_for_loops: bool = False
 
     def apply(
-        self, graph: Graph, allowed: Callable[[Rule], bool], normal: set[Node]
+        self,
+        graph: Graph,
+        allowed: Callable[[Rule], bool],
+        normal: set[Node],
+        became: dict[Node, Node],
     ) -> tuple[Graph, tuple[Firing, ...]]:
         """Return the rewritten graph and the firings, by the rules that are allowed.
 
         `normal` holds the nodes known to be in normal form; a firing elsewhere may change that.
+        `became` receives, for each node that does not stay, the node in its place.
         """
+        inner: dict[Node, Node] = {}
+        inside = partial(self._apply_inside, allowed)
+        graph, first = in_bodies(graph, inside, inner)
+        following, firings = self._apply_around(graph, allowed, normal, became)
+        became.update((old, became.get(new, new)) for old, new in inner.items())
+        return following, first + firings
+
+    def _apply_inside(
+        self, allowed: Callable[[Rule], bool], graph: Graph
+    ) -> tuple[Graph, tuple[Firing, ...]]:
+        """Rewrite the body of a loop."""
+        return self.apply(graph, allowed, set(), {})
+
+    def _apply_around(
+        self,
+        graph: Graph,
+        allowed: Callable[[Rule], bool],
+        normal: set[Node],
+        became: dict[Node, Node],
+    ) -> tuple[Graph, tuple[Firing, ...]]:
         if self.whole is not None:
-            return self.whole(graph)
+            return self.whole(graph, became)
         rules, helpers = (
             [rule for rule in group if allowed(rule)] for group in (self.rules, self.helpers)
         )
-        following, firings = rewrite(graph, rules, helpers, normal)
+        following, firings = rewrite(graph, rules, helpers, normal, became)
         if firings:
             normal.clear()
         return following, firings
@@ -79,20 +120,60 @@ MERGE_PASS = Pass("merge common", "Compute equal expressions once", (MERGE,), wh
 CONTRACT_PASS = Pass(
     "contractions", "Make products and sums one contraction", CONTRACTIONS, SIMPLIFY, level=2
 )
+CONVOLVE_PASS = Pass(
+    "convolutions", "Make products of windows products of matrices", CONVOLUTIONS, SIMPLIFY, level=2
+)
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
+SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", SPEED, MOVEMENT, level=2)
 DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remove_dead)
+
+LOOP_PASSES = (
+    Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), whole=prune_loops),
+    Pass(
+        "gather steady terms",
+        "Add terms that no carry enters first",
+        (GATHER,),
+        whole=gather_steady_terms,
+        level=2,
+    ),
+    Pass(
+        "sink behind loops",
+        "Compute after a loop, at once, what no carry waits for",
+        (SINK,),
+        whole=sink_behind_loops,
+        level=2,
+    ),
+    Pass(
+        "hoist before loops",
+        "Compute before a loop, at once, what no carry enters",
+        (HOIST,),
+        whole=hoist_before_loops,
+        level=2,
+    ),
+    Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), whole=prune_loops),
+    SIMPLIFY_PASS,
+    FOLD_PASS,
+    MERGE_PASS,
+    CONTRACT_PASS,
+)
+MERGE_LOOPS_PASS = Pass(
+    "merge loops", "Go through the same states once", (MERGE_LOOPS,), whole=merge_loops
+)
 
 #: What runs on the forward graph before it is differentiated.
 FORWARD_PASSES = (SIMPLIFY_PASS, MERGE_PASS, STABILIZE_PASS, MERGE_PASS)
 
 #: What runs on the whole graph.
 PASSES = (
+    replace(MERGE_LOOPS_PASS, is_for_loops=True),
     SIMPLIFY_PASS,
     STABILIZE_PASS,
     FOLD_PASS,
     MERGE_PASS,
     CONTRACT_PASS,
+    *[replace(step, is_for_loops=True) for step in LOOP_PASSES],
+    CONVOLVE_PASS,
     SPECIALIZE_PASS,
     LOWER_PASS,
     MERGE_PASS,
@@ -102,19 +183,23 @@ PASSES = (
     DEAD_PASS,
 )
 
+#: What runs in style `fast`.
+FAST_PASSES = (*PASSES[:-1], SPEED_PASS, MERGE_PASS, DEAD_PASS)
+
 #: Every rule once, in the order in which they come into play.
 ALL_RULES: tuple[Rule, ...] = tuple(
     dict.fromkeys(rule for step in PASSES for rule in (*step.rules, *step.helpers))
 )
 
 
-def optimize(graph: Graph, level: int = 2) -> Graph:
+def optimize(graph: Graph, level: int = 2, style: str = "readable") -> Graph:
     """Return a better graph of the same meaning; `.history` says what each pass did and why.
 
     Level 0 changes nothing; 1 keeps every bit (up to the sign of a zero); 2, the default, also
-    stabilizes and reassociates; 3 also assumes that no infinity or NaN is met.
+    stabilizes and reassociates; 3 also assumes that no infinity or NaN is met. For style "fast",
+    the ops are chosen that NumPy computes fastest.
     """
-    return _run(graph, PASSES, level)
+    return _run(graph, FAST_PASSES if style == "fast" else PASSES, level)
 
 
 def stabilize_forward(graph: Graph, level: int = 2) -> Graph:
@@ -135,9 +220,10 @@ def _run(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
     current = graph
     normal: set[Node] = set()
     for step in passes:
-        if step.level > level:
+        if step.level > level or (step.is_for_loops and not has_loops(current)):
             continue
-        following, firings = step.apply(current, allowed, normal)
-        records.append(PassRecord(step.name, step.title, current, following, firings))
+        became: dict[Node, Node] = {}
+        following, firings = step.apply(current, allowed, normal, became)
+        records.append(PassRecord(step.name, step.title, current, following, firings, became))
         current = following
     return current.with_outputs(current.outputs, current.updates, history=tuple(records))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.rewrite.rule import Firing, Rule
 
 DEAD = Rule(
@@ -14,10 +15,13 @@ DEAD = Rule(
 )
 
 
-def remove_dead(graph: Graph) -> tuple[Graph, tuple[Firing, ...]]:
+def remove_dead(
+    graph: Graph, became: dict[Node, Node] | None = None
+) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph without updates of a parameter to itself.
 
-    Nodes that no output or update needs are not in a graph at all, so nothing else can be dead.
+    Nodes that no output or update needs are not in a graph at all, so nothing else can be dead,
+    and each node that stays is itself: nothing is added to `became`.
     """
     dead = [name for name, node in graph.updates.items() if node is graph.params.get(name)]
     if not dead or (len(dead) == len(graph.updates) and not graph.outputs):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from graphc.ir.graph import Graph
@@ -95,13 +95,18 @@ class Firing:
 
 @dataclass(frozen=True, eq=False)
 class PassRecord:
-    """What one pass did: the graphs before and after, and every firing in order."""
+    """What one pass did: the graphs before and after, and every firing in order.
+
+    `became` gives, for each node before that is no longer there, the node in its place. That one
+    is missing from the graph after where nothing needs it any more.
+    """
 
     name: str
     title: str
     before: Graph
     graph: Graph
     firings: tuple[Firing, ...]
+    became: Mapping[Node, Node] = field(default_factory=dict)
 
     @property
     def nodes_before(self) -> int:

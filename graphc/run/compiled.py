@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import ref
 
 import numpy as np
 from numpy import ndarray
@@ -16,6 +15,7 @@ from numpy import ndarray
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.run.arguments import bind
+from graphc.run.entry import Argument, KnownState, Shapes, fitting
 from graphc.run.files import write_whole
 from graphc.run.loader import load
 from graphc.run.overlap import FOREIGN, owner, separated
@@ -24,36 +24,12 @@ from graphc.run.reference import evaluate
 #: How many different combinations of shapes one function remembers as checked.
 _REMEMBERED_SHAPES = 4096
 
-#: Python floats beyond this are left to the careful path, which says that they overflow.
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
+class Workspaces(threading.local):
+    """The buffers of one compiled function: each thread has its own."""
 
-Shapes = tuple[tuple[int, ...], ...]
-
-
-class _KnownState:
-    """A state that was found to fit: its arrays (held weakly), who owns the memory of those that
-    updates write, and the shapes of inputs that go with it."""
-
-    __slots__ = ("input_shapes", "owners", "references")
-
-    def __init__(
-        self,
-        references: list[tuple[str, ref[np.ndarray]]],
-        owners: set[int],
-        input_shapes: set[Shapes],
-    ) -> None:
-        self.references = references
-        self.owners = owners
-        self.input_shapes = input_shapes
-
-    def holds(self, state: dict[str, Any]) -> bool:
-        """Say whether a state consists of these very arrays."""
-        for name, reference in self.references:
-            array = state.get(name)
-            if array is None or array is not reference():
-                return False
-        return bool(self.references)
+    def __init__(self) -> None:
+        self.buffers: dict[str, Any] = {}
 
 
 class CompiledFunction:
@@ -68,11 +44,17 @@ class CompiledFunction:
     """
 
     def __init__(
-        self, graph: Graph, source: str, function_name: str, history: tuple[Any, ...] = ()
+        self,
+        graph: Graph,
+        source: str,
+        function_name: str,
+        history: tuple[Any, ...] = (),
+        inference: Callable[[], CompiledFunction] | None = None,
     ) -> None:
         self.graph = graph
         self.source = source
         self.history = tuple(history)
+        self._inference = inference
         self.module = load(source, function_name)
         self.function: Callable[..., dict[str, Any]] = getattr(self.module, function_name)
         self.__name__ = function_name
@@ -80,19 +62,20 @@ class CompiledFunction:
         self._takes_workspace = "workspace" in inspect.signature(self.function).parameters
         self.draws = any(node.op.is_random for node in graph.nodes)
         self._inputs = [
-            (name, leaf.dtype, leaf.shape == () and leaf.dtype.kind == "f")
+            Argument(name, leaf.dtype, leaf.shape == () and leaf.dtype.kind == "f")
             for name, leaf in graph.inputs.items()
         ]
         self._params = [(n, leaf.dtype, n in graph.updates) for n, leaf in graph.params.items()]
+        self._fitting = fitting(list(graph.params), self._inputs)
         #: Shapes of the parameters -> shapes of the inputs that were found to fit them.
         self._checked_shapes: dict[Shapes, set[Shapes]] = {}
         if not self._params:
             self._checked_shapes[()] = set()
-        self._known_state = _KnownState([], set(), self._checked_shapes.get((), set()))
-        self._workspaces = threading.local()
+        self._known_state = KnownState({}, set(), self._checked_shapes.get((), set()))
+        self._workspaces = Workspaces()
 
     def __repr__(self) -> str:
-        words = (["state"] if self._params else []) + [name for name, _, _ in self._inputs]
+        words = (["state"] if self._params else []) + [argument.name for argument in self._inputs]
         words += ["rng"] if self.draws else []
         return f"<compiled {self.__name__}({', '.join(words)}) -> {', '.join(self.graph.outputs)}>"
 
@@ -107,6 +90,22 @@ class CompiledFunction:
         """Write the emitted module into a file, whole or not at all."""
         write_whole(path, self.source)
 
+    def for_inference(self) -> CompiledFunction:
+        """Return the function of the same outputs in use: no updates, no dropout, no gradients.
+
+        It takes the state of this one; optimizer slots in it are not read. It is compiled once.
+
+        Raises: GraphError for a function that was not compiled from a graph.
+        """
+        if self._inference is None:
+            raise GraphError(
+                f"{self.__name__} does not know the graph that it was compiled from",
+                fix="gc.compile(graph.for_inference())",
+            )
+        compiled = self._inference()
+        self._inference = lambda: compiled
+        return compiled
+
     # -- calling -----------------------------------------------------------------------------
 
     def __call__(
@@ -118,6 +117,31 @@ class CompiledFunction:
         check_finite: bool = False,
         **inputs: Any,
     ) -> dict[str, Any]:
+        arrays = None
+        if not (unnamed or check_finite):
+            arrays = self._fitting(state, inputs, self._known_state)
+        if arrays is None:
+            arrays = self._arguments(state, unnamed, inputs, rng, check_finite)
+        if self.draws:
+            arrays.append(self._generator(rng))
+        try:
+            if self._takes_workspace:
+                return self.function(*arrays, workspace=self._workspaces.buffers)
+            return self.function(*arrays)
+        except (IndexError, ValueError):
+            # The reference says which index lies outside of what, or which window does not fit.
+            self._evaluate(state, inputs, rng)
+            raise
+
+    def _arguments(
+        self,
+        state: Mapping[str, Any] | None,
+        unnamed: tuple[Any, ...],
+        inputs: dict[str, Any],
+        rng: np.random.Generator | None,
+        check_finite: bool,
+    ) -> list[Any]:
+        """Return the arguments of the emitted function for a call that is not known to fit."""
         if unnamed:
             raise GraphError(
                 f"{self.__name__} takes its inputs by name",
@@ -126,71 +150,37 @@ class CompiledFunction:
             )
         if rng is not None and "rng" in self.graph.inputs:
             inputs["rng"] = rng
-        arrays = self._as_they_are(state, inputs)
+        arrays = None
+        if type(state) is dict and self._params:
+            known = self._recognized(state)
+            if known is not None:
+                self._known_state = known
+                arrays = self._fitting(state, inputs, known)
         if arrays is None:
             state, arrays = self._converted(state, inputs)
+            arrays = [state, *arrays] if self._params else arrays
         if check_finite:
-            self._check_finite(state, inputs, rng)
-        if self._params:
-            arrays.insert(0, state)
-        if self.draws:
-            arrays.append(self._generator(rng))
-        if not self._takes_workspace:
-            return self.function(*arrays)
-        try:
-            workspace = self._workspaces.buffers
-        except AttributeError:
-            workspace = self._workspaces.buffers = {}
-        return self.function(*arrays, workspace=workspace)
-
-    def _as_they_are(
-        self, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
-    ) -> list[Any] | None:
-        """Return the inputs in order where nothing needs conversion, else None."""
-        known = self._known_state
-        if not self._params:
-            if state is not None:
-                return None
-        elif type(state) is not dict:
-            return None
-        elif not known.holds(state):
-            if (known := self._recognized(state)) is None:  # type: ignore[assignment]  # mypy keeps the first type
-                return None
-            self._known_state = known
-        if len(inputs) != len(self._inputs):
-            return None
-        arrays: list[Any] = []
-        for name, dtype, is_scalar in self._inputs:
-            array = inputs.get(name)
-            if type(array) is ndarray and array.dtype is dtype:
-                arrays.append(array)
-            elif is_scalar and type(array) is float and -_FLOAT32_MAX < array < _FLOAT32_MAX:
-                arrays.append(np.array(array, dtype))
-            else:
-                return None
-        if tuple([array.shape for array in arrays]) not in known.input_shapes:
-            return None
-        if known.owners and not known.owners.isdisjoint([owner(array) for array in arrays]):
-            return None
+            # The reference names the node that makes a NaN or infinity.
+            self._evaluate(state, inputs, rng, check_finite=True)
         return arrays
 
-    def _recognized(self, state: dict[str, Any]) -> _KnownState | None:
+    def _recognized(self, state: dict[str, Any]) -> KnownState | None:
         """Return what to remember of a state that fits as it is, else None."""
-        arrays, written = [], []
+        arrays: dict[str, ndarray] = {}
+        written = []
         for name, dtype, is_written in self._params:
             array = state.get(name)
             if type(array) is not ndarray or array.dtype is not dtype:
                 return None
-            arrays.append(array)
+            arrays[name] = array
             if is_written:
                 written.append(array)
-        input_shapes = self._checked_shapes.get(tuple([array.shape for array in arrays]))
+        shapes = self._checked_shapes.get(tuple([array.shape for array in arrays.values()]))
         owned = {owner(array) for array in written}
         distinct = len(owned) == len(written) and FOREIGN not in owned
-        if input_shapes is None or not distinct or not all(a.flags.writeable for a in written):
+        if shapes is None or not distinct or not all(a.flags.writeable for a in written):
             return None
-        references = [(n, ref(a)) for (n, _, _), a in zip(self._params, arrays, strict=True)]
-        return _KnownState(references, owned | {FOREIGN} if owned else owned, input_shapes)
+        return KnownState(arrays, owned | {FOREIGN} if owned else owned, shapes)
 
     def _converted(
         self, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
@@ -221,19 +211,20 @@ class CompiledFunction:
             )
         return rng
 
-    def _check_finite(
+    def _evaluate(
         self,
         state: Mapping[str, Any] | None,
         inputs: Mapping[str, Any],
         rng: np.random.Generator | None,
+        check_finite: bool = False,
     ) -> None:
-        """Evaluate by the reference first, which names the node that makes a NaN or infinity."""
+        """Evaluate by the reference, which explains what fails."""
         env, sizes = bind(self.graph, state, inputs)
         evaluate(
             self.graph.roots(),
             env,
             sizes=sizes,
             rng=copy.deepcopy(rng),  # the emitted code draws the same numbers afterwards
-            check_finite=True,
+            check_finite=check_finite,
             labels=self.graph.labels,
         )

@@ -6,18 +6,23 @@ This is the judge of every test: emitted code, rewritten graphs and gradients mu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.body import Body
 from graphc.ir.dims import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.types import TensorType
+from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
 from graphc.run.arguments import Argument, Arrays, bind, bind_dims
 from graphc.run.finite import check_node
+from graphc.run.indices import out_of_range
+
+_COMPLEX = (np.dtype(np.complex64), np.dtype(np.complex128))
 
 __all__ = ["apply", "bind", "evaluate", "interpret"]
 
@@ -95,9 +100,18 @@ def apply(node: Node, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) ->
     attrs: Mapping[str, Any] = node.attrs
     if attrs:
         attrs = {name: concrete(value, sizes, node) for name, value in attrs.items()}
-    if any(array.dtype.kind == "c" for array in arrays):
+    if any(getattr(array, "dtype", None) in _COMPLEX for array in arrays):
         result, attrs = _complex(result, attrs)  # the complex step: the same meaning, off the axis
-    value = np.asarray(node.op.reference(arrays, attrs, result))
+    try:
+        value = node.op.reference(arrays, attrs, result)
+    except IndexError:
+        error = out_of_range(node, arrays, lambda dim: concrete(dim, sizes, node))
+        if error is None:
+            raise
+        raise error from None
+    if isinstance(result, TupleType):
+        return value
+    value = np.asarray(value)
     if value.shape != result.shape or value.dtype != result.dtype:
         raise GraphError(
             f"the reference of {node.op.name} breaks its own type rule",
@@ -129,9 +143,20 @@ def draw(
 
 def concrete_type(type_: TensorType, sizes: Mapping[str, int], node: Node) -> TensorType:
     """Return the type with every dim a number."""
+    if isinstance(type_, TupleType):
+        return TupleType(tuple([concrete_type(item, sizes, node) for item in type_.items]))  # type: ignore[return-value]  # a type all the same
     if all(type(dim) is int for dim in type_.shape):
         return type_
     return type_.with_shape(concrete(type_.shape, sizes, node))
+
+
+def _run_body(
+    body: Body, sizes: Mapping[str, int], arrays: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Return the results of one step of a loop."""
+    env = {leaf: np.asarray(array) for leaf, array in zip(body.inputs, arrays, strict=True)}
+    values = evaluate(body.results, env, sizes=sizes)
+    return [values[result] for result in body.results]
 
 
 def concrete(value: Any, sizes: Mapping[str, int], node: Node) -> Any:
@@ -140,6 +165,8 @@ def concrete(value: Any, sizes: Mapping[str, int], node: Node) -> Any:
         return value
     if isinstance(value, tuple):
         return tuple([concrete(item, sizes, node) for item in value])
+    if isinstance(value, Body):
+        return partial(_run_body, value, sizes)
     if isinstance(value, slice):
         parts = (value.start, value.stop, value.step)
         return slice(*[concrete(part, sizes, node) for part in parts])

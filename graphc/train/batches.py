@@ -29,15 +29,20 @@ class Data:
     count: int
     one_by_one: bool = False
 
-    def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
-        """Return the batches in order, the last one smaller where `size` does not divide."""
+    def batches(
+        self, size: int, order: np.ndarray | None = None, start: int = 0
+    ) -> Iterator[Batch]:
+        """Return the batches in order, the last one smaller where `size` does not divide.
+
+        The first `start` examples are left out.
+        """
         order = np.arange(self.count) if order is None else order
         if self.one_by_one:
-            for index in order:
+            for index in order[start:]:
                 yield self._cut(int(index))
             return
-        for start in range(0, self.count, size):
-            yield self._cut(order[start : start + size])
+        for first in range(start, self.count, size):
+            yield self._cut(order[first : first + size])
 
     def _cut(self, rows: int | np.ndarray) -> Batch:
         return {

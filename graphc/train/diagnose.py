@@ -34,18 +34,19 @@ def raise_for_step(
     step: CompiledFunction,
     state: State,
     start: State,
-    batches: Iterable[Batch],
+    batches: Iterable[tuple[int, Batch]],
     loss: str,
     rng: np.random.Generator,
     epoch: int,
 ) -> NoReturn:
-    """Replay an epoch from its first state, and raise a GraphError about the step that broke it.
+    """Replay numbered batches from the state at `start`; raise a GraphError about the step that
+    broke the run.
 
     Replaying costs nothing while training goes well; only one copy of the state each epoch. The
     state is left as it was before that step: whole and finite.
     """
     restore(state, start)
-    for number, batch in enumerate(batches, 1):
+    for number, batch in batches:
         before, generator = copied(state), rng.bit_generator.state
         outputs = run_step(step, state, batch, rng)
         if np.isfinite(outputs[loss]) and is_finite(state):

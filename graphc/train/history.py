@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from graphc.errors import GraphError, nearest
+from graphc.run.figures import save_figure
 from graphc.run.files import write_whole
-from graphc.train.plot import loss_figure
+from graphc.train.plot import history_figure
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,36 @@ class History:
         """The mean loss of each epoch."""
         return [epoch.loss for epoch in self.epochs]
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of all numbers that were recorded, in order of first appearance."""
+        names = [name for epoch in self.epochs for name in epoch.columns()]
+        return list(dict.fromkeys(names)) or ["loss"]
+
     def column(self, name: str) -> list[float]:
-        """Return one number of each epoch: `loss`, `accuracy`, `validation loss`, …"""
-        return [epoch.columns()[name] for epoch in self.epochs]
+        """Return one number of each epoch: `loss`, `accuracy`, `validation loss`, …
+
+        Raises: GraphError where an epoch has no such number.
+        """
+        rows = [epoch.columns() for epoch in self.epochs]
+        if any(name not in row for row in rows):
+            hint = nearest(name, self.columns)
+            raise GraphError(
+                f"the history has no column {name!r}",
+                expected=", ".join(self.columns),
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+        return [row[name] for row in rows]
 
     def __len__(self) -> int:
         return len(self.epochs)
 
     def __str__(self) -> str:
-        names = list(self.epochs[0].columns()) if self.epochs else ["loss"]
+        names = self.columns
         rows = [["epoch", *names, "seconds"]]
         for epoch in self.epochs:
-            numbers = [f"{value:.6g}" for value in epoch.columns().values()]
+            found = epoch.columns()
+            numbers = [f"{found[name]:.6g}" if name in found else "" for name in names]
             rows.append([str(epoch.number), *numbers, f"{epoch.seconds:.2f}"])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
@@ -62,30 +83,56 @@ class History:
         """Write the table as a CSV file."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["epoch", *(self.epochs[0].columns() if self.epochs else ["loss"])])
+        writer.writerow(["epoch", *self.columns])
         for epoch in self.epochs:
-            writer.writerow([epoch.number, *map(repr, epoch.columns().values())])
+            found = epoch.columns()
+            numbers = [repr(found[name]) if name in found else "" for name in self.columns]
+            writer.writerow([epoch.number, *numbers])
         write_whole(path, text.getvalue())
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Write a picture of the loss over the epochs; the suffix chooses svg, png or pdf.
+    def plot(self, path: str | os.PathLike[str], *names: str) -> None:
+        """Write a picture of the loss, or of the named numbers, over the epochs.
 
-        Raises: GraphError where matplotlib is not installed.
+        Each name (`loss`, `accuracy`, …) is one panel with its curves of training and validation,
+        as far as both were recorded. The suffix chooses svg, png or pdf.
+
+        Raises: GraphError for an unknown name, and where matplotlib is not installed.
         """
-        curves = {"training": self.losses}
-        if self.epochs and "loss" in self.epochs[0].validation:
-            curves["validation"] = self.column("validation loss")
-        write_whole(path, loss_figure(curves, os.fspath(path)))
+        panels = {name: self._curves(name) for name in names or ("loss",)}
+        save_figure(path, lambda: history_figure(panels))
+
+    def _curves(self, name: str) -> dict[str, list[tuple[int, float]]]:
+        columns = {"training": name, "validation": f"validation {name}"}
+        found = {
+            label: [(e.number, e.columns()[c]) for e in self.epochs if c in e.columns()]
+            for label, c in columns.items()
+            if c in self.columns
+        }
+        if not found:
+            self.column(name)
+        return found
 
 
-def patience(epochs: int, monitor: str = "loss") -> Callable[[History], bool]:
+def patience(
+    epochs: int, monitor: str = "loss", *, least: float = 0.0, higher_is_better: bool = False
+) -> Callable[[History], bool]:
     """Return a `stop` rule: no improvement of a column for this many epochs.
 
-    `monitor` names a column of the history, such as "validation loss".
+    monitor           a column of the history, such as "validation loss"
+    least             a smaller change than this is no improvement
+    higher_is_better  for an accuracy, say
     """
+    if epochs < 1:
+        raise GraphError("patience is a number of epochs", got=str(epochs), expected="at least 1")
+    sign = -1.0 if higher_is_better else 1.0
 
     def stop(history: History) -> bool:
-        values = history.column(monitor)
-        return len(values) - 1 - values.index(min(values)) >= epochs
+        best, since = math.inf, 0
+        for value in history.column(monitor):
+            if sign * value < best - least:
+                best, since = sign * value, 0
+            else:
+                since += 1
+        return since >= epochs
 
     return stop

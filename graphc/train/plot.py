@@ -1,53 +1,29 @@
-"""Plots of training; the one door to matplotlib."""
+"""The curves of a training run: one panel for each number, training and validation together."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from graphc.errors import GraphError
+from graphc.run.figures import matplotlib_module, new_figure
 
-_FORMATS = ("svg", "png", "pdf")
-
-
-def matplotlib_module() -> Any:
-    """Return matplotlib, or raise a GraphError that says how to install it."""
-    try:
-        import matplotlib.figure
-        import matplotlib.ticker
-    except ImportError:
-        raise GraphError(
-            "plots need matplotlib, which is not installed", fix="pip install 'graphc[plot]'"
-        ) from None
-    return matplotlib
+#: Title of a panel -> label of a curve -> its points, (epoch, value).
+Panels = Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]
 
 
-def loss_figure(curves: Mapping[str, Sequence[float]], path: str) -> bytes:
-    """Return a picture of losses over epochs in the format that the path's suffix names.
-
-    Equal histories give equal bytes: no time stamp, no random ids.
-    """
-    kind = Path(path).suffix.removeprefix(".").lower()
-    if kind not in _FORMATS:
-        raise GraphError(
-            f"cannot write a plot as {path!r}", expected=" or ".join(f".{f}" for f in _FORMATS)
-        )
-    matplotlib = matplotlib_module()
-    with matplotlib.rc_context({"svg.hashsalt": "graphc", "svg.fonttype": "none"}):
-        figure = matplotlib.figure.Figure(figsize=(6, 4), layout="constrained")
-        axes = figure.add_subplot()
-        for name, values in curves.items():
-            axes.plot(range(1, len(values) + 1), values, label=name, marker=".", linewidth=1.5)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("loss")
-        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+def history_figure(panels: Panels) -> Any:
+    """Return a matplotlib figure with one panel under another, over a common axis of epochs."""
+    figure = new_figure((6.0, 1.0 + 3.0 * len(panels)))
+    rows = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    for axes, (title, curves) in zip(rows, panels.items(), strict=True):
+        for label, points in curves.items():
+            epochs, values = zip(*points, strict=True) if points else ((), ())
+            axes.plot(epochs, values, label=label, marker=".", linewidth=1.5)
+        axes.set_ylabel(title)
+        axes.xaxis.set_major_locator(matplotlib_module().ticker.MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", linewidth=0.5, alpha=0.4)
         if len(curves) > 1:
             axes.legend(frameon=False)
-        picture = io.BytesIO()
-        stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-        figure.savefig(picture, format=kind, metadata=stamp, dpi=150)
-    return picture.getvalue()
+    rows[-1].set_xlabel("epoch")
+    return figure

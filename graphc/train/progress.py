@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,11 @@ class Reporter(Protocol):
 
 
 @contextmanager
-def progress_bar(epochs: int, steps: int, wanted: bool) -> Iterator[Reporter]:
-    """Show a bar over all steps while the loop runs, if wanted and stderr is a terminal."""
+def progress_bar(steps: int, epochs: int, done: int, wanted: bool) -> Iterator[Reporter]:
+    """Show a bar over all steps while the loop runs, if wanted and stderr is a terminal.
+
+    `done` steps were taken before this run.
+    """
     if not wanted or not sys.stderr.isatty():
         yield _silent
         return
@@ -32,7 +36,7 @@ def progress_bar(epochs: int, steps: int, wanted: bool) -> Iterator[Reporter]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=epochs * steps, epoch=1, loss=float("nan"))
+        task = bar.add_task("training", total=steps, completed=done, epoch=1, loss=math.nan)
 
         def report(epoch: int, loss: float) -> None:
             bar.update(task, advance=1, epoch=epoch, loss=loss)

@@ -21,7 +21,7 @@ FORMS = {
 DERIVABLE = [
     (name, argument)
     for name, op in OPS.items()
-    if isinstance(op, Pointwise) and not op.cuts and name not in ("where", "cast")
+    if isinstance(op, Pointwise) and not op.cuts and name != "cast"
     for argument in op.args
 ]
 

@@ -51,7 +51,7 @@ def test_no_two_live_values_share_memory() -> None:
 def _check_memory(statements: tuple, place: dict) -> None:  # type: ignore[type-arg]
     """Run the program on symbols: each read must find the value that was written."""
     memory: dict[object, Node] = {}
-    storage = storages(statements)
+    storage = storages(statements, {})
     for statement in statements:
         for operand in statement.operands:
             base = storage.get(operand, operand)

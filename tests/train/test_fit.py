@@ -16,7 +16,7 @@ from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ops import OPS
 from graphc.run.compiled import CompiledFunction
-from graphc.train import Epoch, History, fit, patience
+from graphc.train import Epoch, History, KeepBest, accuracy, fit, patience
 
 # One neuron, y = w x, squared error: small enough to write its step by hand.
 STEP = """
@@ -37,6 +37,16 @@ def step(state, x, y):
 """
 
 
+FORWARD = """
+import numpy as np
+
+
+def evaluate(state, x, y):
+    error = state["w"] * x - y
+    return {"loss": np.mean(error * error), "worst": np.max(np.abs(error))}
+"""
+
+
 def neuron(rate: float = 0.01, shape: tuple = ("N",), source: str = STEP) -> CompiledFunction:
     x, y = OPS["input"]("x", shape, "float64"), OPS["input"]("y", shape, "float64")
     w = OPS["param"]("w", (), "float64")
@@ -48,7 +58,10 @@ def neuron(rate: float = 0.01, shape: tuple = ("N",), source: str = STEP) -> Com
         updates={"w": OPS["subtract"](w, OPS["multiply"](slope, rate))},
         name="step",
     )
-    return CompiledFunction(graph, source.replace("RATE", str(rate)), "step")
+    forward = CompiledFunction(graph.with_outputs(graph.outputs), FORWARD, "evaluate")
+    return CompiledFunction(
+        graph, source.replace("RATE", str(rate)), "step", inference=lambda: forward
+    )
 
 
 #: World's smallest perceptron: the lecture's four points.
@@ -217,10 +230,132 @@ def test_validation_by_function() -> None:
     assert 0 < history.column("validation w")[0] < 1.2
 
 
+def test_a_function_made_by_hand_has_no_test_mode() -> None:
+    step = neuron()
+    step._inference = None
+    with pytest.raises(GraphError, match="does not know the graph"):
+        fit(step, step.init(), DATA, validation=DATA)
+
+
 def test_patience_stops() -> None:
     step = neuron(rate=0.0)
     history = fit(step, step.init(), DATA, epochs=50, stop=patience(3), shuffle=False)
     assert len(history) == 4 and "stop rule after epoch 4" in history.stopped
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "stops"),
+    [
+        ([3, 2, 1], {"epochs": 2}, False),
+        ([1, 2, 3], {"epochs": 2}, True),
+        ([1, 2, 3], {"epochs": 2, "higher_is_better": True}, False),
+        ([3, 2.9, 2.8, 2.7], {"epochs": 2, "least": 0.5}, True),
+        ([3, 2.7, 2.4, 2.1], {"epochs": 2, "least": 0.5}, False),
+        ([2, 1, 1, 1], {"epochs": 3}, False),
+        ([], {"epochs": 1}, False),
+    ],
+)
+def test_patience_counts_epochs_without_improvement(
+    values: list[float], settings: dict, stops: bool
+) -> None:
+    past = History([Epoch(number, value) for number, value in enumerate(values, 1)])
+    assert patience(**settings)(past) is stops
+
+
+def test_patience_wants_a_number_of_epochs_and_a_known_column() -> None:
+    with pytest.raises(GraphError, match="patience is a number of epochs"):
+        patience(0)
+    with pytest.raises(GraphError, match="did you mean 'validation loss'"):
+        patience(1, "validaton loss")(history())
+
+
+def test_keep_best_remembers_the_best_epoch() -> None:
+    state = {"w": np.array(0.0)}
+    best = KeepBest()
+    for number, loss in enumerate([3.0, 1.0, 2.0], 1):
+        state["w"][...] = 10 * number
+        best(Epoch(number, 0.0, {}, {"loss": loss}), state)
+    best.restore(state)
+    assert (best.epoch, best.value, state["w"]) == (2, 1.0, 20)
+    with pytest.raises(GraphError, match="no number called 'validation loss'"):
+        best(Epoch(1, 0.0), state)
+    with pytest.raises(GraphError, match="seen no epoch"):
+        KeepBest("loss").restore(state)
+
+
+def test_keep_best_can_look_for_the_highest() -> None:
+    best = KeepBest("accuracy", higher_is_better=True)
+    for number, value in enumerate([0.1, 0.9, 0.5], 1):
+        best(Epoch(number, 0.0, {"accuracy": value}), {"w": np.array(float(number))})
+    assert best.epoch == 2 and best.state["w"] == 2
+
+
+# -- metrics, augmentation, whole batches ----------------------------------------------------
+
+
+def test_metrics_are_means_over_the_examples_of_training_and_validation() -> None:
+    step = neuron(rate=0.0)
+    data = {"x": np.ones(5), "y": np.arange(5.0)}
+    largest = {"largest": lambda outputs, batch: batch["y"].max()}
+    history = fit(step, step.init(), data, 1, 2, metrics=largest, validation=DATA, shuffle=False)
+    assert history.column("largest") == [pytest.approx((2 * 1 + 2 * 3 + 4) / 5)]
+    assert history.column("validation largest") == [pytest.approx(10.1)]
+
+
+@pytest.mark.parametrize(
+    ("p", "y", "share"),
+    [
+        ([[0.1, 0.9], [0.8, 0.2]], [1, 1], 0.5),
+        ([[0.1, 0.9], [0.8, 0.2]], [[0, 1], [1, 0]], 1.0),
+        ([0.7, 0.2, 0.6], [1, 0, 0], 2 / 3),
+        ([[0.7], [0.2]], [[1], [1]], 0.5),
+        ([[0.7], [0.2]], [1, 1], 0.5),
+        (np.eye(3)[None], [[0, 1, 1]], 2 / 3),
+    ],
+)
+def test_accuracy(p: object, y: object, share: float) -> None:
+    assert accuracy()({"p": np.array(p)}, {"y": np.array(y)}) == pytest.approx(share)
+
+
+def test_accuracy_names_what_is_missing() -> None:
+    with pytest.raises(GraphError, match="no output called 'q'"):
+        accuracy("q")({"p": np.zeros(1)}, {"y": np.zeros(1)})
+    with pytest.raises(GraphError, match="no input called 'z'"):
+        accuracy("p", "z")({"p": np.zeros(1)}, {"y": np.zeros(1)})
+
+
+def test_augmentation_changes_training_batches_only() -> None:
+    step = neuron(rate=0.0)
+
+    def shift(batch: dict, rng: np.random.Generator) -> dict:
+        return {"y": batch["y"] + 100}
+
+    data = {"x": np.ones(4), "y": np.zeros(4)}
+    history = fit(step, step.init(), data, 1, 2, augment=shift, validation=data)
+    assert history.losses == [1e4] and history.column("validation loss") == [0.0]
+
+
+def test_augmentation_draws_from_the_seed_and_leaves_the_order_alone() -> None:
+    def run(seed: int, draws: int) -> list[float]:
+        step = neuron()
+
+        def noise(batch: dict, rng: np.random.Generator) -> dict:
+            return {"y": batch["y"] + 1e-3 * rng.normal(size=(draws, len(batch["y"])))[0]}
+
+        return fit(step, step.init(), DATA, 3, 1, seed, augment=noise).step_losses
+
+    assert run(1, 1) == run(1, 1) != run(2, 1)
+    np.testing.assert_allclose(run(1, 1), run(1, 7), rtol=0.2, atol=0.1)
+
+
+def test_all_examples_at_once() -> None:
+    step, once = neuron(), neuron()
+    state, expected = step.init(), once.init()
+    history = fit(step, state, DATA, epochs=3, batch_size=None, shuffle=False)
+    for _ in range(3):
+        once(expected, **{name: np.array(array) for name, array in DATA.items()})
+    assert len(history.step_losses) == 3
+    assert state["w"] == pytest.approx(float(expected["w"]), rel=1e-12)
 
 
 @pytest.fixture
@@ -286,6 +421,26 @@ def test_history_saves_and_plots(tmp_path: Path) -> None:
     assert b"validation" in first and b"epoch" in first
     with pytest.raises(GraphError, match="cannot write a plot"):
         history().plot(tmp_path / "loss.txt")
+
+
+def test_history_plots_any_column(tmp_path: Path) -> None:
+    history().plot(tmp_path / "both.svg", "loss", "accuracy")
+    text = (tmp_path / "both.svg").read_text()
+    assert text.count(">accuracy<") == 1 and ">loss<" in text and ">validation<" in text
+    with pytest.raises(GraphError, match="did you mean 'accuracy'"):
+        history().plot(tmp_path / "no.svg", "acuracy")
+    History().plot(tmp_path / "empty.svg")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["both.svg", "empty.svg"]
+
+
+def test_a_number_that_comes_late_leaves_a_gap() -> None:
+    late = History([Epoch(1, 0.5), Epoch(2, 0.25, {"extra": 3.0})])
+    assert str(late).splitlines()[1:] == [
+        "    1   0.5            0.00",
+        "    2  0.25      3     0.00",
+    ]
+    with pytest.raises(GraphError, match="no column 'extra'"):
+        late.column("extra")
 
 
 def test_a_missing_matplotlib_is_one_clear_error(

@@ -7,7 +7,7 @@ Linear   b = Σⱼ βⱼ·zⱼ    dJ/dβⱼ += dJ/db·zⱼ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.differentiate.reverse import new_nodes
 from graphc.draw.traces.chain import stand_in
@@ -100,6 +100,13 @@ def forward_backward_table(
 
     **Raises** GraphError for an unknown name or notation, and where `of` is no single float.
     """
+    return module_writer(graph, of, notation, expanded=not through_output).written()
+
+
+def module_writer(
+    graph: Graph, of: str | None, notation: str = "index", expanded: bool = False
+) -> ModuleWriter:
+    """Return what writes the modules of `of`, with indices where the network allows them."""
     if notation not in NOTATIONS:
         raise GraphError("unknown notation", got=repr(notation), expected="'index' or 'matrix'")
     target = scalar_output(graph, of)
@@ -107,14 +114,16 @@ def forward_backward_table(
     found = modules(numbering, target)
     if notation == "index":
         try:
-            return _Writer(numbering, target, found, not through_output, True).written()
+            writer = ModuleWriter(numbering, target, found, expanded, True)
+            writer.written()
+            return writer
         except NoIndicesError:
             pass
-    return _Writer(numbering, target, found, not through_output, False).written()
+    return ModuleWriter(numbering, target, found, expanded, False)
 
 
-class _Writer:
-    """Writes the rows of one table."""
+class ModuleWriter:
+    """Writes formulas of modules: the rows of a table, and local derivatives."""
 
     def __init__(
         self,
@@ -150,14 +159,46 @@ class _Writer:
         return ForwardBackward(title, remark, tuple(map(self._row, self.found)))
 
     def _row(self, module: Module) -> ModuleRow:
+        lines = tuple(self.lines(module).values())
+        return ModuleRow(module.name, self.equation(module), lines)
+
+    def equation(self, module: Module) -> Phrase:
+        """Return `b = Σⱼ βⱼ·zⱼ`."""
         root = written_out(module) if self.expanded else module.root
         formula = self.formula(root, module, {}, module.root)
-        equation: Phrase = [self.variable(module.root), relation("="), formula]
-        return ModuleRow(module.name, equation, tuple(self._lines(module)))
+        return [self.variable(module.root), relation("="), formula]
 
-    def _lines(self, module: Module) -> list[Phrase]:
-        operands = [x for x in module.operands if x in self.active]
-        operands.sort(key=lambda node: node.op is not OPS["param"])
+    def operands(self, module: Module) -> list[Node]:
+        """Return the operands that get a derivative, parameters first."""
+        found = [x for x in module.operands if x in self.active]
+        return sorted(found, key=lambda node: node.op is not OPS["param"])
+
+    def local(self, module: Module, operand: Node) -> Phrase | None:
+        """Return `db/dzⱼ = βⱼ`, of one element by one other.
+
+        None where there are no indices, or where an element depends on another in several ways.
+        """
+        if self.indices is None:
+            return None
+        seed = stand_in("adjoint", module.root)
+        own = self.variable(module.root)
+        above = {seed: Piece("", "", ""), module.root: own, module.meaning: own}
+        self._join(seed, module.root)
+        sent = contributions(module, seed, [operand], self.expanded).get(operand)
+        if sent is None:
+            return None
+        formula = self.formula(sent, module, above, operand)
+        assert isinstance(formula, IndexedFormula)
+        summed_over = {letter for letters in formula.sums.values() for letter in letters}
+        free = set(self.indices.of(module.root))
+        if summed_over & set(self.indices.of(operand)):
+            return None
+        kept = {n: [x for x in letters if x not in free] for n, letters in formula.sums.items()}
+        return [_partial(own, self.variable(operand)), relation("="), replace(formula, sums=kept)]
+
+    def lines(self, module: Module) -> dict[Node, Phrase]:
+        """Return `dJ/dzⱼ += dJ/db·βⱼ` for each operand that gets a derivative."""
+        operands = self.operands(module)
         above: dict[Node, Piece] = {}
         if module.root is self.target:
             seed = OPS["full"]((), 1, module.root.dtype)
@@ -168,10 +209,10 @@ class _Writer:
         own = self.variable(module.root)
         above |= {module.root: own, module.meaning: own}
         self._join(module.meaning, module.root)
-        lines: list[Phrase] = []
+        lines: dict[Node, Phrase] = {}
         for operand, sent in contributions(module, seed, operands, self.expanded).items():
             formula = self.formula(sent, module, above, operand)
-            lines.append([self.adjoint(operand), relation("+="), formula])
+            lines[operand] = [self.adjoint(operand), relation("+="), formula]
         return lines
 
     def formula(

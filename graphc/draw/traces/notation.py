@@ -35,6 +35,7 @@ class Formula:
 
     `numbers` says that the symbols are numbers and shapes: products are then written 2*5.
     `whole` writes the root itself even where mathematics would not, as for a broadcast.
+    A symbol without text is a factor that is left out.
     """
 
     root: Node
@@ -49,9 +50,10 @@ class Formula:
         known: dict[Node, Code] = {}
         for node, piece in self.symbols.items():
             sign = "−" if piece.precedence == UNARY else ""
-            known[node] = Code(sign + letter[piece], piece.precedence)
+            shown = sign + letter[piece] if piece.text else ""
+            known[node] = Code(shown, piece.precedence)
         product = "*" if self.numbers else "·"
-        return self._written(known, _TextWriter(product)).text, pieces
+        return self._written(known, _TextWriter(product)).text or "1", pieces
 
     def _written(self, known: Mapping[Node, Code], writer: _Writer) -> Code:
         codes = dict(known)
@@ -62,7 +64,7 @@ class Formula:
         return codes[self.root]
 
     def _node(self, node: Node, args: Sequence[Code], writer: _Writer) -> Code:
-        return writer.write(node, args)
+        return writer.write(node, args if is_product(node) else _ones(args))
 
     def _filled(self, text: str, shown: Sequence[str]) -> str:
         """Return the skeleton with its letters replaced; signs stand in it already."""
@@ -82,7 +84,7 @@ class Formula:
     @cached_property
     def latex(self) -> str:
         known = {node: Code(piece.latex, piece.precedence) for node, piece in self.symbols.items()}
-        return self._written(known, _LatexWriter()).text
+        return self._written(known, _LatexWriter()).text or "1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,12 @@ class IndexedFormula(Formula):
             return writer.sum(body, self.sums[node], self.counts.get(node, ""))
         if is_product(node):
             return writer.product(args, writer.times)
-        return args[0] if node.op.is_view else writer.write(node, args)
+        return args[0] if node.op.is_view else writer.write(node, _ones(args))
+
+
+def _ones(args: Sequence[Code]) -> list[Code]:
+    """Return operands with 1 for each that is left out."""
+    return [arg if arg.text else Code("1") for arg in args]
 
 
 class _Writer:
@@ -120,6 +127,9 @@ class _Writer:
 
     def product(self, args: Sequence[Code], sign: str) -> Code:
         """Return a product; a negative factor and a quotient stand in parentheses."""
+        args = [arg for arg in args if arg.text]
+        if len(args) < 2:
+            return args[0] if args else Code("")
         return Code(sign.join(self.factor(arg) for arg in args), PRODUCT)
 
     def factor(self, arg: Code) -> str:

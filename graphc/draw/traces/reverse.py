@@ -118,13 +118,14 @@ class _Adjoints:
         left, label = adjoint(scene.place(of)), scene.label(of)
         own = label or variable(scene.place(of))
         formula = derivative(own, own)
-        return Row(left, "=", formula, None, None, self.value[of], "seed", label, step)
+        return Row(left, "=", formula, None, None, self.value[of], "seed", label, step, of)
 
     def zero_row(self, node: Node, step: int | None) -> Row:
         """Return the row of a variable that no derivative reaches."""
         value = self.value[node] = np.zeros_like(self.scene.value(node))
         left, label = adjoint(self.scene.place(node)), self.scene.label(node)
-        return Row(left, "=", quantity(np.zeros(())), None, None, value, "constant", label, step)
+        zero = quantity(np.zeros(()))
+        return Row(left, "=", zero, None, None, value, "constant", label, step, node)
 
 
 # -- version A ---------------------------------------------------------------------------------
@@ -165,6 +166,7 @@ def _sum_row(
         "chain" if len(terms) == 1 else "chain, sum",
         adjoints.scene.label(node),
         step,
+        node,
     )
 
 
@@ -231,6 +233,8 @@ def _increment_row(
         "chain",
         adjoints.scene.label(node),
         step,
+        node,
+        consumer,
     )
 
 

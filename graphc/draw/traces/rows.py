@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.draw.traces.pieces import Phrase, Piece, Written, relation, result
 from graphc.draw.traces.table import plain
+from graphc.ir.node import Node
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,9 @@ class Row:
     label: Piece | None = None
     #: When the row is filled, where that is not from the first row to the last.
     step: int | None = None
+    #: The variable's node, and the consumer that an increment comes from.
+    node: Node | None = None
+    consumer: Node | None = None
 
     @property
     def variable(self) -> str:

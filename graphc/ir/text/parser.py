@@ -9,19 +9,21 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import too_deep
+from graphc.ir.text.functions import LoopFunction, has_plain_parameters, is_def
 from graphc.ir.text.lines import LogicalLine, logical_lines
 from graphc.ir.text.statements import Block, Statements
 from graphc.ir.text.title import UNNAMED, read_title
 
-_BLOCK_WORDS = re.compile(r"(?:async|class|def|for|if|while|try|elif|else|except|finally)\b|@")
+_BLOCK_WORDS = re.compile(r"(?:async|class|for|if|while|try|elif|else|except|finally)\b|@")
 
 
 def parse(
@@ -53,14 +55,16 @@ class _Parser:
         self.statements = Statements(functions, filename, self.place, self._later)
         self.source = ""
         self.name, self.doc = UNNAMED, ""
+        #: The `def` whose lines are being collected.
+        self.function: LoopFunction | None = None
 
     def parse(self, source: str) -> Graph:
         source = source.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
         self._refuse_binary(source)
         self.source = source
         is_first = True
-        for self.here in logical_lines(source):
-            self._read(is_first)
+        for here in logical_lines(source):
+            self._take(here, is_first)
             is_first = False
         if is_first:
             raise GraphTextError(
@@ -68,6 +72,7 @@ class _Parser:
                 Place(self.filename, 1, 1),
                 expected="declarations, lines such as `z = x @ W + b`, and output(z)",
             )
+        self._close_function(None)
         if self.levels[-1].indent is None:
             raise GraphTextError("the block is empty: the text ends here", self._end())
         return self._graph()
@@ -95,6 +100,62 @@ class _Parser:
             raise GraphTextError(
                 problem.what, self._end(), got=problem.got, expected=problem.expected
             ) from problem
+
+    # -- loop bodies -------------------------------------------------------------------------
+
+    def _take(self, line: LogicalLine, is_first: bool = False) -> None:
+        """Read a line, or keep it as part of the `def` that is open."""
+        self._close_function(line)
+        if self.function is not None:
+            self.function.lines.append(line)
+            return
+        self.here = line
+        if is_def(line):
+            self._enter_block()
+            self.function = LoopFunction(self._definition(), line, self)
+        else:
+            self._read(is_first)
+
+    def _close_function(self, line: LogicalLine | None) -> None:
+        """End the open `def` where a line stands outside it."""
+        function = self.function
+        if function is None or (line is not None and function.holds(line)):
+            return
+        self.function = None
+        if not function.lines:
+            self.here = function.head
+            raise GraphTextError(
+                "the loop body is empty", self._start(), expected="lines, the last one a `return`"
+            )
+        self.statements.define(function.tree, function)
+
+    def _definition(self) -> ast.FunctionDef:
+        """Return the head of a `def` as syntax, checked to have plain parameters only."""
+        tree = self._trees()[0]
+        if not isinstance(tree, ast.FunctionDef) or not has_plain_parameters(tree):
+            raise GraphTextError(
+                "a loop body takes plain parameters",
+                self._start(len(self.here.text)),
+                expected="def cell(h, x_t):",
+            )
+        return tree
+
+    def run_body(self, function: LoopFunction, arguments: Sequence[Node]) -> Any:
+        """Return what a loop body returns for these arguments: its lines are read once more."""
+        here, levels, outer = self.here, self.levels, self.function
+        statements = self.statements
+        with statements.local(dict(zip(function.parameters, arguments, strict=True))):
+            self.levels, self.function = [_Level(function.head.indent, Block())], None
+            self.levels.append(_Level(None, Block()))
+            try:
+                for line in function.lines[:-1]:
+                    self._take(line)
+                self._close_function(None)
+                self.here = function.lines[-1]
+                self._enter_block()
+                return statements.returned(self._trees(), self.levels[-1].block, self.here.line)
+            finally:
+                self.here, self.levels, self.function = here, levels, outer
 
     # -- one line ----------------------------------------------------------------------------
 
@@ -142,11 +203,10 @@ class _Parser:
             raise GraphTextError(
                 f"`{refused[0]}` is no part of the text form, which is data and never runs",
                 self._start(len(refused[0])),
-                fix="write the body into the text; loop bodies cannot be read yet"
-                if refused[0] == "def"
-                else None,
             )
-        is_head = text.startswith("with") and not text[4:5].isidentifier()
+        is_head = is_def(self.here) or (
+            text.startswith("with") and not text[4:5].isidentifier()
+        )
         try:
             return _parsed(text + "\n pass" if is_head else text)
         except SyntaxError as problem:

@@ -10,6 +10,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import GraphWarning
@@ -18,6 +19,16 @@ from graphc.ir.dims import dim_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
+from graphc.ir.symbols import dim_symbol
+from graphc.ir.text.loops import (
+    WrittenLoop,
+    attribute_bodies,
+    is_loop,
+    loop_of_item,
+    result_count,
+    scan_lines,
+    written_loop,
+)
 from graphc.ir.text.plain_dims import identifiers_of_dims, with_renamed_dims
 from graphc.ir.text.spelling import Speller, Spelling
 from graphc.ir.text.title import title_lines
@@ -42,27 +53,45 @@ def graph_text(graph: Graph) -> str:
     return _Printer(graph, {identifier: name for name, identifier in identifiers.items()}).text()
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What the body of a loop shares with the text around it."""
+
+    #: Constants of the body -> the identifiers that they have outside.
+    given: Mapping[Node, str]
+    taken: set[str]
+    counter: Iterator[int]
+    margin: str
+
+
 class _Printer:
     """The state of writing one graph: the lines so far, and how each node is referred to."""
 
-    def __init__(self, graph: Graph, dims: Mapping[str, str]) -> None:
+    def __init__(self, graph: Graph, dims: Mapping[str, str], around: _Around | None = None) -> None:
         self.graph = graph
-        self.lines: list[str] = title_lines(graph.name, graph.doc)
+        self.lines: list[str] = title_lines(graph.name, graph.doc) if around is None else []
+        self.margin = "" if around is None else around.margin + "    "
         self.block = ("", "")
         #: Identifier of a dim -> its name.
         self.dims = dims
+        given = {} if around is None else around.given
         leaves = [*graph.inputs.values(), *graph.params.values()]
-        self.labels = {**{leaf: leaf.attrs["name"] for leaf in leaves}, **graph.labels}
-        reserved = [*FORMS, *RESERVED, *self.dims, *_called_words(graph)]
+        own = {leaf: leaf.attrs["name"] for leaf in leaves}
+        self.labels = {x: n for x, n in {**own, **graph.labels}.items() if x not in given}
+        reserved = [*FORMS, *RESERVED, *self.dims, *_called_words(graph), *given.values()]
         identifiers = assign_identifiers(self.labels.values(), reserved)
-        self.identifiers = dict(zip(self.labels, identifiers, strict=True))
-        self.taken = {*reserved, *identifiers}
+        self.identifiers = {**given, **dict(zip(self.labels, identifiers, strict=True))}
+        self.taken = set() if around is None else around.taken
+        self.taken.update(reserved, identifiers)
         #: Expressions of nodes without a line, and of nodes with one.
         self.codes: dict[Node, Code] = {}
         self.statements: dict[Node, Code] = {}
         #: Nodes that are declared or have a line; how many of them wait for a name.
-        self.written: set[Node] = set(leaves)
-        self.count = 0
+        self.written: set[Node] = {*leaves, *given}
+        self.counter = itertools.count() if around is None else around.counter
+        #: Loop -> how it is written; item -> the first node of the same result.
+        self.loops: dict[Node, WrittenLoop] = {}
+        self.results: dict[tuple[Node, int], Node] = {}
         self.speller = Speller(self.code, self.is_optional)
         self.types: dict[tuple[Any, ...], str] = {}
         self.uses: dict[Node, int] = {}
@@ -73,15 +102,28 @@ class _Printer:
 
     def text(self) -> str:
         self._declare()
-        order = self._by_phase(list(_in_order_of_draws(self.graph.nodes)))
-        for node in order:
-            if node not in self.written and not self.is_optional(node):
-                self._visit(node)
+        order = self._visit_all()
         updates = [(name, self.code(node), node) for name, node in self.graph.updates.items()]
         self._write_statements(node for node in order if node in self.statements)
         self._write_updates(updates)
         self._write_outputs()
         return self._with_names("\n".join(self.lines) + "\n")
+
+    def body_lines(self) -> list[str]:
+        """Return the lines of a loop's body, which ends by returning its outputs."""
+        order = self._visit_all()
+        results = [self.code(node) for node in self.graph.outputs.values()]
+        self._write_statements(node for node in order if node in self.statements)
+        self._enter(("", ""))
+        self._line(f"return {', '.join(code.text for code in results)}")
+        return self.lines
+
+    def _visit_all(self) -> list[Node]:
+        order = self._by_phase(list(_in_order_of_draws(self.graph.nodes)))
+        for node in order:
+            if node not in self.written and not self.is_optional(node):
+                self._visit(node)
+        return order
 
     def _by_phase(self, nodes: Sequence[Node]) -> list[Node]:
         """Return the nodes phase by phase, as far as what they depend on allows."""
@@ -116,11 +158,24 @@ class _Printer:
     # -- statements --------------------------------------------------------------------------
 
     def _visit(self, node: Node) -> None:
+        if is_loop(node):
+            self._visit_loop(node)
+            return
         code = self._expression(node)
         if self._needs_line(node):
             self._give_line(node, code)
         else:
             self.codes[node] = code
+
+    def _visit_loop(self, node: Node) -> None:
+        """Give a loop its line, in which all of its results get names."""
+        loop = self.loops[node] = written_loop(node)
+        for operand in loop.closed_over.values():
+            if operand not in self.written:
+                code = self.codes.pop(operand, None) or self.speller.spell(operand).code
+                self._give_line(operand, code)
+        self.statements[node] = Code("")
+        self.written.add(node)
 
     def _needs_line(self, node: Node) -> bool:
         if node in self.labels or node.op.is_random or self.uses[node] != 1:
@@ -146,10 +201,27 @@ class _Printer:
 
     def _find_optional(self) -> None:
         for node in self.graph.nodes:
+            loop = loop_of_item(node)
+            if loop is not None:
+                self._add_result(loop, node)
+                continue
             # A broadcast of a broadcast is no builder's work: the inner one has a line.
             is_nested = any(operand in self.optional for operand in node.inputs)
             if node.op.is_inserted and node not in self.labels and not is_nested:
                 self.optional.add(node)
+
+    def _add_result(self, loop: Node, node: Node) -> None:
+        """Note an item: it has the name of its result, and no line of its own."""
+        first = self.results.setdefault((loop, node.attrs["index"]), node)
+        if first is not node and first in self.identifiers:
+            self.identifiers[node] = self.identifiers[first]
+        elif node not in self.identifiers:
+            self.identifiers[node] = self._placeholder()
+        self.written.add(node)
+
+    def _placeholder(self) -> str:
+        """Return what stands for a node without a name until all of them are numbered."""
+        return f"\0{next(self.counter)}\0"
 
     def _expression(self, node: Node) -> Code:
         """Return the node's expression; operands that make it too long get their own lines."""
@@ -181,17 +253,42 @@ class _Printer:
         self.statements[node] = code
         self.written.add(node)
         if node not in self.identifiers:
-            self.identifiers[node] = f"\0{self.count}\0"
-            self.count += 1
+            self.identifiers[node] = self._placeholder()
 
     def _write_statements(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
+            if node in self.loops:
+                self._write_loop(self.loops[node])
+                continue
             identifier, text = self.identifiers[node], self.statements[node].text
             label = self.labels.get(node, identifier)
             if label != identifier:
                 text = f"named({text}, {quoted(label)})"
             self._enter(_block_of(node))
             self._line(f"{identifier}: {self._type(node.type)} = {text}")
+
+    def _write_loop(self, loop: WrittenLoop) -> None:
+        """Write the body as a `def`, and the line that runs it."""
+        name = assign_identifiers([loop.body.name], self.taken)[0]
+        self.taken.add(name)
+        given = {leaf: self.identifiers[x] for leaf, x in loop.closed_over.items()}
+        around = _Around(given, self.taken, self.counter, self.margin)
+        inner = _Printer(loop.body.graph, self.dims, around)
+        lines = inner.body_lines()
+        self._enter(("", ""))
+        arguments = ", ".join(inner.identifiers[leaf] for leaf in loop.arguments)
+        self._line(f"def {name}({arguments}):")
+        self.lines += lines
+        node = loop.node
+        targets = []
+        for index in range(result_count(node)):
+            item = self.results.get((node, index))
+            targets.append(self._placeholder() if item is None else self.identifiers[item])
+        left = targets[0] + "," if len(targets) == 1 else ", ".join(targets)
+        self._enter(_block_of(node))
+        length = dim_text(node.attrs["length"])
+        for line in scan_lines(loop, name, self.code, length, f"{left} = "):
+            self._line(line)
 
     def _with_names(self, text: str) -> str:
         """Return the text with v1, v2, … for the nodes without a name, in the order of lines."""
@@ -218,11 +315,12 @@ class _Printer:
             phase, scope = block
             heads = [f"phase({quoted(phase)})"] * bool(phase)
             heads += [f"scope({quoted(scope)})"] * bool(scope)
-            self.lines.append(f"with {', '.join(heads)}:")
+            self.lines.append(f"{self.margin}with {', '.join(heads)}:")
         self.block = block
 
     def _line(self, text: str) -> None:
-        self.lines.append(text if self.block == ("", "") else f"    {text}")
+        indent = self.margin if self.block == ("", "") else f"{self.margin}    "
+        self.lines.append(indent + text)
 
     # -- roots -------------------------------------------------------------------------------
 
@@ -285,6 +383,8 @@ def _in_order_of_draws(nodes: Sequence[Node]) -> Iterator[Node]:
 def _called_words(graph: Graph) -> list[str]:
     """Return the names of all functions that the graph's text calls."""
     words = {node.op.name: None for node in graph.nodes}
+    for body in attribute_bodies(graph.nodes):
+        words.update(dict.fromkeys(_called_words(body.graph)))
     for param in graph.params.values():
         words.update(dict.fromkeys(called_words(repr(param.attrs["init"]))))
     return list(words)
@@ -296,6 +396,8 @@ def _all_dims(graph: Graph) -> list[str]:
     for node in graph.nodes:
         for values in (node.shape, *node.attrs.values()):
             _find_dims(values, found)
+    for body in attribute_bodies(graph.nodes):
+        found.update(dict.fromkeys(map(dim_symbol, _all_dims(body.graph))))
     return list(dict.fromkeys([*graph.dims, *symbols_of(found)]))
 
 

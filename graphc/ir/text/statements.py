@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
 from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion
-from graphc.ir.text.words import DTYPE_WORDS, RESERVED
+from graphc.ir.text.words import DTYPE_WORDS, FORMS, RESERVED
 from graphc.ir.types import TensorType
 
 _PHASES = (FORWARD, BACKWARD, UPDATE)
@@ -28,6 +29,7 @@ _NAMES: dict[type[ast.stmt], str] = {
     ast.ImportFrom: "`import`",
     ast.Delete: "`del`",
     ast.With: "a block on this line",
+    ast.Return: "`return` outside a loop body, or before its end,",
 }
 
 
@@ -59,6 +61,8 @@ class Statements:
         self.updates: dict[str, Node] = {}
         #: Names of nodes that cannot carry one themselves: others hold them already.
         self.names: dict[Node, str] = {}
+        #: Whether the lines of a loop body are being read.
+        self.is_local = False
         self._declared: dict[str, int] = {}
         self._line = 0
         self._origin = Origin(filename)
@@ -80,6 +84,47 @@ class Statements:
 
     def error(self, tree: ast.AST, what: str, **rows: Any) -> GraphTextError:
         return GraphTextError(what, self.place(tree), **rows)
+
+    # -- loop bodies -------------------------------------------------------------------------
+
+    def define(self, tree: ast.FunctionDef, function: Callable[..., Any]) -> None:
+        """Bind the name of a `def`."""
+        name = tree.name
+        if name in RESERVED or name in FORMS or is_dim(self.env.get(name)):
+            raise GraphTextError(f"a loop body cannot be called {name!r}", self.place(tree))
+        self.env[name] = function
+        self._declared[name] = self._line
+
+    @contextmanager
+    def local(self, values: Mapping[str, Value]) -> Iterator[None]:
+        """Read the enclosed lines with names of their own; what they bind is forgotten."""
+        env, declared, names = dict(self.env), dict(self._declared), dict(self.names)
+        line, origin, is_local = self._line, self._origin, self.is_local
+        self.env.update(values)
+        self.is_local = True
+        try:
+            yield
+        finally:
+            self.env.clear()
+            self.env.update(env)
+            self._declared, self.is_local = declared, is_local
+            self.names = names
+            self._line, self._origin = line, origin
+
+    def returned(self, trees: Sequence[ast.stmt], block: Block, line: int) -> Value:
+        """Return the value of the `return` that ends a body."""
+        tree = trees[0]
+        if not isinstance(tree, ast.Return) or tree.value is None or len(trees) > 1:
+            raise self.error(
+                tree, "a loop body ends by returning values", expected="return h_next, emitted"
+            )
+        self._line, self._origin = line, Origin(self.filename, line)
+        with inherit(Provenance(None, block.scope, block.phase, self._origin)):
+            return self.expressions.value(tree.value)
+
+    def _refuse_inside(self, tree: ast.AST, what: str) -> None:
+        if self.is_local:
+            raise self.error(tree, f"{what} has no place in a loop body", fix="move it out")
 
     def opened_block(self, tree: ast.With, block: Block) -> Block:
         """Return the block that `with scope("…"):` or `with phase("…"):` opens inside another."""
@@ -121,6 +166,7 @@ class Statements:
             )
 
     def _declare_leaf(self, target: ast.Name, word: str, call: ast.Call) -> None:
+        self._refuse_inside(call, f"{word}(...)")
         self._refuse_second(target)
         first = call.args[0] if call.args else None
         dtype = DTYPE_WORDS.get(first.id) if isinstance(first, ast.Name) else None
@@ -250,6 +296,8 @@ class Statements:
 
     def _expression(self, tree: ast.Expr) -> None:
         call, word = tree.value, called_word(tree.value)
+        if word in ("output", "update"):
+            self._refuse_inside(tree, f"{word}(...)")
         if isinstance(call, ast.Call) and word == "output":
             self._output(call)
         elif isinstance(call, ast.Call) and word == "update":

@@ -1,0 +1,230 @@
+"""Convolution layers: windows that slide over the last axes, contracted with filters.
+
+Layouts are PyTorch's. One contraction says it all: `einsum("ncxyij,ocij->noxy", windows(x), W)`.
+The optimizer makes it one matrix product (see `graphc.rewrite.convolution`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.build.layers import Activation, activate, floating
+from graphc.build.naming import layer_name, remember
+from graphc.build.window_layers import (
+    BATCH,
+    channels_of,
+    expect_axes,
+    expect_known,
+    filters_of,
+    in_groups,
+    kernel_of,
+    out_of_groups,
+    padded,
+    padding_widths,
+    with_bias,
+)
+from graphc.ir.node import Node
+from graphc.ir.provenance import scope
+from graphc.ops.leaf import as_node
+from graphc.ops.registry import OPS
+from graphc.ops.windows import per_axis
+
+__all__ = ["conv1d", "conv2d", "conv3d", "locally_connected1d", "locally_connected2d"]
+
+
+def conv1d(
+    x: Any,
+    size: int,
+    kernel_size: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    name: str | None = None,
+    activation: Activation = None,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return activation(x ⋆ W + b) for sequences; the arguments are those of `conv2d`.
+
+    Creates `{name}.W` [size, in/groups, k] and `{name}.b` [size].
+
+    **Shapes.** x: [..., in, L] -> [..., size, (L + 2*padding - k)//stride + 1]
+    **Raises.** GraphError as `conv2d`.
+    """
+    frame = (kernel_size, stride, padding, dilation, groups)
+    return _convolution(1, x, size, frame, name, activation, weight, bias, use_bias, init)
+
+
+def conv2d(
+    x: Any,
+    size: int,
+    kernel_size: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    name: str | None = None,
+    activation: Activation = None,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return activation(x ⋆ W + b): `size` filters slide over images, each gives one channel.
+
+    Creates `{name}.W` [size, in/groups, kh, kw] (Glorot-uniform unless `init` is given) and
+    `{name}.b` [size] (zeros), or uses the nodes given as `weight` and `bias`.
+
+    Args:
+        kernel_size: a number, or (kh, kw); may be left out where `weight` is given.
+        stride: how far a filter moves in one step; a number, or one for each axis.
+        padding: zeros around the image: a number, one for each axis, a pair (before, after) for
+            each axis, "valid" (none), or "same" (the result is as large as x; stride 1 only).
+        dilation: the distance of the elements that a filter reads.
+        groups: channels are split into so many groups, each with filters of its own.
+
+    **Shapes.** x: [..., in, H, W] -> [..., size, (H + 2*padding - kh)//stride + 1, …]
+    **Raises.** GraphError where the kernel is larger than the padded image, the channels cannot be
+    split into the groups, or a given weight or bias does not fit.
+    """
+    frame = (kernel_size, stride, padding, dilation, groups)
+    return _convolution(2, x, size, frame, name, activation, weight, bias, use_bias, init)
+
+
+def conv3d(
+    x: Any,
+    size: int,
+    kernel_size: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    name: str | None = None,
+    activation: Activation = None,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return activation(x ⋆ W + b) for volumes; the arguments are those of `conv2d`.
+
+    Creates `{name}.W` [size, in/groups, kd, kh, kw] and `{name}.b` [size].
+
+    **Shapes.** x: [..., in, D, H, W] -> [..., size, (D + 2*padding - kd)//stride + 1, …]
+    **Raises.** GraphError as `conv2d`.
+    """
+    frame = (kernel_size, stride, padding, dilation, groups)
+    return _convolution(3, x, size, frame, name, activation, weight, bias, use_bias, init)
+
+
+def locally_connected1d(
+    x: Any,
+    size: int,
+    kernel_size: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    name: str | None = None,
+    activation: Activation = None,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return `conv1d` with filters of their own at each position; see `locally_connected2d`.
+
+    Creates `{name}.W` [positions, size, in, k] and `{name}.b` [size, positions].
+
+    **Shapes.** x: [..., in, L] -> [..., size, (L + 2*padding - k)//stride + 1]
+    **Raises.** GraphError as `locally_connected2d`.
+    """
+    frame = (kernel_size, stride, padding, dilation, 1)
+    return _convolution(
+        1, x, size, frame, name, activation, weight, bias, use_bias, init, is_local=True
+    )
+
+
+def locally_connected2d(
+    x: Any,
+    size: int,
+    kernel_size: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    name: str | None = None,
+    activation: Activation = None,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return `conv2d` with filters and biases of their own at each position: weights not shared.
+
+    Creates `{name}.W` [rows, columns, size, in, kh, kw], where rows and columns count positions,
+    and `{name}.b` [size, rows, columns]. The arguments are those of `conv2d`.
+
+    **Shapes.** x: [..., in, H, W] -> [..., size, (H + 2*padding - kh)//stride + 1, …]
+    **Raises.** GraphError as `conv2d`, and where the number of positions is not known.
+    """
+    frame = (kernel_size, stride, padding, dilation, 1)
+    return _convolution(
+        2, x, size, frame, name, activation, weight, bias, use_bias, init, is_local=True
+    )
+
+
+def _convolution(
+    rank: int,
+    x: Any,
+    size: int,
+    frame: tuple[Any, Any, Any, Any, int],
+    name: str | None,
+    activation: Activation,
+    weight: Node | None,
+    bias: Node | None,
+    use_bias: bool,
+    init: Any,
+    is_local: bool = False,
+) -> Node:
+    kernel_size, stride, padding, dilation, groups = frame
+    node = floating(as_node(x))
+    label = layer_name(f"locally_connected{rank}d" if is_local else f"conv{rank}d", name, node)
+    with scope(label):
+        expect_axes(label, node, rank)
+        share = channels_of(label, node, rank, size, groups) // groups
+        kernel = kernel_of(label, kernel_size, weight, rank)
+        stride = per_axis(label, "stride", stride, rank)
+        dilation = per_axis(label, "dilation", dilation, rank)
+        widths = padding_widths(label, padding, kernel, stride, dilation)
+        split = in_groups(padded(node, widths), -rank - 1, groups)
+        shown = OPS["windows"](split, kernel, stride, dilation)
+        positions = shown.shape[-2 * rank : -rank] if is_local else ()
+        expect_known(label, positions)
+        W = filters_of(label, node, weight, (*positions, size, share, *kernel), init)
+        W = in_groups(W, -rank - 2, groups)
+        z = out_of_groups(_contracted(shown, W, rank, groups, is_local), -rank - 1, groups)
+        if use_bias or bias is not None:
+            z = with_bias(label, z, bias, (size, *positions), rank)
+        return remember(node, activate(z, activation))
+
+
+def _contracted(shown: Node, W: Node, rank: int, groups: int, is_local: bool) -> Node:
+    """Return the sum over channels and places of windows times filters.
+
+    **Shapes.** shown: [..., (groups,) in, positions, places], W: [(groups,) out, in, places] or
+    [positions, out, in, places] -> [..., (groups,) out, positions]
+    """
+    places, positions = "ijk"[:rank], "xyz"[:rank]
+    group = "g" if groups > 1 else ""
+    batch = BATCH[: shown.ndim - 2 * rank - 1 - len(group)]
+    filters = f"{positions if is_local else group}oc{places}"
+    return OPS["einsum"](
+        f"{batch}{group}c{positions}{places},{filters}->{batch}{group}o{positions}", shown, W
+    )

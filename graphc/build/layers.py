@@ -1,0 +1,119 @@
+"""The plain layers, and what all layers share: parameters of a shape, activations by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc.build.contractions import matmul
+from graphc.build.graphs import param
+from graphc.build.initializers import GlorotUniform
+from graphc.build.naming import layer_name, remember
+from graphc.build.pointwise import POINTWISE
+from graphc.errors import GraphError, nearest
+from graphc.ir.node import Node
+from graphc.ir.provenance import scope, user_location
+from graphc.ir.types import FLOAT32
+from graphc.ops.dropout import checked_rate, dropped
+from graphc.ops.leaf import as_node
+from graphc.ops.registry import OPS
+
+__all__ = ["Activation", "activate", "dense", "dropout", "expect_shape", "floating"]
+
+Activation = Callable[[Node], Node] | str | None
+
+
+def dense(
+    x: Any,
+    size: int,
+    *,
+    name: str | None = None,
+    activation: Activation = None,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return activation(x @ W + b), a fully connected layer.
+
+    Creates `{name}.W` [in, size] (Glorot-uniform unless `init` is given) and `{name}.b` [size]
+    (zeros), or uses the nodes given as `weight` and `bias`.
+
+    **Shapes.** x: [..., in] -> [..., size]
+    **Raises.** GraphError where the last axis of x is missing or has no known size, or a given
+    weight or bias does not fit.
+    """
+    node = floating(as_node(x))
+    if not node.ndim:
+        raise GraphError("dense needs a last axis", where=user_location(), got=str(node.type))
+    label = layer_name("dense", name, node)
+    with scope(label):
+        if weight is None:
+            weight = _new_weight(label, node, size, init)
+        expect_shape(f"{label}: weight", weight, (node.shape[-1], size))
+        z = matmul(node, weight)
+        if use_bias or bias is not None:
+            b = param(f"{label}.b", (size,), node.dtype) if bias is None else bias
+            expect_shape(f"{label}: bias", b, (size,))
+            z = OPS["add"](z, b)
+        return remember(node, activate(z, activation))
+
+
+def _new_weight(label: str, node: Node, size: int, init: Any) -> Node:
+    if type(node.shape[-1]) is not int:
+        raise GraphError(
+            f"{label}: the size of the weight depends on a named dim",
+            where=user_location(),
+            got=str(node.type),
+            expected="a last axis of known size",
+            fix="write the number of features in the input's shape",
+        )
+    rule = GlorotUniform() if init is None else init
+    return param(f"{label}.W", (node.shape[-1], size), node.dtype, init=rule)
+
+
+def expect_shape(what: str, node: Node, shape: tuple[Any, ...]) -> None:
+    """Raise unless a given parameter has the shape that its layer needs."""
+    wanted = node.type.with_shape(shape)
+    if node.type != wanted:
+        raise GraphError(
+            f"{what} has the wrong shape",
+            where=user_location(),
+            got=str(node.type),
+            expected=str(wanted),
+        )
+
+
+def activate(z: Node, activation: Activation) -> Node:
+    """Return activation(z); None leaves z, and a name stands for the function of that name."""
+    if activation is None:
+        return z
+    if not isinstance(activation, str):
+        return activation(z)
+    if activation not in POINTWISE:
+        hint = nearest(activation, list(POINTWISE))
+        raise GraphError(
+            f"no activation is called {activation!r}",
+            where=user_location(),
+            fix=f"did you mean {hint!r}?" if hint else "pass a function, such as gc.relu",
+        )
+    return POINTWISE[activation](z)
+
+
+def dropout(x: Any, rate: float = 0.5) -> Node:
+    """Drop a share `rate` of the elements and scale the others by 1/(1 - rate).
+
+    This is how the graph trains; `g.for_inference()` drops nothing. The mask comes from the `rng`
+    of the call.
+
+    **Shapes.** x: any shape -> the same shape.
+    **Raises.** GraphError where rate is not in [0, 1).
+    **Source.** Srivastava et al. 2014, JMLR 15:1929.
+    """
+    node = floating(as_node(x))
+    return dropped(node, rate) if checked_rate(rate) else node
+
+
+def floating(node: Node) -> Node:
+    """Return the node itself where it holds floats, else its float32 copy."""
+    return node if node.dtype.kind == "f" else OPS["cast"](node, FLOAT32)

@@ -1,0 +1,315 @@
+"""Loops: `scan` runs a function's graph once for each step along a first axis."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from graphc.errors import GraphError
+from graphc.ir.body import Body
+from graphc.ir.dims import Dim, as_dim, dim_text, same
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import current_provenance, user_location
+from graphc.ir.types import FLOAT32
+from graphc.ops.leaf import as_node
+from graphc.ops.loop import items, scan as scan_op
+from graphc.ops.registry import OPS
+
+
+def scan(
+    body: Callable[..., Any],
+    init: Any = None,
+    xs: Any = None,
+    *,
+    constants: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    unroll: bool = False,
+) -> tuple[Node, ...]:
+    """Run `body` once for each step along the first axis of `xs`; return last carries and stacks.
+
+    `body(*carries, *slices)` returns the next carries, then whatever the step emits; it may use any
+    node of its surroundings. `init` holds the carries' first values, `xs` the sequences, each one
+    node or a tuple. What is emitted is stacked along a new first axis.
+
+    `h_T, hs = scan(cell, init=h0, xs=x)` where `cell(h, x_t)` returns `h_next, h_next`.
+
+    **Shapes.** init: [...]; xs: [T, ...] -> carries: [...], stacks: [T, ...]
+    **Args.** `constants` are further arguments of the body, the same at each step. `length` is the
+    number of steps where there are no `xs`; `reverse` goes from the last slice to the first, slices
+    and stacks keeping their places; `unroll` writes every step out, for a length that is a number.
+    **Raises.** GraphError where lengths differ, a carry changes its shape or dtype, or the body
+    draws random numbers.
+    """
+    sequences = [as_node(x) for x in _several(xs)]
+    carries = [_carry(value, sequences) for value in _several(init)]
+    given = [as_node(value) for value in _several(constants)]
+    steps = _length(sequences, length)
+    if unroll:
+        return _unrolled(body, carries, sequences, given, steps, reverse)
+    built = _Built(body, carries, sequences, given)
+    node = scan_op(
+        *carries,
+        *sequences,
+        *built.constants,
+        body=built.body,
+        carries=len(carries),
+        sequences=len(sequences),
+        length=steps,
+        reverse=bool(reverse),
+    )
+    return tuple(items(node))
+
+
+def _several(values: Any) -> list[Any]:
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (tuple, list)) else [values]
+
+
+def _carry(value: Any, sequences: Sequence[Node]) -> Node:
+    """Return the first value of a carry; a Python float takes the dtype of the sequences."""
+    if isinstance(value, float):
+        floats = [x.dtype for x in sequences if x.dtype.kind == "f"]
+        return as_node(value, floats[0] if floats else FLOAT32)
+    return as_node(value)
+
+
+def _length(sequences: Sequence[Node], length: Any) -> Dim:
+    """Return the number of steps, on which all sequences must agree."""
+    for x in sequences:
+        if not x.shape:
+            raise GraphError(
+                "a sequence of a scan needs an axis to run along",
+                where=user_location(),
+                got=repr(x),
+                expected="[T, ...]",
+            )
+    lengths = [x.shape[0] for x in sequences]
+    if length is not None:
+        lengths.append(as_dim(length))
+    if not lengths:
+        raise GraphError(
+            "the number of steps of this scan is unknown",
+            where=user_location(),
+            fix="give it sequences: xs=x, or length=10",
+        )
+    for other in lengths[1:]:
+        if not same(lengths[0], other):
+            raise GraphError(
+                "the sequences of this scan have different lengths",
+                where=user_location(),
+                got=", ".join(map(dim_text, lengths)),
+                fix="give all sequences the same first axis",
+            )
+    return lengths[0]
+
+
+class _Built:
+    """A function's graph: its body over placeholders, and the outer nodes that it uses."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        carries: Sequence[Node],
+        sequences: Sequence[Node],
+        given: Sequence[Node],
+    ) -> None:
+        self.name = getattr(function, "__name__", "body")
+        names = _argument_names(function, len(carries), len(sequences), len(given))
+        self.start = current_provenance().order
+        types = [x.type for x in carries]
+        types += [x.type.with_shape(x.shape[1:]) for x in sequences]
+        types += [x.type for x in given]
+        self.leaves = [
+            OPS["input"](name, kind.shape, kind.dtype)
+            for name, kind in zip(names, types, strict=True)
+        ]
+        results = _results(
+            _called(function, self.leaves, len(carries)), self.leaves[: len(carries)], self.name
+        )
+        self.constants: list[Node] = list(given)
+        self.found: list[Node] = []
+        self.body = self._closed(results, names, len(carries))
+
+    def _closed(self, results: Sequence[Node], names: Sequence[str], carries: int) -> Body:
+        """Return the body with a placeholder for each node of its surroundings."""
+        taken = set(names)
+        new: dict[Node, Node] = {leaf: leaf for leaf in self.leaves}
+        for node in self._inner(results):
+            if self._is_outer(node):
+                name = _free(node.name or node.op.name, taken)
+                new[node] = OPS["input"](name, node.shape, node.dtype)
+                self.constants.append(node)
+                self.found.append(new[node])
+            else:
+                new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+        outputs: dict[str, Node] = {}
+        for i, result in enumerate(results):
+            name = f"{names[i]}_next" if i < carries else new[result].name or "emitted"
+            outputs[_free(name, outputs)] = new[result]
+        return Body.of(outputs, [*self.leaves, *self.found], self.name)
+
+    def _inner(self, results: Sequence[Node]) -> Iterator[Node]:
+        """Yield the nodes of the body, operands first, and the outer nodes that they read."""
+        seen = set(self.leaves)
+        for result in results:
+            if result in seen:
+                continue
+            seen.add(result)
+            stack = [(result, self._operands(result))]
+            while stack:
+                node, pending = stack[-1]
+                for operand in pending:
+                    if operand not in seen:
+                        seen.add(operand)
+                        stack.append((operand, self._operands(operand)))
+                        break
+                else:
+                    self._refuse_draws(node)
+                    yield node
+                    stack.pop()
+
+    def _operands(self, node: Node) -> Iterator[Node]:
+        return iter(() if self._is_outer(node) else node.inputs)
+
+    def _is_outer(self, node: Node) -> bool:
+        """Say whether a node belongs to the surroundings; plain constants belong to the body."""
+        if node.op.is_leaf:
+            return all(node is not leaf for leaf in self.leaves)
+        return bool(node.inputs) and node.provenance.order < self.start
+
+    def _refuse_draws(self, node: Node) -> None:
+        if node.op.is_random and not self._is_outer(node):
+            raise GraphError(
+                "a loop body cannot draw random numbers",
+                where=str(node.provenance.origin) or None,
+                got=node.op.name,
+                fix="draw the numbers of all steps before the scan and hand them over in xs",
+            )
+
+
+def _free(name: str, taken: Any) -> str:
+    """Return the name, numbered where it is taken, and take it if names are collected in a set."""
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    if isinstance(taken, set):
+        taken.add(free)
+    return free
+
+
+def _argument_names(
+    function: Callable[..., Any], carries: int, sequences: int, constants: int
+) -> list[str]:
+    """Return names for the body's inputs: those of the function's parameters, if they are told."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind in plain][: carries + sequences + constants]
+    defaults = [f"carry_{i}" for i in range(carries)] + [f"x_{i}" for i in range(sequences)]
+    defaults += [f"constant_{i}" for i in range(constants)]
+    return [*names, *defaults[len(names) :]]
+
+
+def _called(function: Callable[..., Any], leaves: Sequence[Node], carries: int) -> Any:
+    try:
+        inspect.signature(function).bind(*leaves)
+    except TypeError as problem:
+        raise GraphError(
+            f"the loop body {getattr(function, '__name__', 'body')!r} takes other arguments: "
+            f"{problem}",
+            where=user_location(),
+            got=f"{carries} carries and {len(leaves) - carries} slices and constants",
+            expected="body(*carries, *slices)",
+        ) from None
+    except ValueError:
+        pass  # a builtin without a signature
+    return function(*leaves)
+
+
+def _results(returned: Any, carries: Sequence[Node], name: str) -> list[Node]:
+    """Return what a body returned as a flat list of nodes, carries in the types they came in."""
+    flat = list(_flat(returned))
+    if len(flat) < len(carries):
+        raise GraphError(
+            f"the loop body {name!r} returns too little",
+            where=user_location(),
+            got=f"{len(flat)} values",
+            expected=f"the next values of its {len(carries)} carries, then what it emits",
+        )
+    if not flat:
+        raise GraphError(f"the loop body {name!r} returns nothing", where=user_location())
+    results = [
+        as_node(value, carries[i].dtype if i < len(carries) else FLOAT32)
+        if isinstance(value, float)
+        else as_node(value)
+        for i, value in enumerate(flat)
+    ]
+    for leaf, result in zip(carries, results, strict=False):
+        if result.type != leaf.type:
+            raise GraphError(
+                f"the loop body {name!r} returns the carry {leaf.attrs['name']!r} as another type",
+                where=str(result.provenance.origin) or user_location(),
+                got=str(result.type),
+                expected=f"{leaf.type}, as its initial value",
+                fix=_fix(leaf, result),
+            )
+    return results
+
+
+def _fix(leaf: Node, result: Node) -> str:
+    if result.dtype != leaf.dtype:
+        return f"cast one of them: gc.cast(x, {leaf.dtype.name!r})"
+    return "give the initial value the shape that the body returns"
+
+
+def _flat(returned: Any) -> Iterator[Any]:
+    if isinstance(returned, (tuple, list)):
+        for value in returned:
+            yield from _flat(value)
+    elif returned is not None:
+        yield returned
+
+
+def _unrolled(
+    body: Callable[..., Any],
+    carries: Sequence[Node],
+    sequences: Sequence[Node],
+    given: Sequence[Node],
+    length: Dim,
+    reverse: bool,
+) -> tuple[Node, ...]:
+    """Return the results of a loop with every step written out."""
+    if not isinstance(length, int):
+        raise GraphError(
+            "only a loop of a fixed length can be unrolled",
+            where=user_location(),
+            got=dim_text(length),
+            fix="give the sequence's axis a number, or leave unroll=False",
+        )
+    if length == 0:
+        return scan(
+            body, tuple(carries), tuple(sequences), constants=tuple(given), length=0, reverse=reverse
+        )
+    name = getattr(body, "__name__", "body")
+    carried = list(carries)
+    emitted: list[list[Node]] = []
+    steps = range(length)
+    for t in reversed(steps) if reverse else steps:
+        slices = [OPS["slice"](x, [t]) for x in sequences]
+        results = _results(_called(body, [*carried, *slices, *given], len(carries)), carries, name)
+        carried = results[: len(carries)]
+        emitted.append(results[len(carries) :])
+    if reverse:
+        emitted.reverse()
+    stacks = [_stacked([step[i] for step in emitted]) for i in range(len(emitted[0]))]
+    return (*carried, *stacks)
+
+
+def _stacked(values: Sequence[Node]) -> Node:
+    rows = [OPS["reshape"](x, (1, *x.shape)) for x in values]
+    return OPS["concat"](*rows, axis=0)

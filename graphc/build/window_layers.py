@@ -1,0 +1,171 @@
+"""What convolution and pooling layers share: kernel sizes, padding, channels, filters, biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from graphc.build.graphs import param
+from graphc.build.initializers import GlorotUniform
+from graphc.build.layers import expect_shape
+from graphc.errors import GraphError
+from graphc.ir.dims import Dim, Shape, as_dim, dim_text, shape_text
+from graphc.ir.node import Node
+from graphc.ir.provenance import user_location
+from graphc.ops.registry import OPS
+from graphc.ops.windows import is_below, is_count, per_axis, span
+
+#: (before, after) for each axis that windows slide over.
+Widths: TypeAlias = "tuple[tuple[Dim, Dim], ...]"
+
+#: The labels of axes before the channels in a contraction: samples, and whatever else there is.
+BATCH = "nmabdefhlpqrstuvw"
+
+
+_LAYOUTS = {1: "[..., channels, L]", 2: "[..., channels, H, W]", 3: "[..., channels, D, H, W]"}
+
+
+def expect_axes(label: str, x: Node, rank: int) -> None:
+    """Raise where an input has too few axes for a layer over `rank` of them."""
+    if x.ndim < rank + 1:
+        raise GraphError(
+            f"{label} slides over the last axes of an array of channels",
+            where=user_location(),
+            got=str(x.type),
+            expected=_LAYOUTS[rank],
+        )
+
+
+def expect_known(label: str, positions: Shape) -> None:
+    """Raise where the positions of a layer with filters at each of them are not known."""
+    if not all(isinstance(dim, int) for dim in positions):
+        raise GraphError(
+            f"{label}: the size of the weight depends on a named dim",
+            where=user_location(),
+            got=f"positions {shape_text(positions)}",
+            expected="an image of known size, which has filters at each position",
+        )
+
+
+def channels_of(label: str, x: Node, rank: int, size: int | None, groups: int) -> int:
+    """Return how many channels an input has; input and output must split into the groups."""
+    channels = x.shape[-rank - 1]
+    if not isinstance(channels, int):
+        raise GraphError(
+            f"{label}: the size of the weight depends on a named dim",
+            where=user_location(),
+            got=str(x.type),
+            expected="a known number of channels",
+            fix="write the number of channels in the input's shape",
+        )
+    if not is_count(groups) or groups < 1 or channels % groups or (size and size % groups):
+        raise GraphError(
+            f"{label}: the channels cannot be split into {groups} equal groups",
+            where=user_location(),
+            got=f"{channels} channels in" + (f", {size} out" if size else ""),
+            expected="numbers of channels that `groups` divides",
+        )
+    return channels
+
+
+def kernel_of(label: str, kernel_size: Any, weight: Node | None, rank: int) -> tuple[Dim, ...]:
+    """Return the size of the windows, given or read from the filters."""
+    if kernel_size is not None:
+        return per_axis(label, "kernel_size", kernel_size, rank)
+    if weight is None:
+        raise GraphError(f"{label} needs a kernel_size", where=user_location(), fix="kernel_size=3")
+    return weight.shape[-rank:]
+
+
+def filters_of(label: str, x: Node, weight: Node | None, shape: Shape, init: Any) -> Node:
+    """Return the filters given, or new ones of this shape."""
+    if weight is None:
+        rule = GlorotUniform() if init is None else init
+        return param(f"{label}.W", shape, x.dtype, init=rule)
+    expect_shape(f"{label}: weight", weight, shape)
+    return weight
+
+
+def with_bias(label: str, z: Node, bias: Node | None, shape: Shape, rank: int) -> Node:
+    """Return z [..., channels, positions] plus a bias, of [channels] or for each position."""
+    b = param(f"{label}.b", shape, z.dtype) if bias is None else bias
+    expect_shape(f"{label}: bias", b, shape)
+    spread = OPS["reshape"](b, (*shape, *(1 for _ in range(rank)))) if len(shape) == 1 else b
+    return OPS["add"](z, spread)
+
+
+def in_groups(x: Node, axis: int, groups: int) -> Node:
+    """Return x with an axis (counted from the end) split in two: [groups, share]."""
+    if groups == 1:
+        return x
+    at = x.ndim + axis
+    share = x.shape[at] // groups
+    return OPS["reshape"](x, (*x.shape[:at], groups, share, *x.shape[at + 1 :]))
+
+
+def out_of_groups(x: Node, axis: int, groups: int) -> Node:
+    """Return x with the axes [groups, share] made one again; `axis` counts from the end."""
+    if groups == 1:
+        return x
+    at = x.ndim + axis
+    return OPS["reshape"](x, (*x.shape[: at - 1], groups * x.shape[at], *x.shape[at + 1 :]))
+
+
+def padding_widths(
+    label: str,
+    padding: Any,
+    kernel: Sequence[Dim],
+    stride: Sequence[Dim],
+    dilation: Sequence[Dim],
+) -> Widths:
+    """Return (before, after) for each axis, of a number, one or a pair for each axis, or a word.
+
+    "valid" is no padding; "same" keeps the size of the axes, with the odd element behind.
+    """
+    rank = len(kernel)
+    if isinstance(padding, str):
+        return _widths_of_word(label, padding, kernel, stride, dilation)
+    given = list(padding) if isinstance(padding, (list, tuple)) else [padding] * rank
+    pairs = [tuple(w) if isinstance(w, (list, tuple)) else (w, w) for w in given]
+    fits = [len(p) == 2 and all(is_count(w) and not is_below(w, 0) for w in p) for p in pairs]
+    if len(pairs) != rank or not all(fits):
+        raise GraphError(
+            f"{label}: not a padding",
+            where=user_location(),
+            got=repr(padding),
+            expected=f"a non-negative number, {rank} of them or {rank} pairs, 'same' or 'valid'",
+        )
+    return tuple([(as_dim(a), as_dim(b)) for a, b in pairs])
+
+
+def _widths_of_word(
+    label: str,
+    word: str,
+    kernel: Sequence[Dim],
+    stride: Sequence[Dim],
+    dilation: Sequence[Dim],
+) -> Widths:
+    if word == "valid":
+        return tuple([(0, 0) for _ in kernel])
+    spans = [span(k, d) for k, d in zip(kernel, dilation, strict=True)]
+    known = [n for n in spans if isinstance(n, int)]
+    if word != "same" or any(s != 1 for s in stride) or len(known) < len(spans):
+        raise GraphError(
+            f"{label}: not a padding",
+            where=user_location(),
+            got=f"{word!r} with kernel {_numbers(kernel)} and stride {_numbers(stride)}",
+            expected="'valid', or 'same' with a known kernel and stride 1",
+            fix="give the numbers: padding=1 keeps the size under kernel 3, and halves it with "
+            "stride 2",
+        )
+    return tuple([((n - 1) // 2, n // 2) for n in known])
+
+
+def _numbers(dims: Sequence[Dim]) -> str:
+    return " × ".join(map(dim_text, dims))
+
+
+def padded(x: Node, widths: Widths, value: float = 0.0) -> Node:
+    """Return x with a constant around its last axes."""
+    lead = [(0, 0)] * (x.ndim - len(widths))
+    return OPS["pad"](x, [*lead, *widths], value)

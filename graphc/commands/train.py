@@ -1,0 +1,75 @@
+"""Train a model on arrays in files; everything that can be refused is refused before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from graphc.commands.files import checked_suffix, save_arrays
+from graphc.commands.values import load_arrays
+from graphc.errors import GraphError
+from graphc.run.compiled import CompiledFunction
+from graphc.train import History, accuracy, fit, patience
+from graphc.train.metrics import Metric
+
+
+def train(
+    step: CompiledFunction,
+    data: str,
+    *,
+    loss: str,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    validation: str | None = None,
+    wait: int | None = None,
+    right: str | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    plot: Path | None = None,
+    output: Path | None = None,
+) -> History:
+    """Train on the arrays of an `.npz` file, write what was asked for, return the history.
+
+    batch_size  0 takes all examples at once
+    wait        epochs without improvement of the loss, validation's if there is any, that end it
+    right       `OUTPUT=INPUT`: report how often the output decides for the input's class
+    """
+    if plot is not None:
+        checked_suffix(plot, "svg", "png", "pdf")
+    if output is not None:
+        checked_suffix(output, "npz")
+    metrics = _metrics(right)
+    state = step.init(seed=seed)
+    history = fit(
+        step,
+        state,
+        load_arrays(data),
+        epochs,
+        batch_size or None,
+        seed,
+        load_arrays(validation) if validation else None,
+        stop=_rule(wait, f"validation {loss}" if validation else "loss"),
+        metrics=metrics,
+        checkpoint=checkpoint,
+        resume=resume,
+        loss=loss,
+    )
+    if plot is not None:
+        history.plot(plot, "loss", *metrics)
+    if output is not None:
+        save_arrays(output, state)
+    return history
+
+
+def _rule(wait: int | None, monitor: str) -> Callable[[History], bool] | None:
+    return None if wait is None else patience(wait, monitor)
+
+
+def _metrics(right: str | None) -> dict[str, Metric]:
+    if right is None:
+        return {}
+    output, equals, target = (part.strip() for part in right.partition("="))
+    if not (output and equals and target):
+        raise GraphError("cannot read what to count as right", got=right, expected="such as p=y")
+    return {"accuracy": accuracy(output, target)}

@@ -1,0 +1,168 @@
+"""Where does everything stand? One graphviz layout of all stages together, so nothing moves.
+
+The forward pass runs down on the left; the backward pass runs up beside it, each adjoint level
+with its variable. Edges between the two do not shape the layout.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.draw.dot_source import attributes, edge_line, node_line
+from graphc.draw.drawing import DrawingError, render
+from graphc.errors import GraphError
+from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
+
+#: The line above a box that holds its name, in points.
+HEAD = 17
+_POINT = 72
+_MARGIN = 16
+#: The distance of neighbours across and along the direction of the edges, in points.
+_ACROSS, _ALONG = 20, 26
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that has a place: the size of its box in points, and its block of the program.
+
+    `head` and `foot` are the lines above and below the box, for names and values.
+    """
+
+    key: str
+    width: float
+    height: float
+    phase: str = FORWARD
+    head: int = HEAD
+    foot: int = 0
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Left, top, width and height of each item with its lines, the path of each edge, the canvas."""
+
+    places: Mapping[str, tuple[int, int, int, int]]
+    paths: Mapping[tuple[str, str], str]
+    size: tuple[int, int]
+
+
+def placed(
+    items: Sequence[Item],
+    edges: Sequence[tuple[str, str]],
+    level: Sequence[tuple[str, str]] = (),
+    *,
+    sideways: bool = False,
+) -> Placed:
+    """Return the layout of items and edges; pairs in `level` stand at one height.
+
+    Edges run down, or to the right where it is `sideways`.
+
+    **Raises** GraphError where `dot` is absent or fails.
+    """
+    by_key = {item.key: item for item in items}
+    try:
+        drawn = _laid_out(_source(items, edges, level, sideways))
+    except DrawingError as error:
+        if shutil.which("dot") is None:
+            raise GraphError(error.what, got=error.got, fix=error.fix) from None
+        # dot cannot level what hangs together too tightly: it then lays out plainly.
+        drawn = _laid_out(_source(items, edges, (), sideways))
+    return _read(drawn, by_key)
+
+
+def _laid_out(source: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(render(source, "dot", "json"))
+    return found
+
+
+def _source(
+    items: Sequence[Item],
+    edges: Sequence[tuple[str, str]],
+    level: Sequence[tuple[str, str]],
+    sideways: bool,
+) -> str:
+    by_key = {item.key: item for item in items}
+    lines_between = max((item.head + item.foot for item in items), default=0)
+    across, along = _ACROSS, _ALONG
+    if sideways:
+        across += lines_between
+    else:
+        along += lines_between
+    shape = {
+        "rankdir": "LR" if sideways else "TB",
+        "newrank": "true",
+        "nodesep": f"{across / _POINT:.3f}",
+        "ranksep": f"{along / _POINT:.3f}",
+    }
+    lines = [
+        "digraph {",
+        f"  graph{attributes(shape)};",
+        "  node [shape=box, fixedsize=true, label=\"\"];",
+    ]
+    for phase in (FORWARD, BACKWARD, UPDATE):
+        members = [item for item in items if item.phase == phase]
+        if members:
+            lines.append(f"  subgraph cluster_{phase} {{")
+            lines += [node_line(item.key, _box(item)) for item in members]
+            lines.append("  }")
+    for tail, head in edges:
+        first, second = by_key[tail].phase, by_key[head].phase
+        if first != second:
+            lines.append(edge_line(tail, head, {"constraint": "false"}))
+        elif first == FORWARD:
+            lines.append(edge_line(tail, head, {}))
+        else:
+            lines.append(edge_line(head, tail, {"dir": "back"}))
+    lines += [f"  {{ rank=same; {a}; {b}; }}" for a, b in level]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _box(item: Item) -> dict[str, object]:
+    return {"width": f"{item.width / _POINT:.3f}", "height": f"{item.height / _POINT:.3f}"}
+
+
+def _read(drawn: Mapping[str, Any], by_key: Mapping[str, Item]) -> Placed:
+    """Return places and paths, with the origin at the top left."""
+    objects = {item["_gvid"]: item for item in drawn.get("objects", [])}
+    left, bottom, right, top = (float(word) for word in drawn["bb"].split(","))
+    down = top + _MARGIN + HEAD
+    places: dict[str, tuple[int, int, int, int]] = {}
+    for found in objects.values():
+        item = by_key.get(found["name"])
+        if item is not None:
+            x, y = (float(word) for word in found["pos"].split(","))
+            corner = x - item.width / 2 - left + _MARGIN, down - y - item.height / 2 - item.head
+            height = item.head + item.height + item.foot
+            places[item.key] = round(corner[0]), round(corner[1]), round(item.width), round(height)
+    paths = {}
+    for edge in drawn.get("edges", []):
+        tail, head = objects[edge["tail"]]["name"], objects[edge["head"]]["name"]
+        points = [(x - left + _MARGIN, down - y) for x, y in _curve(edge["pos"])]
+        if edge.get("dir") == "back":
+            tail, head, points = head, tail, points[::-1]
+        paths[tail, head] = _path(points)
+    foot = max((item.foot for item in by_key.values()), default=0)
+    size = round(right - left + 2 * _MARGIN), round(top - bottom + 2 * _MARGIN + HEAD + foot)
+    return Placed(places, paths, size)
+
+
+def _curve(pos: str) -> list[tuple[float, float]]:
+    """Return the control points of an edge; its ends lie on the boxes."""
+    ends: dict[str, list[tuple[float, float]]] = {"s": [], "e": [], "": []}
+    for word in pos.split():
+        mark, _, rest = word.partition(",") if word[:2] in ("s,", "e,") else ("", "", word)
+        x, y = (float(number) for number in rest.split(","))
+        ends[mark].append((x, y))
+    points = ends[""]
+    points[:1] = ends["s"] or points[:1]
+    points[-1:] = ends["e"] or points[-1:]
+    return points
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    """Return an SVG path of whole numbers."""
+    words = [f"{round(x)} {round(y)}" for x, y in points]
+    return f"M{words[0]}C{' '.join(words[1:])}"

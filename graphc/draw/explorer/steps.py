@@ -1,0 +1,156 @@
+"""What is computed, one variable a step? The trace of one evaluation, forward and then back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.differentiate.reverse import cotangents
+from graphc.draw.explorer.stages import Stage
+from graphc.draw.traces.chain import Point
+from graphc.draw.traces.forward import forward_rows
+from graphc.draw.traces.numbering import Numbering, numbered
+from graphc.draw.traces.pieces import relation, result
+from graphc.draw.traces.reverse import increments
+from graphc.draw.traces.rows import Row
+from graphc.draw.traces.scene import Scene, in_order
+from graphc.draw.traces.table import plain
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ops.leaf import fill
+from graphc.rewrite.numbering import ValueNumbers
+
+#: A longer evaluation has no stepper: nobody steps through thousands of variables.
+MOST = 250
+
+FORWARD, BACKWARD = "forward", "backward"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the trace: what it is about, how it is written, and the number that comes out."""
+
+    phase: str
+    node: Node
+    #: The nodes whose values (forward) or adjoints (backward) it reads.
+    reads: tuple[Node, ...]
+    #: The node of the stage that computes the adjoint, so that its line can be lit.
+    adjoint: Node | None
+    left: str
+    sign: str
+    formula: str
+    local: str
+    numbers: str
+    value: str
+    #: The value as it stands under a box: of an array its norm.
+    short: str
+    #: What the quiz asks for: the number, or an array's norm; None where there is none to ask.
+    answer: float | None
+    of_norm: bool
+    rule: str
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """All steps of an evaluation, and the number v0, v1, … of each variable."""
+
+    steps: tuple[Step, ...]
+    number: Mapping[Node, int]
+
+
+def steps_of(
+    model: Graph,
+    arrays: Mapping[Node, np.ndarray],
+    sizes: Mapping[str, int],
+    of: Node | None,
+    derived: Stage | None,
+) -> Steps:
+    """Return the steps that evaluate a graph and then derive its output `of`, if one is given.
+
+    `derived` is the stage that holds the adjoints.
+    """
+    numbering = numbered(model)
+    if len(numbering.number) > MOST:
+        return Steps((), numbering.number)
+    scene = Scene(numbering, Point(arrays, dict(sizes)))
+    nodes = in_order(scene, None)
+    steps = [
+        _step(FORWARD, node, row, _operands(node, numbering), None)
+        for node, row in zip(nodes, forward_rows(scene, nodes), strict=True)
+    ]
+    if of is not None:
+        rows = increments(scene, nodes, of)[::-1]
+        known = _adjoints(of, [row.node for row in rows if row.node is not None], derived)
+        for row in rows:
+            assert row.node is not None
+            reads = () if row.consumer is None else (row.consumer,)
+            steps.append(_step(BACKWARD, row.node, row, reads, known.get(row.node)))
+    return Steps(tuple(steps), numbering.number)
+
+
+def _operands(node: Node, numbering: Numbering) -> tuple[Node, ...]:
+    sources = dict.fromkeys(numbering.source(operand)[0] for operand in node.inputs)
+    return tuple(source for source in sources if source in numbering.number)
+
+
+def _step(
+    phase: str, node: Node, row: Row, reads: tuple[Node, ...], adjoint: Node | None
+) -> Step:
+    answer, of_norm = _answer(row)
+    return Step(
+        phase,
+        node,
+        reads,
+        adjoint,
+        row.left.html,
+        row.sign,
+        row.formula.html,
+        "" if row.local is None else row.local.html,
+        "" if row.numbers is None else row.numbers.html + relation("→").html * bool(row.value.ndim),
+        plain(result(row.value)),
+        _short(row.value),
+        answer,
+        of_norm,
+        row.rule,
+    )
+
+
+def _short(value: np.ndarray) -> str:
+    """Return a number, or the norm of an array."""
+    words = plain(result(value))
+    _, _, norm = words.partition(", norm ")
+    return f"‖·‖ {norm}" if norm else words
+
+
+def _answer(row: Row) -> tuple[float | None, bool]:
+    """Return the number that the quiz asks for, and whether it is a norm."""
+    value = np.asarray(row.value)
+    is_given = row.numbers is None and row.rule != "seed"
+    if is_given or value.dtype.kind not in "fiu" or not value.size:
+        return None, False
+    number = float(value) if value.ndim == 0 else float(np.linalg.norm(value.astype(np.float64)))
+    if not np.isfinite(number) or (value.ndim and value.dtype.kind != "f"):
+        return None, False
+    return number, value.ndim > 0
+
+
+def _adjoints(of: Node, nodes: Sequence[Node], derived: Stage | None) -> dict[Node, Node]:
+    """Return, for each variable, the node of the derived graph that computes its adjoint.
+
+    Found by value: the adjoints of all variables, built again, are numbered with those there.
+    """
+    if derived is None:
+        return {}
+    number = ValueNumbers()
+    there: dict[int, Node] = {}
+    for node in derived.graph.nodes:
+        there.setdefault(number(node), node)
+    targets = list(dict.fromkeys(nodes))
+    built = cotangents([of], [fill(1.0, (), of.dtype)], targets)
+    found: dict[Node, Node] = {}
+    for target, adjoint in zip(targets, built, strict=True):
+        if adjoint is not None and number(adjoint) in there:
+            found[target] = there[number(adjoint)]
+    return found

@@ -1,0 +1,110 @@
+"""The derivation card of one node: its local derivative, the chain rule, the resulting adjoint.
+
+local derivative  ∂h1/∂z1 = h1·(1 − h1)
+arrives           ∂loss/∂h1 = ∂loss/∂z2·∂z2/∂h1
+adjoint           d_h1: f32[N, 128] = d_z2 @ W2.T
+sends             ∂loss/∂z1 = ∂loss/∂h1·∂h1/∂z1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from graphc.differentiate.derive import Derivation
+from graphc.differentiate.derive import derive as derive_op
+from graphc.draw.traces.card_lines import CardWriter, Line
+from graphc.draw.traces.pieces import Phrase, words
+from graphc.draw.traces.table import Column, Table, formatted
+from graphc.draw.traces.target import scalar_output
+from graphc.errors import GraphError
+from graphc.ir.graph import Graph, with_own_names
+from graphc.ir.node import Node
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """How the derivative passes through one node; `str()` is a table, `.format(…)` another one."""
+
+    title: Phrase
+    lines: tuple[Line, ...]
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """Return the formulas of one part: "local derivative", "arrives", "adjoint", "sends"."""
+        return tuple(line.text for line in self.lines if line.part == name)
+
+    def table(self) -> Table:
+        """Return the lines as cells; each part is named once."""
+        columns = [Column("part", is_words=True), Column("formula"), Column("why", is_words=True)]
+        rows: list[list[Phrase]] = []
+        for part, lines in groupby(self.lines, lambda line: line.part):
+            for place, line in enumerate(lines):
+                rows.append([[words("" if place else part)], line.formula, [words(line.reason)]])
+        return Table(self.title, [], columns, rows)
+
+    def format(self, format: str = "text") -> str:
+        """Return the card as "text", "markdown", "latex" or "html"."""
+        return formatted(self.table(), format)
+
+    def __str__(self) -> str:
+        return self.format("text")
+
+    def _repr_html_(self) -> str:
+        return self.format("html")
+
+    def _repr_latex_(self) -> str:
+        return self.format("latex")
+
+
+def derive(
+    what: str | Graph | Node,
+    name: str | None = None,
+    *,
+    of: str | None = None,
+    at: Mapping[str, Any] | None = None,
+) -> Derivation | Card:
+    """Return the derivation of an op's derivative, or the card of one node of a graph.
+
+    - `derive("divide", "b")`: an op by its name, step by step; `name` is the argument to derive
+      by, the first one unless said.
+    - `derive(graph, "h1", of="loss")`: a node of a graph: its local derivatives, what arrives from
+      its users by the chain rule, the node of its adjoint, and what it sends to its operands. `of`
+      is the first float scalar unless said; `at` puts numbers in.
+    - `derive(node)`: a node by itself, that is its local derivatives.
+
+    >>> print(derive("tanh").result)
+    1 - y**2
+
+    **Raises** GraphError for an unknown op or node, an op without a formula, and a node that is no
+    float.
+    """
+    if isinstance(what, str):
+        if of is not None or at is not None:
+            raise GraphError(
+                "an op by itself has no output to derive, and no point",
+                fix='gc.derive(graph, "h1", of="loss") derives through a node of a graph',
+            )
+        return derive_op(what, name)
+    if isinstance(what, Node):
+        graph = with_own_names(Graph({name or what.name or "y": what}))
+        return _card(CardWriter(graph, next(iter(graph.outputs.values())), None), None)
+    if not isinstance(what, Graph):
+        raise GraphError(
+            "nothing to derive",
+            got=f"{what!r} of type {type(what).__name__}",
+            expected="the name of an op, a graph and the name of a node in it, or a node",
+        )
+    if name is None:
+        raise GraphError(
+            "which node of the graph?",
+            expected=", ".join(dict.fromkeys(what.labels.values())),
+            fix=f'gc.derive(graph, "{next(iter(what.outputs))}")',
+        )
+    graph = with_own_names(what)
+    return _card(CardWriter(graph, graph.find(name), scalar_output(graph, of)), at)
+
+
+def _card(writer: CardWriter, at: Mapping[str, Any] | None) -> Card:
+    return Card(writer.title(), tuple(writer.lines(at)))

@@ -1,0 +1,293 @@
+"""What a derivation card says, line by line, over the variables' own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.differentiate.forward import tangents
+from graphc.draw.traces.adjoint_line import adjoint_lines
+from graphc.draw.traces.chain import added, stand_in
+from graphc.draw.traces.local_steps import local_steps
+from graphc.draw.traces.modules import Module, modules
+from graphc.draw.traces.notation import Formula
+from graphc.draw.traces.numbering import numbered
+from graphc.draw.traces.pieces import (
+    Phrase,
+    Piece,
+    Written,
+    derivative,
+    named,
+    relation,
+    variable,
+    words,
+)
+from graphc.draw.traces.sweep import contributions
+from graphc.draw.traces.table import plain
+from graphc.draw.traces.trace import Trace, trace
+from graphc.errors import GraphError
+from graphc.ir.code import ATOM, UNARY
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import substitute
+from graphc.ops.leaf import fill
+from graphc.ops.pointwise import Pointwise
+
+#: How many users of one node are written out.
+_MOST_USERS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of a card: which part it belongs to, the formula, and why it holds."""
+
+    part: str
+    formula: Phrase
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        return plain(self.formula).strip()
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """What a module sends to one of its operands, over `seed`, which stands for its adjoint."""
+
+    module: Module
+    seed: Node
+    value: Node
+
+
+class CardWriter:
+    """Writes the card of one node; `target` is what is derived, None for a node by itself.
+
+    Formulas stand between named variables, as in the table of modules.
+    """
+
+    def __init__(self, graph: Graph, node: Node, target: Node | None) -> None:
+        if node.dtype.kind != "f":
+            raise GraphError(
+                "only a float has a derivative",
+                got=f"{node.name or node.op.name}: {node.type}",
+                fix="choose a float node, such as one that it was computed from",
+            )
+        self.graph, self.node, self.target = graph, node, target
+        self.numbering = numbered(graph)
+        own = modules(self.numbering, node)
+        self.module = own[0] if own else None
+        #: What each variable is sent by the modules that read it, the last one first.
+        self.received = {} if target is None else self._received(target)
+
+    def _received(self, target: Node) -> dict[Node, list[Sent]]:
+        received: dict[Node, list[Sent]] = {target: []}
+        for module in modules(self.numbering, target):
+            if module.root not in received:
+                continue
+            is_start = module.root is target
+            seed = fill(1.0, (), target.dtype) if is_start else stand_in("adjoint", module.root)
+            operands = [x for x in module.operands if x.dtype.kind == "f"]
+            for operand, value in contributions(module, seed, operands, expanded=False).items():
+                received.setdefault(operand, []).append(Sent(module, seed, value))
+        return received
+
+    def title(self) -> Phrase:
+        own = [self.symbol(self.node), words(f": {self.node.type}")]
+        return own if self.target is None else [*own, words(f" in {self.graph.name}")]
+
+    def lines(self, at: Mapping[str, Any] | None) -> list[Line]:
+        """Return the lines of the card, with numbers where `at` gives a point."""
+        if self.target is None:
+            return [*self._definition(), *self._local()]
+        values = trace(self.graph, at) if at is not None else None
+        adjoints = None
+        if at is not None and self.node in self.received:
+            of = next(n for n, node in self.graph.outputs.items() if node is self.target)
+            adjoints = trace(self.graph, at, "reverse", of=of)
+        return [
+            *self._definition(),
+            *self._number("formula", values),
+            *self._local(),
+            *self._arrives(),
+            *self._number("arrives", adjoints),
+            *self._adjoint(),
+            *self._sends(),
+        ]
+
+    def _number(self, part: str, found: Trace | None) -> list[Line]:
+        """Return the row of a trace that is about the node: the numbers put in."""
+        if found is None:
+            return []
+        place = self.numbering.number[self.node]
+        row = next(r for r in found.rows if r.variable in (f"v{place}", f"v̄{place}"))
+        return [_equal(part, _NOTHING, row.arithmetic(), "at this point")]
+
+    # -- symbols ---------------------------------------------------------------------------------
+
+    def symbol(self, node: Node) -> Piece:
+        """Return the user's name of a variable, or v3; a number as it is written."""
+        label = self.graph.labels.get(node)
+        if label:
+            return named(label)
+        if node in self.numbering.number:
+            return variable(self.numbering.number[node])
+        formula = Formula(node, {}, whole=True)
+        binds = UNARY if formula.text.startswith("−") else ATOM
+        return Piece(formula.text, formula.latex, formula.html, binds)
+
+    def adjoint(self, node: Node) -> Piece:
+        assert self.target is not None
+        return derivative(self.symbol(self.target), self.symbol(node))
+
+    def _symbols(self, module: Module) -> dict[Node, Piece]:
+        own = self.symbol(module.root)
+        operands = {operand: self.symbol(operand) for operand in module.operands}
+        return operands | {module.root: own, module.meaning: own}
+
+    # -- the node by itself ----------------------------------------------------------------------
+
+    def _definition(self) -> list[Line]:
+        if self.module is None:
+            return []
+        operands = {operand: self.symbol(operand) for operand in self.module.operands}
+        formula = Formula(self.node, operands, whole=True)
+        return [_equal("formula", self.symbol(self.node), [formula])]
+
+    def _local(self) -> list[Line]:
+        """Return the local derivatives: step by step for one op, in one line for a formula."""
+        module = self.module
+        if module is None:
+            return []
+        seed = fill(1.0, self.node.shape, self.node.dtype)
+        floats = [x for x in module.operands if x.dtype.kind == "f"]
+        found = contributions(module, seed, floats, expanded=False)
+        same_shape = all(x.shape == self.node.shape for x in found)
+        if not (same_shape and all(isinstance(n.op, Pointwise) for n in module.nodes if n.inputs)):
+            return [self._differential(module, list(found))] if found else []
+        if sum(bool(n.inputs) and not n.op.is_view for n in module.nodes) == 1:
+            return self._steps(list(found))
+        symbols = self._symbols(module)
+        return [
+            _equal(
+                "local derivative",
+                derivative(symbols[module.root], symbols[operand]),
+                [Formula(value, symbols)],
+                "by the rules for sums, products and chains",
+            )
+            for operand, value in found.items()
+        ]
+
+    def _steps(self, operands: Sequence[Node]) -> list[Line]:
+        """Return the steps of the derivation of the node's op, by each operand."""
+        node, lines = self.node, []
+        sources = [self.numbering.source(x)[0] for x in node.inputs]
+        names = [self.symbol(x) for x in sources]
+        own = self.symbol(node)
+        for index, source in enumerate(sources):
+            if source not in set(operands):
+                continue
+            top = derivative(own, names[index])
+            for step in local_steps(node, index, names, own):
+                lines.append(_equal("local derivative", top, [step.formula], step.rule))
+                top = _NOTHING
+        return lines
+
+    def _differential(self, module: Module, operands: Sequence[Node]) -> Line:
+        """Return dz = dx·W + x·dW + db: how the node moves when its operands do."""
+        leaves = {x: stand_in("operand", x) for x in module.operands}
+        moving = {x: stand_in("moving", x) for x in operands}
+        (again,) = substitute([module.meaning], leaves)
+        (moved,) = tangents([again], [leaves[x] for x in operands], list(moving.values()))
+        assert moved is not None, "a derivative flows through these operands"
+        shown = {leaf: self.symbol(x) for x, leaf in leaves.items()}
+        shown |= {leaf: _moved(self.symbol(x)) for x, leaf in moving.items()}
+        shown[again] = self.symbol(self.node)
+        left = _moved(self.symbol(self.node))
+        reason = "what a small motion of the operands moves"
+        return _equal("local derivative", left, [Formula(moved, shown)], reason)
+
+    # -- the chain rule --------------------------------------------------------------------------
+
+    def _arrives(self) -> list[Line]:
+        """Return the adjoint of the node as a sum over its users."""
+        node, left = self.node, self.adjoint(self.node)
+        if node is self.target:
+            return [_equal("arrives", left, [_ONE], "the derivative starts here")]
+        sent = self.received.get(node, [])[::-1]
+        if not sent:
+            return [_equal("arrives", left, [_ZERO], "nothing that is derived depends on it")]
+        chains = [self._chain(part.module, node) for part in sent]
+        count = f"{len(sent)} users, whose parts add up" if len(sent) > 1 else "one user"
+        return [
+            _equal("arrives", left, _joined(chains), count),
+            _equal("arrives", _NOTHING, [self._sum(sent)], "local derivatives put in"),
+        ]
+
+    def _sends(self) -> list[Line]:
+        """Return what the node adds to the adjoint of each operand."""
+        lines: list[Line] = []
+        for operand, received in self.received.items():
+            own = [part for part in received if part.module.root is self.node]
+            if not own:
+                continue
+            others = len(received) - 1
+            sign = "+=" if others else "="
+            more = f"beside {others} other user{'s' * (others > 1)}" if others else "the only user"
+            chain = self._chain(own[0].module, operand)
+            lines.append(Line("sends", [self.adjoint(operand), relation(sign), *chain], more))
+            local = [self._sum(own)]
+            lines.append(_equal("sends", _NOTHING, local, "local derivative put in"))
+        return lines
+
+    def _chain(self, user: Module, node: Node) -> list[Written]:
+        """Return ∂J/∂u·∂u/∂v."""
+        partial = derivative(self.symbol(user.root), self.symbol(node))
+        return [self.adjoint(user.root), _TIMES, partial]
+
+    def _sum(self, sent: Sequence[Sent]) -> Formula:
+        """Return the sum of what users send, with their local derivatives."""
+        total: Node | None = None
+        shown: dict[Node, Piece] = {}
+        for part in sent[:_MOST_USERS]:
+            total = added(total, part.value)
+            shown |= self._symbols(part.module) | {part.seed: self.adjoint(part.module.root)}
+        assert total is not None
+        if len(sent) > _MOST_USERS:
+            rest = stand_in("rest", total)
+            shown[rest] = _ELLIPSIS
+            total = added(total, rest)
+        return Formula(total, shown)
+
+    def _adjoint(self) -> list[Line]:
+        """Return the node that holds the adjoint, as the text form writes it."""
+        assert self.target is not None
+        name = self.graph.labels.get(self.node) or f"v{self.numbering.number[self.node]}"
+        lines = adjoint_lines(self.graph, self.target, self.node, name)
+        return [Line("adjoint", [words(line)], "in the derived graph") for line in lines]
+
+
+_NOTHING = Piece("", "", "")
+_TIMES = Piece("·", r" \cdot ", "·")
+_PLUS = Piece(" + ", " + ", " + ")
+_ONE, _ZERO = (Piece(digit, digit, digit) for digit in "10")
+_ELLIPSIS = Piece("…", r"\dots", "…")
+
+
+def _equal(part: str, left: Piece, right: Phrase, reason: str = "") -> Line:
+    return Line(part, [left, relation("="), *right], reason)
+
+
+def _joined(terms: Sequence[Phrase]) -> Phrase:
+    """Return a sum of phrases, the end of a long one left out."""
+    parts: list[Written] = []
+    for place, term in enumerate(
+        [*terms[:_MOST_USERS], *[[_ELLIPSIS]] * (len(terms) > _MOST_USERS)]
+    ):
+        parts += [_PLUS, *term] if place else term
+    return parts
+
+
+def _moved(symbol: Piece) -> Piece:
+    """Return the differential of a variable, dz."""
+    return Piece(f"d{symbol.text}", f"d{symbol.latex}", f"d{symbol.html}")

@@ -1,0 +1,111 @@
+"""The local derivative of a pointwise node by one operand, step by step, over its own names."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from graphc.differentiate.derive import derivation_of, with_pending
+from graphc.differentiate.formula_latex import formula_latex
+from graphc.differentiate.symbolic import OUTPUT
+from graphc.draw.traces.chain import number_of, partial_of
+from graphc.draw.traces.pieces import Piece
+from graphc.draw.typography import raised_exponents
+from graphc.ir.code import ATOM
+from graphc.ir.node import Node
+from graphc.ops import OPS
+from graphc.ops.pointwise import Pointwise
+
+_FIRST_NAME = 0xF0000  # private letters stand for names while signs are replaced
+_PENDING = chr(0xE000)
+_SIGNS = str.maketrans({"*": "·", "-": "−"})
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_WORD = re.compile(r"[^\W\d]\w*")
+_CALLED = re.compile(r"(\w+)(?: \{\}|\(\{\}\))")  # a label that is a call: `ln {}`, `σ({})`
+
+
+@dataclass(frozen=True)
+class LocalStep:
+    """A line of a local derivative: its formula, and the rule that leads to it."""
+
+    formula: Piece
+    rule: str
+
+
+def local_steps(node: Node, index: int, symbols: Sequence[Piece], own: Piece) -> list[LocalStep]:
+    """Return the steps of a pointwise node's derivative by its operand at `index`.
+
+    `symbols` are those of the operands: names, or the numbers that stand there; `own` is the
+    node's.
+    """
+    op = node.op
+    assert isinstance(op, Pointwise)
+    names = dict(zip(op.args, map(_enclosed, symbols), strict=True)) | {OUTPUT: own}
+    writer = _Writer(names, symbols[index])
+    steps = [
+        LocalStep(writer.formula(step.formula), writer.rule(step.rule))
+        for step in derivation_of(op, index).steps
+    ]
+    last = writer.formula(partial_of(node, index).text)
+    if any(number_of(x) is not None for x in node.inputs) and steps[-1].formula != last:
+        steps.append(LocalStep(last, "with the numbers put in"))
+    return steps
+
+
+class _Writer:
+    """Writes formula text over names: `b*a**(b - 1)` as `2·x^(2 − 1)`."""
+
+    def __init__(self, names: Mapping[str, Piece], by: Piece) -> None:
+        self.names, self.by = names, by
+        self.letters = {
+            name: piece.text if _NUMBER.fullmatch(piece.text) else chr(_FIRST_NAME + i)
+            for i, (name, piece) in enumerate(names.items())
+        }
+
+    def formula(self, text: str) -> Piece:
+        shown = _signed(text, self.letters)
+        latex = formula_latex(
+            text, self.by.latex, {name: piece.latex for name, piece in self.names.items()}
+        )
+        return Piece(self._filled(shown, "text"), latex, self._filled(html.escape(shown), "html"))
+
+    def rule(self, text: str) -> str:
+        """Return a rule over the variables; one in `u` and `v` says what holds for all."""
+        if text == "definition of y":
+            return f"definition of {self.names[OUTPUT].text}"
+        return self._filled(_signed(text, self.letters if text.startswith("by ") else {}), "text")
+
+    def _filled(self, shown: str, notation: str) -> str:
+        """Return a text with its private letters replaced."""
+        table: dict[int, str] = {
+            ord(letter): getattr(self.names[name], notation)
+            for name, letter in self.letters.items()
+            if not _NUMBER.fullmatch(letter)
+        }
+        table[ord(_PENDING)] = f"∂/∂{getattr(self.by, notation)}"
+        return shown.translate(table)
+
+
+def _signed(text: str, letters: Mapping[str, str]) -> str:
+    """Return formula text with mathematical signs, each variable as a private letter."""
+    pending = with_pending(text, _PENDING)
+    named = _WORD.sub(lambda word: letters.get(word[0]) or _function_name(word[0]), pending)
+    return raised_exponents(named).translate(_SIGNS)
+
+
+@cache
+def _function_name(word: str) -> str:
+    """Return a function's name as labels write it: ln for log, σ for sigmoid."""
+    op = OPS.get(word)
+    called = _CALLED.fullmatch(getattr(op, "symbol", None) or "")
+    return called[1] if called else word
+
+
+def _enclosed(piece: Piece) -> Piece:
+    """Return an operand that is safe beside any sign: −2 stands in parentheses."""
+    if piece.precedence == ATOM:
+        return piece
+    return Piece(f"({piece.text})", rf"\left({piece.latex}\right)", f"({piece.html})")

@@ -1,0 +1,83 @@
+"""A loop's body: a graph that stands as an attribute of a node."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from graphc.errors import GraphWarning
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+
+
+class Body:
+    """A graph from positional inputs to positional results, as one node runs it many times.
+
+    Two bodies are equal when they compute the same, whatever their inputs and values are called:
+    names are for readers, and a body that is printed and read again may have got others.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.inputs: tuple[Node, ...] = tuple(graph.inputs.values())
+        self.results: tuple[Node, ...] = tuple(graph.outputs.values())
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, Node], inputs: Iterable[Node], name: str) -> Body:
+        """Return the body that computes `outputs`; it need not use all of its inputs."""
+        return cls(quiet_graph(outputs, inputs=inputs, name=name))
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @cached_property
+    def _key(self) -> Hashable:
+        number: dict[Node, int] = {leaf: -1 - i for i, leaf in enumerate(self.inputs)}
+        rows: list[Hashable] = [tuple([leaf.type for leaf in self.inputs])]
+        inserted: dict[Hashable, int] = {}
+        for node in self.graph.nodes:
+            if node in number:
+                continue
+            row = (node.op.name, tuple([number[x] for x in node.inputs]), node.attrs, node.type)
+            # A constant or a broadcast belongs to its user: shared or not is no difference.
+            known = inserted.setdefault(row, len(rows)) if node.op.is_inserted else len(rows)
+            number[node] = known
+            if known == len(rows):
+                rows.append(row)
+        return (tuple(rows), tuple([number[node] for node in self.results]))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Body) and self._hash == other._hash and self._key == other._key
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"<body {self.name}: {len(self.graph.nodes)} nodes>"
+
+    @cached_property
+    def free_dims(self) -> tuple[Dim, ...]:
+        """All dims that occur in the body's types."""
+        return tuple(dict.fromkeys(dim for node in self.graph.nodes for dim in node.shape))
+
+
+def quiet_graph(outputs: Mapping[str, Node], **parts: Any) -> Graph:
+    """Return a graph that need not use all of its declared inputs and parameters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GraphWarning)
+        return Graph(outputs, **parts)
+
+
+def bodies(attrs: Mapping[str, Any]) -> list[Body]:
+    """Return the bodies among a node's attributes."""
+    return [value for value in attrs.values() if isinstance(value, Body)]

@@ -1,0 +1,179 @@
+"""Loops: `scan` runs a body once for each step along an axis; `item` takes one of its results.
+
+A body is a graph from (carries, one slice of each sequence, constants) to (next carries, what the
+step emits). Carries go on to the next step; what is emitted is stacked along a new first axis. A
+node has one value, and that of a scan is a tuple: only `item` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.body import Body
+from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim, dim_text, same
+from graphc.ir.node import Node
+from graphc.ir.op import Op
+from graphc.ir.types import TensorType, TupleType
+from graphc.ops.registry import register
+
+
+class Scan(Op):
+    """A loop over a body. Operands: first the carries' initial values, then sequences, constants.
+
+    Attributes: `body`; `carries` and `sequences`, how many operands are of these kinds; `reverse`,
+    whether steps go from the last slice to the first (slices and stacks keep their places);
+    `length`, the number of steps.
+    """
+
+    family = "loop"
+
+    def __call__(
+        self,
+        *operands: Node,
+        body: Body,
+        carries: int,
+        sequences: int,
+        length: Dim,
+        reverse: bool = False,
+    ) -> Node:
+        return self.make(
+            operands,
+            body=body,
+            carries=carries,
+            sequences=sequences,
+            length=length,
+            reverse=reverse,
+        )
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TupleType:  # type: ignore[override]  # only items read it
+        body, length = attrs["body"], attrs["length"]
+        for position, (given, leaf) in enumerate(zip(inputs, body.inputs, strict=True)):
+            wanted = leaf.type
+            if attrs["carries"] <= position < attrs["carries"] + attrs["sequences"]:
+                if not given.shape or not same(given.shape[0], length):
+                    raise GraphError(
+                        f"the sequence {leaf.attrs['name']!r} has another length than the loop",
+                        got=str(given),
+                        expected=f"{dim_text(length)} as its first axis",
+                    )
+                given = given.with_shape(given.shape[1:])
+            if given != wanted:
+                raise GraphError(
+                    f"the loop body takes {leaf.attrs['name']!r} as another type",
+                    got=str(given),
+                    expected=str(wanted),
+                )
+        return TupleType(self._result_types(body, attrs["carries"], length))
+
+    @staticmethod
+    def _result_types(body: Body, carries: int, length: Dim) -> tuple[TensorType, ...]:
+        for leaf, result in zip(body.inputs[:carries], body.results, strict=False):
+            if leaf.type != result.type:
+                raise GraphError(
+                    f"the loop body returns the carry {leaf.attrs['name']!r} as another type",
+                    got=str(result.type),
+                    expected=str(leaf.type),
+                )
+        stacked = [r.type.with_shape((length, *r.shape)) for r in body.results[carries:]]
+        return (*[leaf.type for leaf in body.inputs[:carries]], *stacked)
+
+    def reference(  # type: ignore[override]  # a tuple of arrays, which only items read
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> tuple[np.ndarray, ...]:
+        step: Callable[[Sequence[np.ndarray]], list[np.ndarray]] = attrs["body"]
+        first, after = attrs["carries"], attrs["carries"] + attrs["sequences"]
+        carried = list(arrays[:first])
+        sequences, constants = arrays[first:after], arrays[after:]
+        assert isinstance(result, TupleType)
+        kind = np.result_type(*arrays) if any(a.dtype.kind == "c" for a in arrays) else None
+        stacks = [
+            np.zeros(item.shape, kind if kind is not None and item.dtype.kind == "f" else item.dtype)
+            for item in result.items[first:]
+        ]
+        steps = range(attrs["length"])
+        for t in reversed(steps) if attrs["reverse"] else steps:
+            results = step([*carried, *[x[t] for x in sequences], *constants])
+            carried = results[:first]
+            for stack, value in zip(stacks, results[first:], strict=True):
+                stack[t] = value
+        return (*carried, *stacks)
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        return node.inputs[index].dtype.kind == "f"
+
+    def flops(self, node: Node) -> Dim:
+        body: Body = node.attrs["body"]
+        return node.attrs["length"] * sum((x.op.flops(x) for x in body.graph.nodes), 0)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("a loop is a statement, not an expression")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        first, after = node.attrs["carries"], node.attrs["carries"] + node.attrs["sequences"]
+        words = [node.attrs["body"].name]
+        words += _group("init", args[:first]) + _group("xs", args[first:after])
+        if not node.attrs["sequences"]:
+            words.append(f"length={dim_text(node.attrs['length'])}")
+        if node.attrs["reverse"]:
+            words.append("reverse=True")
+        return Code(f"scan({', '.join(words)})")
+
+
+def _group(word: str, args: Sequence[Code]) -> list[str]:
+    if not args:
+        return []
+    texts = ", ".join(arg.text for arg in args)
+    return [f"{word}={texts}" if len(args) == 1 else f"{word}=({texts})"]
+
+
+class Item(Op):
+    """One of the values of a node that has several."""
+
+    family = "loop"
+    is_inserted = True
+
+    def __call__(self, node: Node, index: int) -> Node:
+        return self.make([node], index=index)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        (several,) = inputs
+        if not isinstance(several, TupleType):
+            raise GraphError("only a loop has items", got=str(several))
+        return several.items[attrs["index"]]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return arrays[0][attrs["index"]]
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        return node.dtype.kind == "f"
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("the items of a loop are written with the loop")
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        return Code(f"{args[0].text}[{node.attrs['index']}]")
+
+
+scan = register(Scan("scan", "A loop: the body runs once for each step along an axis."))
+item = register(Item("item", "One of the results of a loop."))
+
+
+def items(node: Node) -> list[Node]:
+    """Return fresh item nodes for all results of a loop."""
+    assert isinstance(node.type, TupleType)
+    return [item(node, index) for index in range(len(node.type.items))]
+
+
+def with_body(node: Node, body: Body, inputs: Sequence[Node] | None = None) -> Node:
+    """Return a loop with another body of the same interface, where it came from."""
+    attrs = Attributes({**node.attrs, "body": body})
+    operands = node.inputs if inputs is None else tuple(inputs)
+    return Node(node.op, operands, attrs, node.type, node.provenance)

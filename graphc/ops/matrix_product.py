@@ -1,0 +1,122 @@
+"""A contraction of two operands as one call on views of them, and how it is written.
+
+`abcd,aecd->acbe` is a matrix product for each a and c. NumPy's `matmul` takes the operands as they
+lie in memory, turned by their strides, and writes into a result that is turned alike; its own
+`einsum` would multiply element by element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.ir.code import ATOM, PRODUCT, Code
+
+#: Stands for an axis of size 1 that a view inserts.
+_NEW = None
+
+
+@dataclass(frozen=True)
+class ViewedProduct:
+    """`out = function(left, right)` on views.
+
+    `order` says which operand is left; `left`, `right` and `result` are the labels of the views'
+    axes, None for an inserted one. `function` is matmul, vecdot (a dot product at each place) or
+    multiply (no sum at all).
+    """
+
+    function: str
+    order: tuple[int, int]
+    left: tuple[str | None, ...]
+    right: tuple[str | None, ...]
+    result: tuple[str | None, ...]
+
+
+def viewed_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
+    """Return how two operands are multiplied without moving either, if one call can do it."""
+    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+        return None
+    a, b = terms
+    alone = (set(a) ^ set(b)) - set(out)
+    if alone:
+        return None
+    inner = [c for c in a if c in b and c not in out]
+    if not inner:
+        return _broadcast(terms, out)
+    if len(inner) > 1:
+        return None
+    batch = tuple([c for c in out if c in a and c in b])
+    rows, columns = (
+        [c for c in out if c in own and c not in other] for own, other in ((a, b), (b, a))
+    )
+    if len(rows) > 1 or len(columns) > 1:
+        return None
+    if not rows and not columns:
+        return ViewedProduct("vecdot", (0, 1), (*batch, *inner), (*batch, *inner), batch)
+    order = (0, 1)
+    if rows and columns and out.index(columns[0]) < out.index(rows[0]):
+        order, rows, columns = (1, 0), columns, rows
+    row, column = (names[0] if names else _NEW for names in (rows, columns))
+    left, right = (*batch, row, inner[0]), (*batch, inner[0], column)
+    return ViewedProduct("matmul", order, left, right, (*batch, row, column))
+
+
+def _broadcast(terms: Sequence[str], out: str) -> ViewedProduct:
+    views = [tuple([c if c in term else _NEW for c in out]) for term in terms]
+    return ViewedProduct("multiply", (0, 1), views[0], views[1], tuple(out))
+
+
+def product_code(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str], out: str) -> Code:
+    """Return the product as an expression."""
+    left, right = _operands(form, args, terms)
+    if form.function == "multiply":
+        return Code(f"{left.within(PRODUCT)} * {right.within(PRODUCT + 1)}", PRODUCT)
+    if form.function == "vecdot":
+        return Code(f"np.vecdot({left}, {right})")
+    product = Code(f"{left.within(PRODUCT)} @ {right.within(PRODUCT + 1)}", PRODUCT)
+    places = ["0" if c is _NEW else ":" for c in form.result]
+    if "0" in places:
+        while places[-1] == ":":
+            places.pop()
+        product = Code(f"{product.within(ATOM)}[{', '.join(places)}]")
+    return view(product, [c for c in form.result if c is not _NEW], out)
+
+
+def product_into(
+    form: ViewedProduct, args: Sequence[Code], terms: Sequence[str], out_labels: str, out: str
+) -> str:
+    """Return the call that writes the product into an array."""
+    left, right = _operands(form, args, terms)
+    target = view(Code(out), out_labels, form.result)
+    return f"np.{form.function}({left}, {right}, out={target})"
+
+
+def _operands(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str]) -> tuple[Code, Code]:
+    i, j = form.order
+    return view(args[i], terms[i], form.left), view(args[j], terms[j], form.right)
+
+
+def view(code: Code, labels: Sequence[str], wanted: Sequence[str | None]) -> Code:
+    """Return an array's view whose axes carry the wanted labels in order, None for a new axis."""
+    labels = list(labels)
+    order = [labels.index(c) for c in wanted if c is not _NEW]
+    code = _turned(code, order)
+    if _NEW not in tuple(wanted):
+        return code
+    places = ["None" if c is _NEW else ":" for c in wanted]
+    while places[-1] == ":":
+        places.pop()
+    return Code(f"{code.within(ATOM)}[{', '.join(places)}]")
+
+
+def _turned(code: Code, order: list[int]) -> Code:
+    moved = [axis for axis, source in enumerate(order) if axis != source]
+    if not moved:
+        return code
+    if len(order) == 2:
+        return Code(f"{code.within(ATOM)}.T")
+    if len(moved) == 2:
+        last = moved == [len(order) - 2, len(order) - 1]
+        axes = "-1, -2" if last else f"{moved[0]}, {moved[1]}"
+        return Code(f"{code.within(ATOM)}.swapaxes({axes})")
+    return Code(f"{code.within(ATOM)}.transpose({', '.join(map(str, order))})")

@@ -1,0 +1,310 @@
+"""Normalization: divide by the spread of a group, by the numbers at hand or by kept averages.
+
+`batch_normalize` uses the batch's own mean and variance in a graph for training, which also moves
+running averages towards them; a graph for inference uses those averages. Everything that either
+form needs stands in the node, so that each leads back to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.dims import Dim, add, floor_divide, product, same
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import UPDATE, inherit, user_location
+from graphc.ir.types import TensorType
+from graphc.ops.axes import many_axes, one_axis
+from graphc.ops.leaf import as_node, fill
+from graphc.ops.registry import OPS, register
+
+#: TRAINING reads the batch and moves the averages; INFERENCE reads the averages, until
+#: `for_training`; FROZEN reads them in every graph, until `unfrozen`.
+TRAINING, INFERENCE, FROZEN = "training", "inference", "frozen"
+MODES = (TRAINING, INFERENCE, FROZEN)
+
+
+class Standardize(Op):
+    """(x - mean)/sqrt(variance + eps) over `axis`; not `centred`, x/sqrt(mean(x²) + eps).
+
+    With y the result and s the root, a tangent t becomes (t - mean(t) - y mean(y t))/s, without
+    mean(t) where x is not centred: the terms through mean and variance are collected.
+    **Source.** Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.
+    """
+
+    family = "composite"
+    variable = "normal"
+
+    def __init__(self, name: str, doc: str, centred: bool) -> None:
+        self.centred = centred
+        super().__init__(
+            name,
+            doc,
+            [
+                Case((Arg((3, 4)),)),
+                Case((Arg((3, 4)),), {"axis": 0, "eps": 0.1}),
+                Case((Arg((2, 3, 4)),), {"axis": (0, 2)}),
+            ],
+        )
+
+    def __call__(self, x: Any, axis: Any = -1, eps: float = 1e-5) -> Node:
+        node = as_node(x)
+        return self.make([node], axis=many_axes(axis, node.ndim, self.name), eps=checked_eps(eps))
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        x, axis = arrays[0], attrs["axis"]
+        if self.centred:
+            x = x - x.mean(axis=axis, keepdims=True)
+        return np.asarray(x / np.sqrt((x * x).mean(axis=axis, keepdims=True) + attrs["eps"]))
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        t, axis = tangents[0], node.attrs["axis"]
+        if t is None:
+            return None
+        along = OPS["multiply"](node, mean_over(OPS["multiply"](node, t), axis))
+        if self.centred:
+            t = OPS["subtract"](t, mean_over(t, axis))
+        return OPS["divide"](OPS["subtract"](t, along), self.spread(node))
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        """Return the cotangent of x: what is done to a tangent is symmetric, but for its order."""
+        axis = node.attrs["axis"]
+        share = OPS["divide"](cotangent, self.spread(node))
+        along = OPS["multiply"](node, mean_over(OPS["multiply"](share, node), axis))
+        if self.centred:
+            return OPS["subtract"](OPS["subtract"](share, mean_over(share, axis)), along)
+        return OPS["subtract"](share, along)
+
+    def spread(self, node: Node) -> Node:
+        """Return sqrt(variance + eps), in a shape that broadcasts."""
+        x, axis = node.inputs[0], node.attrs["axis"]
+        x = deviations(x, axis) if self.centred else x
+        power = mean_over(OPS["square"](x), axis, "variance" if self.centred else "mean_square")
+        root = OPS["sqrt"](OPS["add"](power, node.attrs["eps"]))
+        return root.named("spread" if self.centred else "rms")
+
+    def lower(self, node: Node) -> Node:
+        x = node.inputs[0]
+        x = deviations(x, node.attrs["axis"]) if self.centred else x
+        return OPS["divide"](x, self.spread(node))
+
+    def flops(self, node: Node) -> Dim:
+        return (6 if self.centred else 4) * node.size
+
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        axes = node.attrs["axis"]
+        return {"axis": axes[0] if len(axes) == 1 else axes, "eps": node.attrs["eps"]}
+
+
+class BatchNormalize(Op):
+    """Each channel standardized: over the batch while training, by running averages in use.
+
+    r ← r + momentum (s - r) while training, for the mean and for the unbiased variance.
+    """
+
+    family = "composite"
+    variable = "normal"
+    moves_state = True
+
+    def __call__(
+        self,
+        x: Any,
+        running_mean: Any,
+        running_var: Any,
+        axis: int = 1,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        mode: str = TRAINING,
+    ) -> Node:
+        nodes = [as_node(x), as_node(running_mean), as_node(running_var)]
+        return self.make(
+            nodes,
+            axis=one_axis(axis, nodes[0].ndim, self.name),
+            momentum=_checked_momentum(momentum),
+            eps=checked_eps(eps),
+            mode=mode,
+        )
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        wanted = inputs[0].with_shape((inputs[0].shape[attrs["axis"]],))
+        if any(given != wanted for given in inputs[1:]):
+            raise GraphError(
+                "batch_normalize: a running average does not fit",
+                where=user_location(),
+                got=f"{inputs[1]} and {inputs[2]} for {inputs[0]}",
+                expected=f"{wanted}, a number for each place on axis {attrs['axis']}",
+            )
+        if attrs["mode"] not in MODES:
+            raise GraphError(
+                "batch_normalize has no such mode", got=attrs["mode"], expected=", ".join(MODES)
+            )
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        x, mean, variance = arrays
+        others = tuple([a for a in range(x.ndim) if a != attrs["axis"]])
+        shape = [-1 if a == attrs["axis"] else 1 for a in range(x.ndim)]
+        if attrs["mode"] == TRAINING:
+            mean, variance = x.mean(axis=others), x.var(axis=others)
+        spread = np.sqrt(variance + attrs["eps"])
+        return np.asarray((x - mean.reshape(shape)) / spread.reshape(shape))
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        is_read = index == 0 or node.attrs["mode"] != TRAINING
+        return is_read and super().is_differentiable(node, index)
+
+    def expand(self, node: Node) -> Node:
+        """Return what the node is in its mode."""
+        x, running_mean, running_var = node.inputs
+        if node.attrs["mode"] == TRAINING:
+            return standardize(x, self.others(node), node.attrs["eps"])
+        spread = OPS["sqrt"](OPS["add"](running_var, node.attrs["eps"]))
+        centred = OPS["subtract"](x, self.along(node, running_mean))
+        return OPS["divide"](centred, self.along(node, spread))
+
+    lower = expand
+
+    def others(self, node: Node) -> tuple[int, ...]:
+        """Return the axes that a channel's statistics are taken over."""
+        return tuple([a for a in range(node.ndim) if a != node.attrs["axis"]])
+
+    def along(self, node: Node, value: Node) -> Node:
+        """Return a value per channel in a shape that broadcasts along the channels."""
+        behind = node.ndim - 1 - node.attrs["axis"]
+        return OPS["reshape"](value, (*value.shape, *[1] * behind)) if behind else value
+
+    def state_updates(
+        self, node: Node, value: Callable[[Node], Node]
+    ) -> Sequence[tuple[Node, Node]]:
+        x, running_mean, running_var = node.inputs
+        if node.attrs["mode"] != TRAINING:
+            return ()
+        axes = self.others(node)
+        with inherit(node.provenance, phase=UPDATE):
+            mean = OPS["mean"](x, axes)
+            variance = OPS["mean"](OPS["square"](deviations(x, axes)), axes)
+            unbiased = OPS["divide"](
+                OPS["multiply"](variance, fill(_count(x, axes), (), x.dtype)),
+                fill(_unbiased_count(x, axes), (), x.dtype),
+            )
+            pairs = [(running_mean, mean), (running_var, unbiased)]
+            return [
+                (state, self._moved(node, value(state), seen))
+                for state, seen in pairs
+                if state.op is OPS["param"]
+            ]
+
+    def _moved(self, node: Node, average: Node, seen: Node) -> Node:
+        step = OPS["multiply"](OPS["subtract"](seen, average), node.attrs["momentum"])
+        return OPS["add"](average, step)
+
+    def flops(self, node: Node) -> Dim:
+        return 6 * node.size
+
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        shown = dict(node.attrs)
+        if shown["mode"] == TRAINING:
+            del shown["mode"]
+        return shown
+
+
+def mean_over(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
+    """Return the mean over `axes`, in a shape that broadcasts against x; code calls it `name`.
+
+    Where the first axis is among them, no axis is kept: the statistics of a batch are shared with
+    the running averages, which are vectors.
+    """
+    mean = OPS["mean"](x, axes, 0 not in axes)
+    mean = mean.named(name) if name else mean
+    if 0 not in axes:
+        return mean
+    kept = [a for a in range(x.ndim) if a not in axes]
+    shape = [x.shape[a] if a in kept else 1 for a in range(min(kept, default=x.ndim), x.ndim)]
+    return OPS["reshape"](mean, tuple(shape)) if len(shape) > mean.ndim else mean
+
+
+def deviations(x: Node, axes: tuple[int, ...]) -> Node:
+    """Return x - mean. Squares of these, not of x, give a variance that loses no digits."""
+    return OPS["subtract"](x, mean_over(x, axes, "mean")).named("centred")
+
+
+def _count(x: Node, axes: tuple[int, ...]) -> Dim:
+    return product(x.shape[a] for a in axes)
+
+
+def _unbiased_count(x: Node, axes: tuple[int, ...]) -> Dim:
+    """Return n - 1 for the n elements over `axes`, but 1 where n = 1: the variance is 0 there."""
+    count = _count(x, axes)
+    known = product(size for a in axes if isinstance(size := x.shape[a], int))
+    # For a count that may be 1, 1//n is 1 there and 0 elsewhere.
+    return add(count, -1 if not same(known, 1) else add(floor_divide(1, count), -1))
+
+
+def checked_eps(eps: Any) -> float:
+    """Return what is added to a variance, or raise where it is not a number from 0."""
+    if not isinstance(eps, (int, float)) or not 0 <= eps < np.inf:
+        raise GraphError("eps is 0 or a small number", where=user_location(), got=repr(eps))
+    return float(eps)
+
+
+def _checked_momentum(momentum: Any) -> float:
+    if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+        raise GraphError(
+            "momentum is the share of the newest batch in the running average",
+            where=user_location(),
+            got=repr(momentum),
+            expected="0 <= momentum <= 1",
+        )
+    return float(momentum)
+
+
+standardize = register(
+    Standardize(
+        "standardize",
+        "Mean 0 and variance 1 over axes: (x - mean)/sqrt(variance + eps).",
+        centred=True,
+    )
+)
+rms_normalize = register(
+    Standardize("rms_normalize", "Mean square 1 over axes: x/sqrt(mean(x²) + eps).", centred=False)
+)
+_CHANNELS = (Arg((3,)), Arg((3,), low=0.5))
+batch_normalize = register(
+    BatchNormalize(
+        "batch_normalize",
+        "Each channel standardized: over the batch while training, by running averages in use.",
+        [
+            Case((Arg((4, 3)), *_CHANNELS)),
+            Case((Arg((2, 3, 4)), *_CHANNELS), {"momentum": 0.5, "mode": INFERENCE}),
+            Case((Arg((2, 4, 3)), *_CHANNELS), {"axis": 2, "mode": FROZEN}),
+        ],
+    )
+)
+
+
+def in_mode(node: Node, old: str, new: str) -> Node:
+    """Return a batch normalization of mode `old` in mode `new`, and any other node itself."""
+    if node.op is not batch_normalize or node.attrs["mode"] != old:
+        return node
+    return batch_normalize.make(node.inputs, **{**node.attrs, "mode": new})
+
+
+def state_of(node: Node) -> frozenset[str]:
+    """Return the names of the parameters that hold a batch normalization's running averages."""
+    if node.op is not batch_normalize:
+        return frozenset()
+    return frozenset(
+        str(state.attrs["name"]) for state in node.inputs[1:] if state.op is OPS["param"]
+    )

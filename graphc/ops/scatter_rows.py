@@ -1,0 +1,61 @@
+"""Adding whole rows into a table: `scatter_add` along the first axis, as NumPy does it fastest.
+
+`np.add.at` with rows of numbers takes a general path, element by element; on a flat array with flat
+places it has a loop of its own, fifteen times as fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.errors import GraphError
+from graphc.ir.code import Code, Notation
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case
+from graphc.ops.indexing import ScatterAdd
+from graphc.ops.registry import register
+
+_ADD_ROWS = '''
+def add_rows(table, rows, values):
+    """Add each of the `values` to the row of `table` that `rows` names; equal rows add up."""
+    width = table[:1].size
+    if not table.flags.c_contiguous or values.shape != rows.shape + table.shape[1:] or not width:
+        np.add.at(table, rows, values)
+        return
+    flat, values = table.reshape(-1), np.ascontiguousarray(values).reshape(-1)
+    if width % 2 == 0:  # two real numbers are one complex number, and add up alike
+        pair = np.result_type(table, np.complex64)
+        flat, values, width = flat.view(pair), values.view(pair), width // 2
+    np.add.at(flat, (rows.reshape(-1, 1) * width + np.arange(width)).reshape(-1), values)
+'''
+
+
+class ScatterRows(ScatterAdd):
+    """`scatter_add` of rows of floats along the first axis, by one index array."""
+
+    def __call__(self, base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
+        node = super().__call__(base, values, *indices, axis=axis)
+        if axis or len(indices) != 1 or node.dtype.kind != "f":
+            raise GraphError("scatter_rows adds rows of floats by one index array")
+        return node
+
+    def helper(self, node: Node) -> str:
+        return _ADD_ROWS
+
+    def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
+        return f"add_rows({out}, {args[2]}, {args[1]})"
+
+
+scatter_rows = register(
+    ScatterRows(
+        "scatter_rows",
+        "A copy of `base` with rows added at integer indices; repeated rows accumulate.",
+        [
+            Case((Arg((3, 4)), Arg((2, 4)), Arg((2,), "int64", 0, 3))),
+            Case((Arg((3, 5)), Arg((6, 5)), Arg((6,), "int64", -3, 3))),
+            Case((Arg((3, 2, 2)), Arg((2, 4, 2, 2)), Arg((2, 4), "int64", 0, 3))),
+            Case((Arg((3, 4)), Arg((0, 4)), Arg((0,), "int64", 0, 3))),
+        ],
+    )
+)

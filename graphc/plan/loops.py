@@ -1,0 +1,96 @@
+"""Loops in a program: the body as a program of its own, and where its results live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphc.ir.body import Body, quiet_graph
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.types import TupleType
+from graphc.ir.walk import substitute
+from graphc.ops.loop import Item, Scan, item
+from graphc.ops.registry import OPS
+from graphc.plan.program import Program
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How one scan runs.
+
+    Inside, carries are parameters, which each step updates; sequences and constants are inputs.
+    `items` are the nodes of the surrounding graph that hold the results, one for each.
+    """
+
+    node: Node
+    inside: Program
+    carries: tuple[Node, ...]
+    sequences: tuple[Node, ...]
+    constants: tuple[Node, ...]
+    #: What the steps emit, in the order of the stacks.
+    emitted: tuple[Node, ...]
+    #: The next values of the carries.
+    following: tuple[Node, ...]
+    items: tuple[Node, ...]
+
+    @property
+    def stacks(self) -> tuple[Node, ...]:
+        """The items that hold what each step emitted."""
+        return self.items[len(self.carries) :]
+
+    @cached_property
+    def slots(self) -> Mapping[int, int]:
+        """Carry -> the first stack in which all its values are found, for those that are emitted."""
+        place: dict[Node, int] = {}
+        for j, node in enumerate(self.emitted):
+            place.setdefault(node, j)
+        return {
+            i: place[node]
+            for i, node in enumerate(self.following)
+            if node in place and node.inputs and not node.op.is_view
+        }
+
+
+def loops_of(nodes: Sequence[Node], plan: Callable[[Graph], Program]) -> dict[Node, Loop]:
+    """Return the loops among nodes, each with its body planned."""
+    taken: dict[Node, dict[int, Node]] = {node: {} for node in nodes if isinstance(node.op, Scan)}
+    for node in nodes:
+        if isinstance(node.op, Item):
+            taken[node.inputs[0]].setdefault(node.attrs["index"], node)
+    return {node: _planned(node, found, plan) for node, found in taken.items()}
+
+
+def _planned(node: Node, found: Mapping[int, Node], plan: Callable[[Graph], Program]) -> Loop:
+    body: Body = node.attrs["body"]
+    first = node.attrs["carries"]
+    after = first + node.attrs["sequences"]
+    carries = tuple(
+        [
+            OPS["param"](leaf.attrs["name"], leaf.shape, leaf.dtype, trainable=False)
+            for leaf in body.inputs[:first]
+        ]
+    )
+    replacement = dict(zip(body.inputs, [*carries, *body.inputs[first:]], strict=True))
+    results = substitute(body.results, replacement)
+    updates = {leaf.attrs["name"]: x for leaf, x in zip(carries, results, strict=False)}
+    following = set(results[:first])
+    names = list(body.graph.outputs)[first:]
+    outputs = {
+        name: x for name, x in zip(names, results[first:], strict=True) if x not in following
+    }
+    inputs = body.inputs[first:]
+    graph = quiet_graph(outputs, updates=updates, name=body.name, inputs=inputs, params=carries)
+    assert isinstance(node.type, TupleType)
+    items = [found[i] if i in found else item(node, i) for i in range(len(node.type.items))]
+    return Loop(
+        node,
+        plan(graph),
+        carries,
+        body.inputs[first:after],
+        body.inputs[after:],
+        tuple(results[first:]),
+        tuple(results[:first]),
+        tuple(items),
+    )

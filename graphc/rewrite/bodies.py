@@ -1,0 +1,222 @@
+"""Rewriting and loops: passes go into the bodies, and loops are taken apart and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from graphc.ir.body import Body
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import inherit
+from graphc.ir.walk import substitute
+from graphc.ops.loop import Item, Scan, item, scan, with_body
+from graphc.ops.registry import OPS
+from graphc.rewrite.rule import Firing, Rule
+
+Became: TypeAlias = "dict[Node, Node]"
+#: A graph -> what a pass makes of it, and its firings.
+Change: TypeAlias = "Callable[[Graph], tuple[Graph, tuple[Firing, ...]]]"
+#: A loop and which of its results are used -> what stands for each of these; None: no change.
+LoopChange: TypeAlias = "Callable[[Node, set[int]], dict[int, Node] | None]"
+
+
+def has_loops(graph: Graph) -> bool:
+    return any(isinstance(node.op, Scan) for node in graph.nodes)
+
+
+def in_bodies(graph: Graph, change: Change, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph with a change made to the body of each of its loops."""
+    if not has_loops(graph):
+        return graph, ()
+    firings: list[Firing] = []
+    new: dict[Node, Node] = {}
+    for node in graph.nodes:
+        again = rebuilt(node, tuple([new[x] for x in node.inputs]))
+        if isinstance(node.op, Scan):
+            body: Body = node.attrs["body"]
+            inside, fired = change(body.graph)
+            if inside is not body.graph:
+                again = with_body(again, Body(inside))
+                firings += fired
+        new[node] = again
+    return _replaced(graph, new, became), tuple(firings)
+
+
+def over_loops(
+    graph: Graph, rule: Rule, change: LoopChange, became: Became
+) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph with a change made to each of its loops as a whole."""
+    used: dict[Node, set[int]] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Item):
+            used.setdefault(node.inputs[0], set()).add(node.attrs["index"])
+    firings: list[Firing] = []
+    new: dict[Node, Node] = {}
+    results: dict[Node, dict[int, Node]] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Item) and node.inputs[0] in results:
+            found = results[node.inputs[0]][node.attrs["index"]]
+            new[node] = found.named(node.name) if _takes_name(node, found) else found
+            continue
+        new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+        if isinstance(node.op, Scan):
+            with inherit(node.provenance):
+                changed = change(new[node], used.get(node, set()))
+            if changed is not None:
+                results[node] = changed
+                firings.append(Firing(rule, (node,), next(iter(changed.values()))))
+    if not firings:
+        return graph, ()
+    return _replaced(graph, new, became), tuple(firings)
+
+
+def _takes_name(node: Node, found: Node) -> bool:
+    return bool(node.name) and not found.name and not found.op.is_leaf
+
+
+def _replaced(graph: Graph, new: dict[Node, Node], became: Became) -> Graph:
+    """Return the graph over new nodes; itself where nothing is new."""
+    if all(node is again for node, again in new.items()):
+        return graph
+    became.update((node, again) for node, again in new.items() if node is not again)
+    outputs = {name: new[node] for name, node in graph.outputs.items()}
+    updates = {name: new[node] for name, node in graph.updates.items()}
+    names = {new[node]: name for node, name in graph.names.items() if node in new}
+    return graph.with_outputs(outputs, updates, names, history=())
+
+
+@dataclass
+class Carry:
+    """A carry: its name inside, its first value, its next value, and how results call it."""
+
+    leaf: Node
+    initial: Node
+    following: Node
+
+
+@dataclass
+class Draft:
+    """A loop taken apart; `built` puts it together again.
+
+    `results` says, for each result of the original loop that is used, where it is found now.
+    """
+
+    origin: Node
+    carries: list[Carry]
+    sequences: list[tuple[Node, Node]]
+    constants: list[tuple[Node, Node]]
+    emitted: list[Node]
+    names: dict[Node, str] = field(default_factory=dict)
+
+    @property
+    def length(self) -> Dim:
+        length: Dim = self.origin.attrs["length"]
+        return length
+
+    def substitute(self, replacement: dict[Node, Node]) -> None:
+        """Replace nodes of the body by others."""
+        roots = [carry.following for carry in self.carries] + self.emitted
+        new = substitute(roots, replacement)
+        for carry, following in zip(self.carries, new, strict=False):
+            carry.following = following
+        self.emitted = new[len(self.carries) :]
+
+    def roots(self) -> list[Node]:
+        return [carry.following for carry in self.carries] + self.emitted
+
+    def emit(self, node: Node) -> int:
+        """Have each step emit a value, and return which stack it is in."""
+        for j, known in enumerate(self.emitted):
+            if known is node:
+                return j
+        self.emitted.append(node)
+        return len(self.emitted) - 1
+
+    def add_constant(self, name: str, value: Node) -> Node:
+        """Return the input of the body that stands for a value from outside."""
+        for leaf, known in self.constants:
+            if known is value:
+                return leaf
+        leaf = OPS["input"](name, value.shape, value.dtype)
+        self.constants.append((leaf, value))
+        return leaf
+
+    def add_sequence(self, name: str, stack: Node) -> Node:
+        """Return the input of the body that stands for a slice of a stack from outside."""
+        for leaf, known in self.sequences:
+            if known is stack:
+                return leaf
+        leaf = OPS["input"](name, stack.shape[1:], stack.dtype)
+        self.sequences.append((leaf, stack))
+        return leaf
+
+    def built(self) -> Node:
+        """Return the loop."""
+        groups = (
+            [(carry.leaf, carry.initial) for carry in self.carries],
+            self.sequences,
+            self.constants,
+        )
+        leaves = _uniquely_named([leaf for group in groups for leaf, _ in group])
+        replacement = {old: new for old, new in leaves if old is not new}
+        if replacement:
+            self.substitute(dict(replacement))
+        outputs: dict[str, Node] = {}
+        for carry in self.carries:
+            outputs[_free(f"{carry.leaf.attrs['name']}_next", outputs)] = carry.following
+        for node in self.emitted:
+            wanted = self.names.get(node) or node.name or node.op.variable or node.op.name
+            outputs[_free(wanted, outputs)] = node
+        body = Body.of(outputs, [new for _, new in leaves], self.origin.attrs["body"].name)
+        return scan(
+            *[operand for group in groups for _, operand in group],
+            body=body,
+            carries=len(self.carries),
+            sequences=len(self.sequences),
+            length=self.length,
+            reverse=self.origin.attrs["reverse"],
+        )
+
+    def item_of_carry(self, loop: Node, index: int) -> Node:
+        return item(loop, index)
+
+    def item_of_stack(self, loop: Node, index: int) -> Node:
+        return item(loop, len(self.carries) + index)
+
+
+def drafted(node: Node) -> Draft:
+    """Return a loop taken apart."""
+    body: Body = node.attrs["body"]
+    first = node.attrs["carries"]
+    after = first + node.attrs["sequences"]
+    carries = [
+        Carry(leaf, initial, following)
+        for leaf, initial, following in zip(
+            body.inputs[:first], node.inputs[:first], body.results[:first], strict=True
+        )
+    ]
+    pairs = list(zip(body.inputs, node.inputs, strict=True))
+    names = {x: name for name, x in list(body.graph.outputs.items())[first:]}
+    return Draft(node, carries, pairs[first:after], pairs[after:], list(body.results[first:]), names)
+
+
+def _uniquely_named(leaves: Sequence[Node]) -> list[tuple[Node, Node]]:
+    """Return each leaf with one of a name that no other has."""
+    taken: dict[str, Node] = {}
+    pairs = []
+    for leaf in leaves:
+        name = _free(leaf.attrs["name"], taken)
+        same = name == leaf.attrs["name"]
+        taken[name] = leaf
+        pairs.append((leaf, leaf if same else OPS["input"](name, leaf.shape, leaf.dtype)))
+    return pairs
+
+
+def _free(name: str, taken: dict[str, Node]) -> str:
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free

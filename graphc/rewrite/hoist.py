@@ -1,0 +1,352 @@
+"""Loop-invariant work: what does not wait for a carry is done for all steps at once.
+
+Before the loop: what depends on sequences and constants alone (the input projection of a recurrent
+layer becomes one matrix product). After it: what no carry waits for (the gradient of a weight, a sum
+over steps of products, becomes one contraction over stacks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import inherit
+from graphc.ir.walk import consumers, reaching, topological
+from graphc.ops.batching import batched_at_once
+from graphc.ops.loop import Item, Scan, item
+from graphc.ops.registry import OPS
+from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+
+GATHER = Rule(
+    "gather_steady_terms",
+    "(x_t@W + h@U) + b",
+    "(x_t@W + b) + h@U",
+    "terms that no carry enters are added for all steps at once",
+    exactness=REASSOCIATES,
+    apply=lambda node, facts: None,
+)
+HOIST = Rule(
+    "hoist_before_loop",
+    "scan(x_t@W + …)",
+    "scan((x@W)_t + …)",
+    "what no carry enters is computed for all steps at once, before the loop",
+    exactness=REASSOCIATES,
+    apply=lambda node, facts: None,
+)
+SINK = Rule(
+    "sink_behind_loop",
+    "scan(dW + h_t.T@d_t)",
+    "sum(h.T@d)",
+    "what no carry waits for is computed for all steps at once, after the loop",
+    exactness=REASSOCIATES,
+    apply=lambda node, facts: None,
+)
+
+
+def gather_steady_terms(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    return over_loops(graph, GATHER, _gathered, became)
+
+
+def hoist_before_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    return over_loops(graph, HOIST, _hoisted, became)
+
+
+def sink_behind_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    return over_loops(graph, SINK, _sunk, became)
+
+
+def _rebuilt_loop(draft: Draft, used: set[int]) -> dict[int, Node]:
+    loop = draft.built()
+    return {index: item(loop, index) for index in sorted(used)}
+
+
+def _steady(draft: Draft, order: Sequence[Node]) -> set[Node]:
+    """Return the nodes of a body that no carry enters."""
+    return set(order) - reaching(order, [carry.leaf for carry in draft.carries])
+
+
+# -- sums ------------------------------------------------------------------------------------------
+
+
+def _gathered(node: Node, used: set[int]) -> dict[int, Node] | None:
+    """Bring together the terms of sums that no carry enters."""
+    draft = drafted(node)
+    order = topological(draft.roots())
+    steady = _steady(draft, order)
+    users = consumers(order)
+    add = OPS["add"]
+    inner = {
+        x
+        for x in order
+        if x.op is add and len(users[x]) == 1 and users[x][0].op is add and x not in steady
+    } - set(draft.roots())
+    replacement: dict[Node, Node] = {}
+    for top in order:
+        if top.op is not add or top in inner or top in steady:
+            continue
+        terms = _terms(top, inner)
+        still = [x for x in terms if x in steady]
+        if len(still) < 2 or _is_gathered(top, steady):
+            continue
+        moving = [x for x in terms if x not in steady]
+        with inherit(top.provenance):
+            total = still[0]
+            for term in [*still[1:], *moving]:
+                total = add(total, term)
+        replacement[top] = total.named(top.name) if top.name else total
+    if not replacement:
+        return None
+    # A replaced sum may stand below another one: the walk meets operands first.
+    for top in list(replacement):
+        replacement[top] = _over(replacement[top], replacement, top)
+    draft.substitute(replacement)
+    return _rebuilt_loop(draft, used)
+
+
+def _over(root: Node, replacement: dict[Node, Node], top: Node) -> Node:
+    """Return a node over the replaced forms of the sums below it."""
+    known = {old: new for old, new in replacement.items() if old is not top}
+    new: dict[Node, Node] = dict(known)
+    for node in topological([root]):
+        if node not in new:
+            new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+    return new[root]
+
+
+def _terms(top: Node, inner: set[Node]) -> list[Node]:
+    terms: list[Node] = []
+    stack = [top]
+    while stack:
+        node = stack.pop()
+        if node is top or node in inner:
+            stack += reversed(node.inputs)
+        else:
+            terms.append(node)
+    return terms
+
+
+def _is_gathered(top: Node, steady: set[Node]) -> bool:
+    """Say whether all steady terms stand together already."""
+    at = top
+    while at.op is OPS["add"] and at not in steady:
+        left, right = at.inputs
+        if right in steady:
+            return left in steady
+        at = left
+    return True
+
+
+# -- before ----------------------------------------------------------------------------------------
+
+
+def _hoisted(node: Node, used: set[int]) -> dict[int, Node] | None:
+    """Compute before the loop what no carry enters."""
+    draft = drafted(node)
+    order = topological(draft.roots())
+    steady = _steady(draft, order)
+    outside = _Outside(draft)
+    for x in order:
+        if x in steady:
+            outside.add(x)
+    read = {x for user in order if user not in steady for x in user.inputs}
+    read.update(draft.roots())
+    replacement: dict[Node, Node] = {}
+    for x in order:
+        if x in steady and x in read:
+            for kept in _worth_keeping(x):
+                if kept in replacement or not kept.inputs or not outside.has(kept):
+                    continue
+                replacement[kept] = outside.leaf_for(kept)
+    if not replacement:
+        return None
+    draft.substitute(replacement)
+    return _rebuilt_loop(draft, used)
+
+
+def _worth_keeping(node: Node) -> list[Node]:
+    """Return the node, or what it repeats: a broadcast is not made larger before the loop."""
+    while node.op is OPS["broadcast_to"]:
+        node = node.inputs[0]
+    return [node]
+
+
+class _Outside:
+    """The values that nodes of a body have outside the loop: one for all steps, or a stack."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.once: dict[Node, Node] = dict(draft.constants)
+        self.stacks: dict[Node, Node] = dict(draft.sequences)
+
+    def has(self, node: Node) -> bool:
+        return node in self.once or node in self.stacks
+
+    def add(self, node: Node) -> None:
+        """Find the outer value of a node whose operands may have one."""
+        if self.has(node):
+            return
+        if isinstance(node.op, (Scan, Item)) or node.op.is_leaf:
+            return
+        if all(x in self.once for x in node.inputs):
+            self.once[node] = rebuilt(node, tuple([self.once[x] for x in node.inputs]))
+        elif all(self.has(x) for x in node.inputs):
+            self._add_stack(node)
+
+    def _add_stack(self, node: Node) -> None:
+        operands = tuple([self.once.get(x, x) for x in node.inputs])
+        carried = [None if x in self.once else self.stacks[x] for x in node.inputs]
+        with inherit(node.provenance):
+            plain = rebuilt(node, operands)
+            stack = batched_at_once(plain, carried, self.draft.length)
+        if stack is not None:
+            self.stacks[node] = stack
+
+    def leaf_for(self, node: Node) -> Node:
+        """Return the input of the body that brings in the outer value of a node."""
+        name = node.name or node.op.variable or node.op.name
+        if node in self.once:
+            return self.draft.add_constant(name, self.once[node])
+        return self.draft.add_sequence(name, self.stacks[node])
+
+
+# -- after -----------------------------------------------------------------------------------------
+
+
+def _sunk(node: Node, used: set[int]) -> dict[int, Node] | None:
+    """Compute after the loop what no carry waits for."""
+    draft = drafted(node)
+    sums = _sums(draft)
+    first = len(draft.carries)
+    waiting = [carry.following for i, carry in enumerate(draft.carries) if i not in sums]
+    needed = set(topological(waiting))
+    targets = {j: draft.emitted[j - first] for j in used if j >= first}
+    targets |= {i: added for i, added in sums.items() if i in used}
+    after = {j: x for j, x in targets.items() if x not in needed and x.inputs}
+    if not after or (not sums and not any(_is_work(x) for x in _between(after, needed))):
+        return None
+    plan = _After(draft, needed)
+    for x in topological(after.values()):
+        plan.add(x)
+    if any(not plan.has(x) for x in after.values()):
+        return None
+    return plan.results(used, after, sums)
+
+
+def _is_work(node: Node) -> bool:
+    return node.op.name not in ("broadcast_to", "reshape", "slice", "transpose", "cast")
+
+
+def _between(after: dict[int, Node], needed: set[Node]) -> list[Node]:
+    return [x for x in topological(after.values()) if x not in needed and x.inputs]
+
+
+def _sums(draft: Draft) -> dict[int, Node]:
+    """Return the carries that only add up, each with what it adds at a step."""
+    order = topological(draft.roots())
+    users = consumers(order)
+    found = {}
+    for i, carry in enumerate(draft.carries):
+        total = carry.following
+        if total.op is not OPS["add"] or carry.leaf.dtype.kind != "f":
+            continue
+        readers = users.get(carry.leaf, [])
+        is_read_once = len(readers) == 1 and readers[0] is total
+        others = [x for x in total.inputs if x is not carry.leaf]
+        is_final = not users[total] and all(total is not x for x in draft.emitted)
+        if is_read_once and is_final and len(others) == 1 and _is_contraction(others[0]):
+            found[i] = others[0]
+    return found
+
+
+def _is_contraction(node: Node) -> bool:
+    """Say whether a step's contribution is a sum itself, so that its stack need not be made."""
+    while node.op.name in ("broadcast_to", "reshape", "transpose"):
+        node = node.inputs[0]
+    return node.op.name in ("einsum", "sum", "mean") or not node.shape
+
+
+class _After:
+    """Values of a body behind the loop, from the stacks of what the loop computes."""
+
+    def __init__(self, draft: Draft, needed: set[Node]) -> None:
+        self.draft = draft
+        self.needed = needed
+        self.once: dict[Node, Node] = dict(draft.constants)
+        self.stacks: dict[Node, Node] = dict(draft.sequences)
+        #: Values that the loop has to emit -> the leaf that stands for their stack until it is built.
+        self.asked: dict[Node, Node] = {}
+        self.carried = {carry.leaf for carry in draft.carries}
+
+    def has(self, node: Node) -> bool:
+        return node in self.once or node in self.stacks
+
+    def add(self, node: Node) -> None:
+        if self.has(node):
+            return
+        if node in self.carried or (node in self.needed and node.inputs):
+            self._ask(node)
+        elif all(x in self.once for x in node.inputs):
+            self.once[node] = rebuilt(node, tuple([self.once[x] for x in node.inputs]))
+        elif all(self.has(x) for x in node.inputs) and not isinstance(node.op, (Scan, Item)):
+            carried = [None if x in self.once else self.stacks[x] for x in node.inputs]
+            with inherit(node.provenance):
+                plain = rebuilt(node, tuple([self.once.get(x, x) for x in node.inputs]))
+                stack = batched_at_once(plain, carried, self.draft.length)
+            if stack is not None:
+                self.stacks[node] = stack
+
+    def _ask(self, node: Node) -> None:
+        shape = (self.draft.length, *node.shape)
+        self.asked[node] = self.stacks[node] = OPS["input"]("stack", shape, node.dtype)
+
+    def results(
+        self, used: set[int], after: dict[int, Node], sums: dict[int, Node]
+    ) -> dict[int, Node]:
+        draft, first = self.draft, len(self.draft.carries)
+        kept = [i for i in range(first) if i not in sums or i not in after]
+        stacks = {j: draft.emitted[j - first] for j in sorted(used) if j >= first and j not in after}
+        totals = {i: draft.carries[i] for i in sums}
+        draft.carries = [draft.carries[i] for i in kept]
+        draft.emitted = list(dict.fromkeys(stacks.values()))
+        for x in self.asked:
+            draft.emit(x)
+        if not draft.carries and not draft.emitted:
+            loop = None
+        else:
+            loop = draft.built()
+        found: dict[Node, Node] = {}
+        for k, x in enumerate(draft.emitted):
+            if loop is not None and x in self.asked:
+                found[self.asked[x]] = item(loop, len(draft.carries) + k)
+        outer = self._built({j: self._outer(x) for j, x in after.items()}, found)
+        results: dict[int, Node] = {}
+        place = {i: k for k, i in enumerate(kept)}
+        for j in sorted(used):
+            if j in after and j < first:
+                results[j] = OPS["add"](totals[j].initial, OPS["sum"](outer[j], 0))
+            elif j in after:
+                results[j] = outer[j]
+            else:
+                assert loop is not None
+                at = place[j] if j < first else len(kept) + _index(draft.emitted, stacks[j])
+                results[j] = item(loop, at)
+        return results
+
+    def _outer(self, node: Node) -> Node:
+        if node in self.stacks:
+            return self.stacks[node]
+        return OPS["broadcast_to"](self.once[node], (self.draft.length, *node.shape))
+
+    def _built(self, roots: dict[int, Node], found: dict[Node, Node]) -> dict[int, Node]:
+        new: dict[Node, Node] = dict(found)
+        for node in topological(roots.values()):
+            if node not in new:
+                new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+        return {j: new[root] for j, root in roots.items()}
+
+
+def _index(nodes: Sequence[Node], wanted: Node) -> int:
+    return next(k for k, node in enumerate(nodes) if node is wanted)
+

@@ -1,0 +1,146 @@
+"""Merge loops: a loop that computes what another one computes as well becomes part of it.
+
+Differentiation makes such pairs: the loop of the model, and the same loop emitting also what the
+backward pass reads (or, in forward mode, carrying the tangents beside the values).
+"""
+
+from __future__ import annotations
+
+from graphc.ir.dims import same
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
+from graphc.ir.walk import substitute, topological
+from graphc.ops.loop import Item, Scan, item
+from graphc.rewrite.bodies import Became, Draft, drafted, has_loops
+from graphc.rewrite.numbering import ValueNumbers
+from graphc.rewrite.rule import Firing, Rule
+
+MERGE_LOOPS = Rule(
+    "merge_loops",
+    "scan(body), scan(larger body)",
+    "scan(larger body)",
+    "the larger loop goes through the same states",
+    apply=lambda node, facts: None,
+)
+
+_ORDER = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
+
+
+def merge_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph with loops merged that go through the same states."""
+    firings: list[Firing] = []
+    while has_loops(graph):
+        merged = _merged_pair(graph, became)
+        if merged is None:
+            break
+        graph, firing = merged
+        firings.append(firing)
+    return graph, tuple(firings)
+
+
+def _merged_pair(graph: Graph, became: Became) -> tuple[Graph, Firing] | None:
+    number = ValueNumbers()
+    loops = [node for node in graph.nodes if isinstance(node.op, Scan)]
+    for j, second in enumerate(loops):
+        for first in loops[:j]:
+            if not _may_merge(first, second, number):
+                continue
+            large, small = (
+                (first, second)
+                if first.attrs["carries"] >= second.attrs["carries"]
+                else (second, first)
+            )
+            found = _joined(large, small, number)
+            if found is not None:
+                return _with_pair(graph, large, small, found, became)
+    return None
+
+
+def _may_merge(a: Node, b: Node, number: ValueNumbers) -> bool:
+    """Say whether two loops start from the same states and neither waits for the other."""
+    if a.attrs["reverse"] != b.attrs["reverse"] or not same(a.attrs["length"], b.attrs["length"]):
+        return False
+    starts = [{number(x) for x in loop.inputs[: loop.attrs["carries"]]} for loop in (a, b)]
+    if not (starts[0] <= starts[1] or starts[1] <= starts[0]) or not all(starts):
+        return False
+    return a not in set(topological(b.inputs)) and b not in set(topological(a.inputs))
+
+
+def _joined(
+    large: Node, small: Node, number: ValueNumbers
+) -> tuple[Draft, dict[int, int], dict[int, Node]] | None:
+    """Return the larger loop emitting also what the smaller one does, and where that is found."""
+    draft, other = drafted(large), drafted(small)
+    replacement: dict[Node, Node] = {}
+    partner: dict[int, int] = {}
+    for i, carry in enumerate(other.carries):
+        for k, candidate in enumerate(draft.carries):
+            is_free = k not in partner.values() and candidate.leaf.type == carry.leaf.type
+            if is_free and number(candidate.initial) == number(carry.initial):
+                partner[i] = k
+                replacement[carry.leaf] = candidate.leaf
+                break
+        else:
+            return None
+    for mine, others in ((draft.sequences, other.sequences), (draft.constants, other.constants)):
+        known = {number(operand): leaf for leaf, operand in mine}
+        for leaf, operand in others:
+            if number(operand) in known:
+                replacement[leaf] = known[number(operand)]
+            else:
+                mine.append((leaf, operand))
+                known[number(operand)] = leaf
+    results = substitute([*[c.following for c in other.carries], *other.emitted], replacement)
+    inside = ValueNumbers()
+    for i, k in partner.items():
+        if inside(results[i]) != inside(draft.carries[k].following):
+            return None
+    known_results = {inside(x): x for x in draft.emitted}
+    emitted = {}
+    for j, node in enumerate(results[len(other.carries) :]):
+        emitted[j] = known_results.setdefault(inside(node), node)
+    return draft, partner, emitted
+
+
+def _with_pair(
+    graph: Graph,
+    large: Node,
+    small: Node,
+    found: tuple[Draft, dict[int, int], dict[int, Node]],
+    became: Became,
+) -> tuple[Graph, Firing]:
+    draft, partner, emitted = found
+    places = {j: draft.emit(node) for j, node in emitted.items()}
+    earliest = min((large, small), key=lambda x: _ORDER[x.provenance.phase])
+    with inherit(earliest.provenance):
+        loop = draft.built()
+    count = len(draft.carries)
+    index = {
+        large: {i: i for i in range(count + len(draft.emitted))},
+        small: {i: k for i, k in partner.items()}
+        | {len(partner) + j: count + k for j, k in places.items()},
+    }
+    new: dict[Node, Node] = {}
+
+    def replaced(node: Node) -> Node:
+        if isinstance(node.op, Item) and node.inputs[0] in index:
+            with inherit(node.provenance):
+                again = item(loop, index[node.inputs[0]][node.attrs["index"]])
+            return again.named(node.name) if node.name else again
+        return rebuilt(node, tuple([new[x] for x in node.inputs]))
+
+    waiting = {large, small}
+    for node in topological([*loop.inputs, *graph.roots()]):
+        if node not in waiting:
+            new[node] = replaced(node)
+    # The operands of the merged loop lie before both, so nothing of them has been replaced.
+    became.update((old, again) for old, again in new.items() if old is not again)
+    became.update({large: loop, small: loop})
+    following = graph.with_outputs(
+        {name: new[node] for name, node in graph.outputs.items()},
+        {name: new[node] for name, node in graph.updates.items()},
+        {new[node]: name for node, name in graph.names.items() if node in new},
+        history=(),
+    )
+    return following, Firing(MERGE_LOOPS, (small, large), loop)

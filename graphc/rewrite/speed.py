@@ -1,0 +1,278 @@
+"""For speed: what NumPy computes fastest, chosen last and for style `fast` alone.
+
+The rules know how NumPy spends its time: BLAS sums rows several times as fast as `sum`, `mean` and
+`logaddexp` are slow out of proportion, `einsum` multiplies element by element. What they write is
+worse to read, so style `readable` does without them. The figures are in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphc.ir.dims import Dim, product
+from graphc.ir.node import Node
+from graphc.ops.contraction import einsum_labels, label_sizes, split_spec
+from graphc.ops.indexing import has_distinct_places
+from graphc.ops.leaf import full
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts, is_number
+from graphc.rewrite.rule import REASSOCIATES, Rule
+
+#: Rows longer than this are summed pairwise, which rounds less.
+_LONGEST_ROW = 4096
+#: A row of zeros shorter than this takes longer than the number 0.
+_SHORTEST_ROW = 128
+
+
+def _row_sums(node: Node, facts: Facts) -> Node | None:
+    """sum(x, axis=0) → ones @ x, and sum(x, axis=-1) → x @ ones."""
+    x, axes = node.inputs[0], node.attrs["axis"]
+    count = len(axes)
+    if x.dtype.kind != "f" or not 0 < count < x.ndim or x.op is full:
+        return None
+    if axes == tuple(range(count)):
+        length = product(x.shape[:count])
+        rest = x.shape[count:]
+        flat = OPS["reshape"](x, (length, product(rest)))
+        ones = OPS["stored_ones"]((length,), dtype=x.dtype)
+        return OPS["reshape"](einsum_labels([ones, flat], ["r", "rc"], "c"), node.shape)
+    length = product(x.shape[-count:])
+    is_short = isinstance(length, int) and length <= _LONGEST_ROW
+    if axes == tuple(range(x.ndim - count, x.ndim)) and is_short:
+        rest = x.shape[: x.ndim - count]
+        flat = OPS["reshape"](x, (product(rest), length))
+        ones = OPS["stored_ones"]((length,), dtype=x.dtype)
+        return OPS["reshape"](einsum_labels([flat, ones], ["rc", "c"], "r"), node.shape)
+    return None
+
+
+def _mean(node: Node, facts: Facts) -> Node | None:
+    """mean(x) → sum(x)/n."""
+    x, axes = node.inputs[0], node.attrs["axis"]
+    total = OPS["sum"].make([x], **node.attrs)
+    return OPS["divide"](total, product(x.shape[a] for a in axes))
+
+
+def _dot_of_rows(node: Node, facts: Facts) -> Node | None:
+    """sum(a*b, axis=-1) → vecdot(a, b): the product is never written out."""
+    x, axes = node.inputs[0], node.attrs["axis"]
+    if axes != (x.ndim - 1,) or x.dtype.kind != "f" or x.ndim < 2 or facts.is_shared(x):
+        return None
+    a, b = (x.inputs[0], x.inputs[0]) if x.op.name == "square" else x.inputs
+    if any(operand.op.is_inserted for operand in (a, b)):
+        return None
+    labels = [str(i) for i in range(x.ndim)]
+    return OPS["reshape"](einsum_labels([a, b], [labels, labels], labels[:-1]), node.shape)
+
+
+def _one_contraction_a_pair(node: Node, facts: Facts) -> Node | None:
+    """einsum of three operands → two products, in the order that takes the fewest operations.
+
+    Named dims count as 64 in comparing the orders.
+    """
+    terms, out = split_spec(node.attrs["spec"])
+    if len(terms) < 3:
+        return None
+    sizes = [tuple([d if isinstance(d, int) else 64 for d in x.shape]) for x in node.inputs]
+    shown = [np.broadcast_to(np.float32(0), shape) for shape in sizes]
+    path, _ = np.einsum_path(node.attrs["spec"], *shown, optimize="optimal")
+    operands, labels = list(node.inputs), list(terms)
+    for step in path[1:]:
+        taken = sorted(step, reverse=True)
+        pair = [(operands.pop(i), labels.pop(i)) for i in taken][::-1]
+        needed = set(out).union(*labels)
+        kept = "".join(c for c in dict.fromkeys("".join(t for _, t in pair)) if c in needed)
+        kept = kept if labels else out
+        operands.append(einsum_labels([x for x, _ in pair], [t for _, t in pair], kept))
+        labels.append(kept)
+    return operands[0]
+
+
+def _joined_labels(node: Node, facts: Facts) -> Node | None:
+    """einsum('abc,abd->cd', x, y) → x.reshape(ab, c).T @ y.reshape(ab, d): one matrix product."""
+    terms, out = split_spec(node.attrs["spec"])
+    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+        return None
+    pair = _neighbours([*terms, out])
+    if pair is None:
+        return None
+    first, second = pair
+    sizes = label_sizes(terms, [x.type for x in node.inputs])
+    sizes[first] = sizes[first] * sizes[second]
+    joined = [term.replace(second, "") for term in terms]
+    operands = [
+        OPS["reshape"](x, tuple([sizes[c] for c in term])) if term != whole else x
+        for x, term, whole in zip(node.inputs, joined, terms, strict=True)
+    ]
+    return OPS["reshape"](einsum_labels(operands, joined, out.replace(second, "")), node.shape)
+
+
+def _neighbours(terms: Sequence[str]) -> tuple[str, str] | None:
+    """Return two labels that stand side by side in this order in every term that has one of them.
+
+    Labels that all terms have are left alone: `matmul` runs over them by itself.
+    """
+    for term in terms:
+        for first, second in zip(term, term[1:], strict=False):
+            both = [first + second in t for t in terms if first in t or second in t]
+            if all(both) and len(both) < len(terms):
+                return first, second
+    return None
+
+
+def _zeros(node: Node, facts: Facts) -> Node | None:
+    """maximum(x, 0) → maximum(x, row of zeros)."""
+    x, bound = node.inputs
+    length: Dim = x.shape[-1] if x.ndim > 1 else 0
+    if (
+        bound.op is not full
+        or not is_number(bound)
+        or bound.attrs["value"] != 0
+        or x.dtype.kind != "f"
+    ):
+        return None
+    if not isinstance(length, int) or length < _SHORTEST_ROW:
+        return None
+    row = OPS["stored_zeros"]((length,), dtype=x.dtype)
+    return OPS[node.op.name](x, OPS["broadcast_to"](row, x.shape))
+
+
+def _times_reciprocal(node: Node, facts: Facts) -> Node | None:
+    """x/3 → x·(1/3), for arrays."""
+    x, divisor = node.inputs
+    if divisor.op is not full or not is_number(divisor) or not x.ndim or x.op is full:
+        return None
+    value = float(divisor.attrs["value"])
+    if node.dtype.kind != "f" or not facts.fits(value) or not facts.fits(1 / value):
+        return None
+    return OPS["multiply"](x, 1 / value)
+
+
+def _squared_length(node: Node, facts: Facts) -> Node | None:
+    """sum(square(x)) → x.ravel() @ x.ravel() for an array that was computed here."""
+    square = node.inputs[0]
+    x = square.inputs[0]
+    is_whole = len(node.attrs["axis"]) == x.ndim > 1
+    if not is_whole or x.dtype.kind != "f" or facts.is_shared(square):
+        return None
+    flat = OPS["reshape"](x, (x.size,))
+    return OPS["reshape"](einsum_labels([flat, flat], ["a", "a"], ""), node.shape)
+
+
+def _rows(node: Node, facts: Facts) -> Node | None:
+    """scatter_add(table, values, rows) → scatter_rows(table, values, rows)."""
+    base, values, *indices = node.inputs
+    is_table = base.ndim > 1 and node.dtype.kind == "f" and not node.attrs["axis"]
+    if not is_table or len(indices) != 1 or values.op.is_inserted or has_distinct_places(indices):
+        return None
+    return OPS["scatter_rows"].make(node.inputs, **node.attrs)
+
+
+def _rule(name: str, before: str, after: str, why: str, **more: object) -> Rule:
+    return Rule(name, before, after, why, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
+
+
+_X = "x: input(f64, 3, 4)\n"
+
+SPEED = (
+    _rule(
+        "softplus_by_exp",
+        "logaddexp(x, 0)",
+        "maximum(x, 0) + log1p(exp(-abs(x)))",
+        "`logaddexp` runs element by element, ten times as long as these five calls",
+    ),
+    _rule(
+        "softplus_less",
+        "maximum(x, 0) + log1p(exp(-abs(x))) - t",
+        "log1p(exp(-abs(x))) + (maximum(x, 0) - t)",
+        "x and t cancel before the small logarithm is added, which keeps its digits",
+    ),
+    _rule(
+        "mean_by_sum",
+        "mean(x)",
+        "sum(x)/n",
+        "`mean` spends 3 µs in Python",
+        apply=_mean,
+        roots=("mean",),
+        example=_X + "y = mean(x, axis=1)",
+    ),
+    _rule(
+        "dot_of_rows",
+        "sum(a*b, axis=-1)",
+        "einsum('ij,ij->i', a, b)",
+        "the product is summed without being written out",
+        apply=_dot_of_rows,
+        roots=("sum",),
+        operands=("multiply", "square"),
+        example=_X + "w: input(f64, 3, 4)\ny = sum(x*w, axis=1)",
+    ),
+    _rule(
+        "squared_length_of_all",
+        "sum(square(x))",
+        "ravel(x) @ ravel(x)",
+        "one pass over the array, and no temporary",
+        apply=_squared_length,
+        roots=("sum",),
+        operands=("square",),
+        example=_X + "y = sum(x**2)",
+    ),
+    _rule(
+        "sum_by_product",
+        "sum(x, axis=0)",
+        "ones @ x",
+        "BLAS adds rows three times as fast as `sum`",
+        apply=_row_sums,
+        roots=("sum",),
+        example=_X + "y = sum(x, axis=0)",
+    ),
+    _rule(
+        "products_in_pairs",
+        "einsum('ij,jk,kl', a, b, c)",
+        "a @ (b @ c)",
+        "the order is found once, not at each call",
+        apply=_one_contraction_a_pair,
+        roots=("einsum",),
+        example=_X
+        + "a: input(f64, 4, 2)\nb: input(f64, 2, 5)\ny = einsum('ij,jk,kl->il', x, a, b)",
+    ),
+    _rule(
+        "joined_labels",
+        "einsum('abc,abd->cd', x, y)",
+        "reshape(x, (ab, c)).T @ reshape(y, (ab, d))",
+        "axes that lie side by side everywhere are one axis, and the product one of matrices",
+        apply=_joined_labels,
+        roots=("einsum",),
+        example="x: input(f64, 2, 3, 4)\nw: input(f64, 2, 3, 5)\ny = einsum('abc,abd->cd', x, w)",
+    ),
+    _rule(
+        "row_of_zeros",
+        "maximum(x, 0)",
+        "maximum(x, zeros)",
+        "two arrays are compared twice as fast as an array and a number",
+        apply=_zeros,
+        roots=("maximum", "minimum"),
+        operands=("full",),
+        example="x: input(f64, 3, 128)\ny = relu(x)",
+    ),
+    _rule(
+        "rows_into_table",
+        "scatter_add(table, values, rows)",
+        "scatter_rows(table, values, rows)",
+        "`np.add.at` has a fast loop for flat arrays alone",
+        apply=_rows,
+        roots=("scatter_add",),
+        example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\ny = scatter_add(t, v, i)",
+    ),
+    _rule(
+        "times_reciprocal",
+        "x/3",
+        "x*(1/3)",
+        "a product is cheaper than a quotient",
+        apply=_times_reciprocal,
+        roots=("divide",),
+        operands=("full",),
+        example=_X + "y = x/3.0",
+    ),
+)

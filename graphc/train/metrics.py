@@ -1,0 +1,61 @@
+"""Numbers that tell how well a batch went, beside the graph's own scalar outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError, nearest
+from graphc.train.batches import Batch
+
+#: metric(outputs, batch) -> the mean over the batch's examples.
+Metric = Callable[[Mapping[str, Any], Batch], float]
+
+
+def accuracy(prediction: str = "p", target: str = "y") -> Metric:
+    """Return a metric: the share of right decisions.
+
+    `prediction` names an output: scores or probabilities of classes [N, K], where the largest
+    decides, or the probability of class 1, [N] or [N, 1], where ½ decides. `target` names an
+    input: class indices [N], or one-hot rows [N, K].
+
+    Raises (when called): GraphError where the output or the input is missing.
+    """
+
+    def share_right(outputs: Mapping[str, Any], batch: Batch) -> float:
+        p = np.asarray(_named(outputs, prediction, "output"))
+        y = np.asarray(_named(batch, target, "input"))
+        if p.ndim > 1 and p.shape[-1] == 1:  # one unit: the probability of class 1
+            p, y = p[..., 0], y.reshape(p.shape[:-1])
+        classes = y.argmax(axis=-1) if y.ndim == p.ndim and p.ndim > 1 else y
+        decided = p.argmax(axis=-1) if p.ndim > classes.ndim else p > 0.5
+        return float(np.mean(decided == classes))
+
+    return share_right
+
+
+def _named(values: Mapping[str, Any], name: str, kind: str) -> Any:
+    if name in values:
+        return values[name]
+    hint = nearest(name, list(values))
+    raise GraphError(
+        f"accuracy: the graph has no {kind} called {name!r}",
+        expected=", ".join(values),
+        fix=f"did you mean {hint!r}?" if hint else None,
+    )
+
+
+def numbers(
+    outputs: Mapping[str, Any], batch: Batch, metrics: Mapping[str, Metric]
+) -> dict[str, float]:
+    """Return all scalar outputs, and the metrics of a batch, by name."""
+    found = {name: float(value) for name, value in outputs.items() if np.ndim(value) == 0}
+    return found | {name: float(metric(outputs, batch)) for name, metric in metrics.items()}
+
+
+def add(totals: dict[str, float], found: Mapping[str, float], count: int) -> None:
+    """Add the numbers of a batch of `count` examples to running totals."""
+    for name, value in found.items():
+        totals[name] = totals.get(name, 0.0) + count * value

@@ -1,0 +1,70 @@
+"""How good is a state on data that it was not trained on? Always in test mode, never a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.run.compiled import CompiledFunction
+from graphc.train.batches import as_data
+from graphc.train.diagnose import State, run_step
+from graphc.train.metrics import Metric, add, numbers
+
+Validation = (
+    Mapping[str, Any]
+    | tuple[Callable[..., Mapping[str, Any]], Mapping[str, Any]]
+    | Callable[[State], Mapping[str, float]]
+)
+Validate = Callable[[State], Mapping[str, float]]
+
+#: Batches of validation only bound the memory; the numbers are means over all examples.
+_AT_LEAST = 256
+
+
+def validator(
+    step: CompiledFunction,
+    validation: Validation | None,
+    metrics: Mapping[str, Metric],
+    batch_size: int,
+    batch_dim: str | None,
+    seed: int,
+) -> Validate | None:
+    """Return a function from the state to validation numbers."""
+    if validation is None or callable(validation):
+        return validation
+    function: Any = step
+    given: Any = validation
+    if isinstance(validation, tuple):
+        function, given = validation
+    if not isinstance(function, CompiledFunction):
+        return lambda state: numbers(function(state, **given), given, metrics)
+    if function.graph.updates:
+        function = function.for_inference()
+    return _evaluator(function, given, metrics, max(batch_size, _AT_LEAST), batch_dim, seed)
+
+
+def _evaluator(
+    function: CompiledFunction,
+    given: Mapping[str, Any],
+    metrics: Mapping[str, Metric],
+    batch_size: int,
+    batch_dim: str | None,
+    seed: int,
+) -> Validate:
+    data = as_data(function.graph, given, batch_dim)
+    size = 1 if data.one_by_one else batch_size
+
+    def validate(state: State) -> dict[str, float]:
+        rng = np.random.default_rng([seed, 2])
+        totals: dict[str, float] = {}
+        done = 0
+        for batch in data.batches(size):
+            count = min(size, data.count - done)
+            outputs = run_step(function, state, batch, rng)
+            add(totals, numbers(outputs, batch, metrics), count)
+            done += count
+        return {name: total / done for name, total in totals.items()}
+
+    return validate
