@@ -148,14 +148,31 @@ def numpy_form(op: Op) -> str:
 # -- pictures ------------------------------------------------------------------------------------
 
 
+#: `ln_product_sine.graph` with its variables called as its trace numbers them.
+NUMBERED = """
+x1: input(f64)
+x2: input(f64)
+v2 = log(x1)
+v3 = x1 * x2
+v4 = sin(x2)
+v5 = v2 + v3
+y = v5 - v4
+output(y)
+"""
+
+
 def draw_pictures() -> None:
     """Draw the pictures of the pages from the examples."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     cos_sin = gc.load(ROOT / "examples" / "cos_sin.graph")
     network = gc.load(ROOT / "examples" / "mlp_3_4_2.graph")
+    sine = gc.parse(NUMBERED)
+    binary = gc.load(ROOT / "examples" / "binary_network.graph")
     pictures = {
         "cos_sin_backprop": gc.draw.backprop(cos_sin, of="J", at={"x": 0.7}),
+        "ln_product_sine_backprop": gc.draw.backprop(sine, of="y", at={"x1": 2, "x2": 5}),
         "mlp_3_4_2": gc.draw.network(network),
+        "unit_chain": gc.draw.unit_chain(binary, of="J", at={"x": [1, 2, 3], "y_star": 1}),
     }
     for name, drawing in pictures.items():
         drawing.save(IMAGES / f"{name}.svg")

@@ -73,7 +73,8 @@ def main(folder: Path = OUT) -> dict[str, tuple[float, float]]:
         errors[name] = tuple(
             float(np.square(clean - rebuilt).sum(axis=1).mean()) for rebuilt in found.values()
         )
-        print(f"  {name:12} {errors[name][0]:.3f} from clean, {errors[name][1]:.3f} from noisy ones")
+        from_clean, from_noisy = errors[name]
+        print(f"  {name:12} {from_clean:.3f} from clean, {from_noisy:.3f} from noisy ones")
     draw(folder / "autoencoder.png", clean, given["noisy"], shown)
     return errors
 

@@ -9,6 +9,7 @@ later, gets as far from scratch: with it the advantage is gone, and that is show
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,10 @@ def main(folder: Path = OUT) -> dict[str, np.ndarray]:
     x_train, y_train, unseen = x[~held_out], y[~held_out], {"x": x[held_out], "y": y[held_out]}
 
     adam = gc.optim.adam(0.002)
-    pairs = zip(SIZES, SIZES[1:], strict=False)
-    stages = [gc.compile(stage(i, o), minimize="loss", optimizer=adam) for i, o in pairs]
+    stages = [
+        gc.compile(stage(below, size), minimize="loss", optimizer=adam)
+        for below, size in pairwise(SIZES)
+    ]
     steps = {
         name: gc.compile(classifier(), minimize="loss", optimizer=optimizer)
         for name, optimizer in FINE_TUNING.items()

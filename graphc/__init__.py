@@ -21,6 +21,7 @@ from graphc.differentiate.custom import define_pointwise
 from graphc.differentiate.gradient import grad
 from graphc.draw.traces import derive, forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
+from graphc.explore import explore
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope
@@ -55,6 +56,7 @@ __all__ = [
     "dim",
     "draw",
     "emit",
+    "explore",
     "forward_backward_table",
     "from_function",
     "grad",

@@ -403,6 +403,19 @@ def draw(
     _chosen(pictures, kind, "kind")().save(output)
 
 
+@app.command()
+def explore(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The page: m.html.")],
+    gradient: Gradient = None,
+    at: At = None,
+    level: Level = 2,
+) -> None:
+    """Write a page on which one watches the compiler work: passes, code, numbers step by step."""
+    values = parse_values(at or []) or None
+    gc.explore(gc.load(model), output, gradient_of=gradient, at=values, level=level)
+
+
 def _scalar(graph: Graph) -> str:
     """Return the first output that is a single float."""
     for name, node in graph.outputs.items():

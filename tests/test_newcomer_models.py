@@ -219,7 +219,7 @@ def poisson() -> gc.Graph:
     exposure = gc.input("exposure", ("N",))
     w, b = gc.param("w", (3,)), gc.param("b")
     rate = exposure * gc.exp(x @ w + b)
-    loss = gc.mean(rate - k * gc.log(rate))
+    loss = gc.mean(rate - gc.astype(k, "float32") * gc.log(rate))
     return gc.graph({"loss": loss, "rate": rate}, name="poisson")
 
 
@@ -232,7 +232,7 @@ w: param(f32, 3)
 b: param(f32)
 
 rate = exposure * exp(x @ w + b)
-loss = mean(rate - k * log(rate))
+loss = mean(rate - astype(k, f32) * log(rate))
 output(loss, rate)
 '''
 

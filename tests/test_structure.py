@@ -27,7 +27,7 @@ HOUSE = (
     ("emit",),
     ("run",),
     ("draw", "train"),
-    ("compile",),
+    ("compile", "explore"),
     ("graphc",),
     ("commands",),
     ("commands",),

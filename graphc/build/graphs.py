@@ -16,6 +16,7 @@ import numpy as np
 from graphc.build.init import as_initializer
 from graphc.errors import GraphError, GraphWarning, nearest
 from graphc.ir.attributes import ArrayLiteral, Attributes
+from graphc.ir.body import Body, bodies
 from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
@@ -228,8 +229,6 @@ def _retyped_value(value: Any, kind: np.dtype) -> Any:
         return kind
     if isinstance(value, ArrayLiteral) and is_float(value.array.dtype):
         return ArrayLiteral(value.array.astype(kind))
-    if isinstance(value, Graph):
-        return astype(value, kind)
     return value
 
 
@@ -326,6 +325,17 @@ def _with_trainable(node: Node, trainable: bool) -> Node:
     return Node(node.op, node.inputs, attrs, node.type, node.provenance)
 
 
+def _with_mapped_body(node: Node, change: Callable[[Node, tuple[Node, ...]], Node]) -> Node:
+    """Return a loop with each node of its body replaced; any other node as it is."""
+    if not bodies(node.attrs):
+        return node
+    mapped = {
+        key: Body(_mapped(value.graph, change)) if isinstance(value, Body) else value
+        for key, value in node.attrs.items()
+    }
+    return Node(node.op, node.inputs, Attributes(mapped), node.type, node.provenance)
+
+
 def _mapped(
     graph: Graph,
     change: Callable[[Node, tuple[Node, ...]], Node],
@@ -341,7 +351,7 @@ def _mapped(
         if node in new:
             continue
         inputs = tuple([new[operand] for operand in node.inputs])
-        replacement = change(node, inputs)
+        replacement = change(_with_mapped_body(node, change), inputs)
         if node.name and not replacement.name and not any(replacement is i for i in inputs):
             replacement = replacement.named(node.name)
         new[node] = replacement

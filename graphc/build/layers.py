@@ -85,8 +85,11 @@ def expect_shape(what: str, node: Node, shape: tuple[Any, ...]) -> None:
 
 
 def activate(z: Node, activation: Activation) -> Node:
-    """Return activation(z); None leaves z, and a name stands for the function of that name."""
-    if activation is None:
+    """Return activation(z); a name stands for the function of that name.
+
+    None and "linear" leave z as it is.
+    """
+    if activation is None or activation == "linear":
         return z
     if not isinstance(activation, str):
         return activation(z)

@@ -24,9 +24,11 @@ __all__ = [
     "absolute_error",
     "binary_cross_entropy",
     "hinge",
+    "huber",
     "logistic_loss",
     "mean_squared_error",
     "perceptron_loss",
+    "poisson_loss",
     "softmax_cross_entropy",
     "squared_error",
     "zero_one",
@@ -61,6 +63,41 @@ def absolute_error(prediction: Any, target: Any) -> Node:
     """
     p, t = _pair("absolute_error", prediction, target)
     return _per_sample(OPS["abs"](p - t))
+
+
+def huber(prediction: Any, target: Any, *, delta: float = 1.0) -> Node:
+    """Return ½ d² where d = |prediction - target| <= delta, delta (d - ½ delta) beyond; its mean.
+
+    The mean runs over all axes but the first.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ, or delta is not positive.
+    **Source.** Huber 1964, doi:10.1214/aoms/1177703732; torch.nn.HuberLoss.
+    """
+    p, t = _pair("huber", prediction, target)
+    if not isinstance(delta, (int, float)) or not delta > 0:
+        raise GraphError("huber: delta is positive", where=user_location(), got=repr(delta))
+    difference, limit = p - t, float(delta)
+    distance = OPS["abs"](difference)
+    near, far = 0.5 * OPS["square"](difference), limit * (distance - 0.5 * limit)
+    return _per_sample(OPS["where"](distance <= limit, near, far))
+
+
+def poisson_loss(prediction: Any, target: Any, *, from_logs: bool = True) -> Node:
+    """Return exp(z) - t z, the negative log-likelihood of counts t at the rate exp(z).
+
+    `prediction` is z, or the rate itself where not `from_logs`. The term log(t!), which no
+    parameter changes, is left out. Integer counts stay what they are; the loss keeps the
+    prediction's float type.
+
+    **Shapes.** [N] or [N, ...] twice -> [N]
+    **Raises.** GraphError where the shapes differ.
+    **Source.** torch.nn.PoissonNLLLoss with `full=False`, and `eps=0` where not `from_logs`.
+    """
+    p, t = _pair("poisson_loss", prediction, target)
+    if from_logs:
+        return _per_sample(OPS["exp"](p) - t * p)
+    return _per_sample(p - t * OPS["log"](p))
 
 
 def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = False) -> Node:

@@ -149,6 +149,16 @@ sign = register(
         domain=((0.2, 2.0),),
     )
 )
+heaviside = register(
+    Pointwise(
+        "heaviside",
+        "Threshold: 0 below 0, 1 above, b at 0; derivative 0.",
+        "where(x < 0, 0, where(x > 0, 1, b))",
+        args="x b",
+        numpy="heaviside",
+        domain=((0.2, 2.0), (0.0, 1.0)),
+    )
+)
 positive = register(Pointwise("positive", "x itself.", "x", dtype=SAME, numpy="positive"))
 
 

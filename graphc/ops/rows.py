@@ -19,7 +19,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
-from graphc.ops.indexing import gather, index_node, scatter_add
+from graphc.ops.indexing import ADD_ROWS, gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, fill, is_fill, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
@@ -29,7 +29,7 @@ def sum_by_row(values, rows, count, out=None):
     """Return in each place the sum of all values of its row; row -1 is row count - 1."""
     _, group = np.unique(rows % count, return_inverse=True)
     total = np.zeros(values.shape, values.dtype)
-    np.add.at(total, group, values)
+    add_rows(total, group, values)
     return np.take(total, group, axis=0, out=out)
 '''
 
@@ -79,7 +79,7 @@ class SumByRow(Op):
         return f"sum_by_row({args[0]}, {args[1]}, {count}, out={out})"
 
     def helper(self, node: Node) -> str:
-        return _SUM_BY_ROW
+        return ADD_ROWS + "\n\n" + _SUM_BY_ROW
 
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         return (node.attrs["count"],) if position else ()

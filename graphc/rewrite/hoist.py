@@ -8,9 +8,11 @@ over steps of products, becomes one contraction over stacks).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
+from graphc.ir.op import Op
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import consumers, reaching, topological
 from graphc.ops.batching import batched_at_once
@@ -67,42 +69,52 @@ def _steady(draft: Draft, order: Sequence[Node]) -> set[Node]:
     return set(order) - reaching(order, [carry.leaf for carry in draft.carries])
 
 
-# -- sums ------------------------------------------------------------------------------------------
+# -- sums and products -----------------------------------------------------------------------------
 
 
 def _gathered(node: Node, used: set[int]) -> dict[int, Node] | None:
-    """Bring together the terms of sums that no carry enters."""
+    """Bring together the terms of sums, and the factors of products, that no carry enters."""
     draft = drafted(node)
-    order = topological(draft.roots())
-    steady = _steady(draft, order)
-    users = consumers(order)
-    add = OPS["add"]
-    inner = {
-        x
-        for x in order
-        if x.op is add and len(users[x]) == 1 and users[x][0].op is add and x not in steady
-    } - set(draft.roots())
     replacement: dict[Node, Node] = {}
-    for top in order:
-        if top.op is not add or top in inner or top in steady:
-            continue
-        terms = _terms(top, inner)
-        still = [x for x in terms if x in steady]
-        if len(still) < 2 or _is_gathered(top, steady):
-            continue
-        moving = [x for x in terms if x not in steady]
-        with inherit(top.provenance):
-            total = still[0]
-            for term in [*still[1:], *moving]:
-                total = add(total, term)
-        replacement[top] = total.named(top.name) if top.name else total
+    for op in (OPS["add"], OPS["multiply"]):
+        replacement |= _gathered_by(draft, op)
     if not replacement:
         return None
-    # A replaced sum may stand below another one: the walk meets operands first.
+    # A replaced sum may stand below another one, so each is built over the new forms.
     for top in list(replacement):
         replacement[top] = _over(replacement[top], replacement, top)
     draft.substitute(replacement)
     return _rebuilt_loop(draft, used)
+
+
+def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
+    """Return what becomes of the sums (or products) of a body."""
+    order = topological(draft.roots())
+    steady = _steady(draft, order)
+    users = consumers(order)
+    roots = set(draft.roots())
+    inner = {
+        x
+        for x in order
+        if x.op is op
+        and len(users[x]) == 1
+        and users[x][0].op is op
+        and x not in steady
+        and x not in roots
+    }
+    replacement: dict[Node, Node] = {}
+    for top in order:
+        if top.op is not op or top in inner or top in steady or top.dtype.kind != "f":
+            continue
+        terms = _terms(top, inner)
+        still = [x for x in terms if x in steady]
+        if len(still) < 2:
+            continue
+        with inherit(top.provenance):
+            total = reduce(op, still)
+            total = reduce(op, [x for x in terms if x not in steady], total)
+        replacement[top] = total.named(top.name) if top.name else total
+    return {top: new for top, new in replacement.items() if not _is_gathered(top, steady, inner)}
 
 
 def _over(root: Node, replacement: dict[Node, Node], top: Node) -> Node:
@@ -127,15 +139,17 @@ def _terms(top: Node, inner: set[Node]) -> list[Node]:
     return terms
 
 
-def _is_gathered(top: Node, steady: set[Node]) -> bool:
-    """Say whether all steady terms stand together already."""
-    at = top
-    while at.op is OPS["add"] and at not in steady:
-        left, right = at.inputs
-        if right in steady:
-            return left in steady
-        at = left
-    return True
+def _is_gathered(top: Node, steady: set[Node], inner: set[Node]) -> bool:
+    """Say whether a sum has no more than one steady operand below it, and that a whole."""
+    found, stack = 0, [top]
+    while stack:
+        node = stack.pop()
+        for x in node.inputs:
+            if x in inner:
+                stack.append(x)
+            elif x in steady:
+                found += 1
+    return found < 2
 
 
 # -- before ----------------------------------------------------------------------------------------

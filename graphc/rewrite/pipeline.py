@@ -32,6 +32,7 @@ from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
+from graphc.rewrite.pieces import PIECES
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
@@ -42,7 +43,7 @@ from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
 
-SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *POOLING, *ADJOINTS)
+SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *POOLING, *ADJOINTS, *PIECES)
 STABILIZE = (*LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
 
 

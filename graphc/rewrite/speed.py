@@ -8,6 +8,7 @@ worse to read, so style `readable` does without them. The figures are in docs/be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _neighbours(terms: Sequence[str]) -> tuple[str, str] | None:
     Labels that all terms have are left alone: `matmul` runs over them by itself.
     """
     for term in terms:
-        for first, second in zip(term, term[1:], strict=False):
+        for first, second in pairwise(term):
             both = [first + second in t for t in terms if first in t or second in t]
             if all(both) and len(both) < len(terms):
                 return first, second
@@ -263,7 +264,8 @@ SPEED = (
         "`np.add.at` has a fast loop for flat arrays alone",
         apply=_rows,
         roots=("scatter_add",),
-        example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\ny = scatter_add(t, v, i)",
+        example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\n"
+        "y = scatter_add(t, v, i)",
     ),
     _rule(
         "times_reciprocal",

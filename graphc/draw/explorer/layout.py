@@ -63,13 +63,14 @@ def placed(
     **Raises** GraphError where `dot` is absent or fails.
     """
     by_key = {item.key: item for item in items}
+    plan = _Plan(items, edges, level, sideways)
     try:
-        drawn = _laid_out(_source(items, edges, level, sideways))
+        drawn = plan.drawn()
     except DrawingError as error:
         if shutil.which("dot") is None:
             raise GraphError(error.what, got=error.got, fix=error.fix) from None
         # dot cannot level what hangs together too tightly: it then lays out plainly.
-        drawn = _laid_out(_source(items, edges, (), sideways))
+        drawn = _Plan(items, edges, (), sideways).drawn()
     return _read(drawn, by_key)
 
 
@@ -78,46 +79,75 @@ def _laid_out(source: str) -> dict[str, Any]:
     return found
 
 
-def _source(
-    items: Sequence[Item],
-    edges: Sequence[tuple[str, str]],
-    level: Sequence[tuple[str, str]],
-    sideways: bool,
-) -> str:
-    by_key = {item.key: item for item in items}
-    lines_between = max((item.head + item.foot for item in items), default=0)
-    across, along = _ACROSS, _ALONG
-    if sideways:
-        across += lines_between
-    else:
-        along += lines_between
-    shape = {
-        "rankdir": "LR" if sideways else "TB",
-        "newrank": "true",
-        "nodesep": f"{across / _POINT:.3f}",
-        "ranksep": f"{along / _POINT:.3f}",
-    }
-    lines = [
-        "digraph {",
-        f"  graph{attributes(shape)};",
-        "  node [shape=box, fixedsize=true, label=\"\"];",
-    ]
-    for phase in (FORWARD, BACKWARD, UPDATE):
-        members = [item for item in items if item.phase == phase]
-        if members:
-            lines.append(f"  subgraph cluster_{phase} {{")
-            lines += [node_line(item.key, _box(item)) for item in members]
-            lines.append("  }")
-    for tail, head in edges:
-        first, second = by_key[tail].phase, by_key[head].phase
-        if first != second:
-            lines.append(edge_line(tail, head, {"constraint": "false"}))
-        elif first == FORWARD:
-            lines.append(edge_line(tail, head, {}))
+@dataclass(frozen=True)
+class _Plan:
+    """What dot is asked for."""
+
+    items: Sequence[Item]
+    edges: Sequence[tuple[str, str]]
+    level: Sequence[tuple[str, str]]
+    sideways: bool
+
+    def drawn(self) -> dict[str, Any]:
+        """Return the layout, in which edges between blocks follow the heights found without them.
+
+        Edges that dot leaves out of account when it finds heights take long ways round.
+        """
+        phases = {item.key: item.phase for item in self.items}
+        across = [edge for edge in self.edges if phases[edge[0]] != phases[edge[1]]]
+        first = _laid_out(self._source(across, {}))
+        if not across:
+            return first
+        heights = {o["name"]: float(o["pos"].partition(",")[2]) for o in first["objects"] if "pos" in o}
+        return _laid_out(self._source(across, heights))
+
+    def _source(
+        self, across: Sequence[tuple[str, str]], heights: Mapping[str, float]
+    ) -> str:
+        phases = {item.key: item.phase for item in self.items}
+        lines = self._head()
+        for phase in (FORWARD, BACKWARD, UPDATE):
+            members = [item for item in self.items if item.phase == phase]
+            if members:
+                lines.append(f"  subgraph cluster_{phase} {{")
+                lines += [node_line(item.key, _box(item)) for item in members]
+                lines.append("  }")
+        swinging = set(across)
+        for tail, head in self.edges:
+            if (tail, head) in swinging:
+                lines.append(_swinging(tail, head, heights))
+            elif phases[tail] == FORWARD:
+                lines.append(edge_line(tail, head, {}))
+            else:
+                lines.append(edge_line(head, tail, {"dir": "back"}))
+        lines += [f"  {{ rank=same; {a}; {b}; }}" for a, b in self.level]
+        return "\n".join([*lines, "}"]) + "\n"
+
+    def _head(self) -> list[str]:
+        lines_between = max((item.head + item.foot for item in self.items), default=0)
+        across, along = _ACROSS, _ALONG
+        if self.sideways:
+            across += lines_between
         else:
-            lines.append(edge_line(head, tail, {"dir": "back"}))
-    lines += [f"  {{ rank=same; {a}; {b}; }}" for a, b in level]
-    return "\n".join([*lines, "}"]) + "\n"
+            along += lines_between
+        shape = {
+            "rankdir": "LR" if self.sideways else "TB",
+            "newrank": "true",
+            "nodesep": f"{across / _POINT:.3f}",
+            "ranksep": f"{along / _POINT:.3f}",
+        }
+        look = {"shape": "box", "fixedsize": "true", "label": ""}
+        return ["digraph {", f"  graph{attributes(shape)};", f"  node{attributes(look)};"]
+
+
+def _swinging(tail: str, head: str, heights: Mapping[str, float]) -> str:
+    """Return an edge between blocks: without a say in heights, then along those that are known."""
+    if not heights:
+        return edge_line(tail, head, {"constraint": "false"})
+    light = {"weight": "0", "minlen": "0"}
+    if heights[head] <= heights[tail]:
+        return edge_line(tail, head, light)
+    return edge_line(head, tail, {**light, "dir": "back"})
 
 
 def _box(item: Item) -> dict[str, object]:

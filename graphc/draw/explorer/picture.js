@@ -94,6 +94,12 @@ const frameOf = remembered((key) => {
   const places = Object.entries(picture.items)
     .filter(([item]) => shown.has(item) || item.startsWith(RIM)).map(([, place]) => place);
   if (!places.length) return [0, 0, ...picture.size];
+  for (const [key, path] of Object.entries(picture.paths)) {
+    const [from, to] = key.split(">");
+    if (!shown.has(from) || !shown.has(to)) continue;
+    const points = path.match(/-?\d+/g).map(Number);
+    for (let i = 0; i < points.length; i += 2) places.push([points[i], points[i + 1], 0, 0]);
+  }
   const [left, top] = [0, 1].map((i) => Math.min(...places.map((p) => p[i])) - 16);
   const [right, bottom] = [0, 1].map((i) => Math.max(...places.map((p) => p[i] + p[i + 2])) + 16);
   return [left, top, right - left, bottom - top];
@@ -227,7 +233,7 @@ function size(root, [, , width, height]) {
   if (!scale) {
     const fit = Math.min((canvas.clientWidth - 4) / width, (canvas.clientHeight - 4) / height);
     const across = (canvas.clientWidth - 18) / width;
-    scale = Math.max(Math.min(fit, 1.3), Math.min(across, 0.85), 0.62);
+    scale = Math.max(Math.min(fit, 1.2), Math.min(across, 0.85), 0.7);
   }
   root.setAttribute("width", Math.round(width * scale));
   root.setAttribute("height", Math.round(height * scale));

@@ -19,6 +19,7 @@ from graphc.draw.traces.chain import (
     without_sign,
 )
 from graphc.draw.traces.modules import Module
+from graphc.draw.variables import is_silent
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import reaching, substitute
@@ -95,14 +96,24 @@ def _scaled(adjoint: Node, partial: Node | float, node: Node, is_seed: bool) -> 
     known = None if scale is None else rescaled(adjoint, scale)
     if known is not None:
         adjoint, partial = known, partial.inputs[1]
-    if is_fill(adjoint, 1):
+    filled = _number_under(adjoint)
+    if filled == 1:
         return partial
+    if filled == -1:
+        return OPS["negative"](partial)
     if is_fill(partial):
         return OPS["multiply"](partial, adjoint)
     is_inverse = partial.op is OPS["divide"] and is_fill(partial.inputs[0], 1)
     if is_inverse and not is_seed:
         return OPS["divide"](adjoint, partial.inputs[1])
     return OPS["multiply"](adjoint, partial)
+
+
+def _number_under(adjoint: Node) -> float | None:
+    """Return the number that fills an adjoint, which may have been broadcast."""
+    while is_silent(adjoint):
+        adjoint = adjoint.inputs[0]
+    return number_of(adjoint)
 
 
 def _number_of(partial: Node | float) -> float | None:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.ir.attributes import Attributes
+from graphc.ir.body import Body
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.words import RESERVED, assign_identifiers
+from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
 
 #: A symbol -> the symbol that is written for it.
@@ -23,7 +25,10 @@ def identifiers_of_dims(names: Sequence[str]) -> dict[str, str]:
 
 def with_renamed_dims(graph: Graph, identifiers: Mapping[str, str]) -> Graph:
     """Return the same graph over dims of other names."""
-    renaming = {dim_symbol(old): dim_symbol(new) for old, new in identifiers.items()}
+    return _over(graph, {dim_symbol(old): dim_symbol(new) for old, new in identifiers.items()})
+
+
+def _over(graph: Graph, renaming: Renaming) -> Graph:
     new: dict[Node, Node] = {}
     leaves = [*graph.inputs.values(), *graph.params.values()]
     for node in topological([*leaves, *graph.roots()]):
@@ -32,7 +37,7 @@ def with_renamed_dims(graph: Graph, identifiers: Mapping[str, str]) -> Graph:
             node.op,
             tuple([new[operand] for operand in node.inputs]),
             Attributes(attrs),
-            node.type.with_shape(_renamed(node.shape, renaming)),
+            _renamed_type(node.type, renaming),
             node.provenance,
         )
     return Graph(
@@ -46,7 +51,15 @@ def with_renamed_dims(graph: Graph, identifiers: Mapping[str, str]) -> Graph:
     )
 
 
+def _renamed_type(kind: TensorType, renaming: Renaming) -> TensorType:
+    if isinstance(kind, TupleType):
+        return TupleType(tuple([_renamed_type(x, renaming) for x in kind.items]))  # type: ignore[return-value]  # a type all the same
+    return kind.with_shape(_renamed(kind.shape, renaming))
+
+
 def _renamed(value: Any, renaming: Renaming) -> Any:
     if isinstance(value, tuple):
         return tuple([_renamed(item, renaming) for item in value])
+    if isinstance(value, Body):
+        return Body(_over(value.graph, renaming))
     return value.xreplace(renaming) if hasattr(value, "free_symbols") else value
