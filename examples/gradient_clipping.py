@@ -1,4 +1,4 @@
-"""Gradient clipping at a cliff: a weight that is applied fifty times over, as in a recurrent network.
+"""Gradient clipping at a cliff: a weight that is applied fifty times, as in a recurrent network.
 
 The loss ½(w⁵⁰ − 1)² is flat below 1 and rises like a wall above it. From w = 1.2 the gradient is
 3.8 billion: one step of plain descent leaves the world, and graphc says where the numbers overflow.
@@ -34,13 +34,14 @@ def train(optimizer: gc.optim.Optimizer) -> tuple[list[float], str]:
     state = step.init()
     path = [float(state["w"])]
     try:
-        gc.train.fit(
-            step,
-            state,
-            {"x": [1.0], "target": [1.0]},
-            epochs=200,
-            callbacks=[lambda epoch, now: path.append(float(now["w"]))],
-        )
+        with np.errstate(over="ignore"):  # the message below says more than NumPy's warning
+            gc.train.fit(
+                step,
+                state,
+                {"x": [1.0], "target": [1.0]},
+                epochs=200,
+                callbacks=[lambda epoch, now: path.append(float(now["w"]))],
+            )
     except gc.GraphError as error:
         return path, str(error)
     return path, ""

@@ -1,4 +1,4 @@
-"""Initialization: what small random, Glorot and He weights do to signals in a network of ten layers.
+"""Initialization: what small random, Glorot and He weights do to signals in ten hidden layers.
 
 A layer multiplies the size of what passes by about σ_w √n. At σ_w = 0.01 everything dies out on its
 way. Glorot & Bengio (2010) keep the size with 1/√n for tanh; relu halves the square, so He et al.
@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 import graphc as gc
 
 OUT = Path(__file__).parent.parent / "build" / "examples"
-LAYERS, WIDTH = 10, 256
+LAYERS, WIDTH = 10, 128
 RULES = {
     "small random": gc.init.normal(0.01),
     "Glorot": gc.init.glorot_normal(),
@@ -61,7 +61,8 @@ def main(folder: Path = OUT) -> dict[str, dict[str, float]]:
                 [np.sqrt(np.mean(first[f"d_loss_d_layer{i}.W"] ** 2)) for i in range(1, LAYERS + 1)]
             )
             gc.train.fit(step, state, data, epochs=8)
-            right = np.mean(step.for_inference()(state, **unseen)["p"].argmax(axis=1) == unseen["y"])
+            outputs = step.for_inference()(state, **unseen)
+            right = gc.train.accuracy("p", "y")(outputs, unseen)
             result[f"{activation} {name}"] = {
                 "forward": float((sizes[-1] / sizes[0]) ** (1 / (LAYERS - 1))),
                 "first": float(sizes[0]),

@@ -1,9 +1,11 @@
-"""Momentum, adaptive rates and decay schedules on one problem: a narrow valley, with and without noise.
+"""Momentum, adaptive rates and decay schedules on one problem: a narrow valley, then a noisy one.
 
 The loss is ½ Σ λᵢθᵢ² with λ = 1, 100: a hundred times as steep across as along. Without noise,
 theory says how many steps gradient descent and heavy-ball momentum take at their best rates
-(Polyak 1964): (κ − 1)/(κ + 1) a step against (√κ − 1)/(√κ + 1). With noisy gradients a constant
-rate never settles, and its loss stays at ½ η σ²/(2 − ηλ) for each direction; decay lets it sink.
+(Polyak 1964): (κ − 1)/(κ + 1) a step against (√κ − 1)/(√κ + 1). Adaptive rates scale each weight
+by its own gradients; this valley runs along an axis, so to them it is nearly round. With noisy
+gradients a constant rate never settles: its loss stays at ½ησ²/(2 − ηλ) for each direction, and
+decay lets it sink.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ OPTIMIZERS = {
     "momentum": gc.optim.sgd(float(4 / ROOT.sum() ** 2), momentum=BEST_MOMENTUM),
     "Nesterov": gc.optim.sgd(0.01, momentum=0.9, nesterov=True),
     "AdaGrad": gc.optim.adagrad(0.5),
-    "RMSprop": gc.optim.rmsprop(0.02, alpha=0.9),
+    "RMSprop": gc.optim.rmsprop(gc.optim.exponential(0.05, 0.98), alpha=0.9),
     "Adam": gc.optim.adam(0.1),
 }
 STEPS = 4000

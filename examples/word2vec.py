@@ -5,9 +5,10 @@ word from the mean v of the vectors around it. Either takes the softmax over the
 p(o | c) = exp(u_o·v_c) / Σ_w exp(u_w·v_c), or negative sampling: the true pair scores high and k
 words drawn in proportion to count**0.75 score low, log σ(u_o·v_c) + Σ_k log σ(-u_k·v_c).
 
-Whether the vectors mean something is seen on planted synonyms: every occurrence of some words is
-replaced by a made-up twin or not, by the toss of a coin. Nothing but their company says that
-`alice` and `alice*` are the same, and each should be the other's nearest neighbour.
+Whether the vectors mean something is seen on planted synonyms. In a made-up corpus `cat` and
+`feline` stand in the same sentences, and nothing else tells that they are one: each should be the
+other's nearest neighbour. In the shipped text every occurrence of some words becomes a twin (`she`
+or `she*`) or not by the toss of a coin.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ import numpy as np
 import graphc as gc
 
 TEXT = Path(__file__).parent / "data" / "alice.txt"
-TWINS = ("alice", "rabbit", "mouse", "hatter", "little", "said", "very", "thought")
+TWINS = ("she", "said", "i", "the", "was", "it")
+SYNONYMS = {
+    ("cat", "feline"): ("purrs", "mews"),
+    ("dog", "hound"): ("barks", "growls"),
+    ("car", "automobile"): ("drives", "brakes"),
+    ("doctor", "physician"): ("heals", "cures"),
+    ("ship", "vessel"): ("sails", "sinks"),
+    ("child", "kid"): ("plays", "giggles"),
+}
 
 
 # -- the models ----------------------------------------------------------------------------------
@@ -63,12 +72,31 @@ def prediction_loss(
     fakes = gc.take(table, drawn, axis=0)
     score = gc.sum(u * v, axis=1)
     fake_scores = gc.einsum("nkd,nd->nk", fakes, v)
-    return -gc.mean(
-        gc.log(gc.sigmoid(score)) + gc.sum(gc.log(gc.sigmoid(-fake_scores)), axis=1)
-    )
+    return -gc.mean(gc.log(gc.sigmoid(score)) + gc.sum(gc.log(gc.sigmoid(-fake_scores)), axis=1))
 
 
-# -- the text ------------------------------------------------------------------------------------
+# -- the texts -----------------------------------------------------------------------------------
+
+
+def planted(sentences: int, rng: np.random.Generator) -> list[str]:
+    """Return sentences such as `the old cat purrs loudly`, each with one of two synonyms."""
+    words = []
+    for kind in rng.integers(len(SYNONYMS), size=sentences):
+        names, verbs = list(SYNONYMS.items())[kind]
+        adjectives, adverbs = ("old", "young", "big", "small"), ("loudly", "often", "today")
+        choices = (adjectives, names, verbs, adverbs)
+        words += ["the", *[options[rng.integers(len(options))] for options in choices]]
+    return words
+
+
+def words_of(path: Path) -> list[str]:
+    """Return the words of a text in lower case."""
+    return re.findall(r"[a-z]+(?:'[a-z]+)*", path.read_text(encoding="utf-8").lower())
+
+
+def with_twins(text: list[str], rng: np.random.Generator) -> list[str]:
+    """Return the text in which each occurrence of a word of TWINS may have become its twin."""
+    return [w + "*" if w in TWINS and rng.random() < 0.5 else w for w in text]
 
 
 @dataclass(frozen=True)
@@ -88,55 +116,75 @@ class Corpus:
         words = vocabulary.encode(kept)
         return cls(vocabulary, words, np.bincount(words))
 
-    def windows(self, width: int, rng: np.random.Generator) -> np.ndarray:
-        """Return all runs of 2*width + 1 words, after frequent words were thinned out at random.
+    def pairs(self, model: str, width: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the examples of a pass: centers [N], and `width` words around them on each side.
 
-        A word stays with probability √(t/f) + t/f, f its share of the text, as in word2vec.
+        Frequent words are thinned out at random first: a word of share f of the text stays with
+        probability √(t/f) + t/f. Skip-gram takes the words around one by one.
         """
         ratio = 1e-2 / (self.counts / self.counts.sum())
         stays = rng.random(len(self.words)) < (np.sqrt(ratio) + ratio)[self.words]
-        return gc.train.data.ngram_windows(self.words[stays], 2 * width + 1)
+        windows = gc.train.data.ngram_windows(self.words[stays], 2 * width + 1)
+        center, context = windows[:, width], np.delete(windows, width, axis=1)
+        if model == "skip_gram":
+            center, context = np.repeat(center, 2 * width), context.reshape(-1)
+        return {"center": center, "context": context}
 
-
-def words_of(path: Path) -> list[str]:
-    """Return the words of a text in lower case."""
-    return re.findall(r"[a-z]+(?:'[a-z]+)*", path.read_text(encoding="utf-8").lower())
-
-
-def with_twins(text: list[str], rng: np.random.Generator) -> list[str]:
-    """Return the text in which each occurrence of a word of TWINS may have become its twin."""
-    return [w + "*" if w in TWINS and rng.random() < 0.5 else w for w in text]
+    def neighbours(self, vectors: np.ndarray, word: str, count: int = 4) -> list[str]:
+        """Return the words with the most similar vectors, by the cosine."""
+        (index,) = self.vocabulary.encode([word])
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        order = np.argsort(-unit @ unit[index], kind="stable")
+        return self.vocabulary.decode(order[order != index][:count])
 
 
 # -- training ------------------------------------------------------------------------------------
 
 
 def train(
-    corpus: Corpus, model: str, negative: int, width: int = 3, size: int = 40, epochs: int = 30
+    corpus: Corpus, model: str, negative: int, width: int, size: int, epochs: int
 ) -> np.ndarray:
-    """Return the vectors of the words, each of length 1. **Shapes.** [V, size]"""
+    """Return the vectors of the words. **Shapes.** [V, size]"""
     count = len(corpus.vocabulary)
-    make = skip_gram if model == "skip_gram" else cbow
-    graph = make(count, size, negative=negative) if make is skip_gram else cbow(count, size, width, negative)
+    if model == "skip_gram":
+        graph = skip_gram(count, size, negative)
+    else:
+        graph = cbow(count, size, width, negative)
     step = gc.compile(graph, minimize="loss", optimizer=gc.optim.adam(0.005))
     state, rng = step.init(seed=0), np.random.default_rng(0)
     rest = {"noise": corpus.counts**0.75, "rng": rng} if negative else {}
-    for epoch in range(epochs):
-        windows = corpus.windows(width, rng)
-        center, around = windows[:, width], np.delete(windows, width, axis=1)
-        if model == "skip_gram":
-            center, around = np.repeat(center, 2 * width), around.reshape(-1)
-        losses = [
-            step(state, **batch, **rest)["loss"]
-            for batch in gc.train.data.batches({"center": center, "context": around}, 256, rng)
-        ]
-    print(f"{model}, {negative or 'no'} negative samples: loss {np.mean(losses):.3f}")
-    vectors = state["words.W"]
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for _ in range(epochs):
+        for batch in gc.train.data.batches(corpus.pairs(model, width, rng), 256, rng):
+            step(state, **batch, **rest)
+    return state["words.W"]
 
 
-def neighbours(corpus: Corpus, vectors: np.ndarray, word: str, count: int = 4) -> list[str]:
-    """Return the words with the most similar vectors, by the cosine."""
-    (index,) = corpus.vocabulary.encode([word])
-    order = np.argsort(-vectors @ vectors[index], kind="stable")
-    return corpus.vocabulary.decode(order[order != index][:count])
+def found(corpus: Corpus, vectors: np.ndarray, pairs: list[tuple[str, str]]) -> int:
+    """Return how many words have their synonym as nearest neighbour."""
+    both = [*pairs, *[(b, a) for a, b in pairs]]
+    return sum(corpus.neighbours(vectors, a)[0] == b for a, b in both)
+
+
+def main() -> dict[str, int]:
+    """Train each variant on planted synonyms and CBOW on the shipped text; return what is found."""
+    rng = np.random.default_rng(0)
+    corpus = Corpus.of(planted(2000, rng))
+    result = {}
+    for model in ("skip_gram", "cbow"):
+        for negative in (5, 0):
+            vectors = train(corpus, model, negative, width=2, size=16, epochs=10)
+            name = f"{model}, {f'{negative} negative samples' if negative else 'full softmax'}"
+            result[name] = found(corpus, vectors, list(SYNONYMS))
+            print(f"{name}: {result[name]} of {2 * len(SYNONYMS)} synonyms are nearest neighbours")
+
+    corpus = Corpus.of(with_twins(words_of(TEXT), rng))
+    vectors = train(corpus, "cbow", 5, width=3, size=40, epochs=40)
+    result["twins"] = found(corpus, vectors, [(word, word + "*") for word in TWINS])
+    print(f"shipped text: {result['twins']} of {2 * len(TWINS)} twins are nearest neighbours")
+    for word in ("said", "she", "hatter", "rabbit", "door", "eat"):
+        print(f"  {word}: {', '.join(corpus.neighbours(vectors, word))}")
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from graphc.build.indexing import getitem
 from graphc.errors import GraphError
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim, as_dim, dim_text, same
@@ -300,7 +301,7 @@ def _unrolled(
     emitted: list[list[Node]] = []
     steps = range(length)
     for t in reversed(steps) if reverse else steps:
-        slices = [OPS["slice"](x, [t]) for x in sequences]
+        slices = [getitem(x, t) for x in sequences]
         results = _results(_called(body, [*carried, *slices, *given], len(carries)), carries, name)
         carried = results[: len(carries)]
         emitted.append(results[len(carries) :])

@@ -21,7 +21,9 @@ from graphc.build.schedules import (
     constant,
     cosine,
     exponential,
+    inverse_time,
     linear_warmup,
+    polynomial,
     step_decay,
 )
 from graphc.build.sparse import minus_scaled
@@ -41,9 +43,11 @@ __all__ = [
     "constant",
     "cosine",
     "exponential",
+    "inverse_time",
     "linear_warmup",
     "max_norm",
     "parse_optimizer",
+    "polynomial",
     "rmsprop",
     "sgd",
     "step_decay",

@@ -20,7 +20,9 @@ __all__ = [
     "constant",
     "cosine",
     "exponential",
+    "inverse_time",
     "linear_warmup",
+    "polynomial",
     "step_decay",
 ]
 
@@ -128,6 +130,46 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
+class InverseTime(Schedule):
+    """rate / (1 + decay * t), whose steps add up without bound while their squares do not.
+
+    **Source.** Robbins & Monro 1951, doi:10.1214/aoms/1177729586.
+    """
+
+    name = "inverse_time"
+    rate: float
+    decay: float
+
+    def __post_init__(self) -> None:
+        positive("the learning rate", self.rate)
+        positive("the decay", self.decay)
+
+    def at(self, t: Node) -> Node:
+        return OPS["divide"](self.rate, OPS["add"](OPS["multiply"](t, float(self.decay)), 1.0))
+
+
+@dataclass(frozen=True, repr=False)
+class Polynomial(Schedule):
+    """rate * (1 - min(t, steps)/steps)**power: a straight line down to 0 for power 1."""
+
+    name = "polynomial"
+    rate: float
+    steps: int
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive("the learning rate", self.rate)
+        positive("the number of steps", self.steps)
+        positive("the power", self.power)
+
+    def at(self, t: Node) -> Node:
+        share = OPS["divide"](OPS["minimum"](t, float(self.steps)), float(self.steps))
+        left = OPS["subtract"](1.0, share)
+        left = left if self.power == 1 else OPS["power"](left, float(self.power))
+        return OPS["multiply"](left, self.rate)
+
+
+@dataclass(frozen=True, repr=False)
 class LinearWarmup(Schedule):
     """min(1, (t + 1)/steps) times the rate, or times another schedule."""
 
@@ -145,10 +187,13 @@ class LinearWarmup(Schedule):
 
 
 constant, step_decay, exponential, cosine = Constant, StepDecay, Exponential, Cosine
-linear_warmup = LinearWarmup
+inverse_time, polynomial, linear_warmup = InverseTime, Polynomial, LinearWarmup
 
 #: Text-form name -> schedule.
-SCHEDULES = {cls.name: cls for cls in (Constant, StepDecay, Exponential, Cosine, LinearWarmup)}
+SCHEDULES = {
+    cls.name: cls
+    for cls in (Constant, StepDecay, Exponential, InverseTime, Polynomial, Cosine, LinearWarmup)
+}
 
 
 def as_schedule(rate: float | Schedule) -> Schedule:

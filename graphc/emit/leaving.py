@@ -8,6 +8,7 @@ from graphc.emit.expressions import WIDTH, Expressions
 from graphc.emit.names import string_literal
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
+from graphc.ops.loop import Item
 from graphc.ops.movement import broadcast_to
 from graphc.plan.program import Program
 
@@ -90,11 +91,18 @@ def _owned(program: Program, node: Node, code: str, given: set[Node], is_fast: b
 def _is_fresh(program: Program, node: Node, is_fast: bool) -> bool:
     """Say whether a value lives in an array that this call made and that can be written to."""
     base = program.base(node)
-    if base.op.is_leaf or base in program.targets or _is_broadcast(node):
+    if base.op.is_leaf or base in program.targets or _is_broadcast(node) or _is_carry(node):
         return False
     # Style fast keeps its buffers, and what depends on nothing but the dims.
     is_constant = not base.inputs and not base.op.is_random and base.op is not full
     return not (is_fast and (is_constant or base in program.place))
+
+
+def _is_carry(node: Node) -> bool:
+    """Say whether a value is the last one of a carry: its first one where a loop has no steps."""
+    while node.op.is_view:
+        node = node.inputs[0]
+    return isinstance(node.op, Item) and node.attrs["index"] < node.inputs[0].attrs["carries"]
 
 
 def _is_broadcast(node: Node) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
@@ -44,6 +45,22 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Run:
+    """Statements that a loop runs through together, `step` rows of their arrays at a time.
+
+    `extent` is the number of rows. Values in `whole` are read after the loop, so each block goes
+    into its place in the whole array; those in `totals` are sums, to which each block adds its
+    part; the others need no more memory than a block.
+    """
+
+    statements: tuple[Statement, ...]
+    extent: Dim
+    step: int
+    whole: frozenset[Node]
+    totals: frozenset[Node]
+
+
+@dataclass(frozen=True)
 class Program:
     """What a printer needs to know.
 
@@ -52,7 +69,8 @@ class Program:
     `place` gives, for each node, the buffer its value lives in (absent: it is allocated afresh).
     `storage` gives, for each view, the node whose memory it shows. `numbers` are the values that
     are written as Python numbers, and take the dtype of what they meet. `loops` gives, for each
-    scan, how it runs.
+    scan, how it runs; `runs`, for each value that is computed block by block, the loop that it is
+    part of.
     """
 
     graph: Graph
@@ -64,6 +82,7 @@ class Program:
     storage: Mapping[Node, Node] = field(default_factory=dict)
     numbers: frozenset[Node] = frozenset()
     loops: Mapping[Node, Loop] = field(default_factory=dict)
+    runs: Mapping[Node, Run] = field(default_factory=dict)
 
     @cached_property
     def targets(self) -> frozenset[Node]:

@@ -11,6 +11,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.walk import topological
+from graphc.ops.loop import Item
 from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.loops import loops_of
@@ -152,6 +153,7 @@ def _targets(
     targets: dict[Node, str] = {}
     for name, node in graph.updates.items():
         is_computed = bool(node.inputs) or node.op.is_random
+        is_computed = is_computed and not isinstance(node.op, Item)  # written with its loop
         if node in kept or node in targets or node.op.is_view or not is_computed:
             continue
         writes = [write for write in _successive_writes(node, uses, kept) if write in position]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphc.ir.body import bodies
 from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
@@ -23,7 +24,7 @@ _CONSTANTS = ("full", "constant", "arange", "eye")
 
 
 def _fold(node: Node, facts: Facts) -> Node | None:
-    if node.op.is_leaf or node.op.is_random or not node.inputs:
+    if node.op.is_leaf or node.op.is_random or not node.inputs or bodies(node.attrs):
         return None
     if node.op.family == "pointwise" and all(map(_is_number_fill, node.inputs)):
         return _fold_numbers(node)

@@ -297,7 +297,7 @@ class _After:
         return node in self.once or node in self.stacks
 
     def add(self, node: Node) -> None:
-        if self.has(node):
+        if self.has(node) or isinstance(node.op, Scan):
             return
         if node in self.carried or (node in self.needed and node.inputs):
             self._ask(node)

@@ -1,0 +1,202 @@
+"""Which statements run block by block? Chains of pointwise work on arrays that may be large.
+
+A chain of twelve calls on a million numbers goes through memory twelve times; in blocks that stay
+in the cache, once. Sums over the whole array, and products with a narrow matrix whose rows are the
+array's, join the chain: each block adds its part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphc.ir.dims import Dim, Shape, product, same, same_shape
+from graphc.ir.node import Node
+from graphc.ir.types import TensorType
+from graphc.ops.contraction import Einsum, split_spec
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import OPS
+from graphc.plan.program import Run, Statement
+
+#: Elements of one block, and the fewest calls for which a loop pays.
+BLOCK, _FEWEST = 8192, 8
+#: A row of more elements is long enough by itself; a wider matrix would not stay in the cache.
+_WIDEST = 32
+#: Arrays of a fixed size below this stay in the cache anyway.
+_LARGE = 8 * BLOCK
+
+
+def in_blocks(
+    statements: Sequence[Statement], kept: Container[Node]
+) -> tuple[list[Statement], dict[Node, Run]]:
+    """Return the statements with those of each chain side by side, and the chain of each node.
+
+    `kept` are values that somebody reads when all statements are done. What a chain does not need
+    but interrupts it moves in front of it; what its sums are needed for, behind it.
+    """
+    ordered: list[Statement] = []
+    chains: list[_Chain] = []
+    open_chain: _Chain | None = None
+    for statement in statements:
+        if open_chain is not None and open_chain.takes(statement):
+            continue
+        if open_chain is not None:
+            ordered += open_chain.closed(chains)
+        open_chain = _Chain.started(statement)
+        if open_chain is None:
+            ordered.append(statement)
+    if open_chain is not None:
+        ordered += open_chain.closed(chains)
+    return ordered, _runs(ordered, chains, kept)
+
+
+def block_types(runs: Mapping[Node, Run]) -> dict[Node, TensorType]:
+    """Return the type of the array that each value of a chain needs where nobody reads it later."""
+    types = {}
+    for node, run in runs.items():
+        if node.shape and node not in run.whole and node not in run.totals:
+            types[node] = node.type.with_shape((run.step, *node.shape[1:]))
+    return types
+
+
+@dataclass
+class _Chain:
+    """A chain while it grows: its statements, and those that move in front of it and behind it."""
+
+    shape: Shape
+    block: str
+    seen: list[Statement] = field(default_factory=list)
+    inside: list[Statement] = field(default_factory=list)
+    before: list[Statement] = field(default_factory=list)
+    behind: list[Statement] = field(default_factory=list)
+    values: set[Node] = field(default_factory=set)
+    results: set[Node] = field(default_factory=set)
+
+    @classmethod
+    def started(cls, statement: Statement) -> _Chain | None:
+        node = statement.node
+        shape = node.shape
+        if statement.block not in (FORWARD, BACKWARD) or not shape:
+            return None
+        if not (_is_pointwise(statement) or _is_product_of_rows(statement, shape)):
+            return None
+        width = product(shape[1:])
+        if not isinstance(width, int) or width > _WIDEST * 32 or width == 0:
+            return None
+        if isinstance(shape[0], int) and shape[0] * width < _LARGE:
+            return None
+        chain = cls(shape, statement.block)
+        chain.add(statement)
+        return chain
+
+    def add(self, statement: Statement) -> None:
+        self.seen.append(statement)
+        self.inside.append(statement)
+        self.values.add(statement.node)
+
+    def takes(self, statement: Statement) -> bool:
+        """Say whether the chain goes on with a statement, having put it in its place."""
+        node, operands = statement.node, statement.operands
+        if statement.block not in (FORWARD, BACKWARD) or node.op.is_random or node.op.accumulates:
+            return False
+        if any(x in self.results for x in operands):
+            if not _is_scalar_work(statement):
+                return False
+            self.behind.append(statement)
+            self.results.add(node)
+        elif self._joins(statement):
+            self.inside.append(statement)
+            self.values.add(node)
+            if not node.shape or not same(node.shape[0], self.shape[0]):
+                self.results.add(node)
+        elif any(x in self.values for x in operands):
+            return False
+        elif node.op.is_view or node.op.is_leaf or not node.inputs or _is_scalar_work(statement):
+            self.before.append(statement)
+        else:
+            return False
+        self.seen.append(statement)
+        return True
+
+    def _joins(self, statement: Statement) -> bool:
+        node, operands = statement.node, statement.operands
+        if same_shape(node.shape, self.shape):
+            return _is_pointwise(statement) or _is_product_of_rows(statement, self.shape)
+        if not any(x in self.values for x in operands):
+            return False
+        if node.op is OPS["sum"]:
+            return not node.shape and same_shape(operands[0].shape, self.shape)
+        return _is_sum_of_products(statement, self.shape)
+
+    def closed(self, chains: list[_Chain]) -> list[Statement]:
+        """Return the statements in their new order, or in the old one where a loop does not pay."""
+        calls = sum(_is_pointwise(s) for s in self.inside)
+        if calls < _FEWEST:
+            return self.seen
+        chains.append(self)
+        moved = [*self.before, *self.inside]
+        return [*[replace(s, block=self.block) for s in moved], *self.behind]
+
+
+def _is_pointwise(statement: Statement) -> bool:
+    node = statement.node
+    is_array = isinstance(node.op, Pointwise) and node.op.broadcasts(node)
+    return is_array and node.op.helper(node) is None and all(
+        x.ndim <= node.ndim for x in statement.operands
+    )
+
+
+def _is_scalar_work(statement: Statement) -> bool:
+    node = statement.node
+    return isinstance(node.op, Pointwise) and not node.shape
+
+
+def _is_product_of_rows(statement: Statement, shape: Shape) -> bool:
+    """Say whether a statement is matrix @ vector: a number for each row of a narrow matrix."""
+    node = statement.node
+    if not isinstance(node.op, Einsum) or len(shape) != 1 or node.ndim != 1:
+        return False
+    matrix = node.inputs[0]
+    if node.attrs["spec"] != "ab,b->a" or not same(matrix.shape[0], shape[0]):
+        return False
+    return isinstance(matrix.shape[1], int) and matrix.shape[1] <= _WIDEST
+
+
+def _is_sum_of_products(statement: Statement, shape: Shape) -> bool:
+    """Say whether a statement is vector @ matrix, or vector @ vector, summed over the rows."""
+    node = statement.node
+    if not isinstance(node.op, Einsum) or len(shape) != 1 or len(node.inputs) != 2:
+        return False
+    terms, out = split_spec(node.attrs["spec"])
+    row = terms[0][:1]
+    narrow = all(isinstance(d, int) and d <= _WIDEST for d in node.shape)
+    is_summed = row not in out and all(term.startswith(row) for term in terms)
+    return is_summed and narrow and all(
+        len(set(term)) == len(term) <= 2 and same(x.shape[0], shape[0])
+        for term, x in zip(terms, node.inputs, strict=True)
+    )
+
+
+def _runs(
+    ordered: Sequence[Statement], chains: Sequence[_Chain], kept: Container[Node]
+) -> dict[Node, Run]:
+    """Return the run of each node in a chain, with what outlives the loop."""
+    owner = {s.node: i for i, chain in enumerate(chains) for s in chain.inside}
+    outside: set[Node] = set()
+    for statement in ordered:
+        own = owner.get(statement.node)
+        outside.update(x for x in statement.operands if own is None or owner.get(x) != own)
+    runs: dict[Node, Run] = {}
+    for chain in chains:
+        extent: Dim = chain.shape[0]
+        width = product(chain.shape[1:])
+        assert isinstance(width, int)
+        totals = frozenset(chain.results & {s.node for s in chain.inside})
+        whole = frozenset(
+            s.node
+            for s in chain.inside
+            if s.node not in totals and (s.node in kept or s.node in outside)
+        )
+        run = Run(tuple(chain.inside), extent, max(1, BLOCK // width), whole, totals)
+        runs.update(dict.fromkeys([s.node for s in chain.inside], run))
+    return runs
