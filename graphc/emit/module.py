@@ -104,9 +104,7 @@ def _written(
     graph = program.graph
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
-    expressions = Expressions(
-        program, namer, Notation(layout.dims, is_fast=layout.is_fast), gradient_of
-    )
+    expressions = Expressions(program, namer, Notation(layout.dims), gradient_of)
     for leaves, names in ((graph.inputs, layout.inputs), (graph.params, layout.params)):
         for name, node in leaves.items():
             if name in names:

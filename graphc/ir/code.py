@@ -41,8 +41,6 @@ class Notation:
 
     dims: Mapping[str, str] = field(default_factory=dict)
     numpy: str = "np"
-    #: Where NumPy has a plain way and a quick one: whether to write the quick one.
-    is_fast: bool = False
     owns_out: bool = False
 
     def dim(self, dim: Dim) -> str:

@@ -26,18 +26,6 @@ from graphc.ops.registry import OPS, register
 
 _NUMBER = re.compile(r"[\d.]+(e[+-]?\d+)?")
 
-ADD_ROWS = '''
-def add_rows(table, rows, values):
-    """Add values[k] to table[rows[k]] for all k: np.add.at, which is quick on single numbers."""
-    if not table.flags.c_contiguous:
-        np.add.at(table, rows, values)
-        return
-    values = np.broadcast_to(values, rows.shape + table.shape[1:])
-    width = int(np.prod(table.shape[1:]))
-    places = rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)
-    np.add.at(table.reshape(-1), places.reshape(-1), values.reshape(-1))
-'''
-
 
 def index_node(value: Any) -> Node:
     """Return an integer node, or raise the error that says why it cannot index."""
@@ -188,15 +176,10 @@ class ScatterAdd(Op):
         where = words[0] if len(words) == 1 else f"({', '.join(words)})"
         if node.attrs["axis"]:
             where = f"np.s_[{', '.join(words)}]"
-        if notation.is_fast and _adds_rows(node):
-            return f"add_rows({out}, {where}, {args[1].text})"
         less = without_sign(args[1])
         if less is not None:
             return f"np.subtract.at({out}, {where}, {less})"
         return f"np.add.at({out}, {where}, {args[1].text})"
-
-    def helper(self, node: Node) -> str | None:
-        return ADD_ROWS if _adds_rows(node) else None
 
     def label(self, node: Node, args: Sequence[str]) -> str:
         places = ", ".join([":"] * node.attrs["axis"] + list(args[2:]))
@@ -211,11 +194,6 @@ class ScatterAdd(Op):
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size
-
-
-def _adds_rows(node: Node) -> bool:
-    """Say whether rows of a table are added to, rather than single numbers."""
-    return node.attrs["axis"] == 0 and len(node.inputs) == 3 and node.ndim > 1
 
 
 def has_distinct_places(indices: Sequence[Node]) -> bool:

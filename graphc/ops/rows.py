@@ -19,10 +19,11 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
-from graphc.ops.indexing import ADD_ROWS, gather, index_node, scatter_add
+from graphc.ops.indexing import gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, fill, is_fill, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
+from graphc.ops.scatter_rows import ADD_ROWS
 
 _SUM_BY_ROW = '''
 def sum_by_row(values, rows, count, out=None):

@@ -16,7 +16,7 @@ from graphc.ir.op import Arg, Case
 from graphc.ops.indexing import ScatterAdd
 from graphc.ops.registry import register
 
-_ADD_ROWS = '''
+ADD_ROWS = '''
 def add_rows(table, rows, values):
     """Add each of the `values` to the row of `table` that `rows` names; equal rows add up."""
     width = table[:1].size
@@ -27,7 +27,7 @@ def add_rows(table, rows, values):
     if width % 2 == 0:  # two real numbers are one complex number, and add up alike
         pair = np.result_type(table, np.complex64)
         flat, values, width = flat.view(pair), values.view(pair), width // 2
-    np.add.at(flat, (rows.reshape(-1, 1) * width + np.arange(width)).reshape(-1), values)
+    np.add.at(flat, (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1), values)
 '''
 
 
@@ -41,7 +41,7 @@ class ScatterRows(ScatterAdd):
         return node
 
     def helper(self, node: Node) -> str:
-        return _ADD_ROWS
+        return ADD_ROWS
 
     def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
         return f"add_rows({out}, {args[2]}, {args[1]})"
