@@ -6,25 +6,30 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import graphc as gc
+from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.differentiate.local import partial
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
+from graphc.ir.graph import METHODS, Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
+from graphc.run.compiled import CompiledFunction
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPS_PAGE = ROOT / "docs" / "ops.md"
+API_PAGE = ROOT / "docs" / "api.md"
 IMAGES = ROOT / "docs" / "images"
 
 #: A fenced block; `<!-- output -->` above it says that it is what the block before it prints.
@@ -145,6 +150,101 @@ def numpy_form(op: Op) -> str:
         return "lowered to other ops" if op.lower(node) is not None else ""
 
 
+# -- the public names ----------------------------------------------------------------------------
+
+API_HEAD = """# The public names
+
+Written from the docstrings by `make docs`; `help(gc.nn.dense)` tells more of one name.
+`import graphc as gc` gives all of them. A node answers to NumPy's operators, methods and functions:
+`x @ W`, `x[:, 0]`, `x.T`, `x.mean(axis=0)`, `np.tanh(x)`.
+"""
+#: What a graph holds, beside what it can do.
+GRAPH_FACTS = {
+    "name": "Its name; the emitted function has it too.",
+    "doc": "What it is, in words.",
+    "inputs": "Name -> node, of what each call provides.",
+    "params": "Name -> node, of what the state keeps: weights, running averages, slots.",
+    "outputs": "Name -> node, of what it computes.",
+    "updates": "Name of a parameter -> node of its next value.",
+    "nodes": "All nodes, operands before their users.",
+    "history": "What each rewriting pass did.",
+}
+
+
+def api_sections() -> dict[str, Mapping[str, Any]]:
+    """Return what is public: title of a table -> name as users write it -> object."""
+    top = {name: getattr(gc, name) for name in gc.__all__}
+    modules = {name: value for name, value in top.items() if inspect.ismodule(value)}
+    tools = {
+        f"gc.{name}": value
+        for name, value in top.items()
+        if name not in modules and ARRAY_FUNCTIONS.get(name) is not value
+    }
+    arrays = {
+        f"gc.{name}": value
+        for name, value in top.items()
+        if name not in modules and ARRAY_FUNCTIONS.get(name) is value
+    }
+    tables: dict[str, Mapping[str, Any]] = {
+        "Define, differentiate, compile, check": tools,
+        "A graph": {
+            f"g.{name}": value for name, value in (GRAPH_FACTS | members(Graph, METHODS)).items()
+        },
+        "A compiled function": {
+            f"f.{name}": value for name, value in members(CompiledFunction, {}).items()
+        },
+        "Array functions, NumPy's names": arrays,
+    }
+    modules["train.data"] = gc.train.data
+    for name, module in sorted(modules.items()):
+        title = (inspect.getdoc(module) or "").splitlines()[0].rstrip(".")
+        public = [n for n in module.__all__ if not inspect.ismodule(getattr(module, n))]
+        tables[f"`gc.{name}`: {title[0].lower()}{title[1:]}"] = {
+            f"gc.{name}.{n}": getattr(module, n) for n in public
+        }
+    return tables
+
+
+def members(cls: type, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the public methods and properties of a class, and what is bound to it elsewhere."""
+    own = {n: v for n, v in vars(cls).items() if not n.startswith("_") and inspect.getdoc(v)}
+    return own | {n: v for n, v in bound.items() if n != "text"}
+
+
+def api_page() -> str:
+    """Return docs/api.md: name, call and first line of the docstring, table by table."""
+    parts = [API_HEAD]
+    for title, names in api_sections().items():
+        parts.append(f"\n## {title}\n")
+        is_method = title.startswith("A ")
+        rows = [(call(n, value, is_method), summary(value)) for n, value in names.items()]
+        parts.append(table(("call", "what it does"), rows))
+    return "\n".join(parts) + "\n"
+
+
+def call(name: str, value: Any, is_method: bool) -> str:
+    """Return `gc.nn.dense(x, size, *, name=None, …)`, without annotations."""
+    if not callable(value):
+        return name
+    try:
+        found = inspect.signature(value)
+    except ValueError:  # an exception class of Python's own signature
+        return name
+    parameters: Iterable[inspect.Parameter] = found.parameters.values()
+    if is_method:
+        parameters = list(parameters)[1:]
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    return name + str(inspect.Signature(bare)).replace(", /)", ")").replace("/, ", "")
+
+
+def summary(value: Any) -> str:
+    """Return the first paragraph of a docstring, on one line."""
+    if isinstance(value, dict):
+        return f"What the text form calls by name: {', '.join(value)}."
+    text = value if isinstance(value, str) else inspect.getdoc(value) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
 # -- pictures ------------------------------------------------------------------------------------
 
 
@@ -184,6 +284,7 @@ def draw_pictures() -> None:
 def main() -> None:
     """Write all pages and pictures."""
     OPS_PAGE.write_text(ops_page(), encoding="utf-8")
+    API_PAGE.write_text(api_page(), encoding="utf-8")
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         page.write_text(executed(text, page.name), encoding="utf-8")

@@ -17,21 +17,18 @@ from sklearn.decomposition import PCA
 
 import graphc as gc
 
-OUT = Path(__file__).parent.parent / "build" / "examples"
+HERE = Path(__file__).parent
+OUT = HERE.parent / "build" / "examples"
 CODE, NOISE, EPOCHS, BATCH = 16, 0.25, 150, 32
 
 
-def autoencoder(hidden: int | None) -> gc.Graph:
-    """Return 64-hidden-16-hidden-64 with relu, or without `hidden` the linear 64-16-64."""
+def linear_autoencoder() -> gc.Graph:
+    """Return the autoencoder without hidden layers: two matrices, 64-16-64."""
     x, clean = gc.input("x", ("N", 64)), gc.input("clean", ("N", 64))
-
-    def layer(h: gc.Node, size: int, name: str) -> gc.Node:
-        return gc.nn.dense(h, size, activation=gc.relu, init=gc.init.he_normal(), name=name)
-
-    code = gc.nn.dense(layer(x, hidden, "encode") if hidden else x, CODE, name="code")
-    decoded = gc.nn.dense(layer(code, hidden, "decode") if hidden else code, 64, name="decoded")
-    loss = gc.square(clean - decoded).sum(axis=1).mean()
-    return gc.graph({"loss": loss, "reconstruction": decoded}, name="autoencoder")
+    code = gc.nn.dense(x, CODE, name="code")
+    reconstruction = gc.nn.dense(code, 64, name="reconstruct")
+    loss = gc.square(clean - reconstruction).sum(axis=1).mean()
+    return gc.graph({"loss": loss, "reconstruction": reconstruction}, name="linear_autoencoder")
 
 
 def noisy(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -39,11 +36,11 @@ def noisy(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return x + NOISE * rng.normal(size=x.shape).astype(np.float32)
 
 
-def train(x: np.ndarray, hidden: int | None, denoise: bool) -> tuple:
+def train(graph: gc.Graph, x: np.ndarray, denoise: bool) -> tuple:
     """Return the function that reconstructs, and its state, after training on digits x [N, 64]."""
     steps = EPOCHS * -(-len(x) // BATCH)
     optimizer = gc.optim.adam(gc.optim.cosine(0.003, steps))
-    step = gc.compile(autoencoder(hidden), minimize="loss", optimizer=optimizer)
+    step = gc.compile(graph, minimize="loss", optimizer=optimizer)
     state = step.init(seed=0)
     augment = (lambda batch, rng: {"x": noisy(batch["x"], rng)}) if denoise else None
     gc.train.fit(step, state, {"x": x, "clean": x}, EPOCHS, BATCH, augment=augment)
@@ -60,12 +57,15 @@ def main(folder: Path = OUT) -> dict[str, tuple[float, float]]:
 
     pca = PCA(CODE).fit(x)
     shown = {"PCA": {k: pca.inverse_transform(pca.transform(a)) for k, a in given.items()}}
-    kinds = {"linear": (None, False), "autoencoder": (128, False), "denoising": (128, True)}
-    for name, (hidden, denoise) in kinds.items():
-        f, state = train(x, hidden, denoise)
-        shown[name] = {
-            k: f(state, x=a, clean=clean)["reconstruction"] for k, a in given.items()
-        }
+    deep = gc.load(HERE / "autoencoder.graph")
+    kinds = {
+        "linear": (linear_autoencoder(), False),
+        "autoencoder": (deep, False),
+        "denoising": (deep, True),
+    }
+    for name, (graph, denoise) in kinds.items():
+        f, state = train(graph, x, denoise)
+        shown[name] = {k: f(state, x=a, clean=clean)["reconstruction"] for k, a in given.items()}
 
     print(f"squared error of {len(clean)} held-out digits through {CODE} numbers")
     errors = {}

@@ -2,8 +2,8 @@
 
 Linear regression on raw measurements of diabetes patients (years, mmHg, mg/dl, …). Gradient descent
 takes about κ steps, the condition number of the Hessian, which graphc derives. Raw inputs make it
-hundreds of thousands; subtracting the mean and then dividing by the standard deviation cuts it down.
-The numbers are measured on the training set and applied to both.
+fifty million; subtracting the mean cuts that down, and so does dividing by the standard deviation.
+Both are measured on the training set and applied to the held-out one, too.
 """
 
 from __future__ import annotations

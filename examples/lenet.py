@@ -2,9 +2,9 @@
 
 Data: the 1797 images of 8x8 pixels that come with scikit-learn. Of every three, the last is held
 out (`np.arange(N) % 3 == 2`) and never trained on; that was fixed before the first run. The sizes
-of the layers, the dropout and the number of epochs were chosen by cross-validation among the other
-two thirds. Writes the code, a drawing, the loss curve and the learned filters to
-`build/examples/lenet/`.
+of the layers, the dropout, the distortions and the number of epochs were chosen by cross-validation
+among the other two thirds; a first version, without distortions, had reached 98.0 %. Its code
+stands in docs/emitted-lenet.md; a picture of its first filters is saved to `build/examples/`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 import graphc as gc
 
 HERE = Path(__file__).parent
-OUT = HERE.parent / "build" / "examples" / "lenet"
+OUT = HERE.parent / "build" / "examples"
 
 
 def digits(held: int = 2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -29,34 +29,50 @@ def digits(held: int = 2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return images, y.astype(np.int64), np.arange(len(y)) % 3 == held
 
 
+def distorted(batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the images slightly turned, stretched and shifted, each in its own way."""
+    images = batch["x"][:, 0]
+    count = len(images)
+    angle = np.deg2rad(rng.uniform(-12, 12, (count, 1, 1)))
+    tall, wide = rng.uniform(0.9, 1.1, (2, count, 1, 1))
+    down, right = rng.uniform(-0.7, 0.7, (2, count, 1, 1))
+    row, column = np.mgrid[:8, :8] - 3.5
+    r = np.cos(angle) * tall * row - np.sin(angle) * wide * column + down
+    c = np.sin(angle) * tall * row + np.cos(angle) * wide * column + right
+    # Each pixel is interpolated between the four around it; there is nothing beyond the border.
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    r, c = np.clip(r + 5.5, 0, 10.999), np.clip(c + 5.5, 0, 10.999)
+    i, j, n = r.astype(int), c.astype(int), np.arange(count)[:, None, None]
+    r, c = r - i, c - j
+    top = (1 - c) * padded[n, i, j] + c * padded[n, i, j + 1]
+    bottom = (1 - c) * padded[n, i + 1, j] + c * padded[n, i + 1, j + 1]
+    return {"x": ((1 - r) * top + r * bottom)[:, None].astype(np.float32)}
+
+
 def draw_filters(filters: np.ndarray, path: Path) -> None:
-    """Save a picture of the first layer's filters [out, 1, kh, kw]."""
-    figure, axes = plt.subplots(4, len(filters) // 4, figsize=(6, 3.2))
+    """Save a picture of the first layer's filters [32, 1, 3, 3]: light adds, dark takes away."""
+    figure, axes = plt.subplots(2, 16, figsize=(8, 1.3))
     limit = np.abs(filters).max()
     for axis, weights in zip(axes.flat, filters[:, 0], strict=True):
         axis.imshow(weights, cmap="gray", vmin=-limit, vmax=limit)
         axis.axis("off")
-    figure.savefig(path)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
-def main(folder: Path = OUT, epochs: int = 40, held: int = 2) -> float:
-    """Train, save code and pictures to `folder`, and return the accuracy on held-out digits."""
+def main(folder: Path = OUT, epochs: int = 80, held: int = 2) -> float:
+    """Train, save a picture to `folder`, and return the accuracy on held-out digits."""
     folder.mkdir(parents=True, exist_ok=True)
     graph = gc.load(HERE / "lenet.graph")
-    step = gc.compile(graph, minimize="loss", optimizer=gc.optim.adam(0.002))
-    gc.compile(graph, minimize="loss", optimizer="sgd(0.1)", style="readable").save(
-        folder / "lenet.py"
-    )
-
     x, y, held_out = digits(held)
+    data = {"x": x[~held_out], "y": y[~held_out]}
+    rate = gc.optim.cosine(0.003, epochs * -(-len(data["y"]) // 32))
+    step = gc.compile(graph, minimize="loss", optimizer=gc.optim.adam(rate))
     state = step.init(seed=0)
     started = time.perf_counter()
-    data = {"x": x[~held_out], "y": y[~held_out]}
-    history = gc.train.fit(step, state, data, epochs=epochs, batch_size=32, seed=0)
+    gc.train.fit(step, state, data, epochs=epochs, batch_size=32, seed=0, augment=distorted)
     seconds = time.perf_counter() - started
-    history.plot(folder / "loss.svg")
-    draw_filters(state["conv1.W"], folder / "filters.svg")
+    draw_filters(state["conv1.W"], folder / "lenet.png")
 
     predict = gc.compile(graph.for_inference())
     p = predict(state, x=x[held_out], y=y[held_out])["p"]

@@ -1,89 +1,74 @@
-"""A language model by counting: how likely is a character after the n - 1 before it?
+"""An n-gram model is counted, not trained: what comes after "cows eat"?
 
-An n-gram model counts which characters followed each context of n - 1 characters. A longer context
-knows more but is met less often, so the counts of every length are mixed (Witten & Bell 1991):
-
-    p(c | h) = (count(h c) + kinds(h) * p(c | h')) / (count(h) + kinds(h))
-
-where kinds(h) is the number of different characters that followed h, and h' is h without its first
-character. Below the empty context lies the uniform distribution. There is no parameter to tune,
-which makes it an honest baseline: a recurrent network that is trained on the same text should go
-below the perplexity of the 3-gram.
+p(w | cows eat) = count(cows eat w)/count(cows eat). In this text: corn 4/11, grass 3/11, hay 2/11,
+if 1/11, which 1/11. Counting maximizes the likelihood, so a softmax over the same contexts, trained
+by cross-entropy, arrives at the same numbers; and what was never seen has probability zero.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from matplotlib import pyplot as plt
 
 import graphc as gc
 
-TEXT = Path(__file__).parent / "data" / "alice.txt"
+OUT = Path(__file__).parent.parent / "build" / "examples"
+TEXT = """
+in spring the cows eat grass on the hill and in autumn the cows eat corn in the barn .
+when it snows the cows eat hay and when the hay is gone the cows eat corn again .
+old cows eat grass slowly but young cows eat corn fast .
+the farmer knows what cows eat if nobody looks and what cows eat which he never sold .
+happy cows eat grass all day , hungry cows eat hay , and show cows eat corn only .
+"""
 
 
-class NGram:
-    """Counts of a text, for contexts of 0 to n - 1 tokens.
-
-    Tokens are numbers below `vocabulary`.
-    """
-
-    def __init__(self, tokens: np.ndarray, n: int, vocabulary: int) -> None:
-        self.n, self.vocabulary = n, vocabulary
-        self.followers: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
-        for length in range(n):
-            for *context, token in gc.train.data.ngram_windows(tokens, length + 1).tolist():
-                self.followers[tuple(context)][token] += 1
-
-    def distribution(self, context: tuple[int, ...]) -> np.ndarray:
-        """Return the probability of each token after the last n - 1 tokens of a context."""
-        p = np.full(self.vocabulary, 1 / self.vocabulary)
-        for length in range(min(self.n, len(context) + 1)):
-            counts = self.followers.get(context[len(context) - length :])
-            if counts is None:
-                break  # a longer context was not met either
-            p *= len(counts)
-            p[list(counts)] += list(counts.values())
-            p /= counts.total() + len(counts)
-        return p
-
-    def perplexity(self, tokens: np.ndarray) -> float:
-        """Return exp of the mean of -log p: as uncertain as among so many equal choices."""
-        history, total = tuple(tokens.tolist()), 0.0
-        for at, token in enumerate(history):
-            total -= np.log(self.distribution(history[max(0, at - self.n + 1) : at])[token])
-        return float(np.exp(total / len(history)))
-
-    def sample(self, start: np.ndarray, length: int, rng: np.random.Generator) -> list[int]:
-        """Return `length` tokens drawn one after the other, each after what was drawn before."""
-        tokens = start.tolist()
-        for _ in range(length):
-            p = self.distribution(tuple(tokens[-self.n + 1 :]) if self.n > 1 else ())
-            tokens.append(int(rng.choice(self.vocabulary, p=p)))
-        return tokens[len(start) :]
+def counts(tokens: list[str], size: int) -> dict[tuple[str, ...], Counter[str]]:
+    """Return, for each run of size - 1 words, how often each word came next."""
+    found: dict[tuple[str, ...], Counter[str]] = {}
+    for *context, word in gc.train.data.ngram_windows(tokens, size).tolist():
+        found.setdefault(tuple(context), Counter())[word] += 1
+    return found
 
 
-def split(text: str) -> tuple[str, str]:
-    """Return the text to learn from, and its last tenth, which is held out."""
-    cut = len(text) - len(text) // 10
-    return text[:cut], text[cut:]
+def probabilities(after: Counter[str]) -> dict[str, Fraction]:
+    """Return counts as shares, the most frequent first, then in the order of the alphabet."""
+    total = after.total()
+    ranked = sorted(after.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {word: Fraction(count, total) for word, count in ranked}
 
 
-def main() -> dict[int, float]:
-    """Count the shipped text; print samples and return the held-out perplexity of each n."""
-    text = TEXT.read_text(encoding="utf-8")
-    letters = gc.train.data.Vocabulary.of(text)
-    training, held_out = map(letters.encode, split(text))
-    rng = np.random.default_rng(0)
-    print(f"{len(training)} characters to count, {len(held_out)} held out, {len(letters)} kinds")
-    perplexities = {}
-    for n in (1, 2, 3, 4, 5):
-        model = NGram(training, n, len(letters))
-        perplexities[n] = model.perplexity(held_out)
-        sample = "".join(letters.decode(model.sample(letters.encode("Alice "), 60, rng)))
-        print(f"{n}-gram  perplexity {perplexities[n]:5.2f}  Alice {' '.join(sample.split())}")
-    return perplexities
+def trained(after: Counter[str]) -> dict[str, float]:
+    """Return softmax probabilities of one context, trained by cross-entropy on what came next."""
+    words = gc.train.data.Vocabulary.of(after)
+    word, z = gc.input("word", ("N",), "int64"), gc.param("z", (len(words),), "float64")
+    p = gc.softmax(z)
+    graph = gc.graph({"loss": -gc.mean(gc.log(p[word])), "p": p}, name="ngram")
+    step = gc.compile(graph, minimize="loss", optimizer=gc.optim.sgd(1.0))
+    state = step.init()
+    data = {"word": words.encode(after.elements())}
+    gc.train.fit(step, state, data, epochs=500, batch_size=None)
+    return dict(zip(words.tokens, np.asarray(step(state, **data)["p"]).tolist(), strict=True))
+
+
+def main(folder: Path = OUT) -> tuple[dict[str, Fraction], dict[str, float]]:
+    """Return the counted and the trained probabilities of what follows "cows eat"."""
+    folder.mkdir(parents=True, exist_ok=True)
+    after = counts(TEXT.split(), 3)["cows", "eat"]
+    counted, learned = probabilities(after), trained(after)
+    for word, share in counted.items():
+        exact = f"{after[word]}/{after.total()}"
+        print(f"p({word} | cows eat) = {exact} = {float(share):.4f}, trained {learned[word]:.4f}")
+    figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
+    axes.bar(list(counted), [float(share) for share in counted.values()], color="#0072B2")
+    axes.plot(list(counted), [learned[word] for word in counted], "o", color="#A63D00")
+    axes.set(title="p(w | cows eat)", ylabel="counted, and trained as dots")
+    figure.savefig(folder / "ngram.png", dpi=90)
+    plt.close(figure)
+    return counted, learned
 
 
 if __name__ == "__main__":

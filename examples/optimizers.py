@@ -73,7 +73,7 @@ def main(folder: Path = OUT) -> dict[str, dict[str, float]]:
         print(f"{name:16} {steps[name]:5.0f} steps to a loss of 1e-6")
         left.plot(*path[:60].T, marker=".", markersize=3, linewidth=0.8, label=name)
         middle.semilogy(losses[:800], linewidth=1, label=name)
-    left.set(title="the first 60 steps", xlabel="θ₁, λ = 1", ylabel="θ₂, λ = 100")
+    left.set(title="the first 60 steps", xlabel="θ₁, λ = 1", ylabel="θ₂, λ = 100", ylim=(-1.2, 1.2))
     middle.set(title="without noise", xlabel="step", ylabel="loss", ylim=(1e-12, 100))
     middle.legend(frameon=False)
 

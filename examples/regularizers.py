@@ -2,8 +2,9 @@
 
 The empirical risk gets a penalty over all weight matrices at once, so SGD follows
 Δ = −∇l − λ∇Ω, which is checked. L2 makes weights small, L1 makes most of them vanish, max-norm
-bounds the weights that enter each unit, and dropout drops units while training and none in use. What
-they win in accuracy here is within the spread between seeds; what they do to the weights is not.
+bounds the weights that enter each unit, and dropout drops units while training and none in use.
+What they win in accuracy here is within the spread between seeds; what they do to the weights is
+not.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ def error_of_the_step() -> float:
     """Return how far one SGD step of risk + λ/2 Σ‖W‖² is from θ − α(∇l + λ∇Ω)."""
     x, y = load_digits(return_X_y=True)
     batch = {"x": x[:20] / 16, "y": y[:20]}
-    step = gc.compile(
-        network("L2").astype("float64"), minimize="loss", optimizer=gc.optim.sgd(0.1)
-    )
+    step = gc.compile(network("L2").astype("float64"), minimize="loss", optimizer=gc.optim.sgd(0.1))
     state = step.init(seed=0)
     before = {name: array.copy() for name, array in state.items()}
     plain = gc.compile(network().astype("float64"), gradient_of="risk")(before, **batch)

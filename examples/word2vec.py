@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import pyplot as plt
 
 import graphc as gc
 
+OUT = Path(__file__).parent.parent / "build" / "examples"
 TEXT = Path(__file__).parent / "data" / "alice.txt"
 TWINS = ("she", "said", "i", "the", "was", "it")
 SYNONYMS = {
@@ -165,14 +167,36 @@ def found(corpus: Corpus, vectors: np.ndarray, pairs: list[tuple[str, str]]) -> 
     return sum(corpus.neighbours(vectors, a)[0] == b for a, b in both)
 
 
-def main() -> dict[str, int]:
+def draw(corpus: Corpus, vectors: np.ndarray, path: Path) -> None:
+    """Save the vectors of the synonyms in the plane of their two largest principal components."""
+    names = [word for pair in SYNONYMS for word in pair]
+    centered = vectors[corpus.vocabulary.encode(names)]
+    centered -= centered.mean(axis=0)
+    points = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
+    figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    for pair, places in zip(SYNONYMS, points.reshape(-1, 2, 2), strict=True):
+        axes.plot(*places.T, "-o", color="#0072B2", linewidth=1)
+        for word, place in zip(pair, places, strict=True):
+            shift = 6 if place[1] == places[:, 1].max() else -14
+            axes.annotate(word, place, textcoords="offset points", xytext=(0, shift), ha="center")
+    axes.margins(0.15)
+    axes.set(title="Skip-gram vectors of planted synonyms", xlabel="first principal component")
+    axes.set_ylabel("second principal component")
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def main(folder: Path = OUT) -> dict[str, int]:
     """Train each variant on planted synonyms and CBOW on the shipped text; return what is found."""
+    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     corpus = Corpus.of(planted(2000, rng))
     result = {}
     for model in ("skip_gram", "cbow"):
         for negative in (5, 0):
             vectors = train(corpus, model, negative, width=2, size=16, epochs=10)
+            if (model, negative) == ("skip_gram", 5):
+                draw(corpus, vectors, folder / "word2vec.png")
             name = f"{model}, {f'{negative} negative samples' if negative else 'full softmax'}"
             result[name] = found(corpus, vectors, list(SYNONYMS))
             print(f"{name}: {result[name]} of {2 * len(SYNONYMS)} synonyms are nearest neighbours")

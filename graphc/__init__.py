@@ -24,7 +24,7 @@ from graphc.errors import GraphError, GraphWarning
 from graphc.explore import explore
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope
+from graphc.ir.provenance import checkpoint, scope
 from graphc.run.gradcheck import check_gradient
 from graphc.run.methods import compare_methods
 from graphc.run.price import dependence
@@ -48,6 +48,7 @@ __all__ = [
     "GraphWarning",
     "Node",
     "check_gradient",
+    "checkpoint",
     "compare_methods",
     "compile",
     "define_pointwise",
@@ -75,3 +76,8 @@ __all__ = [
     "train",
     *sorted(ARRAY_FUNCTIONS.keys() - {"trace"}),  # the sum of a diagonal is x.trace()
 ]
+
+
+def __dir__() -> list[str]:
+    """Show the public names alone."""
+    return sorted([*__all__, "__version__"])

@@ -355,7 +355,7 @@ def train(
         Path | None, typer.Option("--plot", help="Draw the loss: .svg, .png or .pdf.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Save the trained state: .npz.")
+        Path | None, typer.Option("-o", "--output", help="Save the trained parameters: .npz.")
     ] = None,
     level: Level = 2,
 ) -> None:

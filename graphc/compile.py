@@ -202,7 +202,7 @@ def _source(
     graph: Graph, style: str, function: str | None, title: str, model: Graph, of: str | None
 ) -> str:
     visible, observed = _without_hidden(lower(graph))
-    program = plan(visible, observed)
+    program = plan(visible, observed, with_blocks=style == "fast")
     return write_module(
         program, style=style, function=function, title=title, model=model, gradient_of=of
     )
@@ -236,8 +236,9 @@ def optimize(graph: Graph, level: int = 2) -> Graph:
     return optimize_graph(graph, level)
 
 
-def _init(graph: Graph, seed: int = 0) -> Mapping[str, Any]:
-    return initial_state(graph, seed)
+def _init(graph: Graph, seed: int = 0, **sizes: int) -> Mapping[str, Any]:
+    """Return the first value of every parameter; `sizes` fixes named dims of parameters."""
+    return initial_state(graph, seed, **sizes)
 
 
 bind_methods(

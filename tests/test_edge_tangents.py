@@ -14,7 +14,7 @@ from test_edge_gradients import BROADCASTING, CONVENTIONS
 import graphc as gc
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
-#: Cases in which the value itself is nan, -∞ times 0: reverse mode never reads it, forward mode does.
+#: Here the value itself is nan, -∞ times 0. Reverse mode never reads it, forward mode does.
 NO_VALUE = ("log times 0",)
 CASES = [
     pytest.param(edge, id=f"{line} | {edge.name}")

@@ -131,12 +131,6 @@ def test_diabetes_reaches_least_squares() -> None:
     assert main_of("diabetes")() < 1e-3
 
 
-def test_xor_needs_a_hidden_layer() -> None:
-    neuron, hidden = main_of("xor")()
-    assert neuron == pytest.approx(math.log(2), abs=1e-4)
-    assert hidden < 0.05
-
-
 def test_smallest_perceptron() -> None:
     assert main_of("smallest_perceptron")() == pytest.approx(1.01, abs=0.01)
 

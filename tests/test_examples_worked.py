@@ -113,6 +113,13 @@ def test_the_sigmoid_is_derived_in_nine_lines(
     assert lines[-1].endswith(" = y*(1 - y)")
 
 
+def test_every_line_of_the_sigmoid_is_confirmed(capsys: Printed) -> None:
+    assert main_of("sigmoid_derivative")() == "y*(1 - y)"
+    out = capsys.readouterr().out
+    assert out.count("confirmed by SymPy") == 9
+    assert "= y·(1 − y)" in out and "∂J/∂b = ∂J/∂y·∂y/∂b" in out, "in the network's own names"
+
+
 # -- neurons and perceptrons -------------------------------------------------------------------
 
 

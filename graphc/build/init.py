@@ -32,14 +32,12 @@ from graphc.ir.node import Node
 __all__ = [
     "INITIALIZERS",
     "Initializer",
-    "as_initializer",
     "constant",
     "fans",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
-    "initial_state",
     "lecun_normal",
     "lecun_uniform",
     "normal",
@@ -48,6 +46,11 @@ __all__ = [
     "uniform",
     "zeros",
 ]
+
+
+def __dir__() -> list[str]:
+    """Show the public names alone."""
+    return sorted(__all__)
 
 
 zeros, ones, normal, uniform, orthogonal = Zeros, Ones, Normal, Uniform, Orthogonal

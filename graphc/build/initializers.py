@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from graphc.build.settings import Settings
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.dims import shape_text
@@ -20,7 +21,7 @@ from graphc.ir.types import SHORT, is_float
 
 
 @dataclass(frozen=True, repr=False)
-class Initializer:
+class Initializer(metaclass=Settings):
     """A rule for a parameter's first value; its `repr` is its text form.
 
     `source` is the NumPy expression that the emitted `init` prints, `sample` its value.

@@ -14,7 +14,8 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import current_provenance, user_location
 from graphc.ir.types import FLOAT32
 from graphc.ops.leaf import as_node
-from graphc.ops.loop import items, scan as scan_op
+from graphc.ops.loop import items
+from graphc.ops.loop import scan as scan_op
 from graphc.ops.registry import OPS
 
 

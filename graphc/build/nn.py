@@ -96,3 +96,8 @@ __all__ = [
     "squared_error",
     "zero_one",
 ]
+
+
+def __dir__() -> list[str]:
+    """Show the public names alone."""
+    return sorted(__all__)

@@ -200,14 +200,25 @@ _WITHOUT_NODES: dict[Any, Callable[..., Any]] = {
 }
 
 
+#: What graphs do not have -> what to do instead.
+_INSTEAD = {
+    "np.linalg": "graphs have no inverses and factorizations: compute it with NumPy and pass the "
+    "result as an input, or minimize a squared error instead",
+    "np.fft": "a Fourier transform is a product with a constant matrix, or compute it with NumPy "
+    "and pass the result as an input",
+    "np.sort": "an order is not differentiable: compute it with NumPy and pass the result as an "
+    "input; the largest element is gc.max",
+}
+
+
 def _unavailable(call: str) -> NodeValueError:
     known = [name for name in ARRAY_FUNCTIONS if hasattr(np, name)]
     hint = nearest(call.rsplit(".", 1)[-1], known)
-    return NodeValueError(
-        f"{call} is not available for nodes",
-        where=user_location(),
-        fix=f"did you mean np.{hint}?" if hint else "write it with the functions of graphc",
-    )
+    fix = f"did you mean np.{hint}?" if hint else "write it with the functions of graphc"
+    for start, instead in _INSTEAD.items():
+        if call == start or call.startswith(f"{start}."):
+            fix = instead
+    return NodeValueError(f"{call} is not available for nodes", where=user_location(), fix=fix)
 
 
 def array_namespace(node: Node, *, api_version: str | None = None) -> ModuleType:

@@ -35,6 +35,7 @@ from graphc.ops.registry import OPS
 __all__ = [
     "OPTIMIZERS",
     "Optimizer",
+    "Schedule",
     "adagrad",
     "adam",
     "adamw",
@@ -52,6 +53,11 @@ __all__ = [
     "sgd",
     "step_decay",
 ]
+
+
+def __dir__() -> list[str]:
+    """Show the public names alone."""
+    return sorted(__all__)
 
 
 def _with_decay(gradient: Node, value: Node, weight_decay: float) -> Node:
@@ -280,9 +286,8 @@ def _parsed(tree: ast.expr, text: str) -> Any:
         words = {word.arg: _parsed(word.value, text) for word in tree.keywords if word.arg}
         try:
             return known[name](*args, **words)
-        except TypeError as error:
-            detail = str(error).replace(f"{known[name].__name__}.__init__()", name)
-            raise GraphError(f"{name}: {detail}", got=text) from None
+        except GraphError as error:
+            raise error.at(text) from None
     if isinstance(tree, ast.Name) and tree.id in OPTIMIZERS:
         return _parsed(ast.Call(tree, [], []), text)  # `adam` alone: with its defaults
     try:

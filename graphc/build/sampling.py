@@ -41,6 +41,8 @@ def random_choice(weights: Any, shape: Any = ()) -> Node:
             expected="floats of shape [n]",
         )
     below = OPS["cumsum"](node, axis=0)
+    last = node.shape[0] - 1
+    total = OPS["gather"](below, last) if isinstance(last, int) else below[-1]
+    point = random_uniform(shape, dtype="float64") * total
     # The last index takes what is left, so that no rounding leads past it.
-    point = random_uniform(shape, dtype="float64") * below[-1]
-    return OPS["searchsorted"](below[:-1], point, side="right")
+    return OPS["searchsorted"](below[:last], point, side="right")

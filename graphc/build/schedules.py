@@ -6,9 +6,10 @@ In the equations t counts finished steps: 0 in the first one.
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
+from graphc.build.settings import Settings, call_text
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
@@ -27,18 +28,6 @@ __all__ = [
 ]
 
 
-def call_text(name: str, settings: Any) -> str:
-    """Return `name(0.1, momentum=0.9)`: the first and all required settings by place."""
-    words = []
-    for place, entry in enumerate(fields(settings)):
-        value = getattr(settings, entry.name)
-        if place == 0 or entry.default is MISSING:
-            words.append(repr(value))
-        elif value != entry.default:
-            words.append(f"{entry.name}={value!r}")
-    return f"{name}({', '.join(words)})"
-
-
 def positive(what: str, value: float) -> None:
     """Raise unless a setting is a positive, finite number."""
     if not (isinstance(value, (int, float)) and 0 < value < math.inf):
@@ -46,7 +35,7 @@ def positive(what: str, value: float) -> None:
 
 
 @dataclass(frozen=True, repr=False)
-class Schedule:
+class Schedule(metaclass=Settings):
     """A learning rate that changes from step to step; its `repr` is its text form."""
 
     name: ClassVar[str]
@@ -61,7 +50,7 @@ class Schedule:
 
 @dataclass(frozen=True, repr=False)
 class Constant(Schedule):
-    """rate"""
+    """rate, at every step."""
 
     name = "constant"
     rate: float

@@ -10,13 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.build.joining import concat
-from graphc.build.shaping import reshape
 from graphc.errors import GraphError
-from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
-from graphc.ops.rows import row_writes
+from graphc.ops.rows import row_form, row_writes
 
 
 @dataclass(frozen=True)
@@ -63,29 +60,19 @@ def rows_by_parameter(params: Mapping[str, Node], gradients: Mapping[str, Node])
 
 
 def _rows(table: Node, gradient: Node, key: str) -> Rows:
-    writes = row_writes(gradient)
-    if writes is None:
+    found = row_form(gradient)
+    if found is None:
         raise GraphError(
             f"the gradient of the sparse parameter {key!r} is not made of rows",
             where=str(table.provenance.origin) or None,
-            got="the parameter is used by other ops than gather and embedding",
+            got="it is used by other ops than gather and embedding, or inside a loop",
             fix="leave sparse=True away; a penalty belongs on the rows that were looked up",
         )
-    rest = table.shape[1:]
-    indices = [reshape(rows, (product(rows.shape),)) for _, rows in writes]
-    values = [reshape(v, (product(rows.shape), *rest)) for v, rows in writes]
-    if not writes:  # nothing flows back to the table
-        indices = [OPS["full"]((0,), 0, dtype="int64")]
-        values = [OPS["full"]((0, *rest), 0.0, dtype=table.dtype)]
-    all_indices, each = _joined(indices), _joined(values)
-    if all_indices.inputs:
-        all_indices = all_indices.named(f"{key}.ids")
-    total = OPS["sum_by_row"](each, all_indices, table.shape[0]).named(f"d_{key}_rows")
-    return Rows(table, all_indices, each, total)
-
-
-def _joined(parts: list[Node]) -> Node:
-    return parts[0] if len(parts) == 1 else concat(parts, axis=0)
+    indices, each = found
+    if indices.inputs and not indices.name:
+        indices = indices.named(f"{key}.ids")
+    total = OPS["sum_by_row"](each, indices, table.shape[0]).named(f"d_{key}_rows")
+    return Rows(table, indices, each, total)
 
 
 def minus_scaled(value: Node, gradient: Node, rate: Any) -> Node:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graphc.build.graphs import param
-from graphc.build.schedules import Constant, Schedule, as_schedule, call_text
+from graphc.build.schedules import Constant, Schedule, as_schedule
+from graphc.build.settings import Settings, call_text
 from graphc.build.sparse import Rows, rows_by_parameter, squared_norm
 from graphc.errors import GraphError
 from graphc.ir.node import Node
@@ -80,7 +81,7 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer:
+class Optimizer(metaclass=Settings):
     """A rule for the next values of parameters; its `repr` is its text form."""
 
     name: ClassVar[str]

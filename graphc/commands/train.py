@@ -58,7 +58,9 @@ def train(
     if plot is not None:
         history.plot(plot, "loss", *metrics)
     if output is not None:
-        save_arrays(output, state)
+        # Without the optimizer's slots: `graphc run --at @state.npz` takes the model's parameters.
+        params = step.graph.params
+        save_arrays(output, {n: state[n] for n, leaf in params.items() if not leaf.attrs["slot"]})
     return history
 
 

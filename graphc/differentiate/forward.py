@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from graphc.differentiate.loops import pushed_forward
 from graphc.differentiate.product import Slope, Slopes
-from graphc.differentiate.reverse import TANGENT, is_derivative, new_nodes
+from graphc.differentiate.reverse import TANGENT, is_derivative
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.provenance import inherit
-from graphc.ir.walk import topological
+from graphc.ir.walk import new_nodes, topological
 from graphc.ops.loop import Item, Scan
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS

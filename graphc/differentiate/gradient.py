@@ -10,6 +10,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.leaf import fill, zeros_like
+from graphc.ops.rows import row_form
 
 
 def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
@@ -31,10 +32,15 @@ def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
     return [zeros_like(t) if part is None else part for t, part in zip(targets, parts, strict=True)]
 
 
-def gradient(graph: Graph, of: str, wrt: Iterable[str] | str | None = None) -> Graph:
+def gradient(
+    graph: Graph, of: str, wrt: Iterable[str] | str | None = None, sparse: bool = False
+) -> Graph:
     """Return the graph with outputs `d_<of>_d_<name>` added, one for each name of `wrt`.
 
-    `wrt` None stands for the trainable parameters; for all float inputs where there are none.
+    `wrt` None stands for the trainable parameters; for all float inputs where there are none. With
+    `sparse`, the gradient of a table that is only read by rows comes as two outputs instead, of the
+    batch's size: `d_<of>_d_<name>.values` [n, ...] belong to the `d_<of>_d_<name>.rows` [n], and
+    those of equal rows add up.
     """
     node = graph.find(of)
     check_scalar(node)
@@ -45,7 +51,12 @@ def gradient(graph: Graph, of: str, wrt: Iterable[str] | str | None = None) -> G
     outputs = dict(graph.outputs)
     parts = _gradient_parts(node, targets)
     for name, target, part in zip(names, targets, parts, strict=True):
-        outputs[f"d_{of}_d_{name}"] = zeros_like(target) if part is None else part
+        whole = zeros_like(target) if part is None else part
+        found = row_form(whole) if sparse and target.ndim and part is not None else None
+        if found is None:
+            outputs[f"d_{of}_d_{name}"] = whole
+        else:
+            outputs[f"d_{of}_d_{name}.rows"], outputs[f"d_{of}_d_{name}.values"] = found
     return graph.with_outputs(outputs, graph.updates)
 
 

@@ -170,7 +170,7 @@ def _choices_of(cotangent: Node, through_views: bool) -> tuple[list[tuple[Node, 
 def _views_over(node: Node) -> tuple[list[Node], Node]:
     """Return the views that a node is made of, outermost first, and what they look at."""
     views: list[Node] = []
-    while node.op.is_view and len(views) < _DEEPEST_CHOICE:
+    while node.op.is_view and len(node.inputs) == 1 and len(views) < _DEEPEST_CHOICE:
         views.append(node)
         node = node.inputs[0]
     return views, node

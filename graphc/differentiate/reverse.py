@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from graphc.differentiate.checkpoints import with_recomputation
 from graphc.differentiate.loops import pulled_back
 from graphc.differentiate.product import Slope, Slopes
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, inherit
-from graphc.ir.walk import reaching, topological
+from graphc.ir.walk import new_nodes, reaching, topological
 from graphc.ops.loop import Item, Scan
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
@@ -37,8 +38,9 @@ def cotangents(
     for output, seed in zip(outputs, seeds, strict=True):
         sweep.receive(output, seed, Slope.FINITE)
     sweep.run(order, wrt)
-    arrived = [sweep.arrived.get(node) for node in wrt]
-    return named_adjoints(arrived, sweep.arrived, before)
+    found = [sweep.arrived.get(node) for node in wrt]
+    found, arrived = with_recomputation(outputs, order, found, sweep.arrived)
+    return named_adjoints(found, arrived, before)
 
 
 def is_derivative(node: Node) -> bool:
@@ -193,23 +195,3 @@ def _as_adjoint(cotangent: Node, node: Node) -> Node:
 def placeholder(operand: Node) -> Node:
     """Return a leaf that stands for the tangent of an operand."""
     return OPS["input"]("tangent", operand.shape, operand.dtype)
-
-
-def new_nodes(root: Node, known: set[Node]) -> list[Node]:
-    """Return the nodes under `root` that are not known, in topological order."""
-    if root in known:
-        return []
-    order: list[Node] = []
-    seen = {root}
-    stack = [(root, iter(root.inputs))]
-    while stack:
-        node, pending = stack[-1]
-        for operand in pending:
-            if operand not in seen and operand not in known:
-                seen.add(operand)
-                stack.append((operand, iter(operand.inputs)))
-                break
-        else:
-            order.append(node)
-            stack.pop()
-    return order

@@ -74,7 +74,7 @@ def unit_chain(
             expected=f"at most {max_units}",
             fix="name what belongs together, or raise max_units",
         )
-    picture = _Picture(graph, writer, _numbers(graph, writer, at))
+    picture = _Picture(writer.graph, writer, _numbers(writer, at))
     lines = [*picture.head(), *picture.boxes(), *picture.edges(), "}"]
     title = f"Unit chain of {name_text(writer.names[writer.target])} in {graph.name}"
     return Drawing("\n".join(lines) + "\n", "dot", title, picture.description())
@@ -88,14 +88,14 @@ class _Numbers:
     adjoints: Mapping[Node, np.ndarray]
 
 
-def _numbers(graph: Graph, writer: ModuleWriter, at: Mapping[str, Any] | None) -> _Numbers | None:
+def _numbers(writer: ModuleWriter, at: Mapping[str, Any] | None) -> _Numbers | None:
     if at is None:
         return None
     nodes = [node for node in writer.names if node in writer.active]
     seed = OPS["full"]((), 1.0, writer.target.dtype)
     found = cotangents([writer.target], [seed], nodes)
     flowing = {node: c for node, c in zip(nodes, found, strict=True) if c is not None}
-    values = evaluated(graph, at, flowing.values())
+    values = evaluated(writer.graph, at, flowing.values())
     return _Numbers(values, {node: values.arrays[c] for node, c in flowing.items()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from graphc.emit.blocks import write_run
 from graphc.emit.body import INDENT, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.ir.code import Code
@@ -54,6 +55,11 @@ class FastBody(Body):
 
     def write(self, statement: Statement) -> None:
         node = statement.node
+        if node in self.program.runs:
+            run = self.program.runs[node]
+            if run.statements[0] is statement:
+                write_run(self, run)
+            return
         if node.op.is_leaf:
             return
         codes = self.expressions.operands(statement)
@@ -96,22 +102,22 @@ class FastBody(Body):
         node, notation = statement.node, self.expressions.notation
         buffer = self.program.place.get(node)
         kept = replace(notation, owns_out=True)
-        into = node.op.numpy_into(node, codes, _OUT, kept) if buffer else None
+        out = self.buffer_names.get(buffer) if buffer else None
+        into = node.op.numpy_into(node, codes, out or _OUT, kept) if buffer else None
         if buffer is None or into is None:
             code = node.op.numpy(node, codes, notation)
             is_number = node in self.program.numbers
             text = f"np.{node.dtype.name}({code})" if is_number else code.text
             self.emit(f"{self.name(statement)} = {text}", node)
             return
-        out = self.buffer_names.get(buffer)
         name = self.name(statement)
-        line = into.replace(_OUT, out or name)
+        line = into.replace(_OUT, name)
         if out is None:
             self.first_names[buffer] = name
         elif out != name and not line.endswith(f"={out})"):
             # Written through a view: the call does not return the array as it is.
             self.plain(f"{name} = {out}")
-            line = into.replace(_OUT, name)
+            line = str(node.op.numpy_into(node, codes, name, kept))
         elif out != name:
             line = f"{name} = {line}"
         self.buffer_names[buffer] = name

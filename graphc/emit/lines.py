@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.plan.program import Program
 
 
 class Line(str):
@@ -26,7 +26,7 @@ def alike(pieces: Sequence[str], line: str) -> Sequence[str]:
 
 
 def lines_of(
-    graph: Graph,
+    program: Program,
     lines: Sequence[str],
     entry: Mapping[Node, Sequence[int]],
     leave: Sequence[int],
@@ -35,14 +35,33 @@ def lines_of(
 
     A value that has no line of its own stands where it is read. Inputs and parameters stand also
     where they enter; what is returned as it came, and is read nowhere, in the lines `leave`.
+    A loop stands in all lines of its body.
     """
+    graph = program.graph
+    loop_of = _loop_of(program)
     places: dict[Node, list[int]] = {node: [] for node in graph.nodes}
     for place, line in enumerate(lines):
-        if isinstance(line, Line) and line.node in places:
-            places[line.node].append(place)
+        if isinstance(line, Line):
+            places[loop_of.get(line.node, line.node)].append(place)
     for node in reversed(graph.nodes):
         if places[node]:
             continue
         read = {place for user in graph.consumers[node] for place in places[user]}
         places[node] = sorted(read.union(entry.get(node, ()))) or list(leave)
     return places
+
+
+def _loop_of(program: Program) -> dict[Node, Node]:
+    """Return, for each node inside a loop, the outermost loop that it is inside of."""
+    found: dict[Node, Node] = {}
+    for node, loop in program.loops.items():
+        unread = (item for item in loop.items if item not in program.graph.consumers)
+        found.update(dict.fromkeys(unread, node))
+    pending = [(loop.inside, node) for node, loop in program.loops.items()]
+    while pending:
+        inside, outermost = pending.pop()
+        found.update(dict.fromkeys(inside.graph.nodes, outermost))
+        for loop in inside.loops.values():
+            found.update(dict.fromkeys(loop.items, outermost))
+            pending.append((loop.inside, outermost))
+    return found

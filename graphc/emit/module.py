@@ -92,7 +92,7 @@ def traced_function(
             word = re.compile(rf"\b{re.escape(names[name])}\b")
             entry[node] = [i for i in range(start) if word.search(lines[i])]
     end = max(i for i, line in enumerate(lines) if line.startswith(f"{_INDENT}return "))
-    return lines, lines_of(graph, lines, entry, range(end, len(lines)))
+    return lines, lines_of(program, lines, entry, range(end, len(lines)))
 
 
 def _written(
@@ -137,14 +137,14 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 
 def _imports(program: Program) -> list[str]:
     """Return the imports: NumPy, and what the ops' NumPy forms take out of it by name."""
-    taken = {line for statement in program.statements for line in statement.node.op.imports}
+    taken = {line for statement in program.all_statements for line in statement.node.op.imports}
     return ["import numpy as np", *sorted(taken)]
 
 
 def _helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
     """Return the module-level functions that the body calls, and those that these call."""
     sources: dict[str, str] = {}
-    for statement in program.statements:
+    for statement in program.all_statements:
         source = statement.node.op.helper(statement.node) or ""
         for function in filter(None, source.split("\n\n\n")):
             code = function.strip("\n")
@@ -246,7 +246,7 @@ def _summary(graph: Graph, layout: Layout) -> str:
 
 def _quiet(program: Program) -> list[str]:
     """Return the decorator that silences warnings which the program's formulas expect."""
-    kinds = sorted({kind for s in program.statements for kind in s.node.op.quiet(s.node)})
+    kinds = sorted({kind for s in program.all_statements for kind in s.node.op.quiet(s.node)})
     if not kinds:
         return []
     words = ", ".join(f'{kind}="ignore"' for kind in kinds)

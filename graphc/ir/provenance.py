@@ -11,11 +11,12 @@ import linecache
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -44,6 +45,8 @@ class Provenance:
     """What rides beside a node: its name, scope, phase and origin, and when it was made.
 
     `order` counts nodes as they are built; only the order of two of them means anything.
+    `checkpoints` are the scopes around it, outermost first, whose values the backward pass
+    recomputes instead of keeping.
     """
 
     name: str | None = None
@@ -51,21 +54,29 @@ class Provenance:
     phase: str = FORWARD
     origin: Origin = Origin()
     order: int = 0
+    checkpoints: tuple[str, ...] = ()
 
     def renamed(self, name: str | None) -> Provenance:
         return replace(self, name=name)
 
 
+class _Around(NamedTuple):
+    """What surrounds the nodes that are being built."""
+
+    scope: str = ""
+    phase: str = FORWARD
+    origin: Origin | None = None
+    checkpoints: tuple[str, ...] = ()
+
+
 _count = itertools.count()
-_scope: ContextVar[str] = ContextVar("scope", default="")
-_phase: ContextVar[str] = ContextVar("phase", default=FORWARD)
-_origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
+_around: ContextVar[_Around] = ContextVar("around", default=_Around())
 
 
 def current_provenance(name: str | None = None) -> Provenance:
     """Return the provenance of a node that is built now."""
-    place = _origin.get() or user_origin()
-    return Provenance(name, _scope.get(), _phase.get(), place, next(_count))
+    scope, phase, origin, checkpoints = _around.get()
+    return Provenance(name, scope, phase, origin or user_origin(), next(_count), checkpoints)
 
 
 def user_origin() -> Origin:
@@ -80,7 +91,7 @@ def user_origin() -> Origin:
 
 def user_location() -> str | None:
     """Return `model.py:12  z = x @ W`, the user's line that is being executed."""
-    origin = _origin.get() or user_origin()
+    origin = _around.get().origin or user_origin()
     if not origin.file:
         return None
     return "  ".join(part for part in (str(origin), origin.source_line) if part)
@@ -89,46 +100,70 @@ def user_location() -> str | None:
 @contextmanager
 def scope(name: str) -> Iterator[None]:
     """Build the enclosed nodes inside the scope `name`, nested in the current one."""
-    outer = _scope.get()
-    token = _scope.set(f"{outer}/{name}" if outer else name)
-    try:
+    around = _around.get()
+    inner = f"{around.scope}/{name}" if around.scope else name
+    with _Building(around._replace(scope=inner)):
         yield
-    finally:
-        _scope.reset(token)
 
 
 @contextmanager
-def inherit(provenance: Provenance, note: str = "", phase: str | None = None) -> Iterator[None]:
+def checkpoint(name: str) -> Iterator[None]:
+    """Build the enclosed nodes inside a scope whose values are recomputed in the backward pass.
+
+    Only what enters the scope and what leaves it is kept from the forward pass, with the numbers
+    drawn at random and the results of loops inside; the rest is computed again, from those, when
+    its cotangent has arrived. Less memory for more arithmetic: `Graph.cost()` shows both. One name
+    is one segment, so blocks made in a loop need names of their own.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("N", 8))
+    >>> with gc.checkpoint("block1"):
+    ...     y = gc.tanh(gc.exp(x))
+    """
+    with scope(name):
+        around = _around.get()
+        checkpoints = (*around.checkpoints, around.scope)
+        with _Building(around._replace(checkpoints=checkpoints)):
+            yield
+
+
+def inherit(
+    provenance: Provenance, note: str = "", phase: str | None = None
+) -> AbstractContextManager[None]:
     """Build the enclosed nodes as descendants of a node with this provenance."""
-    origin = replace(provenance.origin, note=note) if note else provenance.origin
-    tokens = (
-        _scope.set(provenance.scope),
-        _phase.set(phase or provenance.phase),
-        _origin.set(origin),
+    origin = provenance.origin
+    if note:
+        origin = Origin(origin.file, origin.line, note)
+    around = _Around(
+        provenance.scope, phase or provenance.phase, origin, provenance.checkpoints
     )
-    try:
-        yield
-    finally:
-        _scope.reset(tokens[0])
-        _phase.reset(tokens[1])
-        _origin.reset(tokens[2])
+    return _Building(around)
 
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
     """Build the enclosed nodes as part of the `forward`, `backward` or `update` block."""
-    token = _phase.set(name)
-    try:
+    with _Building(_around.get()._replace(phase=name)):
         yield
-    finally:
-        _phase.reset(token)
 
 
 @contextmanager
 def origin(place: Origin) -> Iterator[None]:
     """Build the enclosed nodes as if written at `place`."""
-    token = _origin.set(place)
-    try:
+    with _Building(_around.get()._replace(origin=place)):
         yield
-    finally:
-        _origin.reset(token)
+
+
+class _Building:
+    """Builds the enclosed nodes inside given surroundings; entered for every rewritten node."""
+
+    __slots__ = ("around", "token")
+
+    def __init__(self, around: _Around) -> None:
+        self.around = around
+
+    def __enter__(self) -> None:
+        self.token = _around.set(self.around)
+
+    def __exit__(self, *_: object) -> None:
+        _around.reset(self.token)

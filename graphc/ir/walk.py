@@ -29,6 +29,26 @@ def topological(roots: Iterable[Node]) -> list[Node]:
     return order
 
 
+def new_nodes(root: Node, known: set[Node]) -> list[Node]:
+    """Return the nodes under `root` that are not known, in topological order."""
+    if root in known:
+        return []
+    order: list[Node] = []
+    seen = {root}
+    stack = [(root, iter(root.inputs))]
+    while stack:
+        node, pending = stack[-1]
+        for operand in pending:
+            if operand not in seen and operand not in known:
+                seen.add(operand)
+                stack.append((operand, iter(operand.inputs)))
+                break
+        else:
+            order.append(node)
+            stack.pop()
+    return order
+
+
 def consumers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
     """Return, for each node, the nodes that use it, one entry per use, in order."""
     users: dict[Node, list[Node]] = {node: [] for node in nodes}

@@ -16,6 +16,7 @@ from graphc.ir.dims import Dim, Shape, normal, product, same
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops.along_axis import AddAlongAxis, TakeAlongAxis
+from graphc.ops.barrier import RecomputeFrom
 from graphc.ops.composite import LogSoftmax, Softmax
 from graphc.ops.contraction import Einsum, split_spec
 from graphc.ops.dropout import IdleDropout
@@ -86,8 +87,9 @@ def _rule(op: Op, node: Node, index: int) -> Access:
 
 @_rule.register(Pointwise)
 @_rule.register(IdleDropout)
+@_rule.register(RecomputeFrom)
 def _elementwise(op: Op, node: Node, index: int) -> Access:
-    return identity(node.ndim)
+    return identity(node.inputs[index].ndim)
 
 
 @_rule.register(Reduction)

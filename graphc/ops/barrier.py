@@ -2,8 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import Code, Notation
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.types import TensorType
+from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
+
+
+class RecomputeFrom(Op):
+    """x itself, but not before `cotangent` is there.
+
+    What is computed from it is computed late, and never merged with what the forward pass computed
+    from x: so a checkpoint's values need not be kept. Code shows nothing of it.
+    """
+
+    family = "barrier"
+    is_view: ClassVar[bool] = True
+
+    def __call__(self, x: Any, cotangent: Any) -> Node:
+        return self.make([as_node(x), as_node(cotangent)])
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return arrays[0]
+
+    def is_differentiable(self, node: Node, index: int) -> bool:
+        return index == 0 and super().is_differentiable(node, index)
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        return tangents[0]
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        return cotangent
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return args[0]
+
 
 stop_gradient = register(
     Pointwise(
@@ -13,5 +59,12 @@ stop_gradient = register(
         dtype=SAME,
         cuts=True,
         flops=0,
+    )
+)
+recompute_from = register(
+    RecomputeFrom(
+        "recompute_from",
+        "x itself, from which the backward pass recomputes once it has reached `cotangent`.",
+        [Case((Arg((3, 4)), Arg(())))],
     )
 )

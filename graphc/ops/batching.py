@@ -17,6 +17,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops.along_axis import AddAlongAxis, TakeAlongAxis
 from graphc.ops.composite import LogSoftmax, Softmax
+from graphc.ops.barrier import RecomputeFrom
 from graphc.ops.contraction import LETTERS, Einsum, einsum_labels, split_spec
 from graphc.ops.dropout import IdleDropout
 from graphc.ops.indexing import Gather, ScatterAdd
@@ -100,6 +101,13 @@ def _at_indices(op: Op, node: Node, carried: Carried, size: Dim) -> Node | None:
 @_rule.register(Reshape)
 def _reshape(op: Op, node: Node, carried: Carried, size: Dim) -> Node:
     return OPS["reshape"](_only(carried), (size, *node.shape))
+
+
+@_rule.register(RecomputeFrom)
+def _barrier(op: Op, node: Node, carried: Carried, size: Dim) -> Node:
+    value, cotangent = carried
+    value = with_first_axis(node.inputs[0], size) if value is None else value
+    return op.make([value, node.inputs[1] if cotangent is None else cotangent])
 
 
 @_rule.register(Transpose)

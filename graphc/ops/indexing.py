@@ -20,7 +20,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
-from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.leaf import as_node, full, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
 
@@ -86,7 +86,11 @@ class Gather(Op):
         return scatter_add.make([base, cotangent, *node.inputs[1:]], axis=node.attrs["axis"])
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        words = [":"] * node.attrs["axis"] + [a.text for a in args[1:]]
+        places = [
+            full.scalar(index, notation) if index.op is full and not index.shape else code
+            for index, code in zip(node.inputs[1:], args[1:], strict=True)
+        ]
+        words = [":"] * node.attrs["axis"] + [place.text for place in places]
         taken = f"{args[0].within(ATOM)}[{', '.join(words)}]"
         # Indexing with numbers alone gives a view, which would change with its source.
         is_view = not node.inputs[1].shape and node.shape
@@ -197,8 +201,33 @@ class ScatterAdd(Op):
 
 
 def has_distinct_places(indices: Sequence[Node]) -> bool:
-    """Say whether no place is indexed twice: one of the index arrays counts 0, 1, 2, …"""
-    return any(index.op is OPS["arange"] for index in indices)
+    """Say whether no place is indexed twice: along each axis, an index array counts 0, 1, 2, …"""
+    shape = indices[0].shape
+    counted = {axis for axis in map(_counted_axis, indices) if axis is not None}
+    return bool(counted) and all(
+        axis in counted or (isinstance(dim, int) and dim == 1) for axis, dim in enumerate(shape)
+    )
+
+
+def _counted_axis(index: Node) -> int | None:
+    """Return the axis along which an index array counts, if along the others it is the same."""
+    moves = []
+    while index.op in (OPS["broadcast_to"], OPS["reshape"]):
+        moves.append(index)
+        index = index.inputs[0]
+    if index.op is not OPS["arange"]:
+        return None
+    axis, rank = 0, 1
+    for move in reversed(moves):
+        if move.op is OPS["reshape"]:
+            places = [a for a, dim in enumerate(move.shape) if dim != 1]
+            if len(places) != 1 or move.shape[places[0]] != index.shape[0]:
+                return None
+            axis = places[0]
+        else:
+            axis += move.ndim - rank
+        rank = move.ndim
+    return axis
 
 
 def accumulated(place: str, value: Code) -> str:

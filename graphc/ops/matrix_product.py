@@ -45,6 +45,10 @@ def viewed_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
         return _broadcast(terms, out)
     if len(inner) > 1:
         return None
+    if len(b) == 1:
+        return ViewedProduct("matmul", (0, 1), (*out, *inner), (*inner,), tuple(out))
+    if len(a) == 1:
+        return ViewedProduct("matmul", (0, 1), (*inner,), (*out[:-1], *inner, out[-1]), tuple(out))
     batch = tuple([c for c in out if c in a and c in b])
     rows, columns = (
         [c for c in out if c in own and c not in other] for own, other in ((a, b), (b, a))

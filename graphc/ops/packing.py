@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.dims import as_shape
+from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import TensorType
@@ -46,6 +46,12 @@ class Pack(Movement):
         axes, source = node.attrs["axes"], node.inputs[0].shape
         turned = OPS["reshape"](cotangent, tuple([source[a] for a in axes]))
         return OPS["transpose"](turned, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+        """Return the op with one more axis in front, which stays there."""
+        (x,) = [x for x in carried if x is not None]
+        axes = (0, *[a + 1 for a in node.attrs["axes"]])
+        return self.make([x], axes=axes, shape=(size, *node.shape))
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape = reshape_words(node.shape, notation)

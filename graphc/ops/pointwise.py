@@ -310,12 +310,21 @@ class Select(Pointwise):
         return self(node.inputs[0], 0.0, cotangent)
 
     def reuses(self, node: Node) -> tuple[int, ...]:
-        return ()
+        return (2,) if self._is_guard(node) else ()
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
+        if self._is_guard(node) and args[2].text == out:
+            return f"np.copyto({out}, {args[1]}, where={args[0]})"
         return f"{out}[...] = {self.numpy(node, args, notation).text}"
+
+    @staticmethod
+    def _is_guard(node: Node) -> bool:
+        """Say whether a number replaces few elements: those where something is exactly 0."""
+        test, value, _ = node.inputs
+        is_rare = test.op.name == "equal" and any(x.op.name == "full" for x in test.inputs)
+        return is_rare and value.op.name == "full"
 
 
 def is_weak(value: Any) -> bool:

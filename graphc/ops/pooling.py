@@ -19,13 +19,20 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT32, TensorType
+from graphc.ops.access import Access, identity
 from graphc.ops.indexing import index_node
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.movement import Movement
 from graphc.ops.registry import OPS, register
 from graphc.ops.window_code import add_in_windows as add_in_windows_helper
 from graphc.ops.window_code import call, extreme_in_windows, reduce_windows
-from graphc.ops.windows import Windowed, parts, positions, window_attributes
+from graphc.ops.windows import (
+    Windowed,
+    parts,
+    positions,
+    window_attributes,
+    windows_that_hold,
+)
 
 
 class WindowReduction(Windowed):
@@ -195,6 +202,9 @@ class AddInWindows(Windowed, Movement):
         for number, (_, places) in enumerate(parts(attrs, windows)):
             total[places] += np.where(arrays[2] == number, arrays[1], 0)
         return total
+
+    def reads(self, node: Node, index: int) -> Access:
+        return windows_that_hold(node, node.inputs[index].shape) if index else identity(node.ndim)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         if index == 0:

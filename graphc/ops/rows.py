@@ -14,11 +14,11 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import Dim, same_shape, shape_text
+from graphc.ir.dims import Dim, product, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
-from graphc.ir.types import TensorType
+from graphc.ir.types import INT64, TensorType
 from graphc.ops.indexing import gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, fill, is_fill, zeros_like
 from graphc.ops.pointwise import cast
@@ -182,6 +182,27 @@ def row_writes(gradient: Node) -> list[tuple[Node, Node]] | None:
         elif not is_fill(node, 0):
             return None
     return writes
+
+
+def row_form(gradient: Node) -> tuple[Node, Node] | None:
+    """Return (rows [n], values [n, ...]) whose sum a gradient is, or None where it is not sparse.
+
+    A row stands there once for each time that it is read.
+    """
+    writes = row_writes(gradient)
+    if writes is None:
+        return None
+    rest = gradient.shape[1:]
+    reshape = OPS["reshape"]
+    rows = [reshape(rows, (product(rows.shape),)) for _, rows in writes]
+    values = [reshape(each, (product(rows.shape), *rest)) for each, rows in writes]
+    if not writes:  # nothing flows back to the table
+        rows, values = [fill(0, (0,), INT64)], [fill(0, (0, *rest), gradient.dtype)]
+    return _joined(rows), _joined(values)
+
+
+def _joined(parts: Sequence[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else OPS["concat"](*parts, axis=0)
 
 
 _ROWS = Arg((3,), "int64", -4, 4)

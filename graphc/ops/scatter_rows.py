@@ -27,7 +27,8 @@ def add_rows(table, rows, values):
     if width % 2 == 0:  # two real numbers are one complex number, and add up alike
         pair = np.result_type(table, np.complex64)
         flat, values, width = flat.view(pair), values.view(pair), width // 2
-    np.add.at(flat, (rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)).reshape(-1), values)
+    places = rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)
+    np.add.at(flat, places.reshape(-1), values)
 '''
 
 

@@ -30,6 +30,9 @@ def parts_helper(rank: int) -> str:
         f"    {_names('s', rank)}, {_names('d', rank)} = stride, dilation",
     ]
     lines += [f"    n{a} = x.shape[{a - rank - 1}] - d{a} * (size[{a - 1}] - 1)" for a in axes]
+    least = f"min({', '.join(f'n{a}' for a in axes)})" if rank > 1 else "n1"
+    lines.append(f"    if {least} < 1:")
+    lines.append('        raise ValueError(f"windows of {size} do not fit into {x.shape}")')
     for depth, index in enumerate(at):
         lines.append(f"{'    ' * (depth + 1)}for {index} in range(size[{depth}]):")
     cuts = [f"{i} * d{a} : {i} * d{a} + n{a} : s{a}" for a, i in zip(axes, at, strict=True)]
@@ -98,7 +101,7 @@ def add_in_windows(rank: int) -> str:
 def _add_in_windows_{rank}d(x, values, index, size, stride, dilation={_ones(rank)}):
     """Add each value to x at the place number `index` of its window."""
     for number, (_, part) in enumerate(_window_parts_{rank}d(x, size, stride, dilation)):
-        part += np.where(index == number, values, 0)
+        part += values * (index == number)
 '''
 
 

@@ -14,11 +14,22 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import Dim, Shape, as_dim, dim_text, floor_divide, same_shape, shape_text
+from graphc.ir.dims import (
+    Dim,
+    Shape,
+    as_dim,
+    dim_text,
+    floor_divide,
+    normal,
+    same_shape,
+    shape_text,
+)
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
+from graphc.ops.access import Access, Span, along, identity, whole
+from graphc.ops.batching import with_first_axis
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.movement import BroadcastTo, Movement
 from graphc.ops.registry import OPS, register
@@ -44,11 +55,24 @@ class Windowed(Op):
         attrs = dict(node.attrs)
         return {k: v for k, v in attrs.items() if k == "size" or any(n != 1 for n in v)}
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+    def reads(self, node: Node, index: int) -> Access:
+        """Return what one element reads: its own lead axes, and a window of the others."""
+        rank = len(node.attrs["size"])
+        lead = node.inputs[index].ndim - rank
+        spans = [along(axis) for axis in range(node.inputs[index].ndim)]
+        if index == 0:
+            frame = zip(*(node.attrs[k] for k in ("size", "stride", "dilation")), strict=True)
+            for axis, (k, s, d) in enumerate(frame, lead):
+                spans[axis] = Span(0, as_dim(d * (k - 1)), ((axis, s),))
+        return tuple(spans)
+
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
         """Return the op with one more axis in front, which the windows leave alone."""
-        if any(x is None for x in carried):
-            return None
-        return self.make([x for x in carried if x is not None], **node.attrs)
+        operands = [
+            with_first_axis(x, size) if with_axis is None else with_axis
+            for x, with_axis in zip(node.inputs, carried, strict=True)
+        ]
+        return self.make(operands, **node.attrs)
 
 
 class Windows(Windowed, Movement):
@@ -75,6 +99,16 @@ class Windows(Windowed, Movement):
             found[offset] = arrays[0][places]
         return found
 
+    def reads(self, node: Node, index: int) -> Access:
+        rank = len(node.attrs["size"])
+        lead = node.inputs[0].ndim - rank
+        spans = [along(axis) for axis in range(lead)]
+        for axis, (s, d) in enumerate(
+            zip(node.attrs["stride"], node.attrs["dilation"], strict=True), lead
+        ):
+            spans.append(Span(0, 0, ((axis, s), (axis + rank, d))))
+        return tuple(spans)
+
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return OPS["windows_add"].make([zeros_like(node.inputs[0]), cotangent], **node.attrs)
 
@@ -96,6 +130,7 @@ class WindowsAdd(Windowed, Movement):
     """A copy of `base` with windows added where `windows` would take them from."""
 
     accumulates = True
+    variable = "overlap"
 
     def __call__(
         self, base: Any, values: Any, size: Any, stride: Any = 1, dilation: Any = 1
@@ -123,6 +158,9 @@ class WindowsAdd(Windowed, Movement):
             total[places] += arrays[1][offset]
         return total
 
+    def reads(self, node: Node, index: int) -> Access:
+        return windows_that_hold(node, node.inputs[index].shape) if index else identity(node.ndim)
+
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent if index == 0 else OPS["windows"].make([cotangent], **node.attrs)
 
@@ -146,6 +184,18 @@ class WindowsAdd(Windowed, Movement):
 
     def flops(self, node: Node) -> Dim:
         return node.inputs[1].size
+
+
+def windows_that_hold(node: Node, values: Shape) -> Access:
+    """Return what an element reads of an array with windows first: those that it lies in."""
+    attrs, rank = node.attrs, len(node.attrs["size"])
+    lead = node.ndim - rank
+    spans = [along(axis) for axis in range(lead)] + [whole(dim) for dim in values[lead:]]
+    frame = zip(attrs["size"], attrs["stride"], attrs["dilation"], strict=True)
+    for axis, (k, s, d) in enumerate(frame, lead):
+        if s == 1:
+            spans[axis] = Span(normal(-d * (k - 1)), 0, ((axis, 1),))
+    return tuple(spans)
 
 
 def window_attributes(op: str, x: Node, size: Any, stride: Any, dilation: Any) -> dict[str, Any]:

@@ -75,4 +75,9 @@ def _sum_of(terms: tuple[tuple[sympy.Expr | int, int], ...]) -> sympy.Expr:
 
 def largest(values: Iterable[Amount]) -> sympy.Expr:
     """Return the maximum of amounts, for all dims, as a SymPy expression."""
-    return sympy_module().Max(*map(expression, maxima(values)), 0)
+    sympy = sympy_module()
+    front = [expression(value) for value in maxima(values)]
+    if len(front) < 2:
+        return front[0] if front else sympy.Integer(0)
+    # No two of them compare for all dims; SymPy would find that out again, pair by pair.
+    return sympy.Max(*front, evaluate=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.dims import Dim, Shape, product, same, same_shape
 from graphc.ir.node import Node
+from graphc.ir.provenance import BACKWARD, FORWARD
 from graphc.ir.types import TensorType
 from graphc.ops.contraction import Einsum, split_spec
 from graphc.ops.pointwise import Pointwise
@@ -134,15 +135,19 @@ class _Chain:
         if calls < _FEWEST:
             return self.seen
         chains.append(self)
-        moved = [*self.before, *self.inside]
-        return [*[replace(s, block=self.block) for s in moved], *self.behind]
+        self.before, self.inside = (
+            [replace(s, block=self.block) for s in part] for part in (self.before, self.inside)
+        )
+        return [*self.before, *self.inside, *self.behind]
 
 
 def _is_pointwise(statement: Statement) -> bool:
     node = statement.node
     is_array = isinstance(node.op, Pointwise) and node.op.broadcasts(node)
-    return is_array and node.op.helper(node) is None and all(
-        x.ndim <= node.ndim for x in statement.operands
+    return (
+        is_array
+        and node.op.helper(node) is None
+        and all(x.ndim <= node.ndim for x in statement.operands)
     )
 
 
@@ -171,9 +176,13 @@ def _is_sum_of_products(statement: Statement, shape: Shape) -> bool:
     row = terms[0][:1]
     narrow = all(isinstance(d, int) and d <= _WIDEST for d in node.shape)
     is_summed = row not in out and all(term.startswith(row) for term in terms)
-    return is_summed and narrow and all(
-        len(set(term)) == len(term) <= 2 and same(x.shape[0], shape[0])
-        for term, x in zip(terms, node.inputs, strict=True)
+    return (
+        is_summed
+        and narrow
+        and all(
+            len(set(term)) == len(term) <= 2 and same(x.shape[0], shape[0])
+            for term, x in zip(terms, node.inputs, strict=True)
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from graphc.ir.graph import Graph
@@ -22,17 +23,19 @@ def assign_buffers(
     stores: Mapping[str, Node],
     observed: Mapping[str, Node],
     loops: Mapping[Node, Loop],
+    block_types: Mapping[Node, TensorType] = MappingProxyType({}),
 ) -> tuple[tuple[Buffer, ...], dict[Node, Buffer]]:
     """Return the kept arrays, and the one each value is written into.
 
     Values that leave the call (outputs) are allocated afresh, so that they survive the next call;
     scalars and views need no memory of their own. A value may take over the memory of an operand
     that dies with it, where its op allows that, or else the memory of any dead value of its type.
+    `block_types` are the types of what needs no more memory than a block of its array.
     """
     storage = storages(statements, loops)
     death = _deaths(graph, statements, storage, stores, observed)
     leaving = {storage.get(node, node) for node in graph.outputs.values()}
-    free: dict[TensorType, list[Buffer]] = {}
+    free: dict[tuple[TensorType, bool], list[Buffer]] = {}
     buffers: list[Buffer] = []
     place: dict[Node, Buffer] = {}
     dying: dict[int, list[Node]] = {}
@@ -40,10 +43,11 @@ def assign_buffers(
         dying.setdefault(at, []).append(node)
 
     def new_or_free(node: Node) -> Buffer:
-        pool = free.get(node.type)
+        needed = block_types.get(node, node.type)
+        pool = free.get((needed, node in block_types))
         if pool:
             return pool.pop()
-        buffers.append(Buffer(len(buffers), node.type))
+        buffers.append(Buffer(len(buffers), needed))
         return buffers[-1]
 
     for at, statement in enumerate(statements):
@@ -58,10 +62,14 @@ def assign_buffers(
                     if result not in death:
                         dying.setdefault(at, []).append(result)
         elif _needs_memory(node) and statement.target is None and node not in leaving:
-            place[node] = _taken_over(statement, at, storage, death, place) or new_or_free(node)
+            found = _taken_over(statement, at, storage, death, place)
+            if found is not None and found.type != block_types.get(node, node.type):
+                found = None
+            place[node] = found or new_or_free(node)
         for dead in dying.get(at, ()):
             if dead in place and not (place.get(node) is place[dead] and node is not dead):
-                free.setdefault(dead.type, []).append(place[dead])
+                kind = (place[dead].type, dead in block_types)
+                free.setdefault(kind, []).append(place[dead])
     return tuple(buffers), place
 
 

@@ -3,13 +3,13 @@
 Conventions. FLOPs are each op's textbook count: an m×k by k×n product is 2·m·k·n. Bytes moved are
 the operands read and the results written, once each, as if every node ran alone: an upper bound
 that fusing lowers. Views move nothing; uniform constants are not stored; an op that only moves
-elements reads as many as it writes. Live bytes follow the order of `graph.nodes`: a value lives
-from its node to its last use; inputs and parameters live throughout, and so do outputs.
+elements reads as many as it writes. Live bytes follow the order of execution: a value lives from
+its node to its last use; inputs and parameters live throughout, and so do outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, scaled
+from graphc.plan.schedule import execution_order
 
 if TYPE_CHECKING:
     import sympy
@@ -218,7 +219,8 @@ def _owner(node: Node) -> Node:
 def _live_amounts(graph: Graph) -> Iterable[Amount]:
     """Return what is live at each point of the order."""
     last: dict[Node, int] = {}
-    for position, node in enumerate(graph.nodes):
+    order = execution_order(graph)
+    for position, node in enumerate(order):
         for operand in node.inputs:
             last[_owner(operand)] = position
     kept = {_owner(root) for root in graph.roots()}
@@ -226,16 +228,16 @@ def _live_amounts(graph: Graph) -> Iterable[Amount]:
     for node, position in last.items():
         if not node.op.is_leaf and node not in kept:
             ends.setdefault(position, []).append(node)
-    return _live(graph, ends)
+    return _live(graph, order, ends)
 
 
-def _live(graph: Graph, ends: Mapping[int, list[Node]]) -> Iterable[Amount]:
+def _live(graph: Graph, order: Sequence[Node], ends: Mapping[int, list[Node]]) -> Iterable[Amount]:
     """Return what is live while each node that stores something is computed."""
     total: dict[Any, int] = {}
     for leaf in [*graph.inputs.values(), *graph.params.values()]:
         add(total, _bytes(leaf))
     yield dict(total)
-    for position, node in enumerate(graph.nodes):
+    for position, node in enumerate(order):
         if not (node.op.is_leaf or node.op.is_view or is_fill(node)):
             add(total, _bytes(node))
             yield dict(total)

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphc.ir.dims import broadcast_shapes, same_shape
 from graphc.ir.node import Node
+from graphc.ops.barrier import recompute_from
 from graphc.ops.leaf import full
 from graphc.ops.movement import broadcast_to
 from graphc.ops.pointwise import cast
@@ -25,18 +26,19 @@ def implicit_operands(node: Node, numbers: Container[Node] = ()) -> tuple[Node, 
 
     `numbers` are the nodes besides fills that are written as Python numbers.
     """
+    inputs = tuple([_without_barrier(x) for x in node.inputs])
     if node.op.accumulates:
         # `base[places] += values` broadcasts the values over the places.
-        base, values, *places = node.inputs
+        base, values, *places = inputs
         return (base, _without_broadcast(values), *places)
     if not node.op.broadcasts(node):
-        return node.inputs
-    bare = tuple([_without_broadcast(x) for x in node.inputs])
+        return inputs
+    bare = tuple([_without_broadcast(x) for x in inputs])
     converted = tuple([_without_cast(x) for x in bare])
     for candidate in (converted, bare):
         if _means_the_same(node, candidate, numbers):
             return candidate
-    return node.inputs
+    return inputs
 
 
 def written_as_numbers(nodes: Iterable[Node]) -> frozenset[Node]:
@@ -67,8 +69,15 @@ def _is_safe_arithmetic(node: Node) -> bool:
     return symbol in ("+", "-", "*")
 
 
+def _without_barrier(x: Node) -> Node:
+    """Return the value that a barrier passes on: it has done its work when the order is found."""
+    while x.op is recompute_from:
+        x = x.inputs[0]
+    return x
+
+
 def _without_broadcast(x: Node) -> Node:
-    while x.op is broadcast_to:
+    while x.op is broadcast_to or x.op is recompute_from:
         x = x.inputs[0]
     return x
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
-
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop
@@ -84,10 +83,29 @@ class Program:
     loops: Mapping[Node, Loop] = field(default_factory=dict)
     runs: Mapping[Node, Run] = field(default_factory=dict)
 
+    @property
+    def all_statements(self) -> Iterator[Statement]:
+        """The statements, and those inside the loops among them."""
+        programs: list[Program] = [self]
+        while programs:
+            program = programs.pop()
+            yield from program.statements
+            programs += [loop.inside for loop in program.loops.values()]
+
     @cached_property
     def targets(self) -> frozenset[Node]:
         """The values that are written straight into a parameter."""
         return frozenset(s.node for s in self.statements if s.target is not None)
+
+    @cached_property
+    def block_buffers(self) -> tuple[Buffer, ...]:
+        """The buffers that hold no more than a block of a run."""
+        held = [
+            self.place[node]
+            for node, run in self.runs.items()
+            if node in self.place and node not in run.whole and node not in run.totals
+        ]
+        return tuple(dict.fromkeys(held))
 
     def base(self, node: Node) -> Node:
         """Return the node whose memory holds a value."""

@@ -12,23 +12,28 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.walk import topological
 from graphc.ops.loop import Item
+from graphc.plan.blocks import block_types, in_blocks
 from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.loops import loops_of
-from graphc.plan.program import ON_DEMAND, Program, Statement
+from graphc.plan.program import ON_DEMAND, Program, Run, Statement
 
 _BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
 _RANK = {block: rank for rank, block in enumerate(_BLOCKS)}
 
 
 def plan(
-    graph: Graph, observed: Mapping[str, Node] | None = None, is_body: bool = False
+    graph: Graph,
+    observed: Mapping[str, Node] | None = None,
+    is_body: bool = False,
+    with_blocks: bool = False,
 ) -> Program:
     """Return the program of a lowered graph: order, in-place updates and buffers.
 
     `observed` maps parameter names to their gradients, which stay readable at the end of the
     backward block. `is_body` says that the graph is the body of a loop: its parameters are carries,
-    which take their next values as soon as nobody reads the old ones.
+    which take their next values as soon as nobody reads the old ones. `with_blocks` gathers chains
+    of pointwise work on arrays that may be large into loops over blocks.
     """
     seen = dict(observed or {})
     if is_body:
@@ -51,8 +56,19 @@ def plan(
         for name, node in graph.updates.items()
         if name not in placed and node is not graph.params[name]
     }
-    buffers, place = assign_buffers(graph, statements, stores, seen, loops)
-    return Program(graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops)
+    runs: dict[Node, Run] = {}
+    if with_blocks:
+        read_at_last = {*graph.outputs.values(), *seen.values(), *stores.values()}
+        statements, runs = in_blocks(statements, read_at_last)
+    buffers, place = assign_buffers(graph, statements, stores, seen, loops, block_types(runs))
+    return Program(
+        graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs
+    )
+
+
+def execution_order(graph: Graph) -> list[Node]:
+    """Return the nodes of a graph in the order in which its program computes them."""
+    return _order(graph, {})[0]
 
 
 def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict[Node, str]]:

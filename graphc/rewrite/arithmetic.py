@@ -175,7 +175,7 @@ NUMBERS = (
         "(x*c)*y",
         "(x*y)*c",
         "coefficients move outward, where they meet",
-        when="is_float(x) and not is_constant(y)",
+        when="is_float(x) and not is_constant(y) and is_moderate(c)",
         exactness=REASSOCIATES,
         spares_shared=True,
     ),

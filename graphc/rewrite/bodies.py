@@ -42,7 +42,7 @@ def in_bodies(graph: Graph, change: Change, became: Became) -> tuple[Graph, tupl
                 again = with_body(again, Body(inside))
                 firings += fired
         new[node] = again
-    return _replaced(graph, new, became), tuple(firings)
+    return replaced(graph, new, became), tuple(firings)
 
 
 def over_loops(
@@ -70,14 +70,14 @@ def over_loops(
                 firings.append(Firing(rule, (node,), next(iter(changed.values()))))
     if not firings:
         return graph, ()
-    return _replaced(graph, new, became), tuple(firings)
+    return replaced(graph, new, became), tuple(firings)
 
 
 def _takes_name(node: Node, found: Node) -> bool:
     return bool(node.name) and not found.name and not found.op.is_leaf
 
 
-def _replaced(graph: Graph, new: dict[Node, Node], became: Became) -> Graph:
+def replaced(graph: Graph, new: dict[Node, Node], became: Became) -> Graph:
     """Return the graph over new nodes; itself where nothing is new."""
     if all(node is again for node, again in new.items()):
         return graph

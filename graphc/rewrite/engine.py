@@ -15,6 +15,7 @@ from typing import TypeAlias
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
+from graphc.ir.op import Op
 from graphc.ir.provenance import FORWARD, inherit
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import fill
@@ -55,7 +56,7 @@ def rewrite(
     """
     run = _Run(graph, rules, helpers, normal if normal is not None else set())
     for node in graph.nodes:
-        if not run.is_settled_at_once(node):
+        if not run.has_settled(node):
             run.settle(node)
     if not run.firings and all(run.settled[node] is node for node in graph.nodes):
         return graph, ()
@@ -83,16 +84,22 @@ class _Run:
         self.settled: dict[Node, Node] = {}
         self.firings: list[Firing] = []
         self.budget = 1000 + FIRINGS_PER_NODE * len(graph.nodes)
-        self._candidates: dict[tuple[str, ...], Candidates] = {}
+        self._candidates: dict[tuple[Op, ...], Candidates] = {}
         self._original = set(graph.nodes)
         self._created: dict[int, Node] = {}
 
-    def is_settled_at_once(self, node: Node) -> bool:
-        """Settle a node of the graph to which no rule can apply; say whether it was one."""
+    def has_settled(self, node: Node) -> bool:
+        """Settle a node of the graph whose operands stay as they are; say whether it was one."""
         settled = self.settled
-        if any(settled[operand] is not operand for operand in node.inputs) or self._for(node):
-            return False
-        settled[node] = node
+        for operand in node.inputs:
+            if settled[operand] is not operand:
+                return False
+        fired = self._fire(node)
+        if fired is not None:
+            self.settle(fired)
+            settled[node] = settled[fired]
+        else:
+            settled[node] = node
         return True
 
     def settle(self, node: Node) -> None:
@@ -142,11 +149,10 @@ class _Run:
         candidates = self._for(node)
         if not candidates:
             return None
-        with inherit(node.provenance):
-            for candidate in candidates:
-                found = self._attempt(candidate, node)
-                if found is not None and found[0] is not node:
-                    return self._replaced(node, candidate.rule, *found)
+        for candidate in candidates:
+            found = self._attempt(candidate, node)
+            if found is not None and found[0] is not node:
+                return self._replaced(node, candidate.rule, *found)
         if self.helpers:
             self.normal.add(node)
         return None
@@ -173,7 +179,8 @@ class _Run:
             return None
         if candidate.pattern is None:
             assert rule.apply is not None
-            new = rule.apply(node, self.facts)
+            with inherit(node.provenance):
+                new = rule.apply(node, self.facts)
             return None if new is None else (new, _covered(node, new))
         found = match(candidate.pattern, node, self.facts.same)
         if found is None:
@@ -183,16 +190,15 @@ class _Run:
         values = {**found.names, **found.numbers}
         if rule.when and not holds(rule.when, values, self.facts.predicate):
             return None
-        return _built(rule, found, node), tuple(found.nodes)
+        with inherit(node.provenance):
+            return _built(rule, found, node), tuple(found.nodes)
 
     def _for(self, node: Node) -> tuple[_Candidate, ...]:
         """Return the rules that fit the node's op and its operands'; found once for each kind."""
-        operands = tuple([operand.op.name for operand in node.inputs])
-        if len(operands) > 3:
-            operands = tuple(sorted(set(operands)))
-        key = (node.op.name, *operands)
+        key = (node.op, *[operand.op for operand in node.inputs])
         found = self._candidates.get(key)
         if found is None:
+            operands = tuple([operand.op.name for operand in node.inputs])
             own = _fitting(self.rules, node, operands)
             found = (own, own + _fitting(self.helpers, node, operands))
             self._candidates[key] = found

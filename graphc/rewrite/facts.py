@@ -121,6 +121,10 @@ class Facts:
         """Say whether a folded constant is an ordinary float32 number, neither 0 nor infinite."""
         return bool(np.finfo(np.float32).tiny <= abs(value) <= np.finfo(np.float32).max)
 
+    def is_moderate(self, value: float) -> bool:
+        """Say whether a coefficient may leave its product, which must not overflow without it."""
+        return 2.0**-16 <= abs(value) <= 2.0**16
+
     def predicate(self, name: str) -> Callable[..., Any]:
         """Return the fact of this name, for conditions."""
         fact: Callable[..., Any] = getattr(self, name)

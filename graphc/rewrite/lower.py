@@ -90,7 +90,16 @@ EXACT_SHIFT = Rule(
 )
 
 
-def lower(graph: Graph) -> Graph:
-    """Return the graph in ops that have a NumPy form; equal helpers are shared where they arise."""
-    graph, _ = in_bodies(graph, lambda body: (lower(body), ()), {})
-    return rewrite(graph, (LOWER,))[0]
+def lower(graph: Graph, became: dict[Node, Node] | None = None) -> Graph:
+    """Return the graph in ops that have a NumPy form; equal helpers are shared where they arise.
+
+    `became` receives, for each node of the graph that does not stay, the node in its place.
+    """
+    inner: dict[Node, Node] = {}
+    outer: dict[Node, Node] = {}
+    graph, _ = in_bodies(graph, lambda body: (lower(body), ()), inner)
+    lowered, _ = rewrite(graph, (LOWER,), became=outer)
+    if became is not None:
+        became.update(outer)
+        became.update((old, outer.get(new, new)) for old, new in inner.items())
+    return lowered

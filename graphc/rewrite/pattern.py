@@ -62,12 +62,26 @@ class Applied:
     op: str
     operands: tuple[Pattern, ...]
 
+    def resembles(self, node: Node) -> bool:
+        """Say whether the ops are those of the pattern; what its names stand for is not asked."""
+        if node.op.name != self.op or len(node.inputs) != len(self.operands):
+            return False
+        for pattern, operand in zip(self.operands, node.inputs, strict=True):
+            if isinstance(pattern, Applied):
+                if not pattern.resembles(operand):
+                    return False
+            elif operand.op is not full and not isinstance(pattern, Anything):
+                return False
+        return True
+
     def match(self, node: Node, found: Match, same: Same) -> bool:
         if node.op.name != self.op or len(node.inputs) != len(self.operands):
             return False
         found.nodes.append(node)
-        pairs = zip(self.operands, node.inputs, strict=True)
-        return all(pattern.match(operand, found, same) for pattern, operand in pairs)
+        for pattern, operand in zip(self.operands, node.inputs, strict=True):
+            if not pattern.match(operand, found, same):
+                return False
+        return True
 
 
 Pattern: TypeAlias = "Anything | AnyNumber | Number | Applied"
@@ -86,6 +100,8 @@ class Match:
 
 def match(pattern: Pattern, node: Node, same: Same) -> Match | None:
     """Return what the pattern's names stand for where it matches at `node`, else None."""
+    if not pattern.resembles(node):
+        return None
     found = Match()
     return found if pattern.match(node, found, same) else None
 

@@ -36,10 +36,13 @@ from graphc.rewrite.pieces import PIECES
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
+from graphc.rewrite.share_exponentials import SHARE, share_exponentials
+from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
+from graphc.rewrite.turn_weights import TURN, turn_weights
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
 
@@ -127,6 +130,16 @@ CONVOLVE_PASS = Pass(
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", SPEED, MOVEMENT, level=2)
+JOIN_PASS = Pass(
+    "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, level=2
+)
+EMIT_PASS = Pass("emit whole", "Stack an array, not its slices", (EMIT_WHOLE,), whole=emit_whole)
+TURN_PASS = Pass(
+    "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights, level=2
+)
+SHARE_PASS = Pass(
+    "share exponentials", "Divide rather than exponentiate", (SHARE,), whole=share_exponentials, level=2
+)
 DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remove_dead)
 
 LOOP_PASSES = (
@@ -185,7 +198,17 @@ PASSES = (
 )
 
 #: What runs in style `fast`.
-FAST_PASSES = (*PASSES[:-1], SPEED_PASS, MERGE_PASS, DEAD_PASS)
+FAST_PASSES = (
+    *PASSES[:-1],
+    JOIN_PASS,
+    replace(EMIT_PASS, is_for_loops=True),
+    replace(TURN_PASS, is_for_loops=True),
+    MERGE_PASS,
+    SPEED_PASS,
+    MERGE_PASS,
+    SHARE_PASS,
+    DEAD_PASS,
+)
 
 #: Every rule once, in the order in which they come into play.
 ALL_RULES: tuple[Rule, ...] = tuple(

@@ -303,7 +303,11 @@ _RULES: dict[str, Callable[[Node, Sequence[Range]], Range]] = {
     "random_uniform": lambda node, _: Range(node.attrs["low"], node.attrs["high"], False),
     "random_normal": lambda node, _: Range(-INF, INF, False),
     **dict.fromkeys(
-        ("reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis"), _same
+        (
+            *("reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis"),
+            "recompute_from",
+        ),
+        _same,
     ),
     **dict.fromkeys(("mean", "max", "min"), _same),
 }

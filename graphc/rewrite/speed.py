@@ -16,7 +16,7 @@ from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels, label_sizes, split_spec
 from graphc.ops.indexing import has_distinct_places
-from graphc.ops.leaf import full
+from graphc.ops.leaf import full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -39,6 +39,14 @@ def _row_sums(node: Node, facts: Facts) -> Node | None:
         flat = OPS["reshape"](x, (length, product(rest)))
         ones = OPS["stored_ones"]((length,), dtype=x.dtype)
         return OPS["reshape"](einsum_labels([ones, flat], ["r", "rc"], "c"), node.shape)
+    first = axes[0]
+    if axes == tuple(range(first, first + count)) and first + count < x.ndim:
+        length, rest = product(x.shape[first : first + count]), x.shape[first + count :]
+        lead = [str(i) for i in range(first)]
+        flat = OPS["reshape"](x, (*x.shape[:first], length, product(rest)))
+        ones = OPS["stored_ones"]((length,), dtype=x.dtype)
+        rows = einsum_labels([ones, flat], ["r", [*lead, "r", "c"]], [*lead, "c"])
+        return OPS["reshape"](rows, node.shape)
     length = product(x.shape[-count:])
     is_short = isinstance(length, int) and length <= _LONGEST_ROW
     if axes == tuple(range(x.ndim - count, x.ndim)) and is_short:
@@ -171,6 +179,30 @@ def _rows(node: Node, facts: Facts) -> Node | None:
     return OPS["scatter_rows"].make(node.inputs, **node.attrs)
 
 
+def _slice_of_scatter(node: Node, facts: Facts) -> Node | None:
+    """scatter_add(0, v, constant)[a:b] → v[the places in v], where each is written once."""
+    scatter = node.inputs[0]
+    base, values, *indices = scatter.inputs
+    axis = scatter.attrs["axis"]
+    length = scatter.shape[axis]
+    is_known = len(indices) == 1 and indices[0].op.name == "constant" and indices[0].ndim == 1
+    if not is_known or not is_fill(base, 0) or not isinstance(length, int):
+        return None
+    places = indices[0].attrs["value"].array % length
+    start, stop, step = node.attrs["bounds"][axis]
+    if not all(isinstance(bound, int) for bound in (start, stop, step)):
+        return None
+    wanted = np.arange(length)[slice(start, stop, step)]
+    source = np.full(length, -1)
+    source[places] = np.arange(len(places))
+    if not (np.bincount(places, minlength=length)[wanted] == 1).all():
+        return None
+    gathered = OPS["gather"].make([values, OPS["constant"](source[wanted])], axis=axis)
+    bounds = [slice(*bound) for bound in node.attrs["bounds"]]
+    bounds[axis] = slice(None)
+    return OPS["slice"](gathered, bounds)
+
+
 def _rule(name: str, before: str, after: str, why: str, **more: object) -> Rule:
     return Rule(name, before, after, why, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
 
@@ -189,6 +221,19 @@ SPEED = (
         "maximum(x, 0) + log1p(exp(-abs(x))) - t",
         "log1p(exp(-abs(x))) + (maximum(x, 0) - t)",
         "x and t cancel before the small logarithm is added, which keeps its digits",
+    ),
+    _rule(
+        "factored_cubic",
+        "(x + c1*(y*x))*c2",
+        "x*(c2 + (c1*c2)*y)",
+        "one call less",
+    ),
+    _rule(
+        "scale_within_guard",
+        "(x*c)*where(x*c == 0, 0, c1 + c2*y)",
+        "x*where(x == 0, 0, c*c1 + (c*c2)*y)",
+        "one call less",
+        when="c >= 1",
     ),
     _rule(
         "mean_by_sum",
@@ -266,6 +311,17 @@ SPEED = (
         roots=("scatter_add",),
         example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\n"
         "y = scatter_add(t, v, i)",
+    ),
+    _rule(
+        "slice_of_scatter",
+        "scatter_add(0, v, constant)[a:b]",
+        "v[constant]",
+        "the places are known, and each is written once: nothing needs adding up",
+        apply=_slice_of_scatter,
+        roots=("slice",),
+        operands=("scatter_add", "scatter_rows"),
+        example="v: input(f64, 3)\nw = scatter_add(zeros((5,), dtype=f64), v, constant([4, 0, 2]))\n"
+        "y = w[2:5:2]",
     ),
     _rule(
         "times_reciprocal",

@@ -96,8 +96,12 @@ def resume(loop: Loop, path: str | os.PathLike[str]) -> History:
     return found.history
 
 
-def checked_path(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a checkpoint, or raise before any work is done."""
+def checked_path(path: str | os.PathLike[str] | None, resumes: bool) -> Path | None:
+    """Return the path of a checkpoint, if there is to be one, or raise before any work is done."""
+    if path is None:
+        if resumes:
+            raise GraphError("resume needs a checkpoint to go on from", fix='checkpoint="run.npz"')
+        return None
     target = Path(path)
     if target.suffix != ".npz":
         raise GraphError(f"cannot write the checkpoint {str(target)!r}", expected="a path to .npz")

@@ -93,5 +93,14 @@ def _raise_for_node(
             f"training stopped at {where}: {error.what}",
             where=error.where,
             got=error.got,
-            fix=error.fix or "lower the learning rate, or scale the inputs",
+            fix=error.fix or _advice(batch),
         ) from None
+
+
+def _advice(batch: Batch) -> str:
+    """Return the likely fix: of the data where they are to blame, of the step otherwise."""
+    for name, value in batch.items():
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return f"look at the data: np.argwhere(~np.isfinite({name}))"
+    return "lower the learning rate, or scale the inputs"

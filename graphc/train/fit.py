@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graphc.errors import GraphError, nearest
-from graphc.ir.graph import Graph
 from graphc.run.arguments import check_state_names
 from graphc.run.compiled import CompiledFunction
 from graphc.train import checkpoint as files
@@ -21,6 +19,14 @@ from graphc.train.interrupt import Interrupt, deferred_interrupt
 from graphc.train.loop import Augment, Loop
 from graphc.train.metrics import Metric
 from graphc.train.progress import Reporter, progress_bar
+from graphc.train.settings import (
+    check_function,
+    check_step,
+    checked_callbacks,
+    checked_metrics,
+    loss_name,
+    whole,
+)
 from graphc.train.validation import Validate, Validation, validator
 
 
@@ -71,14 +77,17 @@ def fit(
     Raises: GraphError for data that do not fit, and where the loss or a parameter stops being
     finite; the message names the node that did it, and `state` is as it was before that step.
     """
-    loss = _loss_name(step.graph, loss)
-    _check_numbers(step, epochs, batch_size)
+    check_step(step)
+    loss = loss_name(step.graph, loss)
     check_state_names(step.graph, state)
+    epochs, seed = whole("epochs", epochs, 0), whole("seed", seed, 0)
     examples = as_data(step.graph, data, batch_dim)
-    size = examples.count if batch_size is None else batch_size
-    chosen = dict(metrics or {})
+    size = examples.count if batch_size is None else whole("batch_size", batch_size, 1)
+    chosen, called = checked_metrics(step.graph, metrics), checked_callbacks(callbacks)
+    check_function("stop", stop, "gc.train.patience(5)")
+    check_function("augment", augment, "lambda batch, rng: {...}")
     loop = Loop(step, state, examples, loss, size, seed, shuffle, chosen, augment)
-    path = _checkpoint_path(checkpoint, resume)
+    path = files.checked_path(checkpoint, resume)
     validate = validator(step, validation, chosen, size, batch_dim, seed)
     history = files.resume(loop, path) if path and resume and path.exists() else History()
     steps_before = len(history.step_losses)
@@ -87,7 +96,7 @@ def fit(
         progress_bar(epochs * loop.steps, epochs, steps_before, progress) as report,
     ):
         try:
-            _run(loop, history, epochs, interrupt, report, validate, callbacks, stop, path)
+            _run(loop, history, epochs, interrupt, report, validate, called, stop, path)
         except KeyboardInterrupt:
             history.stopped = "interrupted"
     return history
@@ -100,12 +109,11 @@ def _run(
     interrupt: Interrupt,
     report: Reporter,
     validate: Validate | None,
-    callbacks: Iterable[Callback],
+    callbacks: Sequence[Callback],
     stop: Callable[[History], bool] | None,
     path: Path | None,
 ) -> None:
     """Run the epochs that are left, and add their records to the history."""
-    callbacks = tuple(callbacks)
     while loop.position.epoch <= epochs:
         if stop is not None and history.epochs and stop(history):
             history.stopped = f"by the stop rule after epoch {len(history)}"
@@ -115,7 +123,8 @@ def _run(
             history.stopped = f"interrupted in epoch {loop.position.epoch}"
         else:
             if validate is not None:
-                epoch = replace(epoch, validation=dict(validate(loop.state)))
+                found = {name: float(value) for name, value in validate(loop.state).items()}
+                epoch = replace(epoch, validation=found)
             history.epochs.append(epoch)
             for callback in callbacks:
                 callback(epoch, loop.state)
@@ -123,43 +132,3 @@ def _run(
             files.taken(loop, history).save(path)
         if epoch is None:
             return
-
-
-def _checkpoint_path(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
-    if checkpoint is not None:
-        return files.checked_path(checkpoint)
-    if resume:
-        raise GraphError("resume needs a checkpoint to go on from", fix='checkpoint="run.npz"')
-    return None
-
-
-def _check_numbers(step: CompiledFunction, epochs: int, batch_size: int | None) -> None:
-    if not step.graph.updates:
-        raise GraphError(
-            f"{step.graph.name} has no updates, so it cannot train",
-            fix='compile it as a step: gc.compile(g, minimize="loss", optimizer=gc.optim.sgd(0.1))',
-        )
-    if batch_size is not None and batch_size < 1:
-        raise GraphError(
-            "a batch needs at least one example",
-            got=f"batch_size={batch_size}",
-            fix="None takes all examples at once",
-        )
-    if epochs < 0:
-        raise GraphError("the number of epochs cannot be negative", got=f"epochs={epochs}")
-
-
-def _loss_name(graph: Graph, loss: str | None) -> str:
-    scalars = [
-        n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"
-    ]
-    if loss is None and scalars:
-        return "loss" if "loss" in scalars else scalars[0]
-    if loss in scalars:
-        return str(loss)
-    hint = nearest(loss, scalars) if loss else None
-    raise GraphError(
-        f"{graph.name} has no scalar output {loss!r}" if loss else "the step returns no loss",
-        got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
-        fix=f"did you mean {hint!r}?" if hint else None,
-    )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
 from graphc.train.batches import Batch, Data
 from graphc.train.diagnose import State, copied, is_finite, raise_for_step, run_step
@@ -115,7 +116,19 @@ class Loop:
             if self.augment is None:
                 yield batch
             else:
-                yield {**batch, **self.augment(batch, self.streams.augment)}
+                yield {**batch, **self._augmented(batch)}
+
+    def _augmented(self, batch: Batch) -> Mapping[str, Any]:
+        """Return the arrays that the user's function changes."""
+        assert self.augment is not None
+        changed: Any = self.augment(batch, self.streams.augment)
+        if not isinstance(changed, Mapping):
+            raise GraphError(
+                "augment returns the arrays that it changes, by name",
+                got=f"a value of type {type(changed).__name__}",
+                expected='such as {"x": …}',
+            )
+        return changed
 
     def _diagnose(self, start: State, streams: Mapping[str, Any], done: int) -> None:
         """Go back to where `run_epoch` began, and raise for the step that broke the run."""

@@ -39,6 +39,8 @@ def random_restarts(
 
     Raises: GraphError where there is no seed, or `fit` raises one.
     """
+    if not isinstance(seeds, Iterable):
+        raise GraphError("seeds are several numbers", got=repr(seeds), fix=f"range({seeds!r})")
     runs = []
     for seed in seeds:
         state = step.init(seed=seed)

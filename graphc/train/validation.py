@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
 from graphc.train.batches import as_data
 from graphc.train.diagnose import State, run_step
@@ -37,12 +38,23 @@ def validator(
     function: Any = step
     given: Any = validation
     if isinstance(validation, tuple):
-        function, given = validation
+        function, given = _pair(validation)
     if not isinstance(function, CompiledFunction):
         return lambda state: numbers(function(state, **given), given, metrics)
     if function.graph.updates:
         function = function.for_inference()
     return _evaluator(function, given, metrics, max(batch_size, _AT_LEAST), batch_dim, seed)
+
+
+def _pair(validation: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Return (function, data), or raise where arrays were given without names."""
+    if len(validation) == 2 and callable(validation[0]) and isinstance(validation[1], Mapping):
+        return validation
+    raise GraphError(
+        "validation data are arrays by name",
+        got="a tuple of " + ", ".join(type(part).__name__ for part in validation),
+        expected='{"x": …, "y": …}, or (compiled function, {"x": …})',
+    )
 
 
 def _evaluator(

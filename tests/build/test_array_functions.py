@@ -17,7 +17,7 @@ from graphc.build import functions as gf
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, input
 from graphc.build.pointwise import POINTWISE, numpy_ufunc
-from graphc.errors import GraphError
+from graphc.errors import GraphError, GraphWarning
 from graphc.ops import OPS
 from graphc.ops.pointwise import SAME, Pointwise
 
@@ -43,6 +43,7 @@ UFUNCS = [
 DTYPES = ["bool", "int32", "int64", "float32", "float64"]
 
 
+@pytest.mark.filterwarnings("ignore:float32 with int")
 @pytest.mark.parametrize("name", UFUNCS)
 def test_pointwise_functions_take_numpys_dtypes_or_refuse(name: str) -> None:
     op = OPS[name]
@@ -82,6 +83,7 @@ def test_binary_functions_broadcast(name: str, left: tuple[int, ...]) -> None:
         assert_like_numpy(POINTWISE[name], ufunc, a, b)
 
 
+@pytest.mark.filterwarnings("ignore:float32 with int")
 @pytest.mark.parametrize("scalar", [2, 2.5, True, np.float32(2.5), np.float64(2.5), np.int64(2)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_python_numbers_are_weak(scalar: Any, dtype: str) -> None:
@@ -163,7 +165,13 @@ def test_float32_stays_float32() -> None:
     for function in (gf.leaky_relu, gf.elu, gf.gelu, gf.softmax, gf.norm, gf.std, gf.mean):
         assert function(x).dtype == np.float32
     assert (x + gf.full((3,), 0.5)).dtype == (x + gf.linspace(0, 1, 3)).dtype == np.float32
-    assert (x * input("n", (3,), "int64")).dtype == np.float64  # NumPy's rule
+    counts = input("counts", (3,), "int64")
+    with pytest.warns(GraphWarning, match=r"gives float64[\s\S]*counts \* x.*cast counts"):
+        assert (counts * x).dtype == np.float64  # NumPy's rule
+    with pytest.warns(GraphWarning, match="float32 with int64"):
+        assert (x @ counts).dtype == np.float64
+    assert (gf.astype(counts, "float32") * x).dtype == np.float32
+    assert (x > counts).dtype == bool  # compared in float64, and no warning
 
 
 # -- reductions ----------------------------------------------------------------------------------

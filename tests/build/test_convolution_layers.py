@@ -340,8 +340,13 @@ def test_bad_input_is_one_clear_error(build: Callable[[], Any], message: str) ->
     assert Path(__file__).name in str(caught.value)  # it names the user's line
 
 
-def test_an_image_too_small_for_the_kernel_is_an_error_of_the_call() -> None:
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("kind", ["conv2d", "max_pool2d", "avg_pool2d"])
+def test_an_image_too_small_for_the_window_is_an_error_of_the_call(kind: str, style: str) -> None:
     x = gc.input("x", ("N", 1, "H", "W"))
-    f = gc.compile(gc.graph({"y": gc.nn.conv2d(x, 2, 5, name="c")}))
-    with pytest.raises(gc.GraphError):
-        f(f.init(0), x=np.ones((1, 1, 3, 9), np.float32))
+    y = gc.nn.conv2d(x, 2, 5, name="c") if kind == "conv2d" else getattr(gc.nn, kind)(x, 5)
+    f = gc.compile(gc.graph({"y": y}), style=style)
+    call = (f.init(0),) if kind == "conv2d" else ()
+    for shape in ((1, 1, 4, 9), (1, 1, 9, 2)):
+        with pytest.raises(gc.GraphError, match="window is larger than the array"):
+            f(*call, x=np.ones(shape, np.float32))

@@ -168,6 +168,23 @@ def test_the_dense_gradient_is_there_for_whoever_asks() -> None:
             np.testing.assert_allclose(gradient, wanted[f"d_loss_d_{name}"], rtol=1e-12)
 
 
+def test_a_gradient_comes_as_rows_and_values_on_request() -> None:
+    graph = model(False)
+    given = arrays(BATCHES[0])
+    state = graph.init(seed=1)
+    sparse = gc.compile(graph.gradient("loss", sparse=True))(state, **given)
+    dense = gc.compile(graph.gradient("loss"))(state, **given)
+    assert sparse.keys() ^ dense.keys() == {f"d_loss_d_{name}" for name in ("words", "other.W")} | {
+        f"d_loss_d_{n}.{part}" for n in ("words", "other.W") for part in ("rows", "values")
+    }
+    for name, count in (("words", 12), ("other.W", 8)):
+        rows = sparse[f"d_loss_d_{name}.rows"]
+        assert rows.shape == (count,)
+        total = np.zeros((VOCABULARY, SIZE))
+        np.add.at(total, rows, sparse[f"d_loss_d_{name}.values"])
+        np.testing.assert_allclose(total, dense[f"d_loss_d_{name}"], rtol=1e-12)
+
+
 @pytest.mark.parametrize("seed", [-5.0, 0.0, 2.0])
 def test_a_sparse_parameter_keeps_its_mark_in_text(seed: float) -> None:
     graph = gc.graph({"y": gc.sum(gc.param("W", (4, 2), init=seed, sparse=True))}, name="marked")

@@ -10,7 +10,7 @@ import pytest
 from comparing import built, leaf
 
 from graphc.build import functions as gf
-from graphc.build import losses, nn
+from graphc.build import layers, losses, nn
 from graphc.build.graphs import graph, input, param
 from graphc.build.init import initial_state, normal
 from graphc.errors import GraphError
@@ -48,6 +48,7 @@ def test_dense_of_sequences_and_other_inputs() -> None:
     assert nn.dense(input("n", (4, 3), "int64"), 2).dtype == np.float32
     with pytest.raises(GraphError, match="depends on a named dim"):
         nn.dense(input("z", (3, "D")), 2)
+    assert layers.activate(x, "linear") is x is layers.activate(x, None)
     with pytest.raises(GraphError, match="did you mean 'relu'"):
         nn.dense(x, 2, activation="relux")
 
@@ -117,6 +118,13 @@ Q = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
 M1, M2 = RNG.normal(size=(4, 3)), RNG.normal(size=(4, 3))
 
 
+C6, D = np.array([0, 3, 1, 0, 2, 7]), np.abs(3 * S - Y)
+
+
+def huber(d: np.ndarray, delta: float) -> np.ndarray:
+    return np.where(np.abs(d) <= delta, d**2 / 2, delta * (np.abs(d) - delta / 2))
+
+
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
@@ -145,6 +153,10 @@ LOSSES: list[tuple[Any, tuple[np.ndarray, ...], np.ndarray]] = [
     (losses.hinge, (S, Y), np.maximum(0, 1 - Y * S)),
     (losses.perceptron_loss, (S, Y), np.maximum(0, -Y * S)),
     (losses.logistic_loss, (S, Y), np.log1p(np.exp(-Y * S))),
+    (losses.huber, (3 * S, Y), np.where(D <= 1, D**2 / 2, D - 0.5)),
+    (lambda p, t: losses.huber(p, t, delta=2.0), (M1, M2), huber(M1 - M2, 2.0).mean(1)),
+    (losses.poisson_loss, (S, C6), np.exp(S) - C6 * S),
+    (lambda p, t: losses.poisson_loss(p, t, from_logs=False), (P, C6), P - C6 * np.log(P)),
     (losses.zero_one, (S, Y), (np.where(S >= 0, 1, -1) != Y).astype(float)),
     (losses.zero_one, (np.zeros(2), np.array([1, -1])), np.array([0.0, 1.0])),
     (losses.zero_one, (Z, C), (Z.argmax(1) != C).astype(float)),
@@ -172,6 +184,7 @@ def test_integer_targets_keep_float32() -> None:
     z, y = input("z", ("N",)), input("y", ("N",), "int64")
     for loss in (losses.hinge, losses.mean_squared_error, losses.zero_one, losses.logistic_loss):
         assert loss(z, y).dtype == np.float32
+    assert losses.poisson_loss(z, y).dtype == losses.huber(z, y).dtype == np.float32
     assert losses.mean_squared_error(z, 0.5).dtype == np.float32
 
 

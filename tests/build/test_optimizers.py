@@ -201,8 +201,16 @@ def test_parameters_without_gradient_stay() -> None:
 
 MISTAKES: list[tuple[str, str]] = [
     ("sgdd(0.1)", "did you mean 'sgd'"),
-    ("sgd()", "missing 1 required"),
-    ("sgd(0.1, speed=2)", "unexpected keyword"),
+    ("sgd()", r"cannot be called so[\s\S]*sgd\(learning_rate, "),
+    ("sgd(0.1, speed=2)", "sgd has no setting 'speed'"),
+    ("sgd(lr=0.1)", "did you mean learning_rate="),
+    ("sgd(0.1, 0.9, learning_rate=0.1)", "cannot be called so"),
+    ("adam(0.1, betas=(0.9, 0.99))", "did you mean beta1="),
+    ("adam(0.1, epsilon=1e-8)", "did you mean eps="),
+    ("adm(0.1)", "did you mean 'adam'"),
+    ("clip_by_norm(sgd(0.1), max_norm=1.0)", "did you mean limit="),
+    ("sgd(step_decay(0.1, 2, gamma=0.5))", "did you mean factor="),
+    ("sgd(cosine(0.1))", r"cosine\(rate, steps, final=0.0\)"),
     ("sgd(-0.1)", "positive number"),
     ("sgd('fast')", "positive number"),
     ("sgd(0.1, nesterov=True)", "needs momentum"),

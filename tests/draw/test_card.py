@@ -104,6 +104,16 @@ def test_many_users_are_cut_short() -> None:
     assert text.endswith(" + …") and text.count("+") == 6
 
 
+def test_a_long_formula_without_names_is_cut() -> None:
+    """A chain rule over one formula of 400 ops would take 400 factors of 400 ops."""
+    x = gc.input("x")
+    for _ in range(400):
+        x = gc.tanh(x)
+    graph = gc.graph({"y": gc.sin(x.named("h"))})
+    assert len(str(gc.derive(graph, "h"))) < 20_000
+    assert max(map(len, str(gc.forward_backward_table(graph)).splitlines())) < 10_000
+
+
 def test_constants_are_put_in_last() -> None:
     graph = gc.parse("x: input(f64)\ny = 2.0**x / 4\nz = y * 3\noutput(z)")
     lines = gc.derive(graph, "z").part("local derivative")

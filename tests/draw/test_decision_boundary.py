@@ -105,6 +105,10 @@ def test_it_is_saved_whole_in_three_formats(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({"X": np.zeros((3, 3))}, "over pairs"),
+        ({"X": np.zeros((0, 2))}, "over pairs"),
+        ({"X": [[0.0, np.nan]]}, "not finite"),
+        ({"X": "ab"}, "wrong dtype"),
+        ({"y": [0, 1]}, r"one class a point[\s\S]*\[4\]"),
         ({"output": "q"}, "no output is called 'q'"),
         ({"input": "z"}, "no input is called 'z'"),
     ],

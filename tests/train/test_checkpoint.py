@@ -173,6 +173,16 @@ def load_checkpoint_of(step: CompiledFunction, path: Path) -> bytes:
     return path.read_bytes()
 
 
+def test_numbers_of_any_kind_can_be_saved(step: CompiledFunction, tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    kinds = {"array": np.array(2.0, np.float32), "integer": np.int64(3), "nan": float("nan")}
+    numpy_settings = {"seed": np.int64(5), "batch_size": np.int32(16)}
+    run(step, 1, checkpoint=path, validation=lambda state: kinds, **numpy_settings)
+    found = load_checkpoint(path).history.epochs[0].validation
+    assert found["array"] == 2.0 and found["integer"] == 3.0 and np.isnan(found["nan"])
+    run(step, 2, checkpoint=path, resume=True, validation=lambda state: kinds)
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -49,6 +49,20 @@ def test_an_infinite_gradient_is_found_although_the_loss_is_finite() -> None:
     assert line_of("# √0 = 0") in text
 
 
+@pytest.mark.parametrize("optimizer", ["clip_by_norm(sgd(0.1), 1.0)", "adam(0.1)"])
+def test_an_infinite_gradient_is_found_before_what_the_optimizer_makes_of_it(
+    optimizer: str,
+) -> None:
+    x = gc.input("x", ("N",))
+    w = gc.param("w", (), init=0.0)
+    root = gc.sqrt(w + x).named("root")  # its slope, not NaN = inf·0 of clipping
+    step = gc.compile(gc.graph({"loss": root.mean()}), minimize="loss", optimizer=optimizer)
+    with np.errstate(all="ignore"), pytest.raises(GraphError) as error:
+        fit(step, step.init(), {"x": [0.0]}, 1, progress=False)
+    assert "the first infinity appears in" in str(error.value)
+    assert line_of("# its slope") in str(error.value)
+
+
 def test_an_update_that_overflows_is_found_in_the_gradient() -> None:
     x = gc.input("x", ("N",))
     w = gc.param("w", (), init=1.0)
@@ -72,6 +86,7 @@ def test_a_bad_example_is_blamed_by_its_place() -> None:
     data[2, 1] = np.inf
     text = stopped((x @ w).mean(), {"x": data}, batch_size=4, shuffle=False)
     assert "input 'x' holds infinity" in text and "the first at [2, 1]" in text
+    assert "look at the data: np.argwhere(~np.isfinite(x))" in text
 
 
 def test_dropout_is_replayed_with_the_same_mask() -> None:

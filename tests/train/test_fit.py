@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ops import OPS
 from graphc.run.compiled import CompiledFunction
-from graphc.train import Epoch, History, KeepBest, accuracy, fit, patience
+from graphc.train import Epoch, History, KeepBest, accuracy, fit, patience, random_restarts
 
 # One neuron, y = w x, squared error: small enough to write its step by hand.
 STEP = """
@@ -162,8 +163,56 @@ def test_what_cannot_train_is_said() -> None:
         fit(neuron(), {"w": np.zeros(())}, DATA, loss="wors")
     with pytest.raises(GraphError, match="lacks parameter 'w'"):
         fit(neuron(), {}, DATA)
-    with pytest.raises(GraphError, match="batch_size=0"):
-        fit(neuron(), {"w": np.zeros(())}, DATA, batch_size=0)
+    for wrong in ({"batch_size": 0}, {"batch_size": 2.5}, {"epochs": -1}, {"seed": -1}):
+        name, value = next(iter(wrong.items()))
+        with pytest.raises(GraphError, match=f"{name} must be a whole number[\\s\\S]*{value}"):
+            fit(neuron(), {"w": np.zeros(())}, DATA, **wrong)
+    with pytest.raises(GraphError, match="a metric is called 'worst'"):
+        fit(neuron(), {"w": np.zeros(())}, DATA, metrics={"worst": lambda outputs, batch: 0.0})
+
+
+def test_examples_may_have_weights() -> None:
+    """An example of weight 2 counts as much as one that stands there twice."""
+    x, y = gc.input("x", ("N",), "float64"), gc.input("y", ("N",), "float64")
+    weight = gc.input("weight", ("N",), "float64")
+    w = gc.param("w", (), "float64")
+    loss = gc.sum(weight * (w * x - y) ** 2) / gc.sum(weight)
+    step = gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer=gc.optim.sgd(0.01))
+    once, twice = step.init(), step.init()
+    data = {"x": [1.0, 2.0, 3.0], "y": [1.0, 1.0, 1.0], "weight": [1.0, 2.0, 1.0]}
+    again = {"x": [1.0, 2.0, 2.0, 3.0], "y": np.ones(4), "weight": np.ones(4)}
+    fit(step, once, data, epochs=5, batch_size=None)
+    fit(step, twice, again, epochs=5, batch_size=None)
+    assert once["w"] == pytest.approx(float(twice["w"]), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"validation": (np.ones(2), np.ones(2))}, "arrays by name[\\s\\S]*ndarray, ndarray"),
+        ({"metrics": ["accuracy"]}, "metrics are functions by name"),
+        ({"metrics": {"accuracy": "accuracy"}}, "metrics are functions by name"),
+        ({"callbacks": print}, "in a list"),
+        ({"stop": 3}, "stop is a function[\\s\\S]*patience"),
+        ({"augment": 0.5}, "augment is a function"),
+        ({"augment": lambda batch, rng: None}, "augment returns the arrays"),
+        ({"augment": lambda batch, rng: {"z": 1}}, "no input called 'z'"),
+        ({"epochs": "10"}, "epochs must be a whole number"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict, words: str) -> None:
+    step = neuron()
+    state = step.init()
+    with pytest.raises(GraphError, match=words):
+        fit(step, state, DATA, **settings)
+    assert state["w"] == 0
+
+
+def test_a_graph_is_not_a_step() -> None:
+    with pytest.raises(GraphError, match=r"a compiled step[\s\S]*a graph[\s\S]*gc\.compile"):
+        fit(neuron().graph, {}, DATA)  # type: ignore[arg-type]
+    with pytest.raises(GraphError, match="fix       range\\(3\\)"):
+        random_restarts(neuron(), DATA, 3)  # type: ignore[arg-type]
 
 
 # -- losses that explode ---------------------------------------------------------------------
@@ -474,3 +523,34 @@ def test_the_progress_bar_is_for_terminals(
     history = fit(step, step.init(), DATA, epochs=2, progress=wanted)
     assert len(history) == 2
     assert ("epoch" in screen.getvalue()) is (terminal and wanted)
+
+
+# -- random restarts -------------------------------------------------------------------------
+
+
+def two_valleys() -> CompiledFunction:
+    """(w² - 1)² + w/4: two minima, the deeper one at about -1.03; the start decides."""
+    w = gc.param("w", (), "float64", init=gc.init.normal(1.0))
+    x = gc.input("x", ("N",), "float64")
+    loss = (w**2 - 1) ** 2 + w / 4 + 0 * gc.sum(x)
+    return gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer=gc.optim.sgd(0.05))
+
+
+def test_random_restarts_find_the_deeper_valley() -> None:
+    runs = random_restarts(two_valleys(), {"x": [0.0]}, range(8), epochs=100)
+    ends = {round(float(run.state["w"]), 2) for run in runs}
+    assert ends == {-1.03, 0.97}
+    assert float(runs[0].state["w"]) == pytest.approx(-1.03, abs=0.01)
+    assert [run.value for run in runs] == sorted(run.value for run in runs)
+    assert sorted(run.seed for run in runs) == list(range(8))
+    assert runs[0].history.losses[-1] == runs[0].value
+
+
+def test_random_restarts_end_where_a_run_is_good_enough() -> None:
+    runs = random_restarts(
+        two_valleys(), {"x": [0.0]}, range(50), accept=lambda loss: loss < 0, epochs=100
+    )
+    assert runs[0].value < 0 and len(runs) < 10
+    assert all(run.value > 0 for run in runs[1:])
+    with pytest.raises(GraphError, match="at least one seed"):
+        random_restarts(two_valleys(), {"x": [0.0]}, [])

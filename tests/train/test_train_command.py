@@ -80,6 +80,21 @@ def test_a_run_is_taken_up_again(graphc: Callable[..., str], tmp_path: Path) -> 
     assert len(load_checkpoint(tmp_path / "run.npz").history) == 5
 
 
+def test_the_saved_parameters_run(
+    graphc: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    graphc("--optimizer", "adam(0.05)", "--epochs", "3", "-o", "trained.npz")
+    command = ["graphc", "run", "m.graph", "--at", "@trained.npz", "--at", "@test.npz"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as finished:
+        cli.main()
+    assert not finished.value.code and capsys.readouterr().out.startswith("loss = ")
+    assert np.load(tmp_path / "trained.npz").files == ["W", "b"]
+
+
 def test_all_examples_at_once(graphc: Callable[..., str], tmp_path: Path) -> None:
     graphc("--batch-size", "0", "--epochs", "3", "--checkpoint", "run.npz")
     assert len(load_checkpoint(tmp_path / "run.npz").history.step_losses) == 3

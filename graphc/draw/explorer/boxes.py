@@ -87,9 +87,7 @@ def _leaving(graph: Graph) -> dict[Node, list[str]]:
     return names
 
 
-def _hosts(
-    graph: Graph, ids: Mapping[Node, str], boxes: Mapping[str, Box]
-) -> dict[str, str]:
+def _hosts(graph: Graph, ids: Mapping[Node, str], boxes: Mapping[str, Box]) -> dict[str, str]:
     """Return the box of each node: its own, or that of the first node that reads it."""
     host: dict[str, str] = {}
     for node in reversed(graph.nodes):

@@ -17,7 +17,7 @@ from graphc.draw.explorer.measures import Measure, measures, point_of, values_at
 from graphc.draw.explorer.page import page
 from graphc.draw.explorer.pictures import pictures_of, steps_picture
 from graphc.draw.explorer.stages import Stage
-from graphc.draw.explorer.steps import MOST, Step, Steps, steps_of
+from graphc.draw.explorer.steps import Step, Steps, steps_of
 from graphc.draw.explorer.told import Teller
 from graphc.draw.traces.numbering import numbered
 from graphc.draw.typography import array_text, name_text
@@ -75,6 +75,7 @@ def explorer_page(
     }
     return page(title, data)
 
+
 def _subject(of: str | None) -> str:
     return "compiled" if of is None else f"{name_text(of)} and its gradient, compiled"
 
@@ -105,12 +106,16 @@ def _stages(
                 "nodes": len(stage.graph.nodes),
                 "idle": idle,
                 "code": places[place],
-                "cost": [[a.formula, a.number] for a in (gap.flops, gap.bytes, gap.peak)],
+                "cost": [[_cut(a.formula), a.number] for a in (gap.flops, gap.bytes, gap.peak)],
                 "gap": [_number(gap.difference), gap.where],
                 "firings": _firings(stage, found, names, place) if place else [],
             }
         )
     return listed
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _number(value: float | None) -> float | str | None:
@@ -160,7 +165,7 @@ def _nodes(
                 spans[-1][1] = place + 1
             else:
                 spans.append([place, place + 1, facts])
-            entry["value"] = ", ".join(array_text(arrays[place][node]))[:_LONGEST]
+            entry["value"] = _value(arrays[place][node])
             entry["phase"] = node.provenance.phase
     return nodes
 
@@ -178,6 +183,12 @@ def _entry(node: Node, name: str, events: Sequence[Event]) -> dict[str, Any]:
         "spans": [],
         "events": [[e.stage, e.mark, e.rule, e.into] for e in events],
     }
+
+
+def _value(value: Any) -> str:
+    """Return a value in a few words; a loop has several."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return "; ".join(", ".join(array_text(part)) for part in parts)[:_LONGEST]
 
 
 def _facts(node: Node, key: str, boxes: Boxes) -> dict[str, Any]:
@@ -199,7 +210,7 @@ def _facts(node: Node, key: str, boxes: Boxes) -> dict[str, Any]:
 
 
 def _codes(stages: Sequence[Stage], found: Lineage, of: str | None) -> list[Listing]:
-    """Return the code of each stage; a stage in which nothing happens has that of the one before."""
+    """Return the code of each stage; one in which nothing happens has that of the stage before."""
     codes: list[Listing] = []
     for place, (stage, ids) in enumerate(zip(stages, found.ids, strict=True)):
         if place and stage.leaves_as_it_was(stages[place - 1]):
@@ -241,18 +252,14 @@ def _user_lines(stages: Sequence[Stage]) -> dict[str, Any]:
             origin = node.provenance.origin
             if origin.file:
                 places.setdefault((origin.file, origin.line), origin)
-    lines = [
-        [*_place(places[key]), places[key].source_line[:_LONGEST]] for key in sorted(places)
-    ]
+    lines = [[*_place(places[key]), places[key].source_line[:_LONGEST]] for key in sorted(places)]
     return {"userLines": lines}
 
 
 # -- steps ---------------------------------------------------------------------------------------
 
 
-def _steps(
-    steps: Steps, found: Lineage, evaluated: int, derived: Stage | None
-) -> dict[str, Any]:
+def _steps(steps: Steps, found: Lineage, evaluated: int, derived: Stage | None) -> dict[str, Any]:
     place = evaluated if derived is None else evaluated + 1
     ids = found.ids[evaluated]
     there = found.ids[place]
@@ -263,7 +270,7 @@ def _steps(
         "code": place,
         "rows": rows,
         "numbers": numbers if rows else {},
-        "left out": "" if rows else f"{len(steps.number):,} variables, and steps are shown up to {MOST}",
+        "left out": steps.left_out,
     }
 
 
@@ -284,4 +291,3 @@ def _step(step: Step, ids: Mapping[Node, str], there: Mapping[Node, str]) -> dic
         "norm": step.of_norm,
         "rule": step.rule,
     }
-

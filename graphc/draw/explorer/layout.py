@@ -42,7 +42,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Placed:
-    """Left, top, width and height of each item with its lines, the path of each edge, the canvas."""
+    """Left, top, width and height of each item with its lines, each edge's path, the canvas."""
 
     places: Mapping[str, tuple[int, int, int, int]]
     paths: Mapping[tuple[str, str], str]
@@ -95,17 +95,17 @@ class _Plan:
         """
         phases = {item.key: item.phase for item in self.items}
         across = [edge for edge in self.edges if phases[edge[0]] != phases[edge[1]]]
-        first = _laid_out(self._source(across, {}))
         if not across:
-            return first
-        heights = {o["name"]: float(o["pos"].partition(",")[2]) for o in first["objects"] if "pos" in o}
+            return _laid_out(self._source((), {}))
+        first = _laid_out(self._source(across, {}))
+        heights = {
+            o["name"]: float(o["pos"].partition(",")[2]) for o in first["objects"] if "pos" in o
+        }
         return _laid_out(self._source(across, heights))
 
-    def _source(
-        self, across: Sequence[tuple[str, str]], heights: Mapping[str, float]
-    ) -> str:
+    def _source(self, across: Sequence[tuple[str, str]], heights: Mapping[str, float]) -> str:
         phases = {item.key: item.phase for item in self.items}
-        lines = self._head()
+        lines = self._head(is_final=bool(heights) or not across)
         for phase in (FORWARD, BACKWARD, UPDATE):
             members = [item for item in self.items if item.phase == phase]
             if members:
@@ -123,7 +123,7 @@ class _Plan:
         lines += [f"  {{ rank=same; {a}; {b}; }}" for a, b in self.level]
         return "\n".join([*lines, "}"]) + "\n"
 
-    def _head(self) -> list[str]:
+    def _head(self, is_final: bool) -> list[str]:
         lines_between = max((item.head + item.foot for item in self.items), default=0)
         across, along = _ACROSS, _ALONG
         if self.sideways:
@@ -136,6 +136,8 @@ class _Plan:
             "nodesep": f"{across / _POINT:.3f}",
             "ranksep": f"{along / _POINT:.3f}",
         }
+        if not is_final:  # only heights are wanted: neither curves nor few crossings
+            shape |= {"splines": "none", "mclimit": "0.05"}
         look = {"shape": "box", "fixedsize": "true", "label": ""}
         return ["digraph {", f"  graph{attributes(shape)};", f"  node{attributes(look)};"]
 

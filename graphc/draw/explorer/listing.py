@@ -13,8 +13,7 @@ from graphc.emit import traced_function
 from graphc.emit.lines import Line
 from graphc.ir.node import Node
 from graphc.plan import plan
-from graphc.rewrite.engine import rewrite
-from graphc.rewrite.lower import LOWER
+from graphc.rewrite.lower import lower
 
 #: A piece of a line: the kind of its token ("" for what has no colour), and its text.
 Piece = tuple[str, str]
@@ -30,10 +29,10 @@ class Listing:
 
 
 def listing(stage: Stage, ids: Mapping[Node, str], gradient_of: str | None) -> Listing:
-    """Return the readable code of a stage as it stands, and which nodes of it each line computes."""
+    """Return the readable code of a stage as it stands, and which nodes each line computes."""
     became: dict[Node, Node] = {}
-    lowered, _ = rewrite(stage.graph, (LOWER,), became=became)
-    lines, places = traced_function(plan(lowered), gradient_of=gradient_of)
+    program = plan(lower(stage.graph, became))
+    lines, places = traced_function(program, gradient_of=gradient_of)
     owners = _owners(stage, became, places)
     found: list[dict[str, None]] = [{} for _ in lines]
     for node in reversed(stage.graph.nodes):

@@ -2,8 +2,7 @@
 
 function render() {
   for (const [name, isOn] of [["passes", !state.steps], ["steps", state.steps]]) {
-    $(`mode-${name}`).setAttribute("aria-selected", String(isOn));
-    $(`mode-${name}`).tabIndex = isOn ? 0 : -1;
+    $(`mode-${name}`).setAttribute("aria-pressed", String(isOn));
   }
   document.body.classList.toggle("evaluating", state.steps);
   renderPasses();
@@ -161,9 +160,9 @@ document.addEventListener("keydown", (event) => {
     if (!isFree) return;
   }
   if ($("help").open) return;
-  const roving = event.target.closest("#canvas [data-item], .line[data-ids], [data-pass], [role=tab]");
+  const roving = event.target.closest("#canvas [data-item], .line[data-ids], [data-pass]");
   if (roving && rove(roving, event.key)) event.preventDefault();
-  else if (KEYS[event.key] && !event.target.closest("[role=tab]")) {
+  else if (KEYS[event.key]) {
     event.preventDefault();
     KEYS[event.key]();
   }
@@ -171,12 +170,6 @@ document.addEventListener("keydown", (event) => {
 
 // Within a list one element can be reached by Tab; ↑ and ↓ go to the others, Enter chooses.
 function rove(element, key) {
-  if (element.matches("[role=tab]")) {
-    if (!["ArrowLeft", "ArrowRight"].includes(key)) return false;
-    setMode(!state.steps);
-    $(state.steps ? "mode-steps" : "mode-passes").focus();
-    return true;
-  }
   if (["Enter", " "].includes(key) && !element.matches("button")) {
     if (element.dataset.item) chosen(element);
     else element.click();

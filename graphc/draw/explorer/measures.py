@@ -46,6 +46,10 @@ class Measure:
     where: str
 
 
+#: No output is in both stages.
+_NOTHING_SHARED: tuple[float | None, str] = (None, "")
+
+
 def point_of(graph: Graph, at: Mapping[str, Any] | None) -> Point:
     """Return the given values, completed by drawn ones.
 
@@ -87,11 +91,14 @@ def measures(
             found.append(Measure(same.flops, same.bytes, same.peak, 0.0, ""))
             continue
         total = cost(stage.graph)
-        amounts = [_amount(e, point) for e in (total.flops, total.bytes, total.peak_bytes)]
-        gap = (None, "")
+        flops, traffic, peak = (
+            _amount(e, point) for e in (total.flops, total.bytes, total.peak_bytes)
+        )
+        difference, where = _NOTHING_SHARED
         if place:
-            gap = _gap(_roots(stages[before].graph, arrays[before]), _roots(stage.graph, arrays[place]))
-        found.append(Measure(*amounts, *gap))
+            outputs = _roots(stages[before].graph, arrays[before])
+            difference, where = _gap(outputs, _roots(stage.graph, arrays[place]))
+        found.append(Measure(flops, traffic, peak, difference, where))
     return found
 
 
@@ -109,7 +116,7 @@ def _gap(
     before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
 ) -> tuple[float | None, str]:
     """Return the largest difference of two stages' outputs; NaN in both places is no difference."""
-    largest: tuple[float | None, str] = (None, "")
+    largest = _NOTHING_SHARED
     for name in before:
         if name not in after:
             continue

@@ -102,13 +102,17 @@ function difference(number) {
 
 const raised = (text) => [...text].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
 
-// Whether an answer is right: to the three decimals, or three digits, that the trace shows.
-function isRight(text, value) {
+// The number that an answer states, with a point or a comma; NaN where it states none.
+function numberIn(text) {
   const plain = text.trim().replace("−", "-").replace(",", ".");
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return false;
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+}
+
+// Whether a number is right: to the three decimals, or three digits, that the trace shows.
+function isRight(number, value) {
   const size = Math.abs(value);
   const room = size >= 1 ? 5.1e-4 * size : size >= 0.01 || size === 0 ? 5.1e-4 : 5.1e-3 * size;
-  return Math.abs(Number(plain) - value) <= room;
+  return Math.abs(number - value) <= room;
 }
 
 // -- search ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How does the explorer become one file? Its data, styles and script in a page that needs no other."""
+"""How does the explorer become one file? Data, styles and script in a page that needs no other."""
 
 from __future__ import annotations
 

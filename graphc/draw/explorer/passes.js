@@ -32,7 +32,7 @@ function passRow(stage, pass, isHit) {
       title: stage.title, onclick: () => goToPass(pass),
     },
     el("span", { class: "pass-name" }, stage.name),
-    el("span", { class: "pass-nodes" }, `${before}${grouped(stage.nodes)} nodes${fired}`)));
+    el("span", { class: "pass-nodes" }, `${before}${grouped(stage.nodes)}${before ? "" : " nodes"}${fired}`)));
 }
 
 function renderStage() {

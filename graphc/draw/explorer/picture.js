@@ -1,7 +1,7 @@
 // The middle: the graph after a pass, or the graph that is being evaluated.
 
 const HEAD = DATA.head;
-const RIM = "~";
+const RIM = "r";
 const MARKS = { "+": "added", "-": "removed", "~": "changed" };
 const SIGNS = { "+": "+", "-": "−", "~": "~" };
 
@@ -48,18 +48,31 @@ function passScene(pass, group, withDifference) {
 }
 
 function addMember(items, group, id, event, isGone) {
-  const entry = items.get(group) || { group: true, count: 0, mark: "", gone: 0 };
+  const entry = items.get(group) || { group: true, count: 0, gone: 0, events: [], mark: "" };
   if (isGone) entry.gone += 1;
   else entry.count += 1;
-  if (event) entry.mark = "~";
+  if (event) entry.events.push(event.mark);
+  const isOne = entry.events.length === entry.count + entry.gone && new Set(entry.events).size === 1;
+  entry.mark = isOne ? entry.events[0] : entry.events.length ? "~" : "";
   items.set(group, entry);
 }
 
 function addEdge(edges, picture, group, tail, head, kind) {
-  const from = itemIn(group, tail) || RIM + tail;
-  const to = itemIn(group, head) || RIM + head;
+  const from = itemIn(group, tail) || RIM + outside(group, tail);
+  const to = itemIn(group, head) || RIM + outside(group, head);
   const key = `${from}>${to}`;
   if (key in picture.paths) edges.set(key, { from, to, tail, head, kind });
+}
+
+// What stands for an outer node at the rim of a picture: the largest group that does not hold it.
+function outside(group, id) {
+  let around = group;
+  let item = "";
+  while (!item && around) {
+    around = above(around);
+    item = itemIn(around, id);
+  }
+  return item;
 }
 
 function stepsScene() {
@@ -96,7 +109,7 @@ const frameOf = remembered((key) => {
   if (!places.length) return [0, 0, ...picture.size];
   for (const [key, path] of Object.entries(picture.paths)) {
     const [from, to] = key.split(">");
-    if (!shown.has(from) || !shown.has(to)) continue;
+    if (![from, to].every((end) => shown.has(end) || end.startsWith(RIM))) continue;
     const points = path.match(/-?\d+/g).map(Number);
     for (let i = 0; i < points.length; i += 2) places.push([points[i], points[i + 1], 0, 0]);
   }
@@ -143,8 +156,10 @@ function edgeClass(edge) {
   return `edge ${edge.kind || block}${edge.kind && block === "back" ? " dashed" : ""}`;
 }
 
+const titleOf = (id) => (isGroup(id) ? DATA.groups[id].title : DATA.nodes[id].name);
+
 function told(id, item) {
-  if (item.rim) return `${DATA.nodes[item.rim].name}, outside`;
+  if (item.rim) return `${titleOf(item.rim)}, outside`;
   if (item.group) {
     return `${DATA.groups[id].title}: ${grouped(item.count)} nodes, collapsed`;
   }
@@ -168,10 +183,10 @@ function box(id, item, [x, y, width, height]) {
   const body = height - HEAD - notes;
   if (item.rim) {
     group.append(svg("rect", { class: "body", width, height, rx: height / 2 }),
-      text(width / 2, height / 2 + 4.5, "name middle", DATA.nodes[item.rim].name));
+      text(width / 2, height / 2 + 4.5, "name middle", titleOf(item.rim)));
     return group;
   }
-  const title = item.group ? DATA.groups[id].title : DATA.nodes[id].name;
+  const title = titleOf(id);
   group.append(
     svg("rect", { class: "hit", y: -3, x: -3, width: width + 6, height: height + 6 }),
     svg("rect", { class: "ring", x: -4, y: HEAD - 4, width: width + 8, height: body + 8, rx: 7 }),
@@ -248,8 +263,9 @@ function zoom(factor) {
 function chosen(element) {
   if (!element) return select("");
   const id = element.dataset.id;
-  if (isGroup(id)) return openGroup(id);
-  if (element.dataset.item.startsWith(RIM)) return goTo(id);
+  const isRim = element.dataset.item.startsWith(RIM);
+  if (isGroup(id)) return openGroup(isRim ? above(id) : id);
+  if (isRim) return goTo(id);
   return select(state.node === id ? "" : id);
 }
 

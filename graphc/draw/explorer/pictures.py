@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from graphc.draw.explorer.boxes import Boxes
@@ -11,13 +14,14 @@ from graphc.draw.explorer.lineage import Lineage
 from graphc.draw.explorer.views import Member, Tree, sights, tree_of
 from graphc.draw.typography import text_width
 from graphc.ir.provenance import BACKWARD, FORWARD
+from graphc.ops import OPS
 
 FORMULA_SIZE, NAME_SIZE, NOTE_SIZE = 13, 13, 11
 #: Height of a box, and of the lines under it that hold its value and its adjoint.
 _HEIGHT, _NOTES = 30, 32
 _LEAST = 52
-#: A prefix that no id has: what stands at the rim of a picture is a stub of its box.
-RIM = "~"
+#: The first letter of what stands at the rim of a picture: a stub of a box or of a group.
+RIM = "r"
 
 
 def pictures_of(
@@ -30,18 +34,31 @@ def pictures_of(
     tree = tree_of(members)
     edges = _edges(stages)
     level = _level(names, phases, widths)
-    pictures = {}
+    wanted: dict[str, Callable[[], Placed]] = {}
     for picture, sight in sights(edges, tree).items():
         inside = [key for key, above in tree.parent.items() if above == picture]
         items = [_item(key, widths, phases, tree, names) for key in inside]
-        rim = [Item(RIM + key, _width(names[key], "", ""), 26, phases[key], 0) for key in sight.rim]
+        rim = [
+            Item(
+                RIM + key,
+                _width(_called(key, tree, names), "", ""),
+                26,
+                _phase(key, phases, tree),
+                0,
+            )
+            for key in sight.rim
+        ]
         outside = set(sight.rim)
         ends = [
             (RIM + a if a in outside else a, RIM + b if b in outside else b) for a, b in sight.edges
         ]
         here = set(inside)
         pairs = [(a, b) for a, b in level if a in here and b in here]
-        pictures[picture] = _data(placed([*items, *rim], ends, pairs))
+        wanted[picture] = partial(placed, [*items, *rim], ends, pairs)
+    # Each layout is a process of its own, so threads that wait for them keep all cores busy.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        layouts = pool.map(lambda lay_out: lay_out(), wanted.values())
+        pictures = {picture: _data(found) for picture, found in zip(wanted, layouts, strict=True)}
     return {"pictures": pictures, "groups": _groups(tree, names), "parent": _parents(tree)}
 
 
@@ -104,7 +121,7 @@ def _places(found: Lineage) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]
     for known in found.ids:
         for node, key in known.items():
             phases[key] = node.provenance.phase
-            scope = "" if node.op.is_leaf else node.provenance.scope
+            scope = "" if node.op is OPS["input"] else node.provenance.scope
             scopes[key] = tuple(scope.split("/")) if scope else ()
     return phases, scopes
 
@@ -112,7 +129,10 @@ def _places(found: Lineage) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]
 def _edges(stages: Sequence[Boxes]) -> list[tuple[str, str]]:
     return list(
         dict.fromkeys(
-            (read, key) for stage in stages for key, box in stage.boxes.items() for read in box.reads
+            (read, key)
+            for stage in stages
+            for key, box in stage.boxes.items()
+            for read in box.reads
         )
     )
 
@@ -137,6 +157,14 @@ def _title(tree: Tree, key: str, names: Mapping[str, str]) -> str:
     return group.title or f"{names[group.members[0]]} … {names[group.members[-1]]}"
 
 
+def _called(key: str, tree: Tree, names: Mapping[str, str]) -> str:
+    return _title(tree, key, names) if key in tree.groups else names[key]
+
+
+def _phase(key: str, phases: Mapping[str, str], tree: Tree) -> str:
+    return tree.groups[key].phase if key in tree.groups else phases[key]
+
+
 def _groups(tree: Tree, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         key: {"title": _title(tree, key, names), "phase": group.phase, "members": group.members}
@@ -146,5 +174,3 @@ def _groups(tree: Tree, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _parents(tree: Tree) -> dict[str, str]:
     return {key: above for key, above in tree.parent.items() if above}
-
-

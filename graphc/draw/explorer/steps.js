@@ -61,8 +61,9 @@ function question() {
   const said = el("span", { class: "verdict", role: "status", id: "verdict" });
   return el("form", { class: "question", onsubmit: (event) => {
     event.preventDefault();
-    if (isRight(input.value, row.answer)) return settle(`right: ${row.value}`);
-    said.textContent = input.value.trim() ? "not yet; try again" : "a number, please";
+    const number = numberIn(input.value);
+    if (isRight(number, row.answer)) return settle(`right: ${row.value}`);
+    said.textContent = Number.isNaN(number) ? "a number, please" : "not yet; try again";
     input.select();
     return undefined;
   } }, el("label", { for: "answer" }, formula(row.left), row.norm ? " norm" : "", " = "), input,

@@ -19,6 +19,7 @@ from graphc.draw.traces.scene import Scene, in_order
 from graphc.draw.traces.table import plain
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 from graphc.ops.leaf import fill
 from graphc.rewrite.numbering import ValueNumbers
 
@@ -54,10 +55,14 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """All steps of an evaluation, and the number v0, v1, … of each variable."""
+    """All steps of an evaluation, and the number v0, v1, … of each variable.
+
+    Where there are no steps, `left_out` says why.
+    """
 
     steps: tuple[Step, ...]
     number: Mapping[Node, int]
+    left_out: str = ""
 
 
 def steps_of(
@@ -73,7 +78,10 @@ def steps_of(
     """
     numbering = numbered(model)
     if len(numbering.number) > MOST:
-        return Steps((), numbering.number)
+        many = f"{len(numbering.number):,} variables, and steps are shown up to {MOST}"
+        return Steps((), numbering.number, many)
+    if any(isinstance(node.type, TupleType) for node in model.nodes):
+        return Steps((), numbering.number, "a loop runs through its steps by itself")
     scene = Scene(numbering, Point(arrays, dict(sizes)))
     nodes = in_order(scene, None)
     steps = [
@@ -95,9 +103,7 @@ def _operands(node: Node, numbering: Numbering) -> tuple[Node, ...]:
     return tuple(source for source in sources if source in numbering.number)
 
 
-def _step(
-    phase: str, node: Node, row: Row, reads: tuple[Node, ...], adjoint: Node | None
-) -> Step:
+def _step(phase: str, node: Node, row: Row, reads: tuple[Node, ...], adjoint: Node | None) -> Step:
     answer, of_norm = _answer(row)
     return Step(
         phase,

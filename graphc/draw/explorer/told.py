@@ -54,7 +54,7 @@ class Teller:
     def tell(self, firing: Firing) -> Told:
         made = self._final(firing.after)
         keys = tuple(dict.fromkeys(filter(None, map(self._first, firing.before))))
-        if firing.rule is MERGE:
+        if firing.rule is MERGE and keys:
             before, after = self._twins(firing, keys)
         else:
             before, after = self._formulas(firing)

@@ -7,7 +7,7 @@ with the rest stands at the rim.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.draw.explorer.layout import Placed
@@ -15,7 +15,7 @@ from graphc.draw.explorer.layout import Placed
 #: The most boxes of one picture.
 MOST = 90
 #: How many boxes a group takes where nothing but their order tells them apart.
-_RUN = 45
+_RUN = 30
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,40 @@ def _parts(inside: Sequence[Member], depth: int) -> tuple[list[tuple[str, list[M
         for member in inside:
             own = member.scope[depth] if len(member.scope) > depth else f"\0{member.key}"
             parts.setdefault((member.phase, own), []).append(member)
-        depth += 1
-        if 1 < len(parts) <= MOST:
-            return [(_title(phase, name), part) for (phase, name), part in parts.items()], depth
         if len(parts) > MOST:
-            break
-    runs: list[list[Member]] = []
-    size = max(_RUN, -(-len(inside) // _RUN))
-    for member in inside:
-        if not runs or len(runs[-1]) >= size or runs[-1][0].phase != member.phase:
-            runs.append([])
-        runs[-1].append(member)
-    return [("", run) for run in runs], 0
+            return _runs(list(parts.items())), depth
+        depth += 1
+        if len(parts) > 1:
+            return [(_title(phase, name), part) for (phase, name), part in parts.items()], depth
+    single = [((member.phase, f"\0{member.key}"), [member]) for member in inside]
+    return _runs(single), depth
+
+
+def _runs(
+    parts: Sequence[tuple[tuple[str, str], list[Member]]],
+) -> list[tuple[str, list[Member]]]:
+    """Return parts that follow one another put together, those of one block of the program."""
+    size = max(_RUN, -(-len(parts) // _RUN))
+    runs: dict[tuple[str, int], list[tuple[str, list[Member]]]] = {}
+    count: dict[str, int] = {}
+    for (phase, name), part in parts:
+        place = count[phase] = count.get(phase, -1) + 1
+        runs.setdefault((phase, place // size), []).append((name, part))
+    return [
+        (
+            _run_title(phase, [name for name, _ in run]),
+            [member for _, part in run for member in part],
+        )
+        for (phase, _), run in runs.items()
+    ]
+
+
+def _run_title(phase: str, names: Sequence[str]) -> str:
+    """Return the first and last scope of a run; nothing where these are single nodes."""
+    first, last = names[0], names[-1]
+    if first[:1] == "\0" or last[:1] == "\0":
+        return ""
+    return _title(phase, first if len(names) == 1 else f"{first} … {last}")
 
 
 def _title(phase: str, name: str) -> str:
@@ -113,24 +135,36 @@ def _title(phase: str, name: str) -> str:
 
 @dataclass(eq=False)
 class Sight:
-    """What one picture shows besides its own items: edges, and the nodes at its rim."""
+    """What one picture shows besides its own items: edges, and what stands at its rim."""
 
     edges: dict[tuple[str, str], None] = field(default_factory=dict)
     rim: dict[str, None] = field(default_factory=dict)
 
 
 def sights(edges: Iterable[tuple[str, str]], tree: Tree) -> dict[str, Sight]:
-    """Return the edges of each picture; an edge shows in every picture that holds one of its ends."""
+    """Return the edges of each picture; an edge shows in every picture that holds one of its ends.
+
+    What lies outside stands at the rim as the largest group that does not hold the picture.
+    """
     found = {picture: Sight() for picture in tree.pictures()}
     paths = {key: tree.path(key) for key in tree.parent}
     for tail, head in edges:
         starts, ends = ({tree.parent[part]: part for part in paths[key]} for key in (tail, head))
         for picture in [*starts, *(p for p in ends if p not in starts)]:
             sight = found[picture]
-            for key, items in ((tail, starts), (head, ends)):
-                if picture not in items:
-                    sight.rim[key] = None
-            first, last = starts.get(picture, tail), ends.get(picture, head)
+            first, last = (
+                items.get(picture) or _outside(picture, items, sight, tree)
+                for items in (starts, ends)
+            )
             if first != last:
                 sight.edges[first, last] = None
     return found
+
+
+def _outside(picture: str, items: Mapping[str, str], sight: Sight, tree: Tree) -> str:
+    """Return what stands for an outer node in a picture, and put it at the rim."""
+    around = tree.parent[picture]
+    while around not in items:
+        around = tree.parent[around]
+    sight.rim[items[around]] = None
+    return items[around]

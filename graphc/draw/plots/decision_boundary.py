@@ -11,6 +11,7 @@ from graphc.draw.palette import ADJOINT, INK, PAPER, VALUE
 from graphc.draw.plots.plot import Plot
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
+from graphc.run.arguments import as_array
 from graphc.run.compiled import CompiledFunction
 from graphc.run.figures import matplotlib_module
 
@@ -45,20 +46,14 @@ def decision_boundary(
     **Shapes.** X: [N, 2]; y: [N] classes 0 … K - 1 (or -1 and +1), or None for no examples' colour.
     **Raises.** GraphError for points that are not pairs, or a name that is none.
     """
-    points = np.asarray(X, np.float64)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise GraphError(
-            "a decision boundary is drawn over pairs",
-            got=str(list(points.shape)),
-            expected="[N, 2]",
-        )
+    points = _points(X)
     used = f.for_inference() if f.graph.updates or f.draws else f
     taken, shown = _input(used.graph, input), _output(used.graph, output)
     grid_x, grid_y = _grid(points, resolution)
     places = np.column_stack([grid_x.ravel(), grid_y.ravel()])
     values = _evaluated(used, state, taken, shown, features(places) if features else places)
     scores = values.reshape(*grid_x.shape, *values.shape[1:])
-    classes = None if y is None else _classes(np.asarray(y))
+    classes = None if y is None else _classes(np.asarray(y), len(points))
 
     def draw(axes: Any) -> None:
         _regions(axes, grid_x, grid_y, scores, threshold)
@@ -70,6 +65,20 @@ def decision_boundary(
         axes.set_ylim(grid_y.min(), grid_y.max())
 
     return Plot(draw, title or "decision boundary")
+
+
+def _points(X: Any) -> np.ndarray:
+    """Return pairs of numbers [N, 2], at least one."""
+    points = as_array(X, np.dtype("float64"), "X")
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise GraphError(
+            "a decision boundary is drawn over pairs of numbers",
+            got=str(list(points.shape)),
+            expected="[N, 2]",
+        )
+    if not np.isfinite(points).all():
+        raise GraphError("X holds a number that is not finite, so it has no place in the plane")
+    return points
 
 
 def _input(graph: Graph, name: str | None) -> str:
@@ -130,8 +139,10 @@ def _evaluated(
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _classes(y: np.ndarray) -> np.ndarray:
+def _classes(y: np.ndarray, count: int) -> np.ndarray:
     """Return class numbers from 0: -1 and +1 become 0 and 1, one-hot rows their index."""
+    if not y.ndim or len(y) != count:
+        raise GraphError("y needs one class a point", got=str(list(y.shape)), expected=f"[{count}]")
     flat = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
     numbers = flat.astype(np.int64)
     return (numbers > 0).astype(np.int64) if (numbers < 0).any() else numbers

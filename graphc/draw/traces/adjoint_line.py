@@ -6,20 +6,20 @@ import re
 
 from graphc.differentiate.reverse import cotangents
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
 from graphc.ops.leaf import fill
 
 _STATEMENT = re.compile(r"^ *((\w+): [^=\n]+ = .*)$", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-def adjoint_lines(graph: Graph, target: Node, node: Node, name: str) -> list[str]:
+def adjoint_lines(graph: Graph, of: str, name: str) -> list[str]:
     """Return `d_h1: f32[N, 128] = …` after what it needs that has no name of the user's.
 
     An adjoint that is that of another node too is written `d_u1 = d_u`; where no derivative of the
     target reaches the node there is no line.
     """
-    (adjoint,) = cotangents([target], [fill(1.0, (), target.dtype)], [node])
+    target = graph.find(of)
+    (adjoint,) = cotangents([target], [fill(1.0, (), target.dtype)], [graph.find(name)])
     if adjoint is None:
         return []
     called = f"d_{name}"

@@ -88,8 +88,8 @@ def derive(
             )
         return derive_op(what, name)
     if isinstance(what, Node):
-        graph = with_own_names(Graph({name or what.name or "y": what}))
-        return _card(CardWriter(graph, next(iter(graph.outputs.values())), None), None)
+        label = name or what.name or "y"
+        return _card(CardWriter(with_own_names(Graph({label: what})), label, None), None)
     if not isinstance(what, Graph):
         raise GraphError(
             "nothing to derive",
@@ -103,7 +103,8 @@ def derive(
             fix=f'gc.derive(graph, "{next(iter(what.outputs))}")',
         )
     graph = with_own_names(what)
-    return _card(CardWriter(graph, graph.find(name), scalar_output(graph, of)), at)
+    target = graph.labels[scalar_output(graph, of)]
+    return _card(CardWriter(graph, name, target), at)
 
 
 def _card(writer: CardWriter, at: Mapping[str, Any] | None) -> Card:

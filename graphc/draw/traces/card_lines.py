@@ -10,6 +10,7 @@ from graphc.differentiate.forward import tangents
 from graphc.draw.traces.adjoint_line import adjoint_lines
 from graphc.draw.traces.chain import added, stand_in
 from graphc.draw.traces.local_steps import local_steps
+from graphc.draw.traces.loops import in_a_word, with_single_results
 from graphc.draw.traces.modules import Module, modules
 from graphc.draw.traces.notation import Formula
 from graphc.draw.traces.numbering import numbered
@@ -61,19 +62,22 @@ class Sent:
 
 
 class CardWriter:
-    """Writes the card of one node; `target` is what is derived, None for a node by itself.
+    """Writes the card of one node; `of` is what is derived, None for a node by itself.
 
     Formulas stand between named variables, as in the table of modules.
     """
 
-    def __init__(self, graph: Graph, node: Node, target: Node | None) -> None:
+    def __init__(self, graph: Graph, name: str, of: str | None) -> None:
+        self.stated = graph
+        self.graph = graph = with_single_results(graph)
+        self.node = node = graph.find(name)
+        self.target = target = None if of is None else graph.find(of)
         if node.dtype.kind != "f":
             raise GraphError(
                 "only a float has a derivative",
                 got=f"{node.name or node.op.name}: {node.type}",
                 fix="choose a float node, such as one that it was computed from",
             )
-        self.graph, self.node, self.target = graph, node, target
         self.numbering = numbered(graph)
         own = modules(self.numbering, node)
         self.module = own[0] if own else None
@@ -200,6 +204,7 @@ class CardWriter:
         (again,) = substitute([module.meaning], leaves)
         (moved,) = tangents([again], [leaves[x] for x in operands], list(moving.values()))
         assert moved is not None, "a derivative flows through these operands"
+        moved = in_a_word("tangent", again, moved, list(moving.values()), leaves.values())
         shown = {leaf: self.symbol(x) for x, leaf in leaves.items()}
         shown |= {leaf: _moved(self.symbol(x)) for x, leaf in moving.items()}
         shown[again] = self.symbol(self.node)
@@ -262,8 +267,8 @@ class CardWriter:
     def _adjoint(self) -> list[Line]:
         """Return the node that holds the adjoint, as the text form writes it."""
         assert self.target is not None
-        name = self.graph.labels.get(self.node) or f"v{self.numbering.number[self.node]}"
-        lines = adjoint_lines(self.graph, self.target, self.node, name)
+        of, by = self.graph.labels[self.target], self.graph.labels[self.node]
+        lines = adjoint_lines(self.stated, of, by)
         return [Line("adjoint", [words(line)], "in the derived graph") for line in lines]
 
 

@@ -18,6 +18,7 @@ from graphc.differentiate.local import ARRAYS, Partial, specialized
 from graphc.differentiate.reverse import cotangents
 from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.formula import is_product
+from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.numbering import Use
 from graphc.ir.node import Node
 from graphc.ir.op import Op
@@ -109,6 +110,7 @@ def _transposed(
         indices, cotangents([again], [adjoint], [operands[i] for i in indices]), strict=True
     ):
         root = OPS["full"](operands[i].shape, 0, operands[i].dtype) if sent is None else sent
+        root = in_a_word("backward", consumer, root, [adjoint], operands, operands[i])
         links.append(Link(root, shown, point.of(root, known)))
     return links
 
@@ -141,6 +143,7 @@ def carried_forward(
     if found is None:
         zero = OPS["full"](node.shape, 0, node.dtype)
         return Link(zero, {}, np.zeros_like(point.arrays[node]))
+    found = in_a_word("tangent", node, found, list(moving.values()), operands)
     shown = dict(zip(operands, node.inputs, strict=True)) | {again: node}
     known = {leaf: point.arrays[n] for leaf, n in shown.items()}
     known |= {moving[i]: values[i] for i in indices}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.differentiate.reverse import new_nodes
 from graphc.draw.traces.chain import stand_in
 from graphc.draw.traces.indices import Indices, NoIndicesError, summed
+from graphc.draw.traces.loops import with_single_results
 from graphc.draw.traces.modules import Module, modules, named_variables
 from graphc.draw.traces.notation import Formula, IndexedFormula
 from graphc.draw.traces.numbering import Numbering, numbered
@@ -23,7 +23,7 @@ from graphc.errors import GraphError
 from graphc.ir.dims import dim_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.walk import reaching
+from graphc.ir.walk import new_nodes, reaching
 from graphc.ops import OPS
 from graphc.ops.reduction import Mean
 
@@ -109,6 +109,7 @@ def module_writer(
     """Return what writes the modules of `of`, with indices where the network allows them."""
     if notation not in NOTATIONS:
         raise GraphError("unknown notation", got=repr(notation), expected="'index' or 'matrix'")
+    graph = with_single_results(graph)
     target = scalar_output(graph, of)
     numbering = numbered(graph)
     found = modules(numbering, target)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.differentiate.reverse import new_nodes
 from graphc.draw.traces.chain import rule_of
+from graphc.draw.traces.loops import LoopResult
 from graphc.draw.traces.numbering import Numbering
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
-from graphc.ir.walk import substitute
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.walk import new_nodes, substitute
 from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
 from graphc.rewrite.pipeline import stabilize_forward
 
 _CONTRACTION = OPS["einsum"].family
+#: How many ops the formula of one module holds at most.
+_LARGEST = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ def modules(numbering: Numbering, of: Node) -> list[Module]:
             nodes = new_nodes(root, ends)
             operands = _operands(nodes, ends)
             ends.add(root)
-            meaning = _recognized(root, operands) if len(nodes) > 1 else root
+            meaning = _recognized(root, nodes, operands) if len(nodes) > 1 else root
             is_loss = root is of and bool(numbering.graph.params)
             name = _name(root, meaning, nodes, operands, is_loss)
             found.append(Module(root, meaning, nodes, operands, name))
@@ -59,11 +61,12 @@ def _operands(nodes: Sequence[Node], ends: set[Node]) -> list[Node]:
 def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[Node]:
     """Return the variables between which formulas stand.
 
-    Those are leaves, what the user named, what several named variables share, and on either side
-    of an activation what feeds it and what it gives.
+    Those are leaves, results of loops, what the user named, what several named variables share,
+    and on either side of an activation what feeds it and what it gives.
     """
     labels = numbering.graph.labels
     ends = {node for node in order if not node.inputs or node in labels or node is of}
+    ends |= {node for node in order if isinstance(node.op, LoopResult)}
     ends -= {node for node in order if is_fill(node)}
     sums = _weighted_sums(numbering, order)
     for node in order:
@@ -73,7 +76,22 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
             ends.add(source)
             if _feeds(numbering, node, sums) or _is_known_by_name(node):
                 ends.add(node)
-    return ends | _shared(numbering, order, ends)
+    ends |= _shared(numbering, order, ends)
+    return ends | _cuts(numbering, order, ends)
+
+
+def _cuts(numbering: Numbering, order: Sequence[Node], ends: set[Node]) -> set[Node]:
+    """Return where long formulas are cut, so that a derivative can be written beside them."""
+    cuts: set[Node] = set()
+    size: dict[Node, int] = {}
+    for node in order:
+        inner = dict.fromkeys(numbering.source(x)[0] for x in node.inputs)
+        inside = sorted((x for x in inner if size.get(x)), key=size.__getitem__)
+        while sum(size[x] for x in inside) >= _LARGEST:
+            cuts.add(inside.pop())
+        is_end = node in ends or not node.inputs
+        size[node] = 0 if is_end else 1 + sum(size[x] for x in inside)
+    return cuts
 
 
 def _weighted_sums(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
@@ -163,14 +181,16 @@ def _is_linear(nodes: Sequence[Node], operands: Sequence[Node]) -> bool:
     return (weighs and degree[nodes[-1]] == 1) or (contracts and only)
 
 
-def _recognized(root: Node, operands: Sequence[Node]) -> Node:
+def _recognized(root: Node, nodes: Sequence[Node], operands: Sequence[Node]) -> Node:
     """Return the one op that a formula amounts to, exp(z)/sum(exp(z)) is softmax, or the root."""
     leaves = {
         operand: OPS["input"](f"operand{i}", operand.shape, operand.dtype)
         for i, operand in enumerate(operands)
     }
-    again = substitute([root], leaves)[0]
-    stable = stabilize_forward(Graph({"root": again}, inputs=leaves.values()))
+    again: dict[Node, Node] = dict(leaves)
+    for node in nodes:
+        again[node] = rebuilt(node, tuple([again[x] for x in node.inputs]))
+    stable = stabilize_forward(Graph({"root": again[root]}, inputs=leaves.values()))
     ops = [node for node in stable.nodes if node.inputs and not node.op.is_view]
     if len(ops) != 1 or ops[0] is not stable.outputs["root"]:
         return root

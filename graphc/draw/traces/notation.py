@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from graphc.differentiate.reverse import new_nodes
 from graphc.draw.formula import formula, is_product
 from graphc.draw.traces.pieces import Piece, latex_escape, power_of_ten
 from graphc.draw.typography import literal_text, subscript
@@ -20,6 +19,7 @@ from graphc.draw.variables import is_silent
 from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
 from graphc.ir.node import Node
 from graphc.ir.op import Op
+from graphc.ir.walk import new_nodes
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.reduction import Reduction

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphc.differentiate.formula_text import tree_text
 from graphc.differentiate.forward import is_derived_from_formula
-from graphc.differentiate.reverse import cotangents, new_nodes
+from graphc.differentiate.reverse import cotangents
 from graphc.differentiate.symbolic import Branch, derivative, symbol, tree_of
 from graphc.draw.formula import is_product
 from graphc.draw.traces.chain import (
@@ -18,11 +18,12 @@ from graphc.draw.traces.chain import (
     stand_in,
     without_sign,
 )
+from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.modules import Module
 from graphc.draw.variables import is_silent
 from graphc.ir.node import Node
 from graphc.ir.op import Op
-from graphc.ir.walk import reaching, substitute
+from graphc.ir.walk import new_nodes, reaching, substitute
 from graphc.ops import OPS
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
@@ -137,6 +138,7 @@ def _by_reverse_mode(node: Node, index: int, adjoint: Node) -> Node | None:
     (sent,) = cotangents([again], [seed], [operands[index]])
     if sent is None:
         return None
+    sent = in_a_word("backward", node, sent, [seed], operands, operands[index])
     actual = dict(zip(operands, node.inputs, strict=True)) | {again: node, seed: adjoint}
     return substitute([sent], actual)[0]
 

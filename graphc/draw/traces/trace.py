@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.draw.traces.chain import Point
 from graphc.draw.traces.forward import forward_rows
+from graphc.draw.traces.loops import with_single_results
 from graphc.draw.traces.numbering import numbered
 from graphc.draw.traces.pieces import (
     Phrase,
@@ -151,6 +152,7 @@ def trace(
         )
     _check_choice("mode of a trace", mode, MODES)
     _check_choice("version of a reverse trace", version, VERSIONS)
+    graph = with_single_results(graph)
     scene = _scene(graph, at or {})
     target = None if of is None else graph.find(of)
     if mode == "reverse":

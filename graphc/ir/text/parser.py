@@ -16,11 +16,12 @@ from typing import Any
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.text.blocks import Block
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import too_deep
 from graphc.ir.text.functions import LoopFunction, has_plain_parameters, is_def
 from graphc.ir.text.lines import LogicalLine, logical_lines
-from graphc.ir.text.statements import Block, Statements
+from graphc.ir.text.statements import Statements
 from graphc.ir.text.title import UNNAMED, read_title
 
 _BLOCK_WORDS = re.compile(r"(?:async|class|for|if|while|try|elif|else|except|finally)\b|@")

@@ -20,6 +20,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.symbols import dim_symbol
+from graphc.ir.text.blocks import Block
 from graphc.ir.text.loops import (
     WrittenLoop,
     attribute_bodies,
@@ -37,6 +38,8 @@ from graphc.ir.types import SHORT, TensorType
 
 #: An expression grows no longer than this by taking in its operands.
 _EXPRESSION = 64
+#: Outside of all blocks.
+OPEN = Block()
 _PHASES = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 _NUMBERED = re.compile(r"\bv\d+\b|\0\d+\0")
 #: A list of outputs is broken into lines of this length.
@@ -71,7 +74,7 @@ class _Printer:
         self.graph = graph
         self.lines: list[str] = title_lines(graph.name, graph.doc) if around is None else []
         self.margin = "" if around is None else around.margin + "    "
-        self.block = ("", "")
+        self.block = OPEN
         #: Identifier of a dim -> its name.
         self.dims = dims
         given = {} if around is None else around.given
@@ -114,7 +117,7 @@ class _Printer:
         order = self._visit_all()
         results = [self.code(node) for node in self.graph.outputs.values()]
         self._write_statements(node for node in order if node in self.statements)
-        self._enter(("", ""))
+        self._enter(OPEN)
         self._line(f"return {', '.join(code.text for code in results)}")
         return self.lines
 
@@ -275,7 +278,7 @@ class _Printer:
         around = _Around(given, self.taken, self.counter, self.margin)
         inner = _Printer(loop.body.graph, self.dims, around)
         lines = inner.body_lines()
-        self._enter(("", ""))
+        self._enter(OPEN)
         arguments = ", ".join(inner.identifiers[leaf] for leaf in loop.arguments)
         self._line(f"def {name}({arguments}):")
         self.lines += lines
@@ -310,16 +313,15 @@ class _Printer:
             self.types[key] = f"{SHORT[kind.dtype]}[{dims}]" if dims else SHORT[kind.dtype]
         return self.types[key]
 
-    def _enter(self, block: tuple[str, str]) -> None:
-        if block != self.block and block != ("", ""):
-            phase, scope = block
-            heads = [f"phase({quoted(phase)})"] * bool(phase)
-            heads += [f"scope({quoted(scope)})"] * bool(scope)
+    def _enter(self, block: Block) -> None:
+        if block != self.block and block != OPEN:
+            heads = [f"phase({quoted(block.phase)})"] * (block.phase != FORWARD)
+            heads += [f"{word}({quoted(name)})" for word, name in _scopes_of(block)]
             self.lines.append(f"{self.margin}with {', '.join(heads)}:")
         self.block = block
 
     def _line(self, text: str) -> None:
-        indent = self.margin if self.block == ("", "") else f"{self.margin}    "
+        indent = self.margin if self.block == OPEN else f"{self.margin}    "
         self.lines.append(indent + text)
 
     # -- roots -------------------------------------------------------------------------------
@@ -332,7 +334,7 @@ class _Printer:
     def _write_outputs(self) -> None:
         if not self.graph.outputs:
             return
-        self._enter(("", ""))
+        self._enter(OPEN)
         words: list[str] = []
         is_positional = True
         for name, node in self.graph.outputs.items():
@@ -361,10 +363,23 @@ def _call_lines(function: str, words: Sequence[str]) -> list[str]:
     return [f"{function}(", *[f"    {word}," for word in words], ")"]
 
 
-def _block_of(node: Node) -> tuple[str, str]:
+def _block_of(node: Node) -> Block:
     provenance = node.provenance
-    phase = "" if provenance.phase == FORWARD else provenance.phase
-    return (phase, provenance.scope)
+    return Block(provenance.scope, provenance.phase, provenance.checkpoints)
+
+
+def _scopes_of(block: Block) -> Iterator[tuple[str, str]]:
+    """Yield the words and names that open a block's scopes, outermost first."""
+    outer = ""
+    for path in block.checkpoints:
+        between, _, name = path.removeprefix(outer).strip("/").rpartition("/")
+        if between:
+            yield "scope", between
+        yield "checkpoint", name
+        outer = path
+    rest = block.scope.removeprefix(outer).strip("/")
+    if rest:
+        yield "scope", rest
 
 
 def _in_order_of_draws(nodes: Sequence[Node]) -> Iterator[Node]:

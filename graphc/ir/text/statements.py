@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graphc.ir.dims import Dim, as_dim
 from graphc.ir.node import Node
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Origin, Provenance, inherit
+from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Origin, inherit
 from graphc.ir.symbols import dim_symbol
+from graphc.ir.text.blocks import OPENING, Block
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
 from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion
@@ -31,14 +31,6 @@ _NAMES: dict[type[ast.stmt], str] = {
     ast.With: "a block on this line",
     ast.Return: "`return` outside a loop body, or before its end,",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The scope and phase that the lines of a `with` block share."""
-
-    scope: str = ""
-    phase: str = FORWARD
 
 
 class Statements:
@@ -79,7 +71,7 @@ class Statements:
             )
         self._line = line
         self._origin = Origin(self.filename, line)
-        with inherit(Provenance(None, block.scope, block.phase, self._origin)):
+        with inherit(block.provenance(self._origin)):
             rule(self, tree)
 
     def error(self, tree: ast.AST, what: str, **rows: Any) -> GraphTextError:
@@ -119,7 +111,7 @@ class Statements:
                 tree, "a loop body ends by returning values", expected="return h_next, emitted"
             )
         self._line, self._origin = line, Origin(self.filename, line)
-        with inherit(Provenance(None, block.scope, block.phase, self._origin)):
+        with inherit(block.provenance(self._origin)):
             return self.expressions.value(tree.value)
 
     def _refuse_inside(self, tree: ast.AST, what: str) -> None:
@@ -127,23 +119,22 @@ class Statements:
             raise self.error(tree, f"{what} has no place in a loop body", fix="move it out")
 
     def opened_block(self, tree: ast.With, block: Block) -> Block:
-        """Return the block that `with scope("…"):` or `with phase("…"):` opens inside another."""
+        """Return the block that `with scope("…"):` and its like open inside another."""
         for item in tree.items:
             call = item.context_expr
             arguments = call.args if isinstance(call, ast.Call) and not call.keywords else []
             argument = arguments[0] if len(arguments) == 1 else call
             text = argument.value if isinstance(argument, ast.Constant) else None
             word = called_word(call)
-            if word not in ("scope", "phase") or item.optional_vars or not isinstance(text, str):
+            if word not in OPENING or item.optional_vars or not isinstance(text, str):
                 raise self.error(
-                    call, "not a block", expected='with scope("name"): or with phase("backward"):'
+                    call,
+                    "not a block",
+                    expected='with scope("name"):, checkpoint("name"): or phase("backward"):',
                 )
-            if word == "scope":
-                block = Block(f"{block.scope}/{text}" if block.scope else text, block.phase)
-            elif text in _PHASES:
-                block = Block(block.scope, text)
-            else:
+            if word == "phase" and text not in _PHASES:
                 raise self.error(argument, "no such phase", expected=", ".join(_PHASES))
+            block = block.opened(word, text)
         return block
 
     # -- declarations ------------------------------------------------------------------------

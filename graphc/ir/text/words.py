@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from graphc.ir.types import DTYPES, SHORT
 
 #: Words that start a declaration, a statement or a form of the text's own.
-FORMS = ("input", "param", "dim", "output", "update", "scope", "phase", "named", "node")
+FORMS = (
+    "input", "param", "dim", "output", "update",
+    "scope", "checkpoint", "phase", "named", "node",
+)  # fmt: skip
 
 #: Names of dtypes, short and long.
 DTYPE_WORDS = DTYPES | {short: dtype for dtype, short in SHORT.items()}

@@ -1,0 +1,115 @@
+"""Settings: frozen classes whose call, `repr` and text form are one, with errors that help."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import MISSING, fields
+from typing import Any
+
+from graphc.errors import GraphError, nearest
+from graphc.ir.provenance import user_location
+
+#: What other libraries call a setting -> its names here, the first that fits.
+_ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "lr": ("learning_rate", "rate"),
+    "rate": ("learning_rate",),
+    "learning_rate": ("rate",),
+    "alpha": ("learning_rate",),
+    "betas": ("beta1",),
+    "beta": ("momentum", "beta1"),
+    "rho": ("alpha",),
+    "decay": ("weight_decay", "alpha"),
+    "epsilon": ("eps",),
+    "l2": ("weight_decay",),
+    "initial_accumulator_value": ("initial_accumulator",),
+    "max_norm": ("limit",),
+    "max_value": ("limit",),
+    "clip_value": ("limit",),
+    "gamma": ("factor", "decay"),
+    "step_size": ("every",),
+    "t_max": ("steps",),
+    "total_iters": ("steps",),
+    "eta_min": ("final",),
+    "std": ("scale",),
+    "stddev": ("scale",),
+    "a": ("low",),
+    "b": ("high",),
+    "minval": ("low",),
+    "maxval": ("high",),
+}
+
+
+class Settings(type):
+    """Dataclasses whose constructor answers a wrong call with a GraphError.
+
+    The class has a `name`, the one that users call it by.
+    """
+
+    def __call__(cls, *args: Any, **words: Any) -> Any:
+        """Return an instance.
+
+        **Raises.** GraphError for an unknown, repeated or missing setting, with its right name.
+        """
+        known = [entry.name for entry in fields(cls)]  # type: ignore[arg-type]  # its instances are
+        for word in words:
+            if word not in known:
+                raise _unknown(cls, word, known)
+        given = {*known[: len(args)], *words}
+        missing = [
+            entry.name
+            for entry in fields(cls)  # type: ignore[arg-type]
+            if entry.default is MISSING and entry.name not in given
+        ]
+        if missing or len(args) > len(known) or len(given) < len(args) + len(words):
+            raise GraphError(
+                f"{_name(cls)} cannot be called so",
+                where=user_location(),
+                got=", ".join([*map(repr, args), *[f"{k}={v!r}" for k, v in words.items()]])
+                or "no settings",
+                expected=signature_text(cls),
+            )
+        return super().__call__(*args, **words)
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What the dataclass takes; `inspect` would show this metaclass's own call."""
+        own = inspect.signature(cls.__init__)  # type: ignore[misc]  # read, not called
+        return own.replace(
+            parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty
+        )
+
+
+def _unknown(cls: type, word: str, known: list[str]) -> GraphError:
+    elsewhere = [name for name in _ELSEWHERE.get(word.lower(), ()) if name in known]
+    hint = elsewhere[0] if elsewhere else nearest(word, known)
+    return GraphError(
+        f"{_name(cls)} has no setting {word!r}",
+        where=user_location(),
+        expected=signature_text(cls),
+        fix=f"did you mean {hint}=?" if hint else None,
+    )
+
+
+def signature_text(cls: type) -> str:
+    """Return `sgd(learning_rate, momentum=0.0, …)`."""
+    words = [
+        entry.name if entry.default is MISSING else f"{entry.name}={entry.default!r}"
+        for entry in fields(cls)
+    ]
+    return f"{_name(cls)}({', '.join(words)})"
+
+
+def _name(cls: type) -> str:
+    return str(getattr(cls, "name", cls.__name__))
+
+
+def call_text(name: str, settings: Any) -> str:
+    """Return `name(0.1, momentum=0.9)`: the first and all required settings by place."""
+    words = []
+    for place, entry in enumerate(fields(settings)):
+        value = getattr(settings, entry.name)
+        if place == 0 or entry.default is MISSING:
+            words.append(repr(value))
+        elif value != entry.default:
+            words.append(f"{entry.name}={value!r}")
+    return f"{name}({', '.join(words)})"
