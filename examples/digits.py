@@ -26,11 +26,15 @@ def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (x / 16).astype(np.float32), y.astype(np.int64), np.arange(len(y)) % 3 == 1
 
 
-def draw(graph: gc.Graph, folder: Path) -> None:
-    """Save the two drawings of the model; without graphviz's dot, say what is missing."""
+def draw(graph: gc.Graph, folder: Path, at: dict[str, np.ndarray]) -> None:
+    """Save two drawings of the model, and the page on which one watches it being compiled.
+
+    The page shows numbers at the point `at`. Without graphviz's dot, say what is missing.
+    """
     try:
         gc.draw.computation_graph(graph).save(folder / "computation.svg")
         gc.draw.network(graph).save(folder / "network.svg")
+        gc.explore(graph, folder / "explorer.html", gradient_of="loss", at=at)
     except gc.GraphError as error:
         print(f"no drawings: {error}")
 
@@ -51,7 +55,7 @@ def main(folder: Path = OUT, epochs: int = 40) -> float:
     )
     seconds = time.perf_counter() - started
     history.plot(folder / "loss.svg")
-    draw(graph, folder)
+    draw(graph, folder, {**state, "x": x[held_out][:3], "y": y[held_out][:3]})
 
     predict = gc.compile(graph)
     p = predict(state, x=x[held_out], y=y[held_out])["p"]

@@ -13,7 +13,7 @@ from character_ngram import TEXT, NGram, split
 
 import graphc as gc
 
-BEFORE, LETTERS, UNITS = 5, 16, 200
+BEFORE, LETTERS, UNITS, BATCH = 5, 16, 150, 256
 
 
 def neural_ngram(vocabulary: int) -> gc.Graph:
@@ -28,18 +28,18 @@ def neural_ngram(vocabulary: int) -> gc.Graph:
     return gc.graph({"loss": loss, "p": p}, name="neural_ngram")
 
 
-def main(epochs: int = 12) -> dict[str, float]:
+def main(epochs: int = 20) -> dict[str, float]:
     """Train on the shipped text; return perplexities on its held-out tenth, beside counting's."""
     text = TEXT.read_text(encoding="utf-8")
     letters = gc.train.data.Vocabulary.of(text)
     training, held_out = map(letters.encode, split(text))
     graph = neural_ngram(len(letters))
     windows = gc.train.data.ngram_windows(training, BEFORE + 1)
-    rate = gc.optim.cosine(0.002, epochs * -(-len(windows) // 64))
+    rate = gc.optim.cosine(0.01, epochs * -(-len(windows) // BATCH))
     step = gc.compile(graph, minimize="loss", optimizer=gc.optim.adam(rate))
     state = step.init(seed=0)
     data = {"context": windows[:, :-1], "y": windows[:, -1]}
-    gc.train.fit(step, state, data, epochs=epochs, batch_size=64, seed=0)
+    gc.train.fit(step, state, data, epochs=epochs, batch_size=BATCH, seed=0)
 
     # The first held-out characters are predicted from the end of the training text.
     windows = gc.train.data.ngram_windows(

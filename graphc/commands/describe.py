@@ -9,7 +9,6 @@ import numpy as np
 
 from graphc.compile import load
 from graphc.differentiate.derive import Derivation
-from graphc.differentiate.derive import derive as derive_op
 from graphc.draw.traces import Card, derive
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
@@ -77,7 +76,7 @@ def _mathematics(op: Op, node: Node | None) -> dict[str, str]:
             facts[f"dy/d{argument}"] = "0: no derivative flows here"
             continue
         try:
-            facts[f"dy/d{argument}"] = derive_op(op.name, argument).result
+            facts[f"dy/d{argument}"] = derive(op.name, argument).result
         except GraphError as error:
             facts[f"dy/d{argument}"] = error.what
     return facts
@@ -92,6 +91,8 @@ def derivation(
 ) -> Derivation | Card:
     """Return the derivation of an op, or of a node where the name is that of a `.graph` file."""
     if name.endswith(".graph"):
+        if by is not None:
+            raise GraphError("--by is for an op", got=name, fix="--node names a model's node")
         return derive(load(name), node, of=of, at=at)
     if node is not None or of is not None or at is not None:
         raise GraphError(

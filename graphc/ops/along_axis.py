@@ -16,7 +16,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
-from graphc.ops.indexing import gather, index_node, scatter_add
+from graphc.ops.indexing import accumulated, gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
@@ -124,6 +124,8 @@ class AddAlongAxis(Op):
             suffix = f"[{lead}]" if i < index.ndim - 1 else ""
             places.append(f"np.arange({notation.dim(dim)}){suffix}")
         places[axis] = args[2].text
+        if index.shape[axis] == 1:  # no place is indexed twice
+            return accumulated(f"{out}[{', '.join(places)}]", args[1])
         return f"np.add.at({out}, ({', '.join(places)}), {args[1].text})"
 
     def lower(self, node: Node) -> Node | None:

@@ -199,8 +199,8 @@ class AddInWindows(Windowed, Movement):
     ) -> np.ndarray:
         total = np.array(arrays[0])
         windows = (*arrays[1].shape, *attrs["size"])
-        for number, (_, places) in enumerate(parts(attrs, windows)):
-            total[places] += np.where(arrays[2] == number, arrays[1], 0)
+        for number, (_, elements) in enumerate(parts(attrs, windows)):
+            total[elements] += np.where(arrays[2] == number, arrays[1], 0)
         return total
 
     def reads(self, node: Node, index: int) -> Access:
@@ -238,8 +238,8 @@ def pooled_shape(shape: tuple[Dim, ...], attrs: Mapping[str, Any], op: str) -> t
 def laid_out(x: np.ndarray, attrs: Mapping[str, Any], pooled: Sequence[int]) -> np.ndarray:
     """Return all windows of an array as an array."""
     found = np.empty((*pooled, *attrs["size"]), x.dtype)
-    for offset, places in parts(attrs, found.shape):
-        found[offset] = x[places]
+    for place, elements in parts(attrs, found.shape):
+        found[place] = x[elements]
     return found
 
 

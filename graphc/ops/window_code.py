@@ -67,7 +67,7 @@ def _reduce_windows_{rank}d(ufunc, x, size, stride, dilation={_ones(rank)}, out=
     """Reduce each window over the last axes of x by a ufunc of two arguments."""
     parts = _window_parts_{rank}d(x, size, stride, dilation)
     _, first = next(parts)
-    out = np.empty(first.shape, first.dtype) if out is None else out
+    out = np.empty_like(first) if out is None else out
     out[...] = first
     for _, part in parts:
         ufunc(out, part, out=out)
@@ -84,7 +84,7 @@ def _{verb}_in_windows_{rank}d(x, size, stride, dilation={_ones(rank)}):
     """Return the number of the place in each window where its {verb[3:]}imum stands first."""
     parts = enumerate(_window_parts_{rank}d(x, size, stride, dilation))
     _, (_, first) = next(parts)
-    best, index = first.copy(), np.zeros(first.shape, np.int32)
+    best, index = np.copy(first), np.zeros_like(first, np.int32)
     for number, (_, part) in parts:
         # Numbers grow, so the latest place that exceeds all before it is the largest number.
         np.maximum(index, np.int32(number) * (part {exceeds} best), out=index)

@@ -37,15 +37,13 @@ from graphc.ops.window_code import add_windows, call
 
 
 class Windowed(Op):
-    """An op over windows of the last axes of input `source`.
+    """An op over windows of the last axes of its first input.
 
-    Attributes: `size`, `stride` and `dilation`, one number for each of those axes. Window p of an
-    axis holds the elements p*stride + i*dilation, i < size.
+    Attributes: `size`, `stride` and `dilation`, one number for each of those axes. The window at
+    position p holds the elements p*stride + i*dilation; the i < size are its places.
     """
 
     family = "movement"
-    #: The input that the windows are cut out of.
-    source = 0
 
     def expect_windows(self, x: np.ndarray, attrs: Mapping[str, Any]) -> None:
         """Raise where an array of a named size turns out to be smaller than a window."""
@@ -76,7 +74,7 @@ class Windowed(Op):
 
 
 class Windows(Windowed, Movement):
-    """x[…, p*stride + i*dilation] at […, p, i]: first all positions p, then all offsets i."""
+    """x[…, p*stride + i*dilation] at […, p, i]: first all positions p, then all places i."""
 
     is_view = True
     imports = ("from numpy.lib.stride_tricks import sliding_window_view",)
@@ -95,17 +93,16 @@ class Windows(Windowed, Movement):
     ) -> np.ndarray:
         self.expect_windows(arrays[0], attrs)
         found = np.empty(result.shape, result.dtype)
-        for offset, places in parts(attrs, result.shape):
-            found[offset] = arrays[0][places]
+        for place, elements in parts(attrs, result.shape):
+            found[place] = arrays[0][elements]
         return found
 
     def reads(self, node: Node, index: int) -> Access:
         rank = len(node.attrs["size"])
         lead = node.inputs[0].ndim - rank
         spans = [along(axis) for axis in range(lead)]
-        for axis, (s, d) in enumerate(
-            zip(node.attrs["stride"], node.attrs["dilation"], strict=True), lead
-        ):
+        steps = zip(node.attrs["stride"], node.attrs["dilation"], strict=True)
+        for axis, (s, d) in enumerate(steps, lead):
             spans.append(Span(0, 0, ((axis, s), (axis + rank, d))))
         return tuple(spans)
 
@@ -154,8 +151,8 @@ class WindowsAdd(Windowed, Movement):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         total = np.array(arrays[0])
-        for offset, places in parts(attrs, arrays[1].shape):
-            total[places] += arrays[1][offset]
+        for place, elements in parts(attrs, arrays[1].shape):
+            total[elements] += arrays[1][place]
         return total
 
     def reads(self, node: Node, index: int) -> Access:
@@ -187,7 +184,7 @@ class WindowsAdd(Windowed, Movement):
 
 
 def windows_that_hold(node: Node, values: Shape) -> Access:
-    """Return what an element reads of an array with windows first: those that it lies in."""
+    """Return what an element of an array reads of values by window: of those that it lies in."""
     attrs, rank = node.attrs, len(node.attrs["size"])
     lead = node.ndim - rank
     spans = [along(axis) for axis in range(lead)] + [whole(dim) for dim in values[lead:]]
@@ -271,10 +268,10 @@ def parts(attrs: Mapping[str, Any], windows: Sequence[int]) -> Iterator[tuple[An
     """
     rank = len(attrs["size"])
     counts = windows[len(windows) - 2 * rank : len(windows) - rank]
-    for offset in np.ndindex(*attrs["size"]):
-        numbers = zip(offset, attrs["stride"], attrs["dilation"], counts, strict=True)
-        places = [slice(i * d, i * d + n * s, s) for i, s, d, n in numbers]
-        yield (..., *offset), (..., *places)
+    for place in np.ndindex(*attrs["size"]):
+        numbers = zip(place, attrs["stride"], attrs["dilation"], counts, strict=True)
+        elements = [slice(i * d, i * d + n * s, s) for i, s, d, n in numbers]
+        yield (..., *place), (..., *elements)
 
 
 windows = register(

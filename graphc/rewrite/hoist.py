@@ -28,6 +28,10 @@ GATHER = Rule(
     "terms that no carry enters are added for all steps at once",
     exactness=REASSOCIATES,
     apply=lambda node, facts: None,
+    example=(
+        "x: input(f64, 3)\ns: input(f64)\nk: input(f64)\n"
+        "def cell(h, x_t):\n    return tanh((x_t*k + h) + k)\n(y,) = scan(cell, init=s, xs=x)"
+    ),
 )
 HOIST = Rule(
     "hoist_before_loop",
@@ -36,6 +40,10 @@ HOIST = Rule(
     "what no carry enters is computed for all steps at once, before the loop",
     exactness=REASSOCIATES,
     apply=lambda node, facts: None,
+    example=(
+        "x: input(f64, 3)\ns: input(f64)\n"
+        "def cell(h, x_t):\n    return tanh(exp(x_t) + h)\n(y,) = scan(cell, init=s, xs=x)"
+    ),
 )
 SINK = Rule(
     "sink_behind_loop",
@@ -44,6 +52,11 @@ SINK = Rule(
     "what no carry waits for is computed for all steps at once, after the loop",
     exactness=REASSOCIATES,
     apply=lambda node, facts: None,
+    example=(
+        "x: input(f64, 3, 4)\ns: input(f64, 4)\nk: input(f64)\n"
+        "def cell(h, total, x_t):\n    n = tanh(h + x_t)\n    return n, total + sum(n*x_t)\n"
+        "h, y = scan(cell, init=(s, k), xs=x)"
+    ),
 )
 
 

@@ -17,6 +17,10 @@ PRUNE = Rule(
     "scan(smaller body)",
     "what no step and nobody outside reads is not carried, taken or emitted",
     apply=lambda node, facts: None,
+    example=(
+        "x: input(f64, 3)\ns: input(f64)\ndef cell(a, b, x_t):\n    return tanh(a + x_t), b*x_t\n"
+        "y, unread = scan(cell, init=(s, s), xs=x)"
+    ),
 )
 
 

@@ -22,6 +22,12 @@ MERGE_LOOPS = Rule(
     "scan(larger body)",
     "the larger loop goes through the same states",
     apply=lambda node, facts: None,
+    example=(
+        "x: input(f64, 3)\ns: input(f64)\n"
+        "def cell(a, x_t):\n    return tanh(a + x_t)\n"
+        "def larger(a, x_t):\n    return tanh(a + x_t), a\n"
+        "(u,) = scan(cell, init=s, xs=x)\nv, w = scan(larger, init=s, xs=x)\ny = u*v + sum(w)"
+    ),
 )
 
 _ORDER = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}

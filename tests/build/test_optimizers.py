@@ -128,6 +128,9 @@ PAIRS: list[tuple[str, Reference]] = [
         "sgd(cosine(0.1, 4, final=0.01))",
         sgd(lambda t: 0.01 + 0.09 * (1 + np.cos(np.pi * min(t, 4) / 4)) / 2),
     ),
+    ("sgd(inverse_time(0.1, 0.5))", sgd(lambda t: 0.1 / (1 + 0.5 * t))),
+    ("sgd(polynomial(0.1, 4))", sgd(lambda t: 0.1 * (1 - min(t, 4) / 4))),
+    ("sgd(polynomial(0.1, 4, power=2.0))", sgd(lambda t: 0.1 * (1 - min(t, 4) / 4) ** 2)),
     ("sgd(linear_warmup(0.1, 3))", sgd(lambda t: 0.1 * min(1, (t + 1) / 3))),
     (
         "sgd(linear_warmup(exponential(0.1, 0.9), 3))",

@@ -87,6 +87,14 @@ def test_a_node_that_the_output_does_not_need_gets_nothing() -> None:
     assert gc.derive(graph, "y").part("arrives") == ("∂y/∂y = 1",)
 
 
+def test_what_is_derived_need_not_be_an_output() -> None:
+    graph = gc.load(EXAMPLES / "cos_sin.graph")
+    assert gc.derive(graph, "t", of="u", at={"x": 0.7}).part("arrives")[:2] == (
+        "∂u/∂t = ∂u/∂u1·∂u1/∂t + ∂u/∂u2·∂u2/∂t",
+        "= ∂u/∂u1·cos(t) + 3·∂u/∂u2",
+    )
+
+
 def test_a_node_by_itself() -> None:
     x = gc.input("x", (3,))
     found = gc.derive(gc.tanh(x).named("h"))
@@ -175,6 +183,8 @@ def test_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     assert status == 0 and out.startswith("$$")
     status, _ = run(["derive", "tanh", "--node", "t"], monkeypatch, capsys)
     assert "--node, --of and --at are for a model" in str(status)
+    status, _ = run(["derive", model, "--by", "x"], monkeypatch, capsys)
+    assert "--by is for an op" in str(status)
     model = str(EXAMPLES / "binary_network.graph")
     status, out = run(["trace", model, "--mode", "modules"], monkeypatch, capsys)
     golden = Path(__file__).parent / "golden" / "forward_backward.txt"

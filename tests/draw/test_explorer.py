@@ -320,7 +320,7 @@ def test_steps_are_the_rows_of_the_traces(name: str, pages: Callable[[str], str]
 
 def test_a_loop_has_no_steps_and_says_so(pages: Callable[[str], str]) -> None:
     steps = data_of(pages("lstm"))["steps"]
-    assert steps["rows"] == [] and "loop" in steps["left out"]
+    assert steps["rows"] == [] and "loop" in steps["leftOut"]
 
 
 # -- pictures -------------------------------------------------------------------------------------

@@ -13,13 +13,12 @@ from graphc.draw.explorer.boxes import Boxes, boxes_of
 from graphc.draw.explorer.layout import HEAD
 from graphc.draw.explorer.lineage import Event, Lineage, lineage, shown_names
 from graphc.draw.explorer.listing import Listing, listing
-from graphc.draw.explorer.measures import Measure, measures, point_of, values_at
+from graphc.draw.explorer.measures import Measure, Point, measures, point_of, values_at
 from graphc.draw.explorer.page import page
 from graphc.draw.explorer.pictures import pictures_of, steps_picture
 from graphc.draw.explorer.stages import Stage
 from graphc.draw.explorer.steps import Step, Steps, steps_of
 from graphc.draw.explorer.told import Teller
-from graphc.draw.traces.numbering import numbered
 from graphc.draw.typography import array_text, name_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import Origin
@@ -38,42 +37,38 @@ def explorer_page(
 
     **Raises** GraphError where `at` does not fit the graph, or where `dot` is missing.
     """
+    title = f"{name_text(stages[0].graph.name)}: {_subject(of)}"
+    return page(title, _contents(stages, of, point_of(stages[0].graph, at)))
+
+
+def _contents(stages: Sequence[Stage], of: str | None, point: Point) -> dict[str, Any]:
     model = stages[0].graph
-    point = point_of(model, at)
-    evaluated = _evaluated(stages)
-    numbering = numbered(stages[evaluated].graph)
     found = lineage(stages)
     codes = _codes(stages, found, of)
-    names = shown_names(found, numbering.number, [code.variables for code in codes])
     arrays = [values_at(stage.graph, point) for stage in stages]
-    all_boxes = [
+    evaluated = _evaluated(stages)
+    derived = next((stage for stage in stages if stage.differentiates), None)
+    graph = stages[evaluated].graph
+    target = None if of is None else graph.find(of)
+    steps = steps_of(graph, arrays[evaluated], point.sizes, target, derived)
+    names = shown_names(found, steps.number, [code.variables for code in codes])
+    boxes = [
         boxes_of(stage.graph, ids, names) for stage, ids in zip(stages, found.ids, strict=True)
     ]
-    derived = next((stage for stage in stages if stage.differentiates), None)
-    steps = steps_of(
-        stages[evaluated].graph,
-        arrays[evaluated],
-        point.sizes,
-        None if of is None else stages[evaluated].graph.find(of),
-        derived,
-    )
     gaps = measures(stages, arrays, point)
-    title = f"{name_text(model.name)}: {_subject(of)}"
-    data = {
+    return {
         "name": name_text(model.name),
         "subject": _subject(of),
-        "doc": model.doc.strip().partition("\n")[0],
         "point": point.words,
         "head": HEAD,
         "stages": _stages(stages, found, names, gaps, codes),
-        "nodes": _nodes(found, names, all_boxes, arrays),
+        "nodes": _nodes(found, names, boxes, arrays),
         **_lines(codes),
-        **pictures_of(found, names, all_boxes),
+        **pictures_of(found, names, boxes),
         **_user_lines(stages),
         "steps": _steps(steps, found, evaluated, derived),
-        "stepsPicture": steps_picture(all_boxes[evaluated], names) if steps.steps else None,
+        "stepsPicture": steps_picture(boxes[evaluated], names) if steps.steps else None,
     }
-    return page(title, data)
 
 
 def _subject(of: str | None) -> str:
@@ -269,8 +264,8 @@ def _steps(steps: Steps, found: Lineage, evaluated: int, derived: Stage | None) 
         "stage": evaluated,
         "code": place,
         "rows": rows,
-        "numbers": numbers if rows else {},
-        "left out": steps.left_out,
+        "numbers": numbers,
+        "leftOut": steps.left_out,
     }
 
 

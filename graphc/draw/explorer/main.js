@@ -261,7 +261,7 @@ $("subject").textContent = [DATA.subject, DATA.point && `numbers at ${DATA.point
 $("mode-passes").addEventListener("click", () => setMode(false));
 $("mode-steps").addEventListener("click", () => setMode(true));
 $("mode-steps").disabled = !ROWS.length;
-$("mode-steps").title = ROWS.length ? "" : DATA.steps["left out"];
+$("mode-steps").title = ROWS.length ? "" : DATA.steps.leftOut;
 $("difference").addEventListener("click", KEYS.d);
 $("idle-button").addEventListener("click", () => { state.idle = !state.idle; render(); });
 $("help-button").addEventListener("click", KEYS["?"]);

@@ -67,6 +67,7 @@ function measures(pass) {
 function percent(old, now) {
   if (!old || old === now) return "";
   const share = (100 * (now - old)) / old;
+  if (share >= 1000) return `×${grouped(Math.round(now / old))}`;
   const digits = Math.abs(share) < 9.95 ? 1 : 0;
   return `${share < 0 ? "−" : "+"}${Math.abs(share).toFixed(digits)} %`;
 }

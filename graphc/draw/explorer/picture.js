@@ -227,7 +227,7 @@ function renderPicture() {
   const [left, top] = [canvas.scrollLeft, canvas.scrollTop];
   canvas.replaceChildren(root);
   size(root, frame);
-  canvas.scrollTo(left, top);
+  canvas.scrollTo({ left, top, behavior: "instant" });
   root.addEventListener("click", (event) => chosen(event.target.closest("[data-item]")));
   root.addEventListener("mouseover", (event) => pointed(event.target.closest("[data-item]")));
   root.addEventListener("mouseleave", () => light());

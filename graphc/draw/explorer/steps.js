@@ -45,7 +45,7 @@ function drawNotes(root) {
 }
 
 function stepsPanel() {
-  if (!ROWS.length) return el("p", { class: "muted" }, `No steps: ${DATA.steps["left out"]}.`);
+  if (!ROWS.length) return el("p", { class: "muted" }, `No steps: ${DATA.steps.leftOut}.`);
   const quiz = el("button", { "aria-pressed": String(state.quiz), onclick: toggleQuiz, id: "quiz" }, "quiz");
   const bar = stepper("Step", state.step, ROWS.length, moveStep);
   bar.append(quiz, question());

@@ -79,11 +79,16 @@ def steps_of(
     numbering = numbered(model)
     if len(numbering.number) > MOST:
         many = f"{len(numbering.number):,} variables, and steps are shown up to {MOST}"
-        return Steps((), numbering.number, many)
+        return Steps((), {}, many)
     if any(isinstance(node.type, TupleType) for node in model.nodes):
-        return Steps((), numbering.number, "a loop runs through its steps by itself")
+        return Steps((), {}, "a loop runs through its steps by itself")
     scene = Scene(numbering, Point(arrays, dict(sizes)))
-    nodes = in_order(scene, None)
+    with np.errstate(all="ignore"):  # an infinity at this point is what the page has to show
+        return Steps(tuple(_rows(scene, of, derived)), numbering.number)
+
+
+def _rows(scene: Scene, of: Node | None, derived: Stage | None) -> list[Step]:
+    numbering, nodes = scene.numbering, in_order(scene, None)
     steps = [
         _step(FORWARD, node, row, _operands(node, numbering), None)
         for node, row in zip(nodes, forward_rows(scene, nodes), strict=True)
@@ -95,7 +100,7 @@ def steps_of(
             assert row.node is not None
             reads = () if row.consumer is None else (row.consumer,)
             steps.append(_step(BACKWARD, row.node, row, reads, known.get(row.node)))
-    return Steps(tuple(steps), numbering.number)
+    return steps
 
 
 def _operands(node: Node, numbering: Numbering) -> tuple[Node, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, overload
 
 from graphc.differentiate.derive import Derivation
 from graphc.differentiate.derive import derive as derive_op
@@ -58,6 +58,16 @@ class Card:
         return self.format("latex")
 
 
+@overload
+def derive(what: str, name: str | None = None) -> Derivation: ...
+@overload
+def derive(
+    what: Graph | Node,
+    name: str | None = None,
+    *,
+    of: str | None = None,
+    at: Mapping[str, Any] | None = None,
+) -> Card: ...
 def derive(
     what: str | Graph | Node,
     name: str | None = None,

@@ -107,8 +107,7 @@ class CardWriter:
         values = trace(self.graph, at) if at is not None else None
         adjoints = None
         if at is not None and self.node in self.received:
-            of = next(n for n, node in self.graph.outputs.items() if node is self.target)
-            adjoints = trace(self.graph, at, "reverse", of=of)
+            adjoints = trace(self.graph, at, "reverse", of=self.graph.labels[self.target])
         return [
             *self._definition(),
             *self._number("formula", values),
