@@ -55,7 +55,8 @@ def main(folder: Path = OUT, epochs: int = 40) -> float:
     )
     seconds = time.perf_counter() - started
     history.plot(folder / "loss.svg")
-    draw(graph, folder, {**state, "x": x[held_out][:3], "y": y[held_out][:3]})
+    trained = {name: state[name] for name in graph.params}
+    draw(graph, folder, trained | {"x": x[held_out][:3], "y": y[held_out][:3]})
 
     predict = gc.compile(graph)
     p = predict(state, x=x[held_out], y=y[held_out])["p"]

@@ -49,18 +49,18 @@ def main(folder: Path = OUT) -> dict[str, dict[str, float]]:
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharey="row")
     result = {}
-    print("factor from layer to layer, forward and back; accuracy after 8 epochs of SGD")
+    print("factor from layer to layer, forward and back; accuracy after 6 epochs of SGD")
     for column, (activation, function) in enumerate(ACTIVATIONS.items()):
         for name, rule in RULES.items():
             graph = network(rule, function)
-            step = gc.compile(graph, minimize="loss", optimizer=gc.optim.sgd(0.02, momentum=0.9))
+            step = gc.compile(graph, minimize="loss", optimizer=gc.optim.sgd(0.01, momentum=0.9))
             state = step.init(seed=0)
             first = gc.compile(graph, gradient_of="loss")(state, **data)
             sizes = np.array([float(first[f"size{i}"]) for i in range(1, LAYERS + 1)])
             slopes = np.array(
                 [np.sqrt(np.mean(first[f"d_loss_d_layer{i}.W"] ** 2)) for i in range(1, LAYERS + 1)]
             )
-            gc.train.fit(step, state, data, epochs=8)
+            gc.train.fit(step, state, data, epochs=6, batch_size=16)
             outputs = step.for_inference()(state, **unseen)
             right = gc.train.accuracy("p", "y")(outputs, unseen)
             result[f"{activation} {name}"] = {

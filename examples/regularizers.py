@@ -24,11 +24,11 @@ LABELS, EPOCHS, SEEDS = 100, 100, range(5)
 
 
 def network(regularizer: str = "none") -> gc.Graph:
-    """Return a classifier 64-128-128-10 with its penalty over all three matrices, or dropout."""
+    """Return a classifier 64-64-64-10 with its penalty over all three matrices, or dropout."""
     x, y = gc.input("x", ("N", 64)), gc.input("y", ("N",), dtype="int64")
     h = x
     for name in ("hidden1", "hidden2"):
-        h = gc.nn.dense(h, 128, activation=gc.relu, init=gc.init.he_normal(), name=name)
+        h = gc.nn.dense(h, 64, activation=gc.relu, init=gc.init.he_normal(), name=name)
         h = gc.nn.dropout(h, DROPOUT) if regularizer == "dropout" else h
     z = gc.nn.dense(h, 10, name="out")
     risk = gc.nn.softmax_cross_entropy(z, y).mean()

@@ -62,7 +62,7 @@ def reversed_by(state: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     return np.array(written)
 
 
-def main(steps: int = 1000) -> float:
+def main(steps: int = 600) -> float:
     """Train on random strings, and return the share of unseen strings reversed without a fault."""
     rng = np.random.default_rng(0)
     rate = gc.optim.cosine(0.004, steps)
@@ -77,7 +77,7 @@ def main(steps: int = 1000) -> float:
         y = x[::-1]
         before = np.concatenate([np.full((1, x.shape[1]), START), y[:-1]])
         loss = step(state, x=x, before=before, y=y)["loss"]
-        if count % 250 == 0:
+        if count % 200 == 0:
             print(f"step {count}: loss {loss:.4f}")
     written = reversed_by(state, held_out)
     for column in range(3):

@@ -21,7 +21,7 @@ OUT = Path(__file__).parent.parent / "build" / "examples"
 STEPS, UNITS = 200, 32
 
 
-def gradient_norms(kind: str) -> gc.graph:
+def gradient_norms(kind: str) -> gc.Graph:
     """Return the graph of d sum(r h_T)/d h_t for all t: a `push` on each state is its gradient.
 
     Shapes: x [T, N, units] drives the network, push [T, N, units] is zero; r [N, units].
@@ -79,7 +79,7 @@ def main() -> dict[str, float]:
         # Hardly driven, so that tanh' stays near 1 and the matrix alone decides.
         curves[f"RNN, radius {radius}"] = measure("rnn", {"W": with_radius(radius, rng)}, 1e-30)
     bias = np.concatenate([np.zeros(UNITS), np.full(UNITS, 5.0), np.zeros(2 * UNITS)])
-    weights = 0.1 * rng.normal(size=(UNITS, 4 * UNITS))
+    weights = 0.02 * rng.normal(size=(UNITS, 4 * UNITS))
     curves["LSTM, forget bias 5"] = measure("lstm", {"U": weights, "b": bias}, 1.0)
     for name, norms in curves.items():
         print(f"{name:22s} |d/dh| after 1, 50, 200 steps: ", end="")

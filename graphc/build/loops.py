@@ -169,7 +169,7 @@ class _Built:
                         stack.append((operand, self._operands(operand)))
                         break
                 else:
-                    self._refuse_draws(node)
+                    self._refuse_effects(node)
                     yield node
                     stack.pop()
 
@@ -182,13 +182,20 @@ class _Built:
             return all(node is not leaf for leaf in self.leaves)
         return bool(node.inputs) and node.provenance.order < self.start
 
-    def _refuse_draws(self, node: Node) -> None:
+    def _refuse_effects(self, node: Node) -> None:
         if node.op.is_random and not self._is_outer(node):
             raise GraphError(
                 "a loop body cannot draw random numbers",
                 where=str(node.provenance.origin) or None,
                 got=node.op.name,
                 fix="draw the numbers of all steps before the scan and hand them over in xs",
+            )
+        if node.op.moves_state and node.op.state_updates(node, lambda state: state):
+            raise GraphError(
+                "a loop body cannot keep running averages",
+                where=str(node.provenance.origin) or None,
+                got=node.op.name,
+                fix="normalize the sequence before the scan, or use layer_norm in the body",
             )
 
 

@@ -15,10 +15,11 @@ from graphc.draw.formula import expression, formula, name_code
 from graphc.draw.typography import bar
 from graphc.draw.variables import Variable, is_silent
 from graphc.errors import GraphError
-from graphc.ir.code import SUM, UNARY, Code
+from graphc.ir.code import PRODUCT, SUM, UNARY, Code
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
+from graphc.ir.types import TupleType
 from graphc.ir.walk import reaching, topological
 from graphc.ops import OPS
 from graphc.ops.formula import evaluate_formula
@@ -91,10 +92,22 @@ def adjoints(
             result[node] = Adjoint(node, "1", (), ())
         elif node in uses and node in hidden:
             result[node] = Adjoint(node, "", tuple(uses[node]), ())
+        elif isinstance(node.type, TupleType) and node in uses:
+            result[node] = Adjoint(node, _of_loop(node.type, uses[node], bars), tuple(uses[node]), ())
         elif node in uses:
             text, reads = _total(uses[node], names, bars)
             result[node] = Adjoint(node, text, tuple(uses[node]), reads)
     return result
+
+
+def _of_loop(type: TupleType, uses: Sequence[Use], bars: Mapping[Node, Code]) -> str:
+    """Return the adjoint of a loop, which has one for each of its results: `(h̄, 0)`."""
+    parts = ["0"] * len(type.items)
+    for use in uses:
+        index = use.consumer.attrs["index"]
+        sent = bars[use.consumer].text
+        parts[index] = sent if parts[index] == "0" else f"{parts[index]} + {sent}"
+    return f"({', '.join(parts)})"
 
 
 def _uses(
@@ -124,6 +137,7 @@ def _total(
     uses: Sequence[Use], names: Mapping[Node, Code], bars: Mapping[Node, Code]
 ) -> tuple[str, tuple[Node, ...]]:
     """Return the sum over all uses, the middle of a long one left out, and what it reads."""
+    uses = list({_way(use): use for use in reversed(uses)}.values())[::-1]
     shown = list(uses) if len(uses) <= _MOST_TERMS else [*uses[: _MOST_TERMS - 1], uses[-1]]
     reads: dict[Node, None] = {}
     text = ""
@@ -140,6 +154,12 @@ def _total(
     return text, tuple(reads)
 
 
+def _way(use: Use) -> tuple[Node, int, tuple[Node, ...]]:
+    """Return what tells two terms apart: a loop's partial by a value covers all its places."""
+    is_loop = isinstance(use.consumer.type, TupleType)
+    return use.consumer, -1 if is_loop else use.index, use.silent
+
+
 # -- one contribution --------------------------------------------------------------------------
 
 #: A contribution's formula, and the variables whose values stand in it.
@@ -150,7 +170,9 @@ def _contribution(use: Use, names: Mapping[Node, Code], seed: Code) -> Sent:
     """Return what one use sends back: the consumer's adjoint times the local derivative."""
     consumer = use.consumer
     operands = [_bare(operand) for operand in consumer.inputs]
-    if isinstance(consumer.op, Pointwise) and type(consumer.op).transpose is Op.transpose:
+    if isinstance(consumer.type, TupleType):
+        text, reads = _through_loop(consumer, operands, use.index, names, seed)
+    elif isinstance(consumer.op, Pointwise) and type(consumer.op).transpose is Op.transpose:
         text, reads = _pointwise(consumer, operands, use.index, names, seed)
     else:
         text, reads = _derived(consumer, operands, use.index, names, seed)
@@ -180,6 +202,14 @@ def _pointwise(
     if consumer.shape and text.text in ("1", "−1"):
         return (seed, ()) if text.text == "1" else (Code(f"−{seed.text}", UNARY), ())
     return formula(OPS["multiply"](letters["g"], letters["y"]), [seed, text], tight=True), reads
+
+
+def _through_loop(
+    loop: Node, operands: Sequence[Node], index: int, names: Mapping[Node, Code], seed: Code
+) -> Sent:
+    """Return the adjoint times the loop's derivative; it reads the values of all operands."""
+    by = _operand(operands[index], names).text
+    return Code(f"{seed.text} · ∂{names[loop].text}/∂{by}", PRODUCT), tuple(operands)
 
 
 def _derived(

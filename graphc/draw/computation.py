@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from graphc.draw import palette
@@ -19,6 +20,7 @@ from graphc.draw.dot_source import (
     quote,
 )
 from graphc.draw.drawing import Drawing
+from graphc.draw.loop_bodies import LoopBody, opened_loops, outer_edges, result_text
 from graphc.draw.typography import escape, name_text, wrapped
 from graphc.draw.values import Values, evaluated, notes
 from graphc.draw.view import Box, View, view
@@ -46,6 +48,7 @@ def computation_graph(
     max_nodes: int = 150,
     collapse: Collapse = None,
     direction: str | None = None,
+    bodies: bool = True,
 ) -> Drawing:
     """Draw a graph: function inside each rectangle, the variable's name outside, plain edges.
 
@@ -54,20 +57,42 @@ def computation_graph(
     are used once, and constants, into their user's formula. `collapse` names what shares one box:
     True (top scopes), a depth, scopes by name, a function node -> name, or False (nothing); by
     default scopes collapse only above `max_nodes`, and the caption says so. `direction` is "LR"
-    or "TB".
+    or "TB". `bodies` draws one step of each loop in a frame, else a loop is one box.
     """
     picture = view(graph, style, max_nodes, collapse)
+    loops = opened_loops(picture, style, max_nodes) if bodies else {}
     point = None if values is None else evaluated(graph, values)
     sideways = (direction or ("LR" if picture.depth <= _WIDEST else "TB")) == "TB"
     lines = [
-        *_head(graph, sideways, caption(picture, point)),
-        *[variable_line(box, look(box, point), sideways) for box in picture.boxes],
-        *edge_lines(picture),
+        *_head(graph, sideways, caption(picture, point, bool(loops))),
+        *_box_lines(picture, loops, point, sideways),
+        *edge_lines(picture, loops),
+        *outer_edges(picture, loops),
         "}",
     ]
     source = "\n".join(lines) + "\n"
     title = f"Computation graph of {graph.name}"
     return Drawing(source, "dot", title, picture.description())
+
+
+def _box_lines(
+    picture: View, loops: Mapping[int, LoopBody], point: Values | None, sideways: bool
+) -> list[str]:
+    """Return the statements of all boxes; those of a step stand in its loop's frame."""
+    opened = {picture.boxes[place].node: loop for place, loop in loops.items()}
+    lines = []
+    for place, box in enumerate(picture.boxes):
+        loop = loops.get(place)
+        if loop is not None:
+            inner = [variable_line(b, look(b, None), sideways) for b in loop.boxes]
+            lines += [*loop.opening(), *[f"  {line}" for line in inner], "  }"]
+            lines += loop.inner_edges()
+            continue
+        source = box.node.inputs[0] if box.node.inputs else None
+        if box.kind != "group" and source in opened:
+            box = replace(box, formula=result_text(box.node))
+        lines.append(variable_line(box, look(box, point), sideways))
+    return lines
 
 
 def look(box: Box, values: Values | None) -> BoxLook:
@@ -85,13 +110,15 @@ def look(box: Box, values: Values | None) -> BoxLook:
     )
 
 
-def caption(picture: View, values: Values | None) -> Html | None:
+def caption(picture: View, values: Values | None, loops: bool = False) -> Html | None:
     """Return the line under the picture: what the marks mean, where, and what is left out."""
     parts = []
     if values is not None:
         parts.append(font("▸ value", palette.VALUE, 11))
         if values.point:
             parts.append(font(escape(f"at {values.point}"), palette.INK, 11))
+    if loops:
+        parts.append(font("dashed edge: on to the next step", palette.MUTED, 11))
     if picture.remark:
         parts.append(font(escape(picture.remark), palette.MUTED, 11))
     return Html("    ".join(parts)) if parts else None
@@ -127,8 +154,11 @@ def variable_line(box: Box, appearance: BoxLook, sideways: bool = False, **more:
     return node_line(box.key, items)
 
 
-def edge_lines(picture: View) -> list[str]:
-    """Return the DOT statements of all edges; the only path between two boxes is kept straight."""
+def edge_lines(picture: View, without: Collection[int] = ()) -> list[str]:
+    """Return the DOT statements of all edges but those of the boxes `without`.
+
+    The only path between two boxes is kept straight.
+    """
     outgoing = [0] * len(picture.boxes)
     incoming = [0] * len(picture.boxes)
     for tail, head in picture.edges:
@@ -136,6 +166,8 @@ def edge_lines(picture: View) -> list[str]:
         incoming[head] += 1
     lines = []
     for tail, head in picture.edges:
+        if tail in without or head in without:
+            continue
         a, b = picture.boxes[tail].key, picture.boxes[head].key
         straight = "8" if outgoing[tail] == 1 == incoming[head] else None
         lines.append(edge_line(f"{a}:b", f"{b}:b", {"id": f"e_{a}_{b}", "weight": straight}))

@@ -200,6 +200,8 @@ def _caption_lines(picture: Picture, found: Network, names: Names) -> list[str]:
 
 
 def _role(layer: Layer) -> str:
+    if layer.role == "input" and not layer.node.op.is_leaf:
+        return "from a loop" if layer.node.op.family == "loop" else "from other layers"
     activation = layer.activation
     return f"{layer.role} · {activation}" if activation else layer.role
 

@@ -16,6 +16,7 @@ from graphc.errors import GraphError, nearest
 from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 from graphc.run.reference import bind, evaluate
 
 
@@ -86,6 +87,8 @@ def value_rows(array: np.ndarray, mark: str, color: str) -> list[Rows]:
 
 def notes(node: Node, values: Values | None) -> Sequence[Rows]:
     """Return what stands under a variable's box: its value, or the shape of an array."""
+    if isinstance(node.type, TupleType):
+        return []  # the results of a loop have boxes of their own
     if values is not None and node in values.arrays:
         return value_rows(values.arrays[node], "▸", palette.VALUE)
     return [Rows(shape_text(node.shape), palette.MUTED)] if node.shape else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.draw.formula import exponent_index, formula, name_code
@@ -43,14 +43,16 @@ def _only_sizes_one(node: Node) -> bool:
     return new_axes(source, result) is not None or new_axes(result, source) is not None
 
 
-def variables(graph: Graph, compact: bool = False) -> dict[Node, Variable]:
-    """Return the shown variables in topological order.
+def variables(
+    graph: Graph, compact: bool = False, taken: Iterable[str] = ()
+) -> dict[Node, Variable]:
+    """Return the shown variables in topological order; none gets a fresh name that is `taken`.
 
     Strict: every operation has its rectangle; only silent nodes without a name and the constant in
     x² are left out. Compact: constants, and unnamed results that are used once, stand inside their
     user's formula.
     """
-    names = variable_names(graph)
+    names = variable_names(graph, taken)
     outputs = set(graph.outputs.values())
     texts: dict[Node, Code] = {}
     feeds: dict[Node, tuple[Node, ...]] = {}
@@ -90,13 +92,13 @@ def _is_exponent(user: Node, node: Node) -> bool:
     return index is not None and user.inputs[index] is node and user.inputs[0] is not node
 
 
-def variable_names(graph: Graph) -> Mapping[Node, str]:
+def variable_names(graph: Graph, reserved: Iterable[str] = ()) -> Mapping[Node, str]:
     """Return every variable's name: the graph's labels, else v1, v2, … in topological order.
 
     Arrays written into the graph are c1, c2, …; a number needs no name.
     """
     names = dict(graph.labels)
-    taken = set(names.values())
+    taken = {*names.values(), *reserved}
     fresh = {letter: _numbered(letter, taken) for letter in "vc"}
     for node in graph.nodes:
         if node in names or is_fill(node) or is_silent(node):

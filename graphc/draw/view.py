@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.draw.collapse import Collapse, Grouping, group
@@ -57,10 +57,12 @@ class View:
         return " ".join(f"{box.told}." for box in self.boxes)
 
 
-def view(graph: Graph, style: str, max_nodes: int, collapse: Collapse) -> View:
-    """Return the boxes and edges of a graph's picture."""
+def view(
+    graph: Graph, style: str, max_nodes: int, collapse: Collapse, taken: Iterable[str] = ()
+) -> View:
+    """Return the boxes and edges of a graph's picture; fresh names are none of those `taken`."""
     _check_style(style)
-    found = variables(graph, compact=style == "compact")
+    found = variables(graph, compact=style == "compact", taken=taken)
     leaving = _leaving(graph)
     for node in graph.updates.values():
         if node in found and node not in graph.labels:

@@ -8,6 +8,7 @@ from graphc.emit.names import Namer, one_line
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.node import Node
+from graphc.ir.provenance import BACKWARD
 from graphc.ops.leaf import full
 from graphc.plan.program import Program, Statement
 
@@ -47,9 +48,18 @@ class Expressions:
         if label:
             return label
         kind = node.op.variable or node.op.name
-        # The named value that this one is computed from first tells what it is about.
-        stem = next((self._stems[x] for x in node.inputs if self._stems.get(x)), "")
+        stem = self._layer(node)
+        if not stem:
+            # The named value that this one is computed from first tells what it is about.
+            stem = next((self._stems[x] for x in node.inputs if self._stems.get(x)), "")
         return f"{stem}_{kind}" if stem else kind
+
+    @staticmethod
+    def _layer(node: Node) -> str:
+        """Return the layer (the innermost scope) that a value belongs to, or its gradient does."""
+        provenance = node.provenance
+        layer = provenance.scope.rpartition("/")[2]
+        return f"d_{layer}" if layer and provenance.phase == BACKWARD else layer
 
     def operands(self, statement: Statement) -> list[Code]:
         """Return the operands' texts as the statement's op takes them."""

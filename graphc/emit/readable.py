@@ -28,9 +28,7 @@ class _Pending:
 class ReadableBody(Body):
     """Writes each value where it is read, or on a line of its own."""
 
-    def __init__(
-        self, program: Program, expressions: Expressions, indent: str = INDENT
-    ) -> None:
+    def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
         super().__init__(program, expressions, indent)
         self.pending: dict[Node, _Pending] = {}
         #: Parameter -> the expressions that read it and have waited at some time.
@@ -160,6 +158,10 @@ class ReadableBody(Body):
         if statement.target is not None:
             self.update(statement)
             return
+        base = statement.operands[0] if statement.operands else node
+        if self._is_ours(base) and self._is_changed_in_place(statement, base):
+            self.change(statement)
+            return
         wanted = self.expressions.wanted_name(node)
         if node.op is full:
             code = self.expressions.code[node]
@@ -191,6 +193,16 @@ class ReadableBody(Body):
         if statement.target is not None:
             self.flush_readers(statement.target, statement)
             self.plain(f"{self.array(statement.target)}[...] = {name}")
+
+    def change(self, statement: Statement) -> None:
+        """Write arithmetic on an array of ours in place: `d_z /= N`."""
+        array = self.expressions.code[statement.operands[0]]
+        self.fitted(statement, WIDTH - len(array.text) - 8)
+        other = self.expressions.operands(statement)[1]
+        self.take(statement)
+        self.plain(f"{array} {in_place_operator(statement.node)} {other}")
+        self.expressions.code[statement.node] = array
+        self.collected.add(statement.node)
 
     def _reads_memory(self, statement: Statement, target: str) -> bool:
         """Say whether what is written is a view of the parameter that it is written into."""
@@ -235,11 +247,23 @@ class ReadableBody(Body):
     def _collector(self, node: Node) -> Node:
         """Return the named value that an unnamed sum will have become in the same array."""
         while node not in self.expressions.labels and self.uses(node) == 1:
-            following = self.readers[node][0].node
-            if not following.op.accumulates or following.inputs[0] is not node:
+            reader = self.readers[node][0]
+            goes_on = reader.node.op.accumulates and reader.operands[0] is node
+            if not goes_on and not self._is_changed_in_place(reader, node):
                 break
-            node = following
+            node = reader.node
         return node
+
+    def _is_changed_in_place(self, reader: Statement, base: Node) -> bool:
+        """Say whether a named value is an array of ours, with arithmetic done on it: `d /= N`."""
+        node = reader.node
+        return (
+            in_place_operator(node) is not None
+            and reader.operands[0] is base
+            and node.type == base.type
+            and node in self.expressions.labels
+            and reader.target is None
+        )
 
     def _is_ours(self, base: Node) -> bool:
         """Say whether a sum that is being collected may go on in the same array."""

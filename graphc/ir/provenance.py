@@ -70,7 +70,8 @@ class _Around(NamedTuple):
 
 
 _count = itertools.count()
-_around: ContextVar[_Around] = ContextVar("around", default=_Around())
+_NOTHING = _Around()
+_around: ContextVar[_Around] = ContextVar("around", default=_NOTHING)
 
 
 def current_provenance(name: str | None = None) -> Provenance:
@@ -134,9 +135,7 @@ def inherit(
     origin = provenance.origin
     if note:
         origin = Origin(origin.file, origin.line, note)
-    around = _Around(
-        provenance.scope, phase or provenance.phase, origin, provenance.checkpoints
-    )
+    around = _Around(provenance.scope, phase or provenance.phase, origin, provenance.checkpoints)
     return _Building(around)
 
 

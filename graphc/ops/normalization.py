@@ -85,6 +85,13 @@ class Standardize(Op):
             return OPS["subtract"](OPS["subtract"](share, mean_over(share, axis)), along)
         return OPS["subtract"](share, along)
 
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+        """Return the node over one more axis in front."""
+        x = carried[0]
+        assert x is not None
+        axes = tuple([a + 1 for a in node.attrs["axis"]])
+        return self.make([x], axis=axes, eps=node.attrs["eps"])
+
     def spread(self, node: Node) -> Node:
         """Return sqrt(variance + eps), in a shape that broadcasts."""
         x, axis = node.inputs[0], node.attrs["axis"]
@@ -176,6 +183,21 @@ class BatchNormalize(Op):
 
     lower = expand
 
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+        """Return the node over one more axis in front; what is not carried broadcasts."""
+        axis, eps = node.attrs["axis"], node.attrs["eps"]
+        if node.attrs["mode"] == TRAINING:
+            if carried[0] is None:  # the averages have no say
+                return OPS["broadcast_to"](node, (size, *node.shape))
+            return standardize(carried[0], [a + 1 for a in self.others(node)], eps)
+        x, mean, variance = (
+            own if many is None else many for own, many in zip(node.inputs, carried, strict=True)
+        )
+        shape = [1] * axis + [node.shape[axis]] + [1] * (node.ndim - axis - 1)
+        mean, variance = (OPS["reshape"](v, (*v.shape[:-1], *shape)) for v in (mean, variance))
+        spread = OPS["sqrt"](OPS["add"](variance, eps))
+        return OPS["divide"](OPS["subtract"](x, mean), spread)
+
     def others(self, node: Node) -> tuple[int, ...]:
         """Return the axes that a channel's statistics are taken over."""
         return tuple([a for a in range(node.ndim) if a != node.attrs["axis"]])
@@ -194,7 +216,8 @@ class BatchNormalize(Op):
         axes = self.others(node)
         with inherit(node.provenance, phase=UPDATE):
             mean = OPS["mean"](x, axes)
-            variance = OPS["mean"](OPS["square"](deviations(x, axes)), axes)
+            centred = OPS["subtract"](x, mean_over(x, axes))
+            variance = OPS["mean"](OPS["square"](centred), axes)
             unbiased = OPS["divide"](
                 OPS["multiply"](variance, fill(_count(x, axes), (), x.dtype)),
                 fill(_unbiased_count(x, axes), (), x.dtype),

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.dims import Dim, add
+from graphc.ir.dims import Dim, add, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
@@ -72,6 +72,13 @@ class ResponseNormalize(Op):
         nearby = over_channels(through, node.attrs["size"], is_mirrored=True)
         bend = OPS["multiply"](OPS["multiply"](node.inputs[0], nearby), self.bending(node))
         return OPS["subtract"](OPS["divide"](cotangent, power), bend)
+
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+        """Return the node over one more axis in front: more samples."""
+        x = carried[0]
+        assert x is not None
+        samples = OPS["reshape"](x, (product([size, node.shape[0]]), *node.shape[1:]))
+        return OPS["reshape"](self.make([samples], **node.attrs), x.shape)
 
     def bending(self, node: Node) -> float:
         attrs = node.attrs

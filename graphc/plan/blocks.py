@@ -20,11 +20,11 @@ from graphc.ops.registry import OPS
 from graphc.plan.program import Run, Statement
 
 #: Elements of one block, and the fewest calls for which a loop pays.
-BLOCK, _FEWEST = 8192, 8
+BLOCK, _FEWEST = 32768, 8
 #: A row of more elements is long enough by itself; a wider matrix would not stay in the cache.
 _WIDEST = 32
 #: Arrays of a fixed size below this stay in the cache anyway.
-_LARGE = 8 * BLOCK
+_LARGE = 2 * BLOCK
 
 
 def in_blocks(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.dims import divide_exactly, same
 from graphc.ir.node import Node
-from graphc.ops.leaf import full, is_fill
+from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -96,6 +96,31 @@ def _quotient_of_numbers(node: Node, facts: Facts) -> Node | None:
             return OPS["negative"](OPS["divide"](x, size))
         return OPS["divide"](OPS["multiply"](x, number), size)
     return None
+
+
+def _written_share(node: Node, facts: Facts) -> Node | None:
+    """add_at(x/n, c/n, i) → add_at(x, c, i)/n for a size n: (p − onehot)/n as it is written."""
+    share, values, *places = node.inputs
+    if share.op.name != "divide" or facts.is_shared(share):
+        return None
+    x, size = share.inputs
+    if size.op is not full or _is_plain(size):
+        return None
+    written, sign = core(values), 1
+    if written.op.name == "negative":
+        written, sign = core(written.inputs[0]), -1
+    if written.op.name != "divide" or any(i.op is not full for i in written.inputs):
+        return None
+    number, count = written.inputs
+    if not is_number(number) or not _is_same_size(count, size):
+        return None
+    units = fill(sign * number.attrs["value"], values.shape, values.dtype)
+    return OPS["divide"](node.op.make([x, units, *places], **node.attrs), size)
+
+
+def _is_same_size(a: Node, b: Node) -> bool:
+    """Say whether two fills hold the same dim."""
+    return not _is_plain(a) and same(a.attrs["value"], b.attrs["value"])
 
 
 def _share_of_scaled(node: Node, facts: Facts) -> Node | None:
@@ -222,6 +247,19 @@ ADJOINTS = (
         operands=("broadcast_to", "divide"),
         exactness=REASSOCIATES,
         example="x: input(f64, N, 4)\ny = x*(full((), -2.0, dtype=f64)/full((), N, dtype=f64))",
+    ),
+    Rule(
+        "written_share",
+        "add_at(x/n, c/n, i)",
+        "add_at(x, c, i)/n",
+        "what is written needs no division of its own",
+        apply=_written_share,
+        roots=_WRITES,
+        operands=("divide",),
+        exactness=REASSOCIATES,
+        example="x: input(f64, N, 4)\ni: input(i64, N, 1)\n"
+        "c = broadcast_to(full((), -1.0, dtype=f64)/full((), N, dtype=f64), (N, 1))\n"
+        "y = add_along_axis(x/full((N, 4), N, dtype=f64), c, i, axis=1)",
     ),
     Rule(
         "share_of_scaled",

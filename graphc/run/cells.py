@@ -19,7 +19,7 @@ from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.symbols import sympy_module
-from graphc.ir.walk import topological
+from graphc.ir.walk import new_nodes
 from graphc.ops.composite import LogSoftmax, LogSumExp, Softmax
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import Leaf
@@ -95,9 +95,7 @@ def cells_of(
     **Raises.** GraphError where an op's reference needs more of its elements than arithmetic.
     """
     cells: dict[Node, Cells] = dict(given)
-    for node in topological([root]):
-        if node in cells:
-            continue
+    for node in new_nodes(root, set(cells)):
         if node in point:
             cells[node] = _constants(point[node], meaning)
             continue

@@ -35,8 +35,9 @@ def graphc(work: Workload) -> Contestant:
         state = copies(work.params)
         return lambda: step(state, **work.data), lambda result: {**state, "loss": result["loss"]}
     function = gc.compile(work.graph, gradient_of="loss", wrt=list(work.params))
-    given = [copies(work.params)] if work.graph.params else []
-    inputs = work.data if given else {**work.data, **work.params}
+    state = {name: work.params[name].copy() for name in work.graph.params}
+    given = [state] if state else []
+    inputs = {**work.data, **{n: work.params[n] for n in work.params if n in work.graph.inputs}}
     names = {f"d_loss_d_{name}": name for name in work.params}
 
     def outcome(result: Mapping[str, Any]) -> Mapping[str, Any]:

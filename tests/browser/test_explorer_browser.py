@@ -426,6 +426,23 @@ def test_roles_and_words_for_those_who_do_not_see(digits: Path, opened: Open) ->
     assert page.evaluate("document.documentElement.lang") == "en"
 
 
+def test_hostile_names_are_shown_and_never_run(folder: Path, opened: Open) -> None:
+    names = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "a\"b'&amp;"]
+    x, y, z = (gc.input(name, dtype="float64") for name in names)
+    graph = gc.graph({"<b>out</b>": gc.sin(x) * y + z * x}, name="<i>graph</i>")
+    page = opened(made(folder, "hostile", graph, "<b>out</b>"), "steps=1&step=12")
+    page.on("dialog", lambda dialog: pytest.fail(f"a name was run: {dialog.message}"))
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("e")
+    for _ in range(3):
+        page.keyboard.press("j")
+    page.locator("#canvas .box.output").first.click()
+    assert page.locator("#name").inner_text() == "<i>graph</i>"
+    assert set(names) <= set(page.locator("#canvas text.name").all_text_contents())
+    assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+
+
 # -- large graphs ---------------------------------------------------------------------------------
 
 

@@ -201,6 +201,17 @@ MISTAKES: list[tuple[Any, str]] = [
 ]
 
 
+def test_a_loop_body_has_no_running_averages() -> None:
+    xs, h0 = gc.input("xs", ("T", "N", 3)), gc.input("h0", ("N", 3))
+
+    def body(h: gc.Node, x: gc.Node) -> tuple[gc.Node, gc.Node]:
+        h = gc.nn.batch_norm(h + x, name="bn")
+        return h, h
+
+    with pytest.raises(GraphError, match=r"cannot keep running averages[\s\S]*layer_norm"):
+        gc.scan(body, init=h0, xs=xs)
+
+
 @pytest.mark.parametrize("make, message", MISTAKES, ids=range(len(MISTAKES)))
 def test_mistakes_are_told(make: Any, message: str) -> None:
     with pytest.raises(GraphError, match=message):

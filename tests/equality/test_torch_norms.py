@@ -150,6 +150,44 @@ def test_local_response_norm(data: str, size: int, settings: dict[str, float], d
     )
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_training_and_use_of_a_network(style: str, dtype: str) -> None:
+    """Twelve steps with batches of two sizes, then the network in use, against torch.nn."""
+    kind = getattr(torch, dtype)
+    torch.manual_seed(0)
+    peer = torch.nn.Sequential(
+        torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6), torch.nn.Tanh(), torch.nn.Linear(6, 1)
+    ).to(kind)
+    x, y = gc.input("x", ("N", 4), dtype), gc.input("y", ("N", 1), dtype)
+    h = gc.nn.batch_norm(gc.nn.dense(x, 6, name="a"), name="bn", activation="tanh")
+    out = gc.nn.dense(h, 1, name="b")
+    g = gc.graph({"loss": gc.nn.mean_squared_error(out, y).mean(), "out": out})
+    step = gc.compile(g, minimize="loss", optimizer="sgd(0.1, momentum=0.9)", style=style)
+    state = step.init()
+    mirror = {"a.W": "0.weight", "a.b": "0.bias", "b.W": "3.weight", "b.b": "3.bias"}
+    mirror |= {"bn.W": "1.weight", "bn.b": "1.bias"}
+    mirror |= {f"bn.{name}": f"1.{name}" for name in ("running_mean", "running_var")}
+    theirs = peer.state_dict()
+    for name, other in mirror.items():
+        state[name][...] = theirs[other].numpy().T
+    optimizer = torch.optim.SGD(peer.parameters(), 0.1, momentum=0.9)
+    for number in range(12):
+        rows = 5 + number % 2 * 4
+        batch, target = (RNG.normal(size=(rows, n)).astype(dtype) for n in (4, 1))
+        loss = step(state, x=batch, y=target)["loss"]
+        optimizer.zero_grad()
+        wanted = torch.nn.functional.mse_loss(peer(torch.tensor(batch)), torch.tensor(target))
+        wanted.backward()
+        optimizer.step()
+        assert_close(loss, wanted.detach().numpy(), dtype, f"loss {number}")
+    for name, other in mirror.items():
+        assert_close(state[name], peer.state_dict()[other].numpy().T, dtype, name)
+    peer.eval()
+    used = step.for_inference()(state, x=batch, y=target)["out"]
+    assert_close(used, peer(torch.tensor(batch)).detach().numpy(), dtype, "in use")
+
+
 def test_a_large_mean_costs_no_digits() -> None:
     x = (DATA["table"] + 1e4).astype("float32")
     wide = F.layer_norm(torch.tensor(x.astype("float64")), (6,)).numpy()

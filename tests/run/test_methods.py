@@ -93,6 +93,8 @@ def test_a_formula_too_large_to_build_is_only_counted() -> None:
         "sum(log_softmax(x)[1])",
         "norm(x)",
         "std(x)",
+        "var(x*x)",
+        "sum(standardize(x**2)**3)",
         "sum(where(x > 0.5, x**2, sin(x)))",
         "sum(relu(x - 0.5))",
         "prod(x)",

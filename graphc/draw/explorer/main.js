@@ -97,6 +97,7 @@ function openGroup(group) {
 
 function letGo() {
   if ($("help").open) return $("help").close();
+  if (document.activeElement.id === "answer") return document.activeElement.blur();
   if (document.activeElement === $("search") || state.query) {
     $("search").value = state.query = "";
     $("search").blur();
@@ -271,6 +272,7 @@ $("zoom-fit").addEventListener("click", () => zoom(0));
 $("search").addEventListener("input", () => { state.query = $("search").value; render(); });
 addEventListener("hashchange", () => { readHash(); scale = 0; render(); });
 addEventListener("resize", () => { scale = 0; renderPicture(); light(); });
+document.body.prepend(arrowheads());
 readHash();
 renderUserLines();
 render();

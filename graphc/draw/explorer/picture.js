@@ -127,7 +127,6 @@ function drawing(shown) {
     viewBox: frame.join(" "), role: "group", "aria-roledescription": "graph",
     "aria-label": `${shown.items.size} boxes. ${words.slice(0, 4000)}`,
   });
-  root.append(arrowheads());
   const lines = svg("g", { "aria-hidden": "true" });
   for (const [key, edge] of shown.edges) {
     const path = shown.picture.paths[key];
@@ -141,13 +140,15 @@ function drawing(shown) {
   return { root, frame };
 }
 
+// Outside of everything that is hidden when printing: a hidden marker draws nothing.
 function arrowheads() {
   const kinds = ["plain", "back", "cross", "new", "gone", "lit"];
-  return svg("defs", {}, ...kinds.map((kind) =>
+  const markers = kinds.map((kind) =>
     svg("marker", {
       id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7.2, refY: 4, markerWidth: 8, markerHeight: 8,
-      markerUnits: "userSpaceOnUse", orient: "auto",
-    }, svg("path", { d: "M0 0.8 L8 4 L0 7.2 z", class: `head ${kind}` }))));
+      markerUnits: "userSpaceOnUse", orient: "auto-start-reverse",
+    }, svg("path", { d: "M0 0.8 L8 4 L0 7.2 z", class: `head ${kind}` })));
+  return svg("svg", { class: "arrowheads", width: 0, height: 0, "aria-hidden": "true" }, svg("defs", {}, ...markers));
 }
 
 function edgeClass(edge) {

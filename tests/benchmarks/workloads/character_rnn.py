@@ -17,7 +17,11 @@ def graph(T: int, vocabulary: int, units: int) -> gc.Graph:
     N = gc.dim("N")
     x, y = (gc.input(name, (T, N), dtype="int64") for name in ("x", "y"))
     W, U = gc.param("W", (vocabulary, units)), gc.param("U", (units, units))
-    b, V, c = gc.param("b", (units,)), gc.param("V", (units, vocabulary)), gc.param("c", (vocabulary,))
+    b, V, c = (
+        gc.param("b", (units,)),
+        gc.param("V", (units, vocabulary)),
+        gc.param("c", (vocabulary,)),
+    )
 
     def cell(h: gc.Node, x_t: gc.Node) -> tuple[gc.Node, gc.Node]:
         h = gc.tanh(gc.take(W, x_t, axis=0) + h @ U + b)

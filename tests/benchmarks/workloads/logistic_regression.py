@@ -24,7 +24,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     """One exponential serves the loss, log(1 + e^-|z|), and the gradient, σ(z)."""
     x, y, w, b = data["x"], data["y"], params["w"], params["b"]
     N = len(x)
-    z, e, t = (np.empty(N, np.float32) for _ in range(3))
+    z, e, t, u = (np.empty(N, np.float32) for _ in range(4))
     ones = np.ones(N, np.float32)
 
     def run() -> Mapping[str, Any]:
@@ -34,8 +34,10 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         np.negative(e, out=e)
         np.exp(e, out=e)
         np.log1p(e, out=t)
-        loss = np.add.reduce(t) - np.dot(z, y)
+        loss = np.add.reduce(t)
         np.maximum(z, 0, out=t)
+        np.multiply(z, y, out=u)
+        np.subtract(t, u, out=t)
         loss += np.add.reduce(t)
         # σ(z) = e^min(z, 0) / (1 + e^-|z|)
         np.minimum(z, 0, out=t)

@@ -1,0 +1,178 @@
+"""How fast is what graphc emits? Against NumPy by hand and four frameworks, side by side.
+
+`make bench` sets up the peers and runs this; it prints a table a workload and writes
+docs/benchmarks.md. `python tests/benchmarks/compare.py mlp-small gelu-1e5` runs some workloads and
+writes nothing. All contestants compute the same numbers, which is checked before anything is timed.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from measure import Ratio, interleaved, largest_difference, ratios
+from memory import measured
+from peers import CONTESTANTS, NotTakingPart, graphc
+from workload import Workload
+from workloads.all import WORKLOADS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+#: What stands between these lines of the page is written by this file.
+BEGIN, END = "<!-- begin: make bench -->\n", "<!-- end: make bench -->\n"
+#: Programs whose calls are so small that their number decides.
+FLOOR = ("mlp-small", "lstm-small", "gelu-1e3")
+MEMORY = ("mlp-large", "attention", "gaussian-mixture", "lstm-large", "convolution", "lenet")
+
+
+@dataclass
+class Result:
+    """One workload: seconds a call (smallest and median), ratios to graphc, and who was left out."""
+
+    name: str
+    seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    ratios: dict[str, Ratio] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def compared(work: Workload) -> Result:
+    """Return the times of all contestants that take part, after comparing what they compute."""
+    result = Result(work.name)
+    runs, expected = {}, None
+    for name, make in CONTESTANTS.items():
+        if name.lower() in work.left_out:
+            result.left_out[name] = work.left_out[name.lower()]
+            continue
+        try:
+            run, outcome = make(work)
+            got = {key: np.array(value) for key, value in outcome(run()).items()}
+        except (NotTakingPart, ImportError) as reason:
+            result.left_out[name] = str(reason)
+            continue
+        except Exception as reason:  # a peer that fails is a row of the report, not the end of it
+            if name in ("graphc", "NumPy by hand"):
+                raise
+            result.left_out[name] = f"fails: {type(reason).__name__}"
+            continue
+        expected = expected or got
+        difference, where = largest_difference(got, expected)
+        if difference > work.tolerance:
+            raise ArithmeticError(f"{work.name}: {name} differs in {where} by {difference:.1e}")
+        runs[name] = run
+    times = interleaved(runs)
+    result.seconds = {n: (min(each), statistics.median(each)) for n, each in times.items()}
+    result.ratios = ratios(times, "graphc")
+    return result
+
+
+def printed(result: Result) -> str:
+    """Return one workload's table for a terminal."""
+    lines = [result.name]
+    for name, (least, median) in result.seconds.items():
+        ratio = result.ratios[name]
+        lines.append(f"  {name:14} {1e6 * least:12.1f} µs {1e6 * median:12.1f} µs   {ratio}")
+    lines += [f"  {name:14} {reason}" for name, reason in result.left_out.items()]
+    return "\n".join(lines)
+
+
+# -- the page ------------------------------------------------------------------------------------
+
+
+def speed_table(results: dict[str, Result]) -> list[str]:
+    names = [name for name in CONTESTANTS if name != "graphc"]
+    lines = [
+        "| workload | graphc, µs | " + " | ".join(names) + " |",
+        "|---|---:|" + "---:|" * len(names),
+    ]
+    for result in results.values():
+        cells = [str(result.ratios[n]) if n in result.ratios else "–" for n in names]
+        median = 1e6 * result.seconds["graphc"][1]
+        lines.append(f"| {result.name} | {median:,.0f} | {' | '.join(cells)} |")
+    return lines
+
+
+def floor_table(results: dict[str, Result]) -> list[str]:
+    """Return what the same programs take with every size 2: the calls, and nothing else."""
+    lines = ["| workload | graphc, µs | floor, µs | ratio |", "|---|---:|---:|---:|"]
+    for name in FLOOR:
+        small = WORKLOADS[name]().small
+        if name not in results or small is None:
+            continue
+        runs = {"graphc": graphc(WORKLOADS[name]())[0], "floor": graphc(small())[0]}
+        times = {n: statistics.median(each) for n, each in interleaved(runs).items()}
+        ratio = times["graphc"] / times["floor"]
+        cells = f"{1e6 * times['graphc']:.1f} | {1e6 * times['floor']:.1f} | {ratio:.2f}"
+        lines.append(f"| {results[name].name} | {cells} |")
+    return lines
+
+
+def memory_table(results: dict[str, Result]) -> list[str]:
+    names = ("graphc", "NumPy by hand", "PyTorch")
+    lines = ["| workload | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    for workload in MEMORY:
+        if workload in results:
+            sizes = [measured(workload, name) for name in names]
+            cells = ["–" if size is None else f"{size / 2**20:.1f}" for size in sizes]
+            lines.append(f"| {results[workload].name} | {' | '.join(cells)} |")
+    return lines
+
+
+def left_out_lines(results: dict[str, Result]) -> list[str]:
+    reasons = [
+        f"- {name}, {result.name}: {reason}"
+        for result in results.values()
+        for name, reason in result.left_out.items()
+    ]
+    return ["Not taking part:", "", *reasons, ""] if reasons else []
+
+
+def write_page(results: dict[str, Result]) -> None:
+    """Write the measured part of the page; the words around it stay as they are."""
+    versions = [f"NumPy {np.__version__}"]
+    for module in ("torch", "jax", "pytensor"):
+        if module in sys.modules:
+            versions.append(f"{module} {sys.modules[module].__version__}")
+    parts = [
+        f"{os.cpu_count()} cores, float32; {', '.join(versions)}.",
+        "",
+        *speed_table(results),
+        "",
+        *left_out_lines(results),
+        "### The floor",
+        "",
+        "The same programs with every size 2: what the calls cost with next to nothing to do.",
+        "",
+        *floor_table(results),
+        "",
+        "### Memory",
+        "",
+        "Largest growth of resident memory during a call, in MiB, over data, parameters and libraries.",
+        "",
+        *memory_table(results),
+        "",
+    ]
+    text = PAGE.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    PAGE.write_text(head + BEGIN + "\n".join(parts) + END + tail, encoding="utf-8")
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    chosen = sys.argv[1:] or list(WORKLOADS)
+    results = {}
+    for name in chosen:
+        results[name] = compared(WORKLOADS[name]())
+        sys.stdout.write(printed(results[name]) + "\n\n")
+        sys.stdout.flush()
+    if not sys.argv[1:]:
+        write_page(results)
+
+
+if __name__ == "__main__":
+    main()

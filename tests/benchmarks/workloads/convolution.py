@@ -1,0 +1,267 @@
+"""Convolutions: one 3 × 3 layer, value and all gradients; LeNet-5 on 28 × 28 pixels, one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from workload import Arrays, Workload, normal
+
+import graphc as gc
+
+RATE = 0.01
+
+
+def columns(x: np.ndarray, k: int, pad: int, out: np.ndarray, padded: np.ndarray) -> None:
+    """Write the windows of x as a matrix: one strided copy for each place in the window."""
+    N, C, H, W = x.shape
+    if pad:
+        padded[:, :, pad:-pad, pad:-pad] = x
+    source = padded if pad else x
+    view = out.reshape(C, k, k, N, H + 2 * pad - k + 1, W + 2 * pad - k + 1)
+    rows, cols = view.shape[-2:]
+    for i in range(k):
+        for j in range(k):
+            view[:, i, j] = source[:, :, i : i + rows, j : j + cols].swapaxes(0, 1)
+
+
+def images(d_columns: np.ndarray, k: int, pad: int, out: np.ndarray) -> np.ndarray:
+    """Add the windows up again where they lay; `out` is padded, and its middle is returned."""
+    N, C, H, W = out.shape
+    rows, cols = H - k + 1, W - k + 1
+    view = d_columns.reshape(C, k, k, N, rows, cols)
+    out.fill(0)
+    for i in range(k):
+        for j in range(k):
+            out[:, :, i : i + rows, j : j + cols] += view[:, i, j].swapaxes(0, 1)
+    return out[:, :, pad : H - pad, pad : W - pad]
+
+
+# -- one layer -----------------------------------------------------------------------------------
+
+
+def layer_graph(C: int, size: int, filters: int, k: int) -> gc.Graph:
+    N = gc.dim("N")
+    x, target = gc.input("x", (N, C, size, size)), gc.input("target", (N, filters, size, size))
+    z = gc.nn.conv2d(x, filters, k, padding=k // 2, name="conv")
+    return gc.graph({"loss": gc.mean(gc.square(z - target))}, name="conv_layer")
+
+
+def layer_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
+    """Columns and three matrix products."""
+    x, target, W, b = params["x"], data["target"], params["conv.W"], params["conv.b"]
+    (N, C, size, _), (F, _, k, _) = x.shape, W.shape
+    pad, places = k // 2, N * size * size
+    padded = np.zeros((N, C, size + 2 * pad, size + 2 * pad), np.float32)
+    of_x = np.empty((C * k * k, places), np.float32)
+    z = np.empty((F, places), np.float32)
+    d_padded = np.empty_like(padded)
+    wanted = np.ascontiguousarray(target.swapaxes(0, 1)).reshape(F, places)
+    ones = np.ones(places, np.float32)
+
+    def run() -> Mapping[str, Any]:
+        columns(x, k, pad, of_x, padded)
+        flat = W.reshape(F, -1)
+        np.dot(flat, of_x, out=z)
+        np.add(z, b[:, None], out=z)
+        np.subtract(z, wanted, out=z)
+        loss = np.vdot(z, z) / z.size
+        np.multiply(z, np.float32(2 / z.size), out=z)
+        d_W = np.dot(z, of_x.T).reshape(W.shape)
+        np.dot(flat.T, z, out=of_x)
+        d_x = images(of_x, k, pad, d_padded).copy()
+        return {"loss": loss, "conv.W": d_W, "conv.b": np.dot(z, ones), "x": d_x}
+
+    return run
+
+
+def layer_torch(torch: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    functional = torch.nn.functional
+    k = params["conv.W"].shape[-1]
+    z = functional.conv2d(params["x"], params["conv.W"], params["conv.b"], padding=k // 2)
+    return functional.mse_loss(z, data["target"])
+
+
+def layer_jax(xp: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    import jax
+
+    z = jax.lax.conv(params["x"], params["conv.W"], (1, 1), "SAME")
+    return xp.mean((z + params["conv.b"][:, None, None] - data["target"]) ** 2)
+
+
+def layer(N: int = 32, C: int = 32, size: int = 16, filters: int = 64, k: int = 3) -> Workload:
+    rng = np.random.default_rng(0)
+    return Workload(
+        name=f"convolution {N}×{C}×{size}×{size}, {filters} filters {k}×{k}, all gradients",
+        graph=layer_graph(C, size, filters, k),
+        params={
+            "x": normal(rng, N, C, size, size),
+            "conv.W": normal(rng, filters, C, k, k, scale=(C * k * k) ** -0.5),
+            "conv.b": normal(rng, filters),
+        },
+        data={"target": normal(rng, N, filters, size, size)},
+        by_hand=layer_by_hand,
+        losses={"torch": layer_torch, "jax": layer_jax},
+        left_out={"autograd": "no convolution", "pytensor": "no layout in common"},
+    )
+
+
+# -- LeNet ---------------------------------------------------------------------------------------
+
+
+def lenet_graph() -> gc.Graph:
+    N = gc.dim("N")
+    x, y = gc.input("x", (N, 1, 28, 28)), gc.input("y", (N,), dtype="int64")
+    h = gc.nn.conv2d(x, 6, 5, padding=2, activation=gc.relu, name="conv1")
+    h = gc.nn.conv2d(gc.nn.max_pool2d(h, 2), 16, 5, activation=gc.relu, name="conv2")
+    h = gc.reshape(gc.nn.max_pool2d(h, 2), (N, 400))
+    h = gc.nn.dense(h, 120, activation=gc.relu, name="fc1")
+    h = gc.nn.dense(h, 84, activation=gc.relu, name="fc2")
+    z = gc.nn.dense(h, 10, name="fc3")
+    return gc.graph({"loss": gc.nn.softmax_cross_entropy(z, y).mean()}, name="lenet")
+
+
+def pooled(h: np.ndarray, top: np.ndarray) -> None:
+    """Write the largest of each 2 × 2 pixels."""
+    np.maximum(h[..., ::2, ::2], h[..., ::2, 1::2], out=top)
+    np.maximum(top, h[..., 1::2, ::2], out=top)
+    np.maximum(top, h[..., 1::2, 1::2], out=top)
+
+
+def unpooled(h: np.ndarray, top: np.ndarray, d_top: np.ndarray, out: np.ndarray) -> None:
+    """Write the gradient of the largest pixels; the first that attains it gets it."""
+    taken = np.zeros(top.shape, bool)
+    for i in (0, 1):
+        for j in (0, 1):
+            first = (h[..., i::2, j::2] == top) & ~taken
+            np.multiply(d_top, first, out=out[..., i::2, j::2])
+            taken |= first
+
+
+def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
+    """Channels first in memory, so that a convolution is one product of matrices with columns."""
+    x, y = data["x"], data["y"]
+    N = len(x)
+    W1, b1, W2, b2 = (params[n] for n in ("conv1.W", "conv1.b", "conv2.W", "conv2.b"))
+    dense = [(params[f"fc{i}.W"], params[f"fc{i}.b"]) for i in (1, 2, 3)]
+    padded = np.zeros((N, 1, 32, 32), np.float32)
+    cols1, cols2 = (np.empty(s, np.float32) for s in ((25, N * 784), (150, N * 100)))
+    h1, d_h1 = (np.empty((6, N, 28, 28), np.float32) for _ in range(2))
+    h2, d_h2 = (np.empty((16, N, 10, 10), np.float32) for _ in range(2))
+    p1, p2 = np.empty((6, N, 14, 14), np.float32), np.empty((16, N, 5, 5), np.float32)
+    d_p1 = np.empty((N, 6, 14, 14), np.float32)
+    flat = np.empty((N, 400), np.float32)
+    rows, ones = np.arange(N), np.ones(N * 784, np.float32)
+
+    def convolved(W: np.ndarray, b: np.ndarray, cols: np.ndarray, out: np.ndarray) -> None:
+        z = out.reshape(len(W), -1)
+        np.dot(W.reshape(len(W), -1), cols, out=z)
+        np.add(z, b[:, None], out=z)
+        np.maximum(z, 0, out=z)
+
+    def descend(param: np.ndarray, gradient: np.ndarray) -> None:
+        gradient = gradient.reshape(param.shape)
+        gradient *= RATE
+        np.subtract(param, gradient, out=param)
+
+    def run() -> Mapping[str, Any]:
+        columns(x, 5, 2, cols1, padded)
+        convolved(W1, b1, cols1, h1)
+        pooled(h1, p1)
+        columns(p1.swapaxes(0, 1), 5, 0, cols2, padded)
+        convolved(W2, b2, cols2, h2)
+        pooled(h2, p2)
+        flat.reshape(N, 16, 5, 5)[...] = p2.swapaxes(0, 1)
+        h = [flat]
+        for W, b in dense:
+            z = np.dot(h[-1], W)
+            z += b
+            if len(h) < 3:
+                np.maximum(z, 0, out=z)
+            h.append(z)
+        d = h[-1]
+        m = np.maximum.reduce(d, axis=1, keepdims=True)
+        np.subtract(d, m, out=d)
+        picked = d[rows, y]
+        np.exp(d, out=d)
+        s = np.add.reduce(d, axis=1, keepdims=True)
+        np.divide(d, s, out=d)
+        loss = (np.log(s).sum() - picked.sum()) / N
+        d[rows, y] -= 1
+        d *= np.float32(1 / N)
+        for i in (2, 1, 0):
+            W, b = dense[i]
+            below = np.dot(d, W.T)
+            below *= h[i] > 0
+            d_W, d_b = np.dot(h[i].T, d), np.dot(ones[:N], d)
+            descend(W, d_W)
+            descend(b, d_b)
+            d = below
+        unpooled(h2, p2, d.reshape(N, 16, 5, 5).swapaxes(0, 1), d_h2)
+        d_h2[...] *= h2 > 0
+        d2 = d_h2.reshape(16, -1)
+        d_cols = np.dot(W2.reshape(16, -1).T, d2)
+        descend(W2, np.dot(d2, cols2.T))
+        descend(b2, np.dot(d2, ones[: N * 100]))
+        images(d_cols, 5, 0, d_p1)
+        unpooled(h1, p1, d_p1.swapaxes(0, 1), d_h1)
+        d_h1[...] *= h1 > 0
+        d1 = d_h1.reshape(6, -1)
+        descend(W1, np.dot(d1, cols1.T))
+        descend(b1, np.dot(d1, ones))
+        return {**params, "loss": loss}
+
+    return run
+
+
+def lenet_torch(torch: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    functional = torch.nn.functional
+    h = functional.conv2d(data["x"], params["conv1.W"], params["conv1.b"], padding=2)
+    h = functional.max_pool2d(functional.relu(h), 2)
+    h = functional.max_pool2d(
+        functional.relu(functional.conv2d(h, params["conv2.W"], params["conv2.b"])), 2
+    ).flatten(1)
+    for i in (1, 2, 3):
+        h = torch.addmm(params[f"fc{i}.b"], h, params[f"fc{i}.W"])
+        h = functional.relu(h) if i < 3 else h
+    return functional.cross_entropy(h, data["y"])
+
+
+def lenet_jax(xp: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    import jax
+
+    def pool(h: Any) -> Any:
+        size = (1, 1, 2, 2)
+        return jax.lax.reduce_window(h, -np.inf, jax.lax.max, size, size, "VALID")
+
+    h = jax.lax.conv(data["x"], params["conv1.W"], (1, 1), "SAME")
+    h = pool(jax.nn.relu(h + params["conv1.b"][:, None, None]))
+    h = jax.lax.conv(h, params["conv2.W"], (1, 1), "VALID")
+    h = pool(jax.nn.relu(h + params["conv2.b"][:, None, None])).reshape(len(h), -1)
+    for i in (1, 2, 3):
+        z = h @ params[f"fc{i}.W"] + params[f"fc{i}.b"]
+        h = jax.nn.relu(z)
+    scores = jax.nn.log_softmax(z)
+    return -xp.mean(scores[xp.arange(len(z)), data["y"]])
+
+
+def lenet(N: int = 64) -> Workload:
+    rng = np.random.default_rng(0)
+    graph = lenet_graph()
+    params = {}
+    for name, node in graph.params.items():
+        shape = tuple(int(d) for d in node.shape)
+        fan = int(np.prod(shape[1:] if len(shape) == 4 else shape[:1]))
+        params[name] = normal(rng, *shape, scale=(2 / fan) ** 0.5 if len(shape) > 1 else 0.1)
+    return Workload(
+        name=f"LeNet-5, batch {N}, SGD step",
+        graph=graph,
+        params=params,
+        data={"x": normal(rng, N, 1, 28, 28), "y": rng.integers(0, 10, N)},
+        by_hand=lenet_by_hand,
+        losses={"torch": lenet_torch, "jax": lenet_jax},
+        rate=RATE,
+        left_out={"autograd": "no convolution", "pytensor": "no layout in common"},
+        tolerance=1e-3,
+    )

@@ -1,0 +1,98 @@
+"""Loops in pictures: the body in a frame, the adjoint of a loop, layers around loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawn_graphs import boxes, edges, rectangle, texts
+
+import graphc as gc
+from graphc.draw.loop_bodies import opened_loops
+from graphc.draw.typography import number_text
+from graphc.draw.view import view
+
+
+def recurrent() -> gc.Graph:
+    x, y = gc.input("x", ("T", "N", 3)), gc.input("y", ("N", 2))
+    _, last = gc.nn.rnn(x, 4, name="rnn")
+    p = gc.nn.dense(last, 2, name="out").named("p")
+    return gc.graph({"loss": ((p - y) ** 2).mean().named("loss")}, name="recurrent")
+
+
+def keys(graph: gc.Graph) -> dict[str, str]:
+    """Return the DOT name of each variable inside the only loop's frame."""
+    (loop,) = opened_loops(view(graph, "strict", 150, None), "strict", 150).values()
+    return {box.formula: box.key for box in loop.boxes}
+
+
+def test_a_loop_is_drawn_as_a_frame_around_one_step() -> None:
+    graph = recurrent()
+    picture = gc.draw.computation_graph(graph)
+    found = keys(graph)
+    assert {"slice", "carry", "tanh(v₈)"} <= set(found)
+    drawn = edges(picture)
+    assert ("n_x", found["slice"]) in drawn
+    assert (found["tanh(v₈)"], "n_h") in drawn
+    assert ("n_rnn_2e_U", found["h · rnn.U"]) in drawn
+    assert (found["tanh(v₈)"], found["carry"]) in drawn
+    assert picture.source.count('style="dashed", class="next"') == 1
+    assert "rnn_step: one step of T" in texts(picture)
+
+
+def test_the_step_stands_inside_the_frame_and_nothing_else_does() -> None:
+    graph = recurrent()
+    picture = gc.draw.computation_graph(graph)
+    found = boxes(picture)
+    inside = set(keys(graph).values())
+    left = min(rectangle(found[k])[0] for k in inside)
+    right = max(rectangle(found[k])[2] for k in inside)
+    low = min(rectangle(found[k])[1] for k in inside)
+    high = max(rectangle(found[k])[3] for k in inside)
+    for key in set(found) - inside:
+        a, b, c, d = rectangle(found[key])
+        assert c <= left or a >= right or d <= low or b >= high, key
+
+
+def test_fresh_names_differ_inside_and_outside_of_the_frame() -> None:
+    picture = gc.draw.computation_graph(recurrent())
+    fresh = [text for text in texts(picture) if text.strip("₀₁₂₃₄₅₆₇₈₉") == "v"]
+    assert len(fresh) == len(set(fresh)) > 5
+
+
+def test_a_loop_can_stay_one_box() -> None:
+    graph = recurrent()
+    assert "cluster" not in gc.draw.computation_graph(graph, bodies=False).source
+    crowded = gc.draw.computation_graph(graph, max_nodes=20, collapse=False)
+    assert "cluster" not in crowded.source
+
+
+def test_the_adjoint_of_a_loop_gathers_those_of_its_results() -> None:
+    picture = gc.draw.backprop(recurrent(), of="loss")
+    shown = texts(picture)
+    assert "(h̄, 0)" in shown
+    assert {f"v̄₁ · ∂v₁/∂rnn.{p}" for p in "WUb"} <= set(shown)
+
+
+def test_values_and_adjoints_of_a_loop_are_those_of_evaluation() -> None:
+    graph = recurrent()
+    rng = np.random.default_rng(1)
+    at = {"x": rng.normal(size=(3, 2, 3)), "y": rng.normal(size=(2, 2))}
+    state = graph.init(seed=0)
+    shown = texts(gc.draw.backprop(graph, of="loss", at=at | dict(state)))
+    gradient = gc.compile(gc.grad(graph, "loss"))
+    found = gradient(state, **{k: v.astype(np.float32) for k, v in at.items()})
+    wanted = np.sqrt(np.square(np.asarray(found["d_rnn_U"], np.float64)).sum())
+    assert f"‖·‖ {number_text(wanted)}" in shown
+
+
+def test_layers_behind_a_loop_say_where_their_input_comes_from() -> None:
+    shown = texts(gc.draw.network(recurrent()))
+    assert "from a loop" in shown and "input" not in shown
+
+
+def test_a_graph_with_a_loop_and_no_layers_says_so() -> None:
+    x = gc.input("x", ("T", 2))
+    total, _ = gc.scan(lambda s, x_t: (s + x_t, s), init=gc.zeros((2,)), xs=x)
+    graph = gc.graph({"total": total})
+    with pytest.raises(gc.GraphError, match="no dense layer"):
+        gc.draw.network(graph)
