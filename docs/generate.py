@@ -92,6 +92,8 @@ FAMILIES = {
     "movement": "Movement: elements rearranged, copied or dropped; each is linear",
     "reduction": "Reductions: folds over axes",
     "composite": "Composites: known by one name, made of other ops",
+    "loop": "Loops: a body that runs once for each step, and what is taken from its results",
+    "barrier": "Barriers: a value passed on, and something else stopped",
     "random": "Random draws: from the generator that the call is given",
 }
 

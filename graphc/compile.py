@@ -13,9 +13,10 @@ function  = CompiledFunction(graph, source)       loaded, checked at the call, t
 from __future__ import annotations
 
 import gc as garbage
-from collections.abc import Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
 from graphc.plan import plan
 from graphc.plan.cost import cost
+from graphc.rewrite.before_derivative import stable_form
 from graphc.rewrite.lower import lower
 from graphc.rewrite.pipeline import optimize as optimize_graph
 from graphc.rewrite.pipeline import stabilize_forward
@@ -241,19 +243,40 @@ def _init(graph: Graph, seed: int = 0, **sizes: int) -> Mapping[str, Any]:
     return initial_state(graph, seed, **sizes)
 
 
+def _of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a derivative of graphs that takes that of the stable form, as `compile` does.
+
+    With `stabilize=False` it is that of the graph as it is written.
+    """
+    signature = inspect.signature(derivative)
+
+    @wraps(derivative)
+    def method(graph: Graph, *args: Any, stabilize: bool = True, **options: Any) -> Any:
+        if stabilize:
+            given = signature.bind(graph, *args, **options).arguments
+            by = [given.get(word) or () for word in ("wrt", "through")]
+            names = [n for group in by for n in ([group] if isinstance(group, str) else group)]
+            if "of" in given and given["of"] not in graph.outputs:
+                names.append(given["of"])
+            graph = stable_form(graph, names)
+        return derivative(graph, *args, **options)
+
+    return method
+
+
 bind_methods(
     {
         "text": graph_text,
         "save": save,
         "init": _init,
         "cost": cost,
-        "gradient": gradient,
-        "tangent": tangent,
-        "jacobian": jacobian,
-        "jacobian_structure": jacobian_structure,
-        "hessian": hessian,
-        "hvp": hvp,
-        "gauss_newton": gauss_newton,
+        "gradient": _of_stable_form(gradient),
+        "tangent": _of_stable_form(tangent),
+        "jacobian": _of_stable_form(jacobian),
+        "jacobian_structure": _of_stable_form(jacobian_structure),
+        "hessian": _of_stable_form(hessian),
+        "hvp": _of_stable_form(hvp),
+        "gauss_newton": _of_stable_form(gauss_newton),
         "astype": astype,
         "for_inference": for_inference,
         "for_training": for_training,

@@ -112,9 +112,10 @@ def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = Fa
     p, t = _pair("binary_cross_entropy", prediction, target)
     if from_logits:
         log_p, log_q = OPS["log_sigmoid"](p), OPS["log_sigmoid"](-p)
-    else:
-        log_p, log_q = OPS["log"](p), OPS["log"](1 - p)
-    return _per_sample(-(t * log_p + (1 - t) * log_q))
+        return _per_sample(-(t * log_p + (1 - t) * log_q))
+    # 0 log 0 is 0: what cannot be and is not costs nothing.
+    right, wrong = OPS["multiply_no_nan"](t, OPS["log"](p)), OPS["log"](1 - p)
+    return _per_sample(-(right + OPS["multiply_no_nan"](1 - t, wrong)))
 
 
 def softmax_cross_entropy(

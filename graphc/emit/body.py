@@ -18,9 +18,7 @@ INDENT = "    "
 class Body:
     """Writes the statements of a program as lines; a style says how one statement is written."""
 
-    def __init__(
-        self, program: Program, expressions: Expressions, indent: str = INDENT
-    ) -> None:
+    def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
         self.program = program
         self.indent = indent
         self.expressions = expressions

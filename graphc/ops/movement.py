@@ -84,11 +84,7 @@ class Reshape(Movement):
             while words[-1] == ":":
                 words.pop()
             return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
-        words = [notation.dim(dim) for dim in node.shape]
-        computed = [i for i, dim in enumerate(node.shape) if not (words[i].isalnum() or dim == 0)]
-        if len(computed) == 1 and 0 not in node.shape:
-            words[computed[0]] = "-1"  # what is left over, rather than 5 * N written out
-        return Code(f"{args[0].within(ATOM)}.reshape({', '.join(words) or '()'})")
+        return Code(f"{args[0].within(ATOM)}.reshape({reshape_words(node.shape, notation)})")
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         return Code(f"reshape({args[0].text}, {literal(node.shape)})")
@@ -320,7 +316,8 @@ def as_shape_with_hole(shape: Any, source: Shape) -> Shape:
 def reshape_words(shape: Shape, notation: Notation) -> str:
     """Return a shape as the arguments of NumPy's reshape.
 
-    One dim that is a formula is left to NumPy (-1), where no other dim can be 0.
+    One dim that is a formula is left to NumPy: -1 rather than 5*N written out. Not where another
+    one may be 0, as named dims may: NumPy could not tell what is left over.
     """
     formulas = [i for i, dim in enumerate(shape) if not isinstance(dim, int) and not dim.is_Symbol]
     others = [dim for i, dim in enumerate(shape) if i not in formulas]

@@ -125,8 +125,7 @@ class WindowArgExtremum(WindowReduction):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        shown = laid_out(arrays[0], attrs, result.shape)
-        places = shown.reshape(*result.shape, -1)
+        places = in_rows(laid_out(arrays[0], attrs, result.shape), attrs)
         return getattr(np, self.extreme)(places, -1).astype(INT32)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
@@ -160,7 +159,7 @@ class TakeInWindows(Windowed, Movement):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        places = laid_out(arrays[0], attrs, result.shape).reshape(*result.shape, -1)
+        places = in_rows(laid_out(arrays[0], attrs, result.shape), attrs)
         return np.take_along_axis(places, arrays[1][..., None], -1)[..., 0]
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -241,6 +240,12 @@ def laid_out(x: np.ndarray, attrs: Mapping[str, Any], pooled: Sequence[int]) -> 
     for place, elements in parts(attrs, found.shape):
         found[place] = x[elements]
     return found
+
+
+def in_rows(windows: np.ndarray, attrs: Mapping[str, Any]) -> np.ndarray:
+    """Return windows with all their places along the last axis."""
+    lead = windows.shape[: windows.ndim - len(attrs["size"])]
+    return windows.reshape(*lead, int(np.prod(attrs["size"])))
 
 
 def expect_one_each(op: str, pooled: tuple[Dim, ...], *operands: TensorType) -> None:

@@ -20,6 +20,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.plan.cost import cost
+from graphc.rewrite.before_derivative import stable_form
 from graphc.rewrite.pipeline import optimize
 from graphc.run.arguments import Arrays
 from graphc.run.closed_form import ClosedForm, closed_form
@@ -122,7 +123,7 @@ def compare_methods(
 
     `at` gives inputs and parameters by name; what it leaves out is drawn from `seed`. `wrt` None
     stands for the trainable parameters, or for all float inputs. `step` is that of the numerical
-    methods. The judge of the errors is the symbolic form, computed with 30 digits; where a graph
+    methods. What is evaluated and derived is the stable form of the graph, as in `compile`. The judge of the errors is the symbolic form, computed with 30 digits; where a graph
     has none that can be derived, it is reverse mode.
 
     **Raises.** GraphError for a point that does not fit, an unknown name, or no scalar output.
@@ -130,8 +131,9 @@ def compare_methods(
     of = checked_output(graph, of)
     check_scalar(graph.outputs[of])
     names = checked_wrt(graph, wrt)
-    point = Point(astype(graph, "float64"), of, names, at or {}, seed)
-    form, notes = _closed_form(point)
+    written = astype(graph, "float64")
+    form, notes = _closed_form(Point(written, of, names, at or {}, seed))
+    point = Point(stable_form(written, names), of, names, at or {}, seed)
     backward = gradient(point.graph, of, names)
     reverse = point.values_of(backward, [f"d_{of}_d_{name}" for name in names])
     exact = reverse if form is None or form.why else form.at(point.floats)

@@ -2,7 +2,10 @@
 
 `make bench` sets up the peers and runs this; it prints a table a workload and writes
 docs/benchmarks.md. `python tests/benchmarks/compare.py mlp-small gelu-1e5` runs some workloads and
-writes nothing. All contestants compute the same numbers, which is checked before anything is timed.
+writes nothing. With `--cpu` first it counts CPU time, all threads together: what can be compared
+where other programs keep the cores busy; give each library one thread then.
+
+All contestants compute the same numbers, which is checked before anything is timed.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from __future__ import annotations
 import os
 import statistics
 import sys
+import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import measure
 import numpy as np
 from measure import Ratio, interleaved, largest_difference, ratios
 from memory import measured
-from peers import CONTESTANTS, NotTakingPart, graphc
+from peers import CONTESTANTS, AbsenceError, graphc
 from workload import Workload
 from workloads.all import WORKLOADS
 
@@ -32,7 +37,7 @@ MEMORY = ("mlp-large", "attention", "gaussian-mixture", "lstm-large", "convoluti
 
 @dataclass
 class Result:
-    """One workload: seconds a call (smallest and median), ratios to graphc, and who was left out."""
+    """One workload: seconds a call (least and median), ratios to graphc, and who was left out."""
 
     name: str
     seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -51,7 +56,7 @@ def compared(work: Workload) -> Result:
         try:
             run, outcome = make(work)
             got = {key: np.array(value) for key, value in outcome(run()).items()}
-        except (NotTakingPart, ImportError) as reason:
+        except (AbsenceError, ImportError) as reason:
             result.left_out[name] = str(reason)
             continue
         except Exception as reason:  # a peer that fails is a row of the report, not the end of it
@@ -131,6 +136,13 @@ def left_out_lines(results: dict[str, Result]) -> list[str]:
     return ["Not taking part:", "", *reasons, ""] if reasons else []
 
 
+def machine() -> str:
+    """Say on how many cores was measured, and by which clock."""
+    if measure.clock is time.process_time:
+        return "CPU time, one thread each"
+    return f"{os.cpu_count()} cores"
+
+
 def write_page(results: dict[str, Result]) -> None:
     """Write the measured part of the page; the words around it stay as they are."""
     versions = [f"NumPy {np.__version__}"]
@@ -138,7 +150,7 @@ def write_page(results: dict[str, Result]) -> None:
         if module in sys.modules:
             versions.append(f"{module} {sys.modules[module].__version__}")
     parts = [
-        f"{os.cpu_count()} cores, float32; {', '.join(versions)}.",
+        f"{machine()}, float32; {', '.join(versions)}.",
         "",
         *speed_table(results),
         "",
@@ -151,7 +163,7 @@ def write_page(results: dict[str, Result]) -> None:
         "",
         "### Memory",
         "",
-        "Largest growth of resident memory during a call, in MiB, over data, parameters and libraries.",
+        "Largest growth of resident memory, in MiB, over data, parameters and libraries.",
         "",
         *memory_table(results),
         "",
@@ -164,13 +176,17 @@ def write_page(results: dict[str, Result]) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    chosen = sys.argv[1:] or list(WORKLOADS)
+    asked = sys.argv[1:]
+    if "--cpu" in asked:
+        asked.remove("--cpu")
+        measure.clock = time.process_time
+    chosen = asked or list(WORKLOADS)
     results = {}
     for name in chosen:
         results[name] = compared(WORKLOADS[name]())
         sys.stdout.write(printed(results[name]) + "\n\n")
         sys.stdout.flush()
-    if not sys.argv[1:]:
+    if not asked:
         write_page(results)
 
 

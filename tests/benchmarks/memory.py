@@ -1,7 +1,7 @@
 """How much memory does a contestant take at most? Measured in a process of its own.
 
-`python memory.py WORKLOAD CONTESTANT` prints the bytes by which resident memory grows at most during
-a few calls, over what data, parameters and loaded libraries hold already. Linux only.
+`python memory.py WORKLOAD CONTESTANT` prints the bytes by which resident memory grows at most
+during a few calls, over what data, parameters and loaded libraries hold already. Linux only.
 """
 
 from __future__ import annotations

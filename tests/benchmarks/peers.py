@@ -1,8 +1,8 @@
 """The contestants: each turns a workload into a function that does the work once.
 
-A contestant returns `run` and `outcome`: `run()` is what is timed, `outcome(run())` gives the results
-as NumPy arrays by name, to be compared before anything is timed. Data and parameters are in the
-contestant's own arrays beforehand.
+A contestant returns `run` and `outcome`: `run()` is what is timed, `outcome(run())` gives the
+results as NumPy arrays by name, to be compared before anything is timed. Data and parameters are in
+the contestant's own arrays beforehand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Outcome = Callable[[Any], Mapping[str, Any]]
 Contestant = tuple[Run, Outcome]
 
 
-class NotTakingPart(Exception):
+class AbsenceError(Exception):
     """A contestant that cannot do this work here, and why."""
 
 
@@ -55,7 +55,7 @@ def torch_eager(work: Workload) -> Contestant:
 
     loss = work.loss_of("torch")
     if loss is None:
-        raise NotTakingPart("no PyTorch form")
+        raise AbsenceError("no PyTorch form")
     params = {
         name: torch.from_numpy(array.copy()).requires_grad_() for name, array in work.params.items()
     }
@@ -84,7 +84,7 @@ def torch_compiled(work: Workload) -> Contestant:
 
     loss = work.loss_of("torch")
     if loss is None:
-        raise NotTakingPart("no PyTorch form")
+        raise AbsenceError("no PyTorch form")
     params = {
         name: torch.from_numpy(array.copy()).requires_grad_() for name, array in work.params.items()
     }
@@ -118,7 +118,7 @@ def jax_jit(work: Workload) -> Contestant:
 
     loss = work.loss_of("jax")
     if loss is None:
-        raise NotTakingPart("no JAX form")
+        raise AbsenceError("no JAX form")
     params = {name: jax.numpy.asarray(array) for name, array in work.params.items()}
     data = {name: jax.numpy.asarray(array) for name, array in work.data.items()}
     both = jax.value_and_grad(lambda params, data: loss(jax.numpy, params, data))
@@ -149,7 +149,7 @@ def autograd(work: Workload) -> Contestant:
 
     loss = work.loss_of("autograd")
     if loss is None:
-        raise NotTakingPart("no autograd form")
+        raise AbsenceError("no autograd form")
     params = copies(work.params)
     both = value_and_grad(lambda params: loss(anp, params, work.data))
 
@@ -172,7 +172,7 @@ def pytensor(work: Workload) -> Contestant:
 
     loss = work.loss_of("pytensor")
     if loss is None:
-        raise NotTakingPart("no PyTensor form")
+        raise AbsenceError("no PyTensor form")
     pytensor.config.floatX = "float32"
     params = {n: pytensor.shared(a.copy(), name=n) for n, a in work.params.items()}
     data = {n: pt.as_tensor_variable(a).type(n) for n, a in work.data.items()}
@@ -183,7 +183,10 @@ def pytensor(work: Workload) -> Contestant:
     mode = pytensor.compile.mode.get_mode("CVM")
     if work.rate is None:
         function = pytensor.function(inputs, [value, *gradients], mode=mode)
-        return lambda: function(*arrays), lambda r: {**dict(zip(params, r[1:])), "loss": r[0]}
+        return lambda: function(*arrays), lambda r: {
+            **dict(zip(params, r[1:], strict=True)),
+            "loss": r[0],
+        }
     rate = np.float32(work.rate)
     updates = [(p, p - rate * g) for p, g in zip(params.values(), gradients, strict=True)]
     function = pytensor.function(inputs, value, updates=updates, mode=mode)

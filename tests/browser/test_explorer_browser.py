@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from explored import chain, data_of, deep, example
+from explored import chain, data_of, deep, example, lenet, lstm
 
 import graphc as gc
 
@@ -466,6 +466,21 @@ def test_two_thousand_nodes_open_at_once_and_collapsed(
     assert page.locator("#canvas .box:not(.group):not(.rim)").count() > 3
     page.keyboard.press("Escape")
     assert page.locator("#trail button").count() == 1
+
+
+@pytest.mark.parametrize("build", [lenet, lstm])
+def test_networks_open_at_once(build: Callable[[], gc.Graph], folder: Path, opened: Open) -> None:
+    page = opened(made(folder, build.__name__, build(), "loss"))
+    ready = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
+    assert ready < 2000, "milliseconds from opening to a page that can be used"
+    seen = set()
+    for _ in range(20):
+        seen.add(page.locator("#stage-title").inner_text())
+        page.keyboard.press("j")
+        for one in page.locator("#canvas .box").all()[:3]:
+            one.focus()
+            assert lit_lines(page) or "outside" in one.get_attribute("aria-label")
+    assert {"as written", "differentiate", "lower"} <= seen
 
 
 def test_groups_open_by_scope_and_light_for_their_nodes(folder: Path, opened: Open) -> None:

@@ -477,6 +477,7 @@ def test_every_ink_is_legible_on_every_ground(scheme: int) -> None:
     boxes = ("paper", "lit", "input", "parameter", "constant", "output", "group")
     pairs = [(ink, ground) for ink in INKS for ground in GROUNDS]
     pairs += [(ink, ground) for ink in ("ink", "muted") for ground in boxes]
+    pairs += [("paper", "accent")]  # a button that is pressed
     for ink, ground in pairs:
         a, b = sorted(luminance(COLORS[role][scheme]) for role in (ink, ground))
         assert (b + 0.05) / (a + 0.05) >= 4.5, f"{ink} on {ground}"

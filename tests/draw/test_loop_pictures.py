@@ -32,7 +32,7 @@ def test_a_loop_is_drawn_as_a_frame_around_one_step() -> None:
     assert {"slice", "carry", "tanh(v₈)"} <= set(found)
     drawn = edges(picture)
     assert ("n_x", found["slice"]) in drawn
-    assert (found["tanh(v₈)"], "n_h") in drawn
+    assert (found["tanh(v₈)"], "n_last") in drawn
     assert ("n_rnn_2e_U", found["h · rnn.U"]) in drawn
     assert (found["tanh(v₈)"], found["carry"]) in drawn
     assert picture.source.count('style="dashed", class="next"') == 1
@@ -69,7 +69,7 @@ def test_a_loop_can_stay_one_box() -> None:
 def test_the_adjoint_of_a_loop_gathers_those_of_its_results() -> None:
     picture = gc.draw.backprop(recurrent(), of="loss")
     shown = texts(picture)
-    assert "(h̄, 0)" in shown
+    assert "(l̅a̅s̅t̅, 0)" in shown
     assert {f"v̄₁ · ∂v₁/∂rnn.{p}" for p in "WUb"} <= set(shown)
 
 
@@ -79,9 +79,9 @@ def test_values_and_adjoints_of_a_loop_are_those_of_evaluation() -> None:
     at = {"x": rng.normal(size=(3, 2, 3)), "y": rng.normal(size=(2, 2))}
     state = graph.init(seed=0)
     shown = texts(gc.draw.backprop(graph, of="loss", at=at | dict(state)))
-    gradient = gc.compile(gc.grad(graph, "loss"))
+    gradient = gc.compile(graph, gradient_of="loss")
     found = gradient(state, **{k: v.astype(np.float32) for k, v in at.items()})
-    wanted = np.sqrt(np.square(np.asarray(found["d_rnn_U"], np.float64)).sum())
+    wanted = np.sqrt(np.square(np.asarray(found["d_loss_d_rnn_U"], np.float64)).sum())
     assert f"‖·‖ {number_text(wanted)}" in shown
 
 

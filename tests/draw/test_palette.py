@@ -39,6 +39,7 @@ def test_every_ink_is_readable_on_its_fill(ink: str, fill: str) -> None:
 
 
 def test_no_two_roles_share_a_color_that_must_differ_in_the_dark() -> None:
-    colors = [*palette.INKS, *palette.FILLS, palette.FORWARD_FRAME, palette.BACKWARD_FRAME]
+    frames = [palette.FORWARD_FRAME, palette.BACKWARD_FRAME, palette.CELL_FRAME]
+    colors = [*palette.INKS, *palette.FILLS, *frames]
     assert len(set(colors)) == len(colors)
     assert set(colors) == set(palette.DARK)

@@ -34,7 +34,7 @@ def graph(T: int, vocabulary: int, units: int) -> gc.Graph:
 
 
 def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
-    """Rows of W for all steps at once; scores, softmax and weight gradients for all steps at once."""
+    """Rows of W, scores, softmax and weight gradients for all steps at once."""
     x, y = data["x"], data["y"]
     W, U, b, V, c = (params[name] for name in ("W", "U", "b", "V", "c"))
     (T, N), (words, H) = x.shape, W.shape
@@ -160,7 +160,7 @@ def workload(T: int = 50, N: int = 32, vocabulary: int = 64, units: int = 128) -
     }
     x, y = rng.integers(0, vocabulary, (2, T, N))
     return Workload(
-        name=f"character RNN, {T} steps, batch {N}, {vocabulary} characters, {units} units, SGD step",
+        name=f"character RNN, {T} steps, batch {N}, {vocabulary} characters, {units} units, step",
         graph=graph(T, vocabulary, units),
         params=params,
         data={"x": x, "y": y},

@@ -1,8 +1,8 @@
 """Log-likelihood of a Gaussian mixture with full covariances, as ADBench states it
 (Šrajer, Kukelova, Fitzgibbon 2018, doi:10.1080/10556788.2018.1435651): value and gradient.
 
-Component k has the inverse factor Q_k of its covariance, a lower triangle: the exponentials of `q` on the
-diagonal, `l` below it, column by column.
+Component k has the inverse factor Q_k of its covariance, a lower triangle: the exponentials of `q`
+on the diagonal, `l` below it, column by column.
 """
 
 from __future__ import annotations

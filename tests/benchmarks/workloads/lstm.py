@@ -28,7 +28,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     W, U, b = (params[name] for name in ("lstm.W", "lstm.U", "lstm.b"))
     (T, N, inputs), H = x.shape, U.shape[0]
     z, h_all, c_all = (np.empty((T, N, k * H), np.float32) for k in (4, 1, 1))
-    tanh_c, d_h, d_c, t1, t2 = (np.empty((N, H), np.float32) for _ in range(5))
+    d_h, d_c, t1, t2 = (np.empty((N, H), np.float32) for _ in range(4))
     tanh_all = np.empty((T, N, H), np.float32)
     product = np.empty((N, 4 * H), np.float32)
     h_before, c_before = (np.zeros((T, N, H), np.float32) for _ in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def graph(sizes: Sequence[int]) -> gc.Graph:
     N = gc.dim("N")
     h = gc.input("x", (N, sizes[0]))
     y = gc.input("y", (N,), dtype="int64")
-    for i, (rows, columns) in enumerate(zip(sizes, sizes[1:]), 1):
+    for i, (rows, columns) in enumerate(pairwise(sizes), 1):
         W, b = gc.param(f"W{i}", (rows, columns)), gc.param(f"b{i}", (columns,))
         z = h @ W + b
         h = gc.relu(z)
@@ -102,7 +103,7 @@ def torch_loss(torch: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -
 def workload(sizes: Sequence[int], batch: int, small: bool = True) -> Workload:
     rng = np.random.default_rng(0)
     params = {}
-    for i, (rows, columns) in enumerate(zip(sizes, sizes[1:]), 1):
+    for i, (rows, columns) in enumerate(pairwise(sizes), 1):
         params[f"W{i}"] = normal(rng, rows, columns, scale=(2 / rows) ** 0.5)
         params[f"b{i}"] = np.zeros(columns, np.float32)
     x, y = normal(rng, batch, sizes[0]), rng.integers(0, sizes[-1], batch)

@@ -1,0 +1,122 @@
+"""What style `fast` chooses: each rule fires there, keeps the value, and stays out of `readable`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.dims import evaluate_shape
+from graphc.ir.graph import Graph
+from graphc.rewrite.examples import example_text
+from graphc.rewrite.pipeline import optimize
+from graphc.rewrite.rule import PassRecord, Rule
+from graphc.rewrite.speed import SPEED
+from graphc.run.reference import interpret
+
+#: Rules that are whole passes -> a graph in which each fires.
+LOOP = """
+def cell(h, x_t):
+    h = tanh(h @ U.T + x_t)
+    return h, h
+x: input(f64, 6, 3, 4)
+U: input(f64, 4, 4)
+h, hs = scan(cell, init=zeros((3, 4), dtype=f64), xs=x)
+output(h, hs)
+"""
+GATES = """
+def cell(h, x_t):
+    z = x_t + h @ U
+    a = sigmoid(z[:, :2])
+    b = sigmoid(z[:, 2:])
+    h = a*b
+    return h, (a, b)
+x: input(f64, 6, 3, 4)
+U: input(f64, 2, 4)
+h, a, b = scan(cell, init=zeros((3, 2), dtype=f64), xs=x)
+output(h, a, b)
+"""
+PASSES = {
+    "share_exponentials": "x: input(f64, 5)\ny = exp(x)\nz = exp(-x)\noutput(y, z)",
+    "join_slices": "x: input(f64, 3, 4)\ny = tanh(x[:, :2])\nz = tanh(x[:, 2:])\noutput(y, z)",
+    "emit_whole": GATES,
+    "turn_weights": LOOP,
+}
+TEXTS = {rule.name: example_text(rule) for rule in SPEED} | PASSES
+
+
+def fired(graph: Graph) -> set[str]:
+    records: list[PassRecord] = [r for r in graph.history if isinstance(r, PassRecord)]
+    return {firing.rule.name for record in records for firing in record.firings}
+
+
+def arguments(graph: Graph, low: float, high: float) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    found = {}
+    for name, node in graph.inputs.items():
+        shape = evaluate_shape(node.shape, dict.fromkeys(graph.dims, 5))
+        is_index = node.dtype.kind == "i"
+        values = rng.integers(0, 3, shape) if is_index else rng.uniform(low, high, shape)
+        found[name] = np.asarray(values, node.dtype)
+    return found
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_fires_for_style_fast_alone(name: str) -> None:
+    graph = gc.parse(TEXTS[name])
+    assert name in fired(optimize(graph, 2, "fast"))
+    assert name not in fired(optimize(graph, 2, "readable"))
+    assert name not in fired(optimize(graph, 1, "fast"))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("low, high", [(-2.0, 2.0), (0.05, 3.0), (-1e-4, 1e-4), (-80.0, 80.0)])
+def test_keeps_the_value(name: str, low: float, high: float) -> None:
+    graph = gc.parse(TEXTS[name])
+    given = arguments(graph, low, high)
+    expected = interpret(graph, **given)
+    better = optimize(graph, 2, "fast")
+    for got in (interpret(better, **given), gc.compile(graph, style="fast")(**given)):
+        for output, value in expected.items():
+            assert got[output].dtype == value.dtype
+            np.testing.assert_allclose(got[output], value, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("rule", [r for r in SPEED if r.apply is None], ids=lambda r: r.name)
+def test_keeps_infinities_and_nan(rule: Rule) -> None:
+    graph = gc.parse(example_text(rule))
+    special = np.array([np.inf, -np.inf, np.nan])
+    for shift in range(3):
+        given = {
+            name: np.roll(special, shift * i) for i, name in enumerate(graph.inputs)
+        }
+        with np.errstate(all="ignore"):
+            before = interpret(graph, **given)
+            after = interpret(optimize(graph, 2, "fast"), **given)
+        for output, value in before.items():
+            # What was a number or an infinity stays one; NaN may only come from NaN.
+            kept = ~np.isnan(value)
+            np.testing.assert_array_equal(after[output][kept], value[kept])
+
+
+def test_small_softplus_keeps_its_digits() -> None:
+    graph = gc.parse("z: input(f32, 3)\ny: input(f32, 3)\nloss = softplus(z) - y*z\noutput(loss)")
+    z = np.array([20.0, 30.0, -25.0], np.float32)
+    got = gc.compile(graph, style="fast")(z=z, y=np.array([1, 1, 0], np.float32))["loss"]
+    np.testing.assert_allclose(got, np.log1p(np.exp(-np.abs(z.astype(float)))), rtol=1e-6)
+
+
+def test_rows_are_added_up_where_they_lie_scattered() -> None:
+    """`add_rows` takes every layout, and places out of range are refused."""
+    text = "t: input(f32, 5, {0})\nv: input(f32, 4, {0})\ni: input(i64, 4)\n"
+    for width in (1, 2, 3, 6):
+        f = gc.compile(gc.parse((text + "y = scatter_add(t, v, i)\noutput(y)").format(width)))
+        assert "add_rows(" in f.source
+        t, v = np.ones((5, width), np.float32), np.arange(4.0 * width, dtype=np.float32)
+        v = v.reshape(width, 4).T
+        i = np.array([1, 4, 1, -1])
+        expected = t.copy()
+        np.add.at(expected, i, v)
+        np.testing.assert_array_equal(f(t=t, v=v, i=i)["y"], expected)
+        with pytest.raises(Exception, match=r"out of (range|bounds)"):
+            f(t=t, v=v, i=np.array([1, 5, 1, 0]))
