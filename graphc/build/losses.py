@@ -104,7 +104,9 @@ def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = Fa
     """Return -t log(p) - (1 - t) log(1 - p) for targets in [0, 1].
 
     `prediction` is the probability p, or with `from_logits` the z of p = sigmoid(z). A p that the
-    graph computes as a sigmoid is as stable as its logits: the compiler sees through it.
+    graph computes as a sigmoid is as stable as its logits: the compiler sees through it. Of a p
+    that comes from elsewhere the logarithm is taken as it is: p = 0 costs inf where t > 0 and, as
+    0·inf, nan where t = 0. PyTorch cuts the logarithm off at -100; `gc.clip` does such things here.
 
     **Shapes.** [N] or [N, ...] twice -> [N]
     **Raises.** GraphError where the shapes differ.
@@ -112,10 +114,9 @@ def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = Fa
     p, t = _pair("binary_cross_entropy", prediction, target)
     if from_logits:
         log_p, log_q = OPS["log_sigmoid"](p), OPS["log_sigmoid"](-p)
-        return _per_sample(-(t * log_p + (1 - t) * log_q))
-    # 0 log 0 is 0: what cannot be and is not costs nothing.
-    right, wrong = OPS["multiply_no_nan"](t, OPS["log"](p)), OPS["log"](1 - p)
-    return _per_sample(-(right + OPS["multiply_no_nan"](1 - t, wrong)))
+    else:
+        log_p, log_q = OPS["log"](p), OPS["log"](1 - p)
+    return _per_sample(-(t * log_p + (1 - t) * log_q))
 
 
 def softmax_cross_entropy(

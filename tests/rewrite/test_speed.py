@@ -45,6 +45,14 @@ PASSES = {
 TEXTS = {rule.name: example_text(rule) for rule in SPEED} | PASSES
 
 
+def graph_of(name: str) -> Graph:
+    """Return a graph that a rule or pass is about."""
+    if name == "scale_within_guard":  # what the derivative of gelu looks like
+        x = gc.input("x", (5,), dtype="float64")
+        return gc.graph({"y": gc.sum(gc.gelu_tanh(x))}).gradient("y", wrt=["x"])
+    return gc.parse(TEXTS[name])
+
+
 def fired(graph: Graph) -> set[str]:
     records: list[PassRecord] = [r for r in graph.history if isinstance(r, PassRecord)]
     return {firing.rule.name for record in records for firing in record.firings}
@@ -63,7 +71,7 @@ def arguments(graph: Graph, low: float, high: float) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_fires_for_style_fast_alone(name: str) -> None:
-    graph = gc.parse(TEXTS[name])
+    graph = graph_of(name)
     assert name in fired(optimize(graph, 2, "fast"))
     assert name not in fired(optimize(graph, 2, "readable"))
     assert name not in fired(optimize(graph, 1, "fast"))
@@ -72,7 +80,7 @@ def test_fires_for_style_fast_alone(name: str) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("low, high", [(-2.0, 2.0), (0.05, 3.0), (-1e-4, 1e-4), (-80.0, 80.0)])
 def test_keeps_the_value(name: str, low: float, high: float) -> None:
-    graph = gc.parse(TEXTS[name])
+    graph = graph_of(name)
     given = arguments(graph, low, high)
     expected = interpret(graph, **given)
     better = optimize(graph, 2, "fast")
@@ -84,7 +92,7 @@ def test_keeps_the_value(name: str, low: float, high: float) -> None:
 
 @pytest.mark.parametrize("rule", [r for r in SPEED if r.apply is None], ids=lambda r: r.name)
 def test_keeps_infinities_and_nan(rule: Rule) -> None:
-    graph = gc.parse(example_text(rule))
+    graph = graph_of(rule.name)
     special = np.array([np.inf, -np.inf, np.nan])
     for shift in range(3):
         given = {
