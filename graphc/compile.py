@@ -39,6 +39,7 @@ from graphc.plan import plan
 from graphc.plan.cost import cost
 from graphc.rewrite.before_derivative import stable_form
 from graphc.rewrite.lower import lower
+from graphc.rewrite.merge_loops import merge_loops
 from graphc.rewrite.pipeline import optimize as optimize_graph
 from graphc.rewrite.pipeline import stabilize_forward
 from graphc.run.compiled import CompiledFunction
@@ -259,7 +260,9 @@ def _of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
             if "of" in given and given["of"] not in graph.outputs:
                 names.append(given["of"])
             graph = stable_form(graph, names)
-        return derivative(graph, *args, **options)
+        found = derivative(graph, *args, **options)
+        # A derivative of a loop comes with a copy of it, which emits what the derivative reads.
+        return merge_loops(found, {})[0] if isinstance(found, Graph) else found
 
     return method
 

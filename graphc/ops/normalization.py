@@ -112,6 +112,14 @@ class Standardize(Op):
         axes = node.attrs["axis"]
         return {"axis": axes[0] if len(axes) == 1 else axes, "eps": node.attrs["eps"]}
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return f"{self.name}({args[0]})"
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        if self.centred:
+            return rf"\frac{{{args[0]} - \mu}}{{\sqrt{{\sigma^2 + \epsilon}}}}"
+        return rf"\frac{{{args[0]}}}{{\sqrt{{\overline{{{args[0]}^2}} + \epsilon}}}}"
+
 
 class BatchNormalize(Op):
     """Each channel standardized: over the batch while training, by running averages in use.
@@ -241,6 +249,16 @@ class BatchNormalize(Op):
         if shown["mode"] == TRAINING:
             del shown["mode"]
         return shown
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        read = [] if node.attrs["mode"] == TRAINING else args[1:]
+        return f"{self.name}({', '.join([args[0], *read])})"
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        mean, variance = (
+            (r"\mu", r"\sigma^2") if node.attrs["mode"] == TRAINING else (args[1], args[2])
+        )
+        return rf"\frac{{{args[0]} - {mean}}}{{\sqrt{{{variance} + \epsilon}}}}"
 
 
 def mean_over(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:

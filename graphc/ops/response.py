@@ -95,6 +95,9 @@ class ResponseNormalize(Op):
     def lower(self, node: Node) -> Node:
         return OPS["divide"](node.inputs[0], self.base(node)[1])
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        return f"{self.name}({args[0]})"
+
     def flops(self, node: Node) -> Dim:
         return (node.attrs["size"] + 14) * node.size
 

@@ -232,7 +232,7 @@ class _Outside:
 
     def leaf_for(self, node: Node) -> Node:
         """Return the input of the body that brings in the outer value of a node."""
-        name = node.name or node.op.variable or node.op.name
+        name = node.name or f"{node.op.variable or node.op.name}_t"
         if node in self.once:
             return self.draft.add_constant(name, self.once[node])
         return self.draft.add_sequence(name, self.stacks[node])

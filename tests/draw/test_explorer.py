@@ -289,7 +289,7 @@ def test_fan_out_is_added_up_step_by_step(pages: Callable[[str], str]) -> None:
     assert [row["numbers"] for row in of_x1] == ["0 + 1*5", "5 + 1*(1/2)"]
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "cos_sin", "binary_network", "lenet"])
+@pytest.mark.parametrize("name", ["digits_mlp", "cos_sin", "binary_network", "lenet", "lstm"])
 def test_steps_are_the_rows_of_the_traces(name: str, pages: Callable[[str], str]) -> None:
     build, of, at = MODELS[name]
     data, told = data_of(pages(name)), stages(build(), of)
@@ -318,9 +318,11 @@ def test_steps_are_the_rows_of_the_traces(name: str, pages: Callable[[str], str]
             assert row["adjoint"] in after, "the line that computes the adjoint can be lit"
 
 
-def test_a_loop_has_no_steps_and_says_so(pages: Callable[[str], str]) -> None:
-    steps = data_of(pages("lstm"))["steps"]
-    assert steps["rows"] == [] and "loop" in steps["leftOut"]
+def test_too_many_variables_have_no_steps_and_the_page_says_so(
+    tmp_path: Path,
+) -> None:
+    steps = data_of(page_text(tmp_path, chain(260), "y"))["steps"]
+    assert steps["rows"] == [] and "261 variables" in steps["leftOut"]
 
 
 # -- pictures -------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_values_and_adjoints_of_a_loop_are_those_of_evaluation() -> None:
     shown = texts(gc.draw.backprop(graph, of="loss", at=at | dict(state)))
     gradient = gc.compile(graph, gradient_of="loss")
     found = gradient(state, **{k: v.astype(np.float32) for k, v in at.items()})
-    wanted = np.sqrt(np.square(np.asarray(found["d_loss_d_rnn_U"], np.float64)).sum())
+    wanted = np.sqrt(np.square(np.asarray(found["d_loss_d_rnn.U"], np.float64)).sum())
     assert f"‖·‖ {number_text(wanted)}" in shown
 
 

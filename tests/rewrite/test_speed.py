@@ -48,7 +48,7 @@ TEXTS = {rule.name: example_text(rule) for rule in SPEED} | PASSES
 def graph_of(name: str) -> Graph:
     """Return a graph that a rule or pass is about."""
     if name == "scale_within_guard":  # what the derivative of gelu looks like
-        x = gc.input("x", (5,), dtype="float64")
+        x = gc.input("x", (3,), dtype="float64")
         return gc.graph({"y": gc.sum(gc.gelu_tanh(x))}).gradient("y", wrt=["x"])
     return gc.parse(TEXTS[name])
 

@@ -49,8 +49,7 @@ def _contents(stages: Sequence[Stage], of: str | None, point: Point) -> dict[str
     evaluated = _evaluated(stages)
     derived = next((stage for stage in stages if stage.differentiates), None)
     graph = stages[evaluated].graph
-    target = None if of is None else graph.find(of)
-    steps = steps_of(graph, arrays[evaluated], point.sizes, target, derived)
+    steps = steps_of(graph, arrays[evaluated], point.sizes, of, derived)
     names = shown_names(found, steps.number, [code.variables for code in codes])
     boxes = [
         boxes_of(stage.graph, ids, names) for stage, ids in zip(stages, found.ids, strict=True)

@@ -198,7 +198,7 @@ function box(id, item, [x, y, width, height]) {
   if (item.group) {
     group.append(svg("rect", { class: "inner", x: 3, y: HEAD + 3, width: width - 6, height: body - 6, rx: 2 }));
   } else if (state.steps) {
-    const number = `v${DATA.steps.numbers[id]}`;
+    const number = id in DATA.steps.numbers ? `v${DATA.steps.numbers[id]}` : "";
     if (number !== title) group.append(text(width - 1, HEAD - 5, "shape end", number));
   } else if (item.facts.shape) {
     group.append(text(width - 1, HEAD - 5, "shape end", item.facts.shape));

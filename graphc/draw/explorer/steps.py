@@ -11,6 +11,7 @@ from graphc.differentiate.reverse import cotangents
 from graphc.draw.explorer.stages import Stage
 from graphc.draw.traces.chain import Point
 from graphc.draw.traces.forward import forward_rows
+from graphc.draw.traces.loops import with_single_results
 from graphc.draw.traces.numbering import Numbering, numbered
 from graphc.draw.traces.pieces import relation, result
 from graphc.draw.traces.reverse import increments
@@ -19,7 +20,6 @@ from graphc.draw.traces.scene import Scene, in_order
 from graphc.draw.traces.table import plain
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.types import TupleType
 from graphc.ops.leaf import fill
 from graphc.rewrite.numbering import ValueNumbers
 
@@ -69,37 +69,51 @@ def steps_of(
     model: Graph,
     arrays: Mapping[Node, np.ndarray],
     sizes: Mapping[str, int],
-    of: Node | None,
+    of: str | None,
     derived: Stage | None,
 ) -> Steps:
     """Return the steps that evaluate a graph and then derive its output `of`, if one is given.
 
-    `derived` is the stage that holds the adjoints.
+    `derived` is the stage that holds the adjoints. Each result of a loop is one step.
     """
-    numbering = numbered(model)
+    single = with_single_results(model)
+    numbering = numbered(single)
     if len(numbering.number) > MOST:
         many = f"{len(numbering.number):,} variables, and steps are shown up to {MOST}"
         return Steps((), {}, many)
-    if any(isinstance(node.type, TupleType) for node in model.nodes):
-        return Steps((), {}, "a loop runs through its steps by itself")
-    scene = Scene(numbering, Point(arrays, dict(sizes)))
+    # A node that is built again over the single results of loops keeps its provenance.
+    by_provenance = {node.provenance: node for node in model.nodes}
+    original = {node: by_provenance[node.provenance] for node in single.nodes}
+    values = {node: arrays[known] for node, known in original.items()}
+    scene = Scene(numbering, Point(values, dict(sizes)))
     with np.errstate(all="ignore"):  # an infinity at this point is what the page has to show
-        return Steps(tuple(_rows(scene, of, derived)), numbering.number)
+        steps = _forward_steps(scene, original)
+        if of is not None:
+            steps += _backward_steps(scene, original, of, derived)
+    number = {original[node]: place for node, place in numbering.number.items()}
+    return Steps(tuple(steps), number)
 
 
-def _rows(scene: Scene, of: Node | None, derived: Stage | None) -> list[Step]:
-    numbering, nodes = scene.numbering, in_order(scene, None)
-    steps = [
-        _step(FORWARD, node, row, _operands(node, numbering), None)
-        for node, row in zip(nodes, forward_rows(scene, nodes), strict=True)
-    ]
-    if of is not None:
-        rows = increments(scene, nodes, of)[::-1]
-        known = _adjoints(of, [row.node for row in rows if row.node is not None], derived)
-        for row in rows:
-            assert row.node is not None
-            reads = () if row.consumer is None else (row.consumer,)
-            steps.append(_step(BACKWARD, row.node, row, reads, known.get(row.node)))
+def _forward_steps(scene: Scene, original: Mapping[Node, Node]) -> list[Step]:
+    nodes = in_order(scene, None)
+    steps = []
+    for node, row in zip(nodes, forward_rows(scene, nodes), strict=True):
+        reads = tuple(original[x] for x in _operands(node, scene.numbering))
+        steps.append(_step(FORWARD, original[node], row, reads, None))
+    return steps
+
+
+def _backward_steps(
+    scene: Scene, original: Mapping[Node, Node], of: str, derived: Stage | None
+) -> list[Step]:
+    target = scene.numbering.graph.find(of)
+    rows = increments(scene, in_order(scene, None), target)[::-1]
+    nodes = [original[row.node] for row in rows if row.node is not None]
+    known = _adjoints(original[target], nodes, derived) | _gradients(of, derived)
+    steps = []
+    for node, row in zip(nodes, rows, strict=True):
+        reads = () if row.consumer is None else (original[row.consumer],)
+        steps.append(_step(BACKWARD, node, row, reads, known.get(node)))
     return steps
 
 
@@ -165,3 +179,12 @@ def _adjoints(of: Node, nodes: Sequence[Node], derived: Stage | None) -> dict[No
         if adjoint is not None and number(adjoint) in there:
             found[target] = there[number(adjoint)]
     return found
+
+
+def _gradients(of: str, derived: Stage | None) -> dict[Node, Node]:
+    """Return the adjoints of inputs and parameters, which the derived graph puts out by name."""
+    if derived is None:
+        return {}
+    graph = derived.graph
+    named = {f"d_{of}_d_{name}": leaf for name, leaf in {**graph.inputs, **graph.params}.items()}
+    return {named[name]: node for name, node in graph.outputs.items() if name in named}

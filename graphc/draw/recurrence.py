@@ -1,0 +1,358 @@
+"""A recurrence, rolled up and unrolled: one colour for each shared matrix, h₀ shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from graphc.draw import palette
+from graphc.draw.canvas import Canvas, Point
+from graphc.draw.dot_source import Html, font
+from graphc.draw.drawing import Drawing
+from graphc.draw.recurrent_loops import Loop, Names, Reading, Recurrences, find_recurrences
+from graphc.draw.typography import escape, italic, listed, name_text, superscript, text_width
+from graphc.draw.unit_names import short
+from graphc.errors import GraphError
+from graphc.ir.dims import Dim, dim_text
+from graphc.ir.graph import Graph
+
+_RADIUS = 22.0
+_COLUMN, _ROW = 92.0, 88.0
+#: Colour, dash and width of a shared matrix's edges, in order of appearance.
+_LOOKS = (
+    (palette.VALUE, "solid", 1.6),
+    (palette.ADJOINT, "solid", 2.4),
+    (palette.GREEN, "dashed", 1.6),
+    (palette.PURPLE, "dotted", 2.2),
+)
+_PLAIN = (palette.EDGE, "solid", 1.4)
+
+
+def recurrence(graph: Graph, *, steps: int = 3, truncate: int | None = None) -> Drawing:
+    """Draw the loops of a graph rolled up, and beside that unrolled over their steps.
+
+    Edges that share a matrix share colour and dash, and the rolled form names it. The first
+    `steps` steps and the last one are drawn. `truncate` cuts the backward pass after every so many
+    steps. The loops may be recurrent layers or any `gc.scan`: stacked, in both directions, or one
+    after the other, as encoder and decoder are.
+
+    **Raises** GraphError for a graph without a loop.
+    """
+    if steps < 1:
+        raise GraphError("a recurrence shows at least one step", got=steps)
+    if truncate is not None and truncate < 1:
+        raise GraphError("steps between two cuts must be at least 1", got=truncate)
+    found = find_recurrences(graph)
+    scene = _Scene(Canvas(graph.name), found, _placed(found, steps), _looks(found))
+    scene.draw(truncate)
+    title = f"Recurrence of {graph.name}, rolled and unrolled"
+    return scene.canvas.drawing(title, _told(found))
+
+
+# -- where things stand ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a loop stands: its row, its first column, what its columns are called, its group."""
+
+    row: int
+    first: int
+    steps: tuple[str | None, ...]
+    group: int
+    name: str
+
+    @property
+    def columns(self) -> range:
+        return range(self.first, self.first + len(self.steps))
+
+
+def _placed(found: Recurrences, steps: int) -> list[_Place]:
+    """Stack loops that read one another step by step; set others side by side."""
+    places: list[_Place] = []
+    taken: dict[tuple[int, int], int] = {}
+    for index, loop in enumerate(found.loops):
+        group = places[loop.below[0]].group if loop.below else _group(found, places, index)
+        row = 1 + max((places[i].row for i in loop.below), default=0)
+        while (group, row) in taken:
+            row += 1
+        taken[group, row] = index
+        places.append(_Place(row, 0, _shown_steps(loop.length, steps), group, _state(loop)))
+    first, starts = 1, {}
+    for group in sorted({place.group for place in places}):
+        starts[group] = first
+        first += max(len(p.steps) for p in places if p.group == group) + 1
+    names = [place.name for place in places]
+    shown = []
+    for i, place in enumerate(places):
+        number = names[: i + 1].count(place.name)
+        name = place.name if names.count(place.name) == 1 else place.name + str(superscript(str(number)))
+        shown.append(replace(place, first=starts[place.group], name=name))
+    return shown
+
+
+def _group(found: Recurrences, places: Sequence[_Place], index: int) -> int:
+    """Return the group of loops that run over the same steps."""
+    loop = found.loops[index]
+    if not loop.before:
+        for other, place in zip(found.loops, places, strict=False):
+            if loop.sequences and other.sequences == loop.sequences and not other.before:
+                return place.group
+    return 1 + max((place.group for place in places), default=-1)
+
+
+def _shown_steps(length: Dim, steps: int) -> tuple[str | None, ...]:
+    """Return the numbers of the steps that are drawn; None stands for those left out."""
+    if isinstance(length, int) and length <= steps + 1:
+        return tuple(str(t + 1) for t in range(length))
+    return (*[str(t + 1) for t in range(steps)], None, dim_text(length))
+
+
+def _state(loop: Loop) -> str:
+    return ",".join(name_text(short(name)) for name in loop.states)
+
+
+def _looks(found: Recurrences) -> dict[Names, tuple[str, str, float]]:
+    """Return colour, dash and width of each set of matrices; without a matrix an edge is plain."""
+    sets = [names for loop in found.loops for names in (loop.from_below, loop.from_before)]
+    sets += [reading.matrices for reading in found.readings]
+    looks = {names: _LOOKS[i % len(_LOOKS)] for i, names in enumerate(filter(None, dict.fromkeys(sets)))}
+    return looks | {(): _PLAIN}
+
+
+# -- the drawing -------------------------------------------------------------------------------
+
+
+@dataclass
+class _Scene:
+    canvas: Canvas
+    found: Recurrences
+    places: list[_Place]
+    looks: dict[Names, tuple[str, str, float]]
+    at: dict[str, Point] = field(default_factory=dict)
+
+    @property
+    def top(self) -> int:
+        return 1 + max(place.row for place in self.places)
+
+    def draw(self, truncate: int | None) -> None:
+        groups = sorted({place.group for place in self.places})
+        left = -(len(groups) * 1.9 + 0.35) * _COLUMN
+        for index in range(len(self.places)):
+            self._rolled(index, left + self.places[index].group * 1.9 * _COLUMN)
+        for reading in range(len(self.found.readings)):
+            self._rolled_reading(reading, left)
+        middle = _ROW * (1 + (self.top - 2) / 2)
+        self.canvas.words("arrow", (-0.55 * _COLUMN, middle), "⇒", color=palette.MUTED, size=28)
+        for index in range(len(self.places)):
+            self._unrolled(index, truncate)
+        for reading in range(len(self.found.readings)):
+            self._unrolled_reading(reading)
+        self._caption(left, truncate)
+
+    # -- rolled up -----------------------------------------------------------------------------
+
+    def _rolled(self, index: int, x: float) -> None:
+        loop, place = self.found.loops[index], self.places[index]
+        y = place.row * _ROW
+        key = f"r{index}"
+        self._circle(key, (x, y), place.name, "t", palette.PAPER, "state")
+        if loop.sequences and not loop.below:
+            below = f"rx{place.group}"
+            if below not in self.at:
+                self._circle(below, (x, 0), _joint(loop.sequences), "t", palette.INPUT_FILL, "input")
+            self._edge(below, key, loop.from_below, named=True)
+        for lower in loop.below:
+            self._edge(f"r{lower}", key, loop.from_below, named=True)
+        for earlier in loop.before:
+            self._edge(f"r{earlier}", key, (), straight=True)
+        self._own_loop(key, (x, y), loop.from_before)
+
+    def _own_loop(self, key: str, at: Point, matrices: Names) -> None:
+        """Draw the edge from a state to itself, and its matrices to the right of it."""
+        x, y = at
+        c = 0.7071 * _RADIUS
+        curve = [(x + c, y + c), (x + 62, y + 46), (x + 62, y - 46), (x + c, y - c)]
+        color, style, width = self.looks[matrices]
+        self.canvas.wire(
+            curve, key=f"e_{key}_{key}", tail=key, head=key, curved=True, color=color, style=style,
+            width=width, more="next", tooltip=listed(list(matrices)) or "handed on",
+        )  # fmt: skip
+        if matrices:
+            text = _matrix_text(matrices)
+            middle = x + 54 + text_width(text, 11) / 2
+            self.canvas.words(f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True)
+
+    def _rolled_reading(self, number: int, left: float) -> None:
+        reading = self.found.readings[number]
+        key = f"ry{number}"
+        group = max(self.places[i].group for i in reading.loops)
+        same = [r for r in self.found.readings[:number] if self._column(r) == group]
+        x = left + group * 1.9 * _COLUMN + 0.6 * _COLUMN * len(same)
+        suffix = "t" if reading.each_step else self._last(reading)
+        name = name_text(short(reading.name))
+        self._circle(key, (x, self.top * _ROW), name, suffix, palette.OUTPUT_FILL, "output")
+        for loop in reading.loops:
+            self._edge(f"r{loop}", key, reading.matrices, named=True)
+
+    def _column(self, reading: Reading) -> int:
+        return max(self.places[i].group for i in reading.loops)
+
+    def _last(self, reading: Reading) -> str:
+        """Return the number of the last step, if the output stands at one."""
+        place = self.places[reading.loops[0]]
+        return str(place.steps[-1]) if place.steps else ""
+
+    # -- unrolled ------------------------------------------------------------------------------
+
+    def _unrolled(self, index: int, truncate: int | None) -> None:
+        loop, place = self.found.loops[index], self.places[index]
+        y = place.row * _ROW
+        columns = list(place.columns)
+        for column, step in zip(columns, place.steps, strict=True):
+            at = (column * _COLUMN, y)
+            if step is None:
+                self.canvas.words(f"gap{index}", at, "···", size=20, tooltip="more steps")
+                self.at[f"s{index}_{column}"] = at
+                continue
+            self._circle(f"s{index}_{column}", at, place.name, step, palette.PAPER, "state")
+            self._feed(loop, place, index, column, step)
+        ends = (columns[-1] + 1, -1) if loop.reverse else (place.first - 1, 1)
+        self._start(loop, place, index, ends[0])
+        order = [ends[0], *(reversed(columns) if loop.reverse else columns)]
+        for count, (a, b) in enumerate(zip(order, order[1:], strict=False)):
+            self._edge(f"s{index}_{a}", f"s{index}_{b}", loop.from_before, straight=True)
+            step = place.steps[a - place.first] if count else None
+            if truncate and step and step.isdigit() and int(step) % truncate == 0:
+                self._cut(f"cut{index}_{a}", ((a + b) / 2 * _COLUMN, y))
+
+    def _feed(self, loop: Loop, place: _Place, index: int, column: int, step: str) -> None:
+        key = f"s{index}_{column}"
+        if loop.sequences and not loop.below:
+            below = f"x{place.group}_{column}"
+            if below not in self.at:
+                at = (column * _COLUMN, 0.0)
+                name = _joint(loop.sequences)
+                self._circle(below, at, name, step, palette.INPUT_FILL, "input")
+            self._edge(below, key, loop.from_below)
+        for lower in loop.below:
+            self._edge(f"s{lower}_{column}", key, loop.from_below)
+
+    def _start(self, loop: Loop, place: _Place, index: int, column: int) -> None:
+        """Draw the state before the first step, and what it comes from."""
+        at = (column * _COLUMN, place.row * _ROW)
+        key = f"s{index}_{column}"
+        self._circle(key, at, place.name, "0", palette.CONSTANT_FILL, "start")
+        for earlier in loop.before:
+            other = self.places[earlier]
+            steps = list(other.columns)
+            last = steps[0] if self.found.loops[earlier].reverse else steps[-1]
+            self._edge(f"s{earlier}_{last}", key, (), straight=other.row == place.row)
+        if loop.start:
+            below = f"i{index}"
+            self._circle(below, (at[0], at[1] - _ROW), _joint(loop.start), "", palette.INPUT_FILL, "input")
+            self._edge(below, key, ())
+
+    def _unrolled_reading(self, number: int) -> None:
+        reading = self.found.readings[number]
+        name = name_text(short(reading.name))
+        place = self.places[reading.loops[-1]]
+        for column, step in zip(place.columns, place.steps, strict=True):
+            if step is None or (not reading.each_step and step != place.steps[-1]):
+                continue
+            shift = 0.5 * sum(self._column(r) == place.group for r in self.found.readings[:number])
+            key = f"y{number}_{column}"
+            at = ((column + shift) * _COLUMN, self.top * _ROW)
+            self._circle(key, at, name, step, palette.OUTPUT_FILL, "output")
+            for loop in reading.loops:
+                backwards = self.found.loops[loop].reverse and not reading.each_step
+                source = place.first if backwards else column
+                self._edge(f"s{loop}_{source}", key, reading.matrices)
+
+    # -- pieces --------------------------------------------------------------------------------
+
+    def _circle(self, key: str, at: Point, name: str, step: str, fill: str, role: str) -> None:
+        size = 16.0 if text_width(name, 16) < 26 else 12.0
+        while text_width(name, size) > 34 and size > 7:
+            size -= 1
+        below = f'<SUB><FONT POINT-SIZE="{0.7 * size:.0f}">{escape(step)}</FONT></SUB>' if step else ""
+        label = Html(font(italic(name) + below, palette.INK, size))
+        self.at[key] = at
+        self.canvas.shape(
+            key, at, (2 * _RADIUS, 2 * _RADIUS), label, kind="circle", fill=fill, more=role,
+            tooltip=f"{name} {step}".strip(),
+        )  # fmt: skip
+
+    def _edge(
+        self, tail: str, head: str, matrices: Names, *, named: bool = False, straight: bool = False
+    ) -> None:
+        color, style, width = self.looks[matrices]
+        a, b = self.at[tail], self.at[head]
+        passes = abs(b[1] - a[1]) > 1.5 * _ROW and abs(b[0] - a[0]) < 1
+        if passes:  # around the circle between them
+            out = a[0] - 1.0 * _RADIUS * 2.6
+            curve = [(a[0] - 16, a[1] + 15), (out, a[1] + 40), (out, b[1] - 40), (b[0] - 16, b[1] - 15)]
+        else:
+            curve = [_towards(a, b, _RADIUS), _towards(b, a, _RADIUS)]
+        self.canvas.wire(
+            curve, key=f"e_{tail}_{head}", tail=tail, head=head, curved=passes, color=color,
+            style=style, width=width, more="shared" if matrices else "handed",
+            tooltip=listed(list(matrices)) or "handed on", arrow=not head.startswith("gap"),
+        )  # fmt: skip
+        if named and matrices:
+            text = _matrix_text(matrices)
+            half = text_width(text, 11) / 2 + 6
+            middle = (a[0] - half if not passes else a[0] - 36 - half), (a[1] + b[1]) / 2
+            key = f"m_{tail}_{head}"
+            self.canvas.words(key, middle, text, color=color, size=11, slanted=True)
+
+    def _cut(self, key: str, at: Point) -> None:
+        """Draw two strokes across an edge, and the word that says what they mean."""
+        x, y = at
+        for i, dx in enumerate((-3.0, 3.0)):
+            stroke = [(x + dx - 4, y - 11), (x + dx + 4, y + 11)]
+            self.canvas.wire(stroke, key=f"{key}_{i}", arrow=False, color=palette.INK, width=1.8, more="cut")
+        self.canvas.words(key, (x, y + 20), "cut", color=palette.INK, size=10)
+
+    def _caption(self, left: float, truncate: int | None) -> None:
+        words = ["edges of one colour and dash share one matrix"]
+        if truncate:
+            words.append("cut: the value goes on, no gradient comes back")
+        right = max(x for x, _ in self.at.values())
+        low = min(y for _, y in self.at.values()) - 52
+        text = ";  ".join(words)
+        self.canvas.words("caption", ((left + right) / 2, low), text, color=palette.MUTED, size=12)
+
+
+def _towards(a: Point, b: Point, distance: float) -> Point:
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
+    return a[0] + dx * distance / length, a[1] + dy * distance / length
+
+
+def _joint(names: Names) -> str:
+    return ",".join(name_text(short(name)) for name in names)
+
+
+def _matrix_text(matrices: Names) -> str:
+    return ", ".join(name_text(name.rpartition(".")[2]) for name in matrices)
+
+
+def _told(found: Recurrences) -> str:
+    """Return the recurrences in words."""
+    sentences = []
+    for loop in found.loops:
+        state = " and ".join(loop.states)
+        reads = f" reads {', '.join(loop.sequences)} step by step" if loop.sequences else ""
+        begins = f", begins with {', '.join(loop.start)}" if loop.start else ""
+        begins += ", begins where another loop ends" if loop.before else ""
+        shared = ", ".join((*loop.from_below, *loop.from_before))
+        order = "from the last step to the first" if loop.reverse else "from the first step on"
+        sentences.append(
+            f"Loop over {dim_text(loop.length)} steps {order}: the state {state}{reads}{begins}; "
+            f"all steps share {shared or 'no matrix'}."
+        )
+    for reading in found.readings:
+        when = "at each step" if reading.each_step else "after the last step"
+        sentences.append(f"{reading.name} is computed {when} with {', '.join(reading.matrices)}.")
+    return " ".join(sentences)

@@ -1,0 +1,244 @@
+"""What recurrences does a graph hold? Each loop's state, which matrices feed it, what reads it.
+
+A matrix belongs to the edge of the unrolled picture that its product multiplies: a slice of the
+sequence (x → h), the state of the step before (h → h), or a result of the loop (h → y).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from graphc.errors import GraphError
+from graphc.ir.body import Body
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.walk import topological
+from graphc.ops import OPS
+from graphc.ops.loop import Item, Scan
+
+Names = tuple[str, ...]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One loop as the pictures show it.
+
+    `below` holds the loops whose stacks it reads step by step, `before` those whose last states it
+    starts from; `sequences` and `start` name the graph's inputs that it reads in the same ways.
+    """
+
+    node: Node
+    states: Names
+    sequences: Names
+    start: Names
+    below: tuple[int, ...]
+    before: tuple[int, ...]
+    from_below: Names  # matrices on the edge from a slice
+    from_before: Names  # matrices on the edge from the state of the step before
+
+    @property
+    def length(self) -> Dim:
+        length: Dim = self.node.attrs["length"]
+        return length
+
+    @property
+    def reverse(self) -> bool:
+        return bool(self.node.attrs["reverse"])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is computed from loops: from each step, or from the last state only."""
+
+    name: str
+    loops: tuple[int, ...]
+    each_step: bool
+    matrices: Names
+
+
+@dataclass(frozen=True)
+class Recurrences:
+    loops: tuple[Loop, ...]
+    readings: tuple[Reading, ...]
+
+
+def find_recurrences(graph: Graph) -> Recurrences:
+    """Return the loops of a graph in topological order, and what reads them.
+
+    **Raises** GraphError for a graph without a loop.
+    """
+    scans = [node for node in graph.nodes if isinstance(node.op, Scan)]
+    if not scans:
+        raise GraphError(
+            f"no loop found in graph {graph.name!r}",
+            expected="a gc.scan, or a recurrent layer such as gc.nn.lstm",
+            fix="gc.draw.computation_graph(g) draws any graph",
+        )
+    outer = _Outer(graph, {node: i for i, node in enumerate(scans)})
+    return Recurrences(tuple(outer.loop(node) for node in scans), outer.readings())
+
+
+class _Outer:
+    """What stands around the loops: for each node, which loops and inputs it is a function of.
+
+    Dependence ends at a loop; where it ends at a product with weights, it is `near`.
+    """
+
+    def __init__(self, graph: Graph, number: Mapping[Node, int]) -> None:
+        self.graph = graph
+        self.number = number
+        self.loops: dict[Node, frozenset[tuple[int, bool]]] = {}
+        self.near: dict[Node, frozenset[tuple[int, bool]]] = {}
+        self.inputs: dict[Node, tuple[Node, ...]] = {}
+        self.products: list[tuple[Node, Node]] = []  # the product, and its weights
+        weights = weight_nodes(graph.nodes, ())
+        for node in graph.nodes:
+            self._visit(node, weights)
+
+    def _visit(self, node: Node, weights: set[Node]) -> None:
+        if isinstance(node.op, Item):
+            loop = node.inputs[0]
+            stacked = node.attrs["index"] >= loop.attrs["carries"]
+            self.loops[node] = self.near[node] = frozenset([(self.number[loop], stacked)])
+            self.inputs[node] = ()
+            return
+        is_loop = isinstance(node.op, Scan)
+        operands = () if is_loop else node.inputs
+        self.loops[node] = _union(self.loops[x] for x in operands)
+        self.near[node] = _union(self.near[x] for x in operands)
+        leaves = [leaf for x in operands for leaf in self.inputs[x]]
+        self.inputs[node] = (node,) if node.op is OPS["input"] else tuple(dict.fromkeys(leaves))
+        weight = None if is_loop else weight_of(node, weights)
+        if weight is not None and self.near[node]:
+            self.products.append((node, weight))
+            self.near[node] = frozenset()
+
+    def loop(self, node: Node) -> Loop:
+        carries, sequences = node.attrs["carries"], node.attrs["sequences"]
+        first, slices = node.inputs[:carries], node.inputs[carries : carries + sequences]
+        slices = tuple(x for x in slices if x.dtype.kind != "b")  # a mask is no sequence to show
+        body: Body = node.attrs["body"]
+        below, before = _matrices(node, self.graph)
+        return Loop(
+            node,
+            tuple(str(leaf.attrs["name"]) for leaf in body.inputs[:carries]),
+            self._names(slices),
+            self._names(first),
+            self._loops(slices),
+            self._loops(first),
+            below,
+            before,
+        )
+
+    def _names(self, nodes: Iterable[Node]) -> Names:
+        leaves = dict.fromkeys(leaf for node in nodes for leaf in self.inputs[node])
+        return tuple(str(leaf.attrs["name"]) for leaf in leaves)
+
+    def _loops(self, nodes: Iterable[Node]) -> tuple[int, ...]:
+        return tuple(sorted({loop for node in nodes for loop, _ in self.loops[node]}))
+
+    def readings(self) -> tuple[Reading, ...]:
+        """Return what products with weights, or else the graph's outputs, read from loops."""
+        inside = {x for node in self.number for x in node.inputs}
+        feeding = {x for x in topological(list(inside))}
+        found: dict[tuple[tuple[int, ...], bool, str], list[str]] = {}
+        for product, weight in self.products:
+            if product in feeding:
+                continue
+            sources = self.near_of(product)
+            loops = tuple(sorted({loop for loop, _ in sources}))
+            each = any(stacked for _, stacked in sources)
+            key = loops, each, self._name(product)
+            found.setdefault(key, []).append(matrix_name(weight, self.graph))
+        return tuple(
+            Reading(name, loops, each, tuple(dict.fromkeys(matrices)))
+            for (loops, each, name), matrices in found.items()
+        )
+
+    def near_of(self, product: Node) -> frozenset[tuple[int, bool]]:
+        return _union(self.near[x] for x in product.inputs)
+
+    def _name(self, product: Node) -> str:
+        """Return the first name on the way from a product to the loss, as long as shapes last."""
+        node = product
+        while node not in self.graph.labels:
+            users = self.graph.consumers[node]
+            if len(users) != 1 or users[0].ndim != node.ndim:
+                return "y"
+            node = users[0]
+        return self.graph.labels[node]
+
+
+# -- inside a body ---------------------------------------------------------------------------------
+
+
+def _matrices(node: Node, graph: Graph) -> tuple[Names, Names]:
+    """Return the names of the matrices that multiply slices, and states, in a loop's body."""
+    body: Body = node.attrs["body"]
+    carries = node.attrs["carries"]
+    after = carries + node.attrs["sequences"]
+    outer = dict(zip(body.inputs[after:], node.inputs[after:], strict=True))
+    weights = weight_nodes(body.graph.nodes, outer)
+    kind = {leaf: i < carries for i, leaf in enumerate(body.inputs[:after])}
+    sources: dict[Node, frozenset[bool]] = {}  # True: a state, False: a slice
+    found: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    for inner in body.graph.nodes:
+        if inner in kind:
+            sources[inner] = frozenset([kind[inner]])
+            continue
+        sources[inner] = _union(sources[x] for x in inner.inputs)
+        weight = weight_of(inner, weights)
+        if weight is not None and sources[inner]:
+            name = matrix_name(weight, graph, outer)
+            for of_state in sources[inner]:
+                found[of_state].setdefault(name)
+            sources[inner] = frozenset()
+    return tuple(found[False]), tuple(found[True])
+
+
+def weight_nodes(nodes: Sequence[Node], placeholders: Iterable[Node]) -> set[Node]:
+    """Return the nodes that are functions of parameters (or of these placeholders) alone."""
+    found = set(placeholders)
+    free: set[Node] = set()
+    for node in nodes:
+        if node.op is OPS["param"]:
+            found.add(node)
+        elif node.op is OPS["input"] or node in found:
+            continue
+        elif all(x in free for x in node.inputs):
+            free.add(node)
+        elif all(x in free or x in found for x in node.inputs):
+            found.add(node)
+    return found
+
+
+def weight_of(node: Node, weights: set[Node]) -> Node | None:
+    """Return the weights that a node multiplies data with, if it is such a product."""
+    is_product = node.op.family == "contraction" or getattr(node.op, "infix", None) == "*"
+    if not is_product or len(node.inputs) != 2:
+        return None
+    left, right = node.inputs
+    if (left in weights) == (right in weights):
+        return None
+    return left if left in weights else right
+
+
+def matrix_name(weight: Node, graph: Graph, outer: Mapping[Node, Node] | None = None) -> str:
+    """Return the name of the parameter that a weight is a view of: `U` for `rnn.U[:, :8]`."""
+    node = weight
+    while True:
+        if outer is not None and node in outer:
+            node, outer = outer[node], None
+        if not node.inputs:
+            break
+        node = node.inputs[0]
+    name = graph.labels.get(node) or str(node.attrs.get("name", "W"))
+    return name
+
+
+def _union(sets: Iterable[frozenset[_T]]) -> frozenset[_T]:
+    return frozenset().union(*sets)
