@@ -4,13 +4,11 @@ The text is cut into a few streams that are read side by side. Each step of trai
 characters, and hands the state on to the next step: backpropagation through time, truncated. The
 state is a parameter that is not trained but updated, so it is part of the compiled step.
 
-The perplexity on the held-out tenth is compared with that of counting (see character_ngram.py): a network
-without any table of contexts gets below the 3-gram.
+The perplexity on the held-out tenth is compared with that of counting (see character_ngram.py): a
+network without any table of contexts gets below the 3-gram.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 from character_ngram import TEXT, NGram, split
@@ -76,7 +74,9 @@ def for_one_stream(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: empty.copy() if name in ("h", "c") else v for name, v in state.items()}
 
 
-def perplexity(kind: str, state: dict[str, np.ndarray], tokens: np.ndarray, vocabulary: int) -> float:
+def perplexity(
+    kind: str, state: dict[str, np.ndarray], tokens: np.ndarray, vocabulary: int
+) -> float:
     """Return exp of the mean loss of a text, read from its beginning."""
     read = gc.compile(language_model(kind, vocabulary, 1))
     outputs = read(for_one_stream(state), x=tokens[:-1, None], y=tokens[1:, None])

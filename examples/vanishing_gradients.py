@@ -1,8 +1,8 @@
 """Backpropagation through 200 steps: a plain RNN's gradient vanishes or explodes, an LSTM's lasts.
 
 The gradient of the last state with respect to the state k steps before it is a product of k factors
-W.T and tanh'. Its norm goes like the k-th power of W's spectral radius: after 200 steps of 0.5 nothing
-is left, with 1.5 it explodes as long as the units are not saturated. What an LSTM adds to its cell
+W.T and tanh'. Its norm goes like the k-th power of W's spectral radius: after 200 steps of 0.5
+nothing is left, with 1.5 it explodes as long as the units are not saturated. What an LSTM adds to its cell
 is multiplied by the forget gate alone, here about 0.99. Clipping brings the norm of a gradient that
 has exploded back to a limit, and keeps its direction.
 """
@@ -58,7 +58,7 @@ def with_radius(radius: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def measure(kind: str, state: dict[str, np.ndarray], drive: float) -> np.ndarray:
-    """Return the norm of the gradient with respect to the state t steps before the end, t = 1..T."""
+    """Return the norms of the gradients by the state t steps before the end, t = 1..T."""
     rng = np.random.default_rng(1)
     f = gc.compile(gradient_norms(kind), gradient_of="loss", wrt=["push"])
     r = rng.normal(size=(1, UNITS))
@@ -92,7 +92,9 @@ def main() -> dict[str, float]:
     styles = ("-", "--", "-.", ":")
     for (name, norms), style in zip(curves.items(), styles, strict=True):
         axes.semilogy(range(1, STEPS + 1), norms, style, label=name)
-    axes.semilogy(range(1, STEPS + 1), clipped, color="gray", lw=0.8, label="radius 1.5, clipped to 1")
+    axes.semilogy(
+        range(1, STEPS + 1), clipped, color="gray", lw=0.8, label="radius 1.5, clipped to 1"
+    )
     axes.set(xlabel="steps before the end", ylabel="norm of the gradient", ylim=(1e-40, 1e40))
     axes.legend()
     figure.savefig(OUT / "vanishing_gradients.png", dpi=120)

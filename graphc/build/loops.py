@@ -302,7 +302,12 @@ def _unrolled(
         )
     if length == 0:
         return scan(
-            body, tuple(carries), tuple(sequences), constants=tuple(given), length=0, reverse=reverse
+            body,
+            tuple(carries),
+            tuple(sequences),
+            constants=tuple(given),
+            length=0,
+            reverse=reverse,
         )
     name = getattr(body, "__name__", "body")
     carried = list(carries)

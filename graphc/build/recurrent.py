@@ -1,7 +1,7 @@
 """Recurrent layers: a cell, and the loop that runs it over a sequence.
 
-Layouts are PyTorch's: sequences [T, N, features], or [N, T, features] with `batch_first=True`; gates
-side by side in its order (LSTM: input, forget, cell, output; GRU: reset, update, new). Weights act
+Layouts are PyTorch's: sequences [T, N, features], or [N, T, features] with `batch_first=True`;
+gates side by side in its order (LSTM: input, forget, cell, output; GRU: reset, update, new). Weights act
 from the right, as those of `dense` do: `W` [features, gates], `U` [hidden, gates], `b` [gates].
 """
 
@@ -91,8 +91,8 @@ def lstm(
     """Return the hidden states of all steps, the last one, and the last cell state.
 
     i, f, o = σ(x W + h U + b), g = tanh(x W + h U + b), c = f∘c + i∘g, h = o∘tanh(c). With
-    `peepholes` the gates also read the cell state through one weight a unit (`p` [3, units]: i and f
-    the old state, o the new one). With `coupled` gates the input gate is 1 − f, and `W` has no
+    `peepholes` the gates also read the cell state through one weight a unit (`p` [3, units]: i and
+    f the old state, o the new one). With `coupled` gates the input gate is 1 − f, and `W` has no
     columns for it: f, g, o.
 
     **Shapes.** x: [T, N, in] -> [T, N, units], [N, units], [N, units]
@@ -109,7 +109,9 @@ def lstm(
         def step(h: Node, c: Node, x_t: Node) -> tuple[Node, Node, Node]:
             z = (x_t @ W + h @ U + b).named("z")
             parts = [z[:, k * units : (k + 1) * units] for k in range(gates)]
-            into_input, into_forget, into_cell, into_output = parts if gates == 4 else (None, *parts)
+            into_input, into_forget, into_cell, into_output = (
+                parts if gates == 4 else (None, *parts)
+            )
             if p is not None:
                 into_forget = into_forget + p[1] * c
             f = OPS["sigmoid"](into_forget).named("f")
@@ -146,10 +148,10 @@ def gru(
 ) -> tuple[Node, Node]:
     """Return the hidden states of all steps and the last one.
 
-    r, z = σ(x W + h U + b). Form "pytorch": n = tanh(x W + b + r∘(h U + c)), h = (1 − z)∘n + z∘h, the
-    reset gate acting behind the product, with a bias `c` [units] of its own. Form "textbook":
-    n = tanh(x W + (r∘h) U + b), h = (1 − z)∘h + z∘n, the reset gate acting before it, and z being the
-    share of the new.
+    r, z = σ(x W + h U + b). Form "pytorch": n = tanh(x W + b + r∘(h U + c)), h = (1 − z)∘n + z∘h,
+    the reset gate acting behind the product, with a bias `c` [units] of its own. Form "textbook":
+    n = tanh(x W + (r∘h) U + b), h = (1 − z)∘h + z∘n, the reset gate acting before it, and z being
+    the share of the new.
 
     **Shapes.** x: [T, N, in] -> [T, N, units], [N, units]
     **Args.** as in `rnn`.
@@ -197,7 +199,12 @@ def gru(
 
 
 def bidirectional(
-    layer: Callable[..., tuple[Node, ...]], x: Any, units: int, *, name: str | None = None, **words: Any
+    layer: Callable[..., tuple[Node, ...]],
+    x: Any,
+    units: int,
+    *,
+    name: str | None = None,
+    **words: Any,
 ) -> tuple[Node, ...]:
     """Return a recurrent layer run in both directions: outputs and last states side by side.
 
@@ -328,8 +335,7 @@ def _masked(step: Step, states: int, has_mask: bool) -> Step:
         counts = mask[:, None]
         *after, emitted = step(*before)
         kept = [
-            OPS["where"](counts, new, old)
-            for new, old in zip(after, before[:states], strict=True)
+            OPS["where"](counts, new, old) for new, old in zip(after, before[:states], strict=True)
         ]
         return (*kept, OPS["where"](counts, emitted, 0.0))
 

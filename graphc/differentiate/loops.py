@@ -54,7 +54,7 @@ class Loop:
         return bool(self.node.attrs["reverse"])
 
     def varied(self, moved: Iterable[int]) -> list[int]:
-        """Return the inputs that move when those at `moved` do: carries pass it on to each other."""
+        """Return the inputs that move when those at `moved` do: carries pass it on."""
         inputs, results = self.body.inputs, self.body.results
         found = set(moved)
         while True:
@@ -82,7 +82,7 @@ class Loop:
 
 
 class _Interface:
-    """The inputs of a new body, each with the outer node that feeds it, under names of their own."""
+    """The inputs of a new body, each with the outer node that feeds it and a name of its own."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
@@ -183,7 +183,7 @@ def _backward_loop(
     found: Mapping[int, Node | None],
     sums: Mapping[int, Node],
 ) -> dict[int, Node]:
-    """Return the cotangents of the operands, from the adjoint of the body in terms of its values."""
+    """Return the operands' cotangents, from the adjoint of the body in terms of its values."""
     leaves = loop.body.inputs
     parts = {i: part for i, part in found.items() if part is not None}
     inside = _over_stacks(loop, new, list(parts.values()))
@@ -202,9 +202,7 @@ def _backward_loop(
         return {}
     backward = new.scan(f"{loop.body.name}_backward", results, loop.length, not loop.reverse)
     return {
-        i: item(backward, place)
-        for place, i in enumerate(order)
-        if i in adjoint or i in carried
+        i: item(backward, place) for place, i in enumerate(order) if i in adjoint or i in carried
     }
 
 
@@ -335,9 +333,7 @@ class _Stacks:
 # -- forward mode ----------------------------------------------------------------------------------
 
 
-def pushed_forward(
-    node: Node, given: Mapping[int, Node], tangents: Derivative
-) -> dict[int, Node]:
+def pushed_forward(node: Node, given: Mapping[int, Node], tangents: Derivative) -> dict[int, Node]:
     """Return the tangents of a loop's results, from those of its operands."""
     loop = Loop(node)
     leaves, results = loop.body.inputs, loop.body.results

@@ -5,6 +5,7 @@ from graphc.draw.computation import computation_graph
 from graphc.draw.drawing import Drawing
 from graphc.draw.network import network
 from graphc.draw.plots import Plot, decision_boundary
+from graphc.draw.recurrence import recurrence
 from graphc.draw.traces import Card, ForwardBackward, Trace, forward_backward_table, trace
 from graphc.draw.unit_chain import unit_chain
 
@@ -19,6 +20,7 @@ __all__ = [
     "decision_boundary",
     "forward_backward_table",
     "network",
+    "recurrence",
     "trace",
     "unit_chain",
 ]

@@ -18,13 +18,8 @@ from graphc.ir.graph import Graph
 
 _RADIUS = 22.0
 _COLUMN, _ROW = 92.0, 88.0
-#: Colour, dash and width of a shared matrix's edges, in order of appearance.
-_LOOKS = (
-    (palette.VALUE, "solid", 1.6),
-    (palette.ADJOINT, "solid", 2.4),
-    (palette.GREEN, "dashed", 1.6),
-    (palette.PURPLE, "dotted", 2.2),
-)
+_COLOURS = (palette.VALUE, palette.ADJOINT, palette.GREEN, palette.PURPLE)
+_DASHES = (("solid", 1.6), ("solid", 2.6), ("dashed", 1.6), ("dotted", 2.2))
 _PLAIN = (palette.EDGE, "solid", 1.4)
 
 
@@ -116,8 +111,15 @@ def _looks(found: Recurrences) -> dict[Names, tuple[str, str, float]]:
     """Return colour, dash and width of each set of matrices; without a matrix an edge is plain."""
     sets = [names for loop in found.loops for names in (loop.from_below, loop.from_before)]
     sets += [reading.matrices for reading in found.readings]
-    looks = {names: _LOOKS[i % len(_LOOKS)] for i, names in enumerate(filter(None, dict.fromkeys(sets)))}
+    shared = list(filter(None, dict.fromkeys(sets)))
+    looks = {names: _look(i) for i, names in enumerate(shared)}
     return looks | {(): _PLAIN}
+
+
+def _look(number: int) -> tuple[str, str, float]:
+    """Return a pair of colour and dash; sixteen of them differ."""
+    style, width = _DASHES[(number + number // len(_COLOURS)) % len(_DASHES)]
+    return _COLOURS[number % len(_COLOURS)], style, width
 
 
 # -- the drawing -------------------------------------------------------------------------------
@@ -130,6 +132,7 @@ class _Scene:
     places: list[_Place]
     looks: dict[Names, tuple[str, str, float]]
     at: dict[str, Point] = field(default_factory=dict)
+    named: set[Names] = field(default_factory=set)
 
     @property
     def top(self) -> int:
@@ -165,7 +168,12 @@ class _Scene:
         for lower in loop.below:
             self._edge(f"r{lower}", key, loop.from_below, named=True)
         for earlier in loop.before:
-            self._edge(f"r{earlier}", key, (), straight=True)
+            (ax, ay), (bx, by) = self.at[f"r{earlier}"], self.at[key]
+            arc = [(ax + 9, ay + 20), (ax + 20, ay + 118), (bx - 20, by + 118), (bx - 9, by + 20)]
+            self.canvas.wire(
+                arc, key=f"e_r{earlier}_{key}", tail=f"r{earlier}", head=key, curved=True,
+                more="handed", tooltip="the last state is the first one here",
+            )  # fmt: skip
         self._own_loop(key, (x, y), loop.from_before)
 
     def _own_loop(self, key: str, at: Point, matrices: Names) -> None:
@@ -179,7 +187,7 @@ class _Scene:
             width=width, more="next", tooltip=listed(list(matrices)) or "handed on",
         )  # fmt: skip
         if matrices:
-            text = _matrix_text(matrices)
+            text = self._matrix_text(matrices)
             middle = x + 54 + text_width(text, 11) / 2
             self.canvas.words(f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True)
 
@@ -212,8 +220,9 @@ class _Scene:
         for column, step in zip(columns, place.steps, strict=True):
             at = (column * _COLUMN, y)
             if step is None:
-                self.canvas.words(f"gap{index}", at, "···", size=20, tooltip="more steps")
-                self.at[f"s{index}_{column}"] = at
+                key = f"s{index}_{column}"
+                self.canvas.words(key, at, "···", size=20, tooltip="more steps")
+                self.at[key] = at
                 continue
             self._circle(f"s{index}_{column}", at, place.name, step, palette.PAPER, "state")
             self._feed(loop, place, index, column, step)
@@ -221,7 +230,7 @@ class _Scene:
         self._start(loop, place, index, ends[0])
         order = [ends[0], *(reversed(columns) if loop.reverse else columns)]
         for count, (a, b) in enumerate(zip(order, order[1:], strict=False)):
-            self._edge(f"s{index}_{a}", f"s{index}_{b}", loop.from_before, straight=True)
+            self._edge(f"s{index}_{a}", f"s{index}_{b}", loop.from_before)
             step = place.steps[a - place.first] if count else None
             if truncate and step and step.isdigit() and int(step) % truncate == 0:
                 self._cut(f"cut{index}_{a}", ((a + b) / 2 * _COLUMN, y))
@@ -244,10 +253,9 @@ class _Scene:
         key = f"s{index}_{column}"
         self._circle(key, at, place.name, "0", palette.CONSTANT_FILL, "start")
         for earlier in loop.before:
-            other = self.places[earlier]
-            steps = list(other.columns)
+            steps = list(self.places[earlier].columns)
             last = steps[0] if self.found.loops[earlier].reverse else steps[-1]
-            self._edge(f"s{earlier}_{last}", key, (), straight=other.row == place.row)
+            self._edge(f"s{earlier}_{last}", key, ())
         if loop.start:
             below = f"i{index}"
             self._circle(below, (at[0], at[1] - _ROW), _joint(loop.start), "", palette.INPUT_FILL, "input")
@@ -273,9 +281,9 @@ class _Scene:
 
     def _circle(self, key: str, at: Point, name: str, step: str, fill: str, role: str) -> None:
         size = 16.0 if text_width(name, 16) < 26 else 12.0
-        while text_width(name, size) > 34 and size > 7:
+        while text_width(name, size) > 33 and size > 9:
             size -= 1
-        below = f'<SUB><FONT POINT-SIZE="{0.7 * size:.0f}">{escape(step)}</FONT></SUB>' if step else ""
+        below = f'<SUB><FONT POINT-SIZE="{max(8.0, 0.7 * size):.0f}">{escape(step)}</FONT></SUB>' if step else ""
         label = Html(font(italic(name) + below, palette.INK, size))
         self.at[key] = at
         self.canvas.shape(
@@ -284,7 +292,7 @@ class _Scene:
         )  # fmt: skip
 
     def _edge(
-        self, tail: str, head: str, matrices: Names, *, named: bool = False, straight: bool = False
+        self, tail: str, head: str, matrices: Names, *, named: bool = False
     ) -> None:
         color, style, width = self.looks[matrices]
         a, b = self.at[tail], self.at[head]
@@ -297,14 +305,24 @@ class _Scene:
         self.canvas.wire(
             curve, key=f"e_{tail}_{head}", tail=tail, head=head, curved=passes, color=color,
             style=style, width=width, more="shared" if matrices else "handed",
-            tooltip=listed(list(matrices)) or "handed on", arrow=not head.startswith("gap"),
+            tooltip=listed(list(matrices)) or "handed on",
         )  # fmt: skip
-        if named and matrices:
-            text = _matrix_text(matrices)
+        if named and matrices and matrices not in self.named:
+            self.named.add(matrices)
+            text = self._matrix_text(matrices)
             half = text_width(text, 11) / 2 + 6
-            middle = (a[0] - half if not passes else a[0] - 36 - half), (a[1] + b[1]) / 2
+            middle = (a[0] + half if not passes else a[0] - 36 - half), (a[1] + b[1]) / 2
             key = f"m_{tail}_{head}"
             self.canvas.words(key, middle, text, color=color, size=11, slanted=True)
+
+    def _matrix_text(self, matrices: Names) -> str:
+        """Return the names of matrices, without their layer's where that is unambiguous."""
+        every = dict.fromkeys(name for names in self.looks for name in names)
+        lasts = [name.rpartition(".")[2] for name in every]
+        shown = [
+            last if lasts.count(last := name.rpartition(".")[2]) == 1 else name for name in matrices
+        ]
+        return ", ".join(map(name_text, shown))
 
     def _cut(self, key: str, at: Point) -> None:
         """Draw two strokes across an edge, and the word that says what they mean."""
@@ -332,10 +350,6 @@ def _towards(a: Point, b: Point, distance: float) -> Point:
 
 def _joint(names: Names) -> str:
     return ",".join(name_text(short(name)) for name in names)
-
-
-def _matrix_text(matrices: Names) -> str:
-    return ", ".join(name_text(name.rpartition(".")[2]) for name in matrices)
 
 
 def _told(found: Recurrences) -> str:

@@ -35,14 +35,15 @@ def lines_of(
 
     A value that has no line of its own stands where it is read. Inputs and parameters stand also
     where they enter; what is returned as it came, and is read nowhere, in the lines `leave`.
-    A loop stands in all lines of its body.
+    A loop stands in all lines of its body, a result of it in those that compute the result.
     """
     graph = program.graph
-    loop_of = _loop_of(program)
+    around = _around(program)
     places: dict[Node, list[int]] = {node: [] for node in graph.nodes}
     for place, line in enumerate(lines):
         if isinstance(line, Line):
-            places[loop_of.get(line.node, line.node)].append(place)
+            for node in around.get(line.node, (line.node,)):
+                places[node].append(place)
     for node in reversed(graph.nodes):
         if places[node]:
             continue
@@ -51,17 +52,21 @@ def lines_of(
     return places
 
 
-def _loop_of(program: Program) -> dict[Node, Node]:
-    """Return, for each node inside a loop, the outermost loop that it is inside of."""
-    found: dict[Node, Node] = {}
-    for node, loop in program.loops.items():
-        unread = (item for item in loop.items if item not in program.graph.consumers)
-        found.update(dict.fromkeys(unread, node))
-    pending = [(loop.inside, node) for node, loop in program.loops.items()]
+def _around(program: Program) -> dict[Node, tuple[Node, ...]]:
+    """Return, for each node inside a loop, what its lines belong to in the graph around.
+
+    That is the outermost loop that it is inside of, and the result of the loop that it is.
+    """
+    found: dict[Node, tuple[Node, ...]] = {}
+    pending = [(loop, node) for node, loop in program.loops.items()]
     while pending:
-        inside, outermost = pending.pop()
-        found.update(dict.fromkeys(inside.graph.nodes, outermost))
-        for loop in inside.loops.values():
-            found.update(dict.fromkeys(loop.items, outermost))
-            pending.append((loop.inside, outermost))
+        loop, outermost = pending.pop()
+        found.update(dict.fromkeys([*loop.inside.graph.nodes, *loop.items], (outermost,)))
+        pending += [(inner, outermost) for inner in loop.inside.loops.values()]
+    read = set(program.graph.nodes)
+    for loop in program.loops.values():
+        for item, node in zip(loop.items, (*loop.following, *loop.emitted), strict=True):
+            if item in read:
+                found[item] = (item,)
+                found[node] = (*found[node], item)
     return found

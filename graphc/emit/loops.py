@@ -32,26 +32,6 @@ class Names:
         return f"{self.stacks[stack]}[{self.step}]"
 
 
-def _inner_expressions(outer: Body, loop: Loop, operands: Sequence[str], names: Names) -> Expressions:
-    """Return the expressions of a body, in which its inputs have the variables of the outside."""
-    around = outer.expressions
-    inner = Expressions(loop.inside, around.namer, around.notation, around.of)
-    for leaf in loop.carries:
-        inner.code[leaf] = Code(names.carries[leaf.attrs["name"]])
-    first = len(loop.carries)
-    for leaf, code in zip(loop.sequences, operands[first:], strict=False):
-        inner.code[leaf] = Code(f"{code}[{names.step}]")
-    for leaf, code in zip(loop.constants, operands[first + len(loop.sequences) :], strict=True):
-        inner.code[leaf] = Code(code)
-    return inner
-
-
-def _head(outer: Body, loop: Loop, names: Names) -> str:
-    steps = f"range({outer.expressions.notation.dim(loop.node.attrs['length'])})"
-    steps = f"reversed({steps})" if loop.node.attrs["reverse"] else steps
-    return f"for {names.step} in {steps}:"
-
-
 class Steps(Body):
     """What the bodies of loops have in common in both styles."""
 

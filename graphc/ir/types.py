@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -86,8 +86,8 @@ class TensorType:
         return SHORT[self.dtype] + shape_text(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class TupleType:
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class TupleType(TensorType):
     """The type of a node with several values, such as a loop: `(f32[N, 8], f32[T, N, 8])`.
 
     Only `item` nodes read such a node. It has no axes and no dtype of its own: `void` is neither a
@@ -96,13 +96,20 @@ class TupleType:
 
     items: tuple[TensorType, ...]
 
-    dtype: ClassVar[np.dtype] = np.dtype(np.void)
-    shape: ClassVar[Shape] = ()
-    ndim: ClassVar[int] = 0
-    size: ClassVar[int] = 0
+    def __init__(self, items: tuple[TensorType, ...]) -> None:
+        put = object.__setattr__
+        put(self, "dtype", np.dtype(np.void))
+        put(self, "shape", ())
+        put(self, "items", items)
 
     def with_shape(self, shape: Shape) -> TupleType:
         return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TupleType) and self.items == other.items
+
+    def __hash__(self) -> int:
+        return hash(self.items)
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.items))})"

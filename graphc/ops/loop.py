@@ -51,7 +51,7 @@ class Scan(Op):
             reverse=reverse,
         )
 
-    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TupleType:  # type: ignore[override]  # only items read it
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TupleType:
         body, length = attrs["body"], attrs["length"]
         for position, (given, leaf) in enumerate(zip(inputs, body.inputs, strict=True)):
             wanted = leaf.type
@@ -93,7 +93,9 @@ class Scan(Op):
         assert isinstance(result, TupleType)
         kind = np.result_type(*arrays) if any(a.dtype.kind == "c" for a in arrays) else None
         stacks = [
-            np.zeros(item.shape, kind if kind is not None and item.dtype.kind == "f" else item.dtype)
+            np.zeros(
+                item.shape, kind if kind is not None and item.dtype.kind == "f" else item.dtype
+            )
             for item in result.items[first:]
         ]
         steps = range(attrs["length"])

@@ -224,7 +224,7 @@ class BatchNormalize(Op):
         axes = self.others(node)
         with inherit(node.provenance, phase=UPDATE):
             mean = OPS["mean"](x, axes)
-            centred = OPS["subtract"](x, mean_over(x, axes))
+            centred = OPS["subtract"](x, self.along(node, mean))
             variance = OPS["mean"](OPS["square"](centred), axes)
             unbiased = OPS["divide"](
                 OPS["multiply"](variance, fill(_count(x, axes), (), x.dtype)),
@@ -251,8 +251,7 @@ class BatchNormalize(Op):
         return shown
 
     def label(self, node: Node, args: Sequence[str]) -> str:
-        read = [] if node.attrs["mode"] == TRAINING else args[1:]
-        return f"{self.name}({', '.join([args[0], *read])})"
+        return f"{self.name}({', '.join(args)})"
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         mean, variance = (

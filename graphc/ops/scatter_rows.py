@@ -27,8 +27,10 @@ def add_rows(table, rows, values):
     if width % 2 == 0:  # two real numbers are one complex number, and add up alike
         pair = np.result_type(table, np.complex64)
         flat, values, width = flat.view(pair), values.view(pair), width // 2
-    places = rows.reshape(-1, 1).astype(np.intp) * width + np.arange(width)
-    np.add.at(flat, places.reshape(-1), values)
+    rows, steps = rows.reshape(-1, 1).astype(np.intp) * width, np.arange(width)
+    for start in range(0, len(rows), 1024):  # so that the places take little memory
+        places = (rows[start : start + 1024] + steps).reshape(-1)
+        np.add.at(flat, places, values[start * width : (start + 1024) * width])
 '''
 
 

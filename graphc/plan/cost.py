@@ -20,6 +20,8 @@ from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, scaled
+from graphc.plan.memory import memory
+from graphc.plan.schedule import plan
 from graphc.plan.schedule import execution_order
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Cost:
     flops: sympy.Expr
     bytes: sympy.Expr
     peak_bytes: sympy.Expr
+    #: What a call in style `fast` holds: arguments, kept arrays and outputs.
+    memory_bytes: sympy.Expr
     parameters: sympy.Expr
     parameter_bytes: sympy.Expr
     by_node: Mapping[Node, Work]
@@ -55,7 +59,13 @@ class Cost:
     @property
     def dims(self) -> tuple[str, ...]:
         """The names of the dims that the cost depends on."""
-        expressions = (self.flops, self.bytes, self.peak_bytes, self.parameters)
+        expressions = (
+            self.flops,
+            self.bytes,
+            self.peak_bytes,
+            self.memory_bytes,
+            self.parameters,
+        )
         return tuple(sorted({s.name for e in expressions for s in e.free_symbols}))
 
     def at(self, **sizes: int) -> Cost:
@@ -86,6 +96,7 @@ class Cost:
             f(self.flops),
             f(self.bytes),
             f(self.peak_bytes),
+            f(self.memory_bytes),
             f(self.parameters),
             f(self.parameter_bytes),
             rows(self.by_node),
@@ -101,6 +112,7 @@ class Cost:
             f"  FLOPs            {_text(self.flops)}",
             f"  bytes moved      {_text(self.bytes)}",
             f"  peak live bytes  {_text(self.peak_bytes)}",
+            f"  memory of a call {_text(self.memory_bytes)}",
         ]
         tables = [("phase", self.by_phase)]
         if any(self.by_scope):
@@ -137,6 +149,7 @@ def cost(graph: Graph) -> Cost:
         flops=expression(totals.get((" flops", ""), NOTHING)),
         bytes=expression(totals.get((" bytes", ""), NOTHING)),
         peak_bytes=largest(_live_amounts(graph)),
+        memory_bytes=expression(memory(plan(graph, with_blocks=True))),
         parameters=expression(sizes),
         parameter_bytes=expression(held),
         by_node={n: Work(expression(f), expression(b)) for n, (f, b) in works.items()},

@@ -42,7 +42,7 @@ class Loop:
 
     @cached_property
     def slots(self) -> Mapping[int, int]:
-        """Carry -> the first stack in which all its values are found, for those that are emitted."""
+        """Carry -> the first stack that holds all its values, for those that are emitted."""
         place: dict[Node, int] = {}
         for j, node in enumerate(self.emitted):
             place.setdefault(node, j)

@@ -59,7 +59,7 @@ def over_loops(
     for node in graph.nodes:
         if isinstance(node.op, Item) and node.inputs[0] in results:
             found = results[node.inputs[0]][node.attrs["index"]]
-            new[node] = found.named(node.name) if _takes_name(node, found) else found
+            new[node] = _under_name(found, node.name)
             continue
         new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
         if isinstance(node.op, Scan):
@@ -73,8 +73,9 @@ def over_loops(
     return replaced(graph, new, became), tuple(firings)
 
 
-def _takes_name(node: Node, found: Node) -> bool:
-    return bool(node.name) and not found.name and not found.op.is_leaf
+def _under_name(node: Node, name: str | None) -> Node:
+    """Return a node under the name of what it replaces, unless it has one."""
+    return node.named(name) if name and not node.name and not node.op.is_leaf else node
 
 
 def replaced(graph: Graph, new: dict[Node, Node], became: Became) -> Graph:
@@ -200,7 +201,9 @@ def drafted(node: Node) -> Draft:
     ]
     pairs = list(zip(body.inputs, node.inputs, strict=True))
     names = {x: name for name, x in list(body.graph.outputs.items())[first:]}
-    return Draft(node, carries, pairs[first:after], pairs[after:], list(body.results[first:]), names)
+    return Draft(
+        node, carries, pairs[first:after], pairs[after:], list(body.results[first:]), names
+    )
 
 
 def _uniquely_named(leaves: Sequence[Node]) -> list[tuple[Node, Node]]:

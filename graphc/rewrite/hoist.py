@@ -1,8 +1,8 @@
 """Loop-invariant work: what does not wait for a carry is done for all steps at once.
 
 Before the loop: what depends on sequences and constants alone (the input projection of a recurrent
-layer becomes one matrix product). After it: what no carry waits for (the gradient of a weight, a sum
-over steps of products, becomes one contraction over stacks).
+layer becomes one matrix product). After it: what no carry waits for (the gradient of a weight, a
+sum over steps of products, becomes one contraction over stacks).
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ class _After:
         self.needed = needed
         self.once: dict[Node, Node] = dict(draft.constants)
         self.stacks: dict[Node, Node] = dict(draft.sequences)
-        #: Values that the loop has to emit -> the leaf that stands for their stack until it is built.
+        #: Values that the loop has to emit -> what stands for their stacks until it is built.
         self.asked: dict[Node, Node] = {}
         self.carried = {carry.leaf for carry in draft.carries}
 
@@ -333,7 +333,9 @@ class _After:
     ) -> dict[int, Node]:
         draft, first = self.draft, len(self.draft.carries)
         kept = [i for i in range(first) if i not in sums or i not in after]
-        stacks = {j: draft.emitted[j - first] for j in sorted(used) if j >= first and j not in after}
+        stacks = {
+            j: draft.emitted[j - first] for j in sorted(used) if j >= first and j not in after
+        }
         totals = {i: draft.carries[i] for i in sums}
         draft.carries = [draft.carries[i] for i in kept]
         draft.emitted = list(dict.fromkeys(stacks.values()))
@@ -376,4 +378,3 @@ class _After:
 
 def _index(nodes: Sequence[Node], wanted: Node) -> int:
     return next(k for k, node in enumerate(nodes) if node is wanted)
-

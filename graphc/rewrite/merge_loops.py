@@ -124,8 +124,7 @@ def _with_pair(
     count = len(draft.carries)
     index = {
         large: {i: i for i in range(count + len(draft.emitted))},
-        small: {i: k for i, k in partner.items()}
-        | {len(partner) + j: count + k for j, k in places.items()},
+        small: partner | {len(partner) + j: count + k for j, k in places.items()},
     }
     new: dict[Node, Node] = {}
 

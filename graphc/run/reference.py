@@ -144,7 +144,7 @@ def draw(
 def concrete_type(type_: TensorType, sizes: Mapping[str, int], node: Node) -> TensorType:
     """Return the type with every dim a number."""
     if isinstance(type_, TupleType):
-        return TupleType(tuple([concrete_type(item, sizes, node) for item in type_.items]))  # type: ignore[return-value]  # a type all the same
+        return TupleType(tuple([concrete_type(item, sizes, node) for item in type_.items]))
     if all(type(dim) is int for dim in type_.shape):
         return type_
     return type_.with_shape(concrete(type_.shape, sizes, node))

@@ -55,9 +55,7 @@ def test_without_sequences_a_length_is_given() -> None:
 
     _, powers = gc.scan(halved, init=1.0, length=5)
     assert powers.dtype.name == "float32"
-    np.testing.assert_array_equal(
-        gc.compile(gc.graph({"y": powers}))()["y"], 0.5 ** np.arange(5)
-    )
+    np.testing.assert_array_equal(gc.compile(gc.graph({"y": powers}))()["y"], 0.5 ** np.arange(5))
 
 
 def test_without_carries_a_loop_maps() -> None:
@@ -73,7 +71,9 @@ def test_several_carries_take_each_others_place() -> None:
     def fibonacci(a: Node, b: Node) -> tuple[Node, Node, Node]:
         return b, a + b, a
 
-    *_, numbers = gc.scan(fibonacci, init=(gc.full((), 0, "int64"), gc.full((), 1, "int64")), length=10)
+    *_, numbers = gc.scan(
+        fibonacci, init=(gc.full((), 0, "int64"), gc.full((), 1, "int64")), length=10
+    )
     for style in ("readable", "fast"):
         for level in (0, 2):
             f = gc.compile(gc.graph({"y": numbers}), style=style, optimize=level)
@@ -188,9 +188,7 @@ def test_a_carry_keeps_its_shape() -> None:
 
 def test_a_carry_keeps_its_dtype() -> None:
     x = gc.input("x", (T, 2))
-    text = error_of(
-        lambda h, x_t: gc.cast(h, "float64") + 1.0, init=gc.zeros((2,)), xs=x
-    )
+    text = error_of(lambda h, x_t: gc.cast(h, "float64") + 1.0, init=gc.zeros((2,)), xs=x)
     assert "f64[2]" in text
     assert "gc.cast(x, 'float32')" in text
 

@@ -46,7 +46,13 @@ def state_of(module: Any, kind: str, name: str, layers: int, both: bool) -> dict
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize(
     ("layers", "both", "batch_first", "steps"),
-    [(1, False, False, T), (1, False, True, T), (2, False, False, T), (1, True, False, T), (1, False, False, 1)],
+    [
+        (1, False, False, T),
+        (1, False, True, T),
+        (2, False, False, T),
+        (1, True, False, T),
+        (1, False, False, 1),
+    ],
 )
 def test_layer_is_pytorchs(
     kind: str, layers: int, both: bool, batch_first: bool, steps: int, dtype: str
@@ -55,7 +61,11 @@ def test_layer_is_pytorchs(
     shape = (N, steps, IN) if batch_first else (steps, N, IN)
     rng = np.random.default_rng(1)
     X = rng.normal(size=shape).astype(dtype)
-    x = gc.input("x", [gc.dim("B") if d == N else gc.dim("S") if d == steps else d for d in shape], dtype=dtype)
+    x = gc.input(
+        "x",
+        [gc.dim("B") if d == N else gc.dim("S") if d == steps else d for d in shape],
+        dtype=dtype,
+    )
     layer = getattr(gc.nn, kind)
     if both:
         outputs, *last = gc.nn.bidirectional(layer, x, UNITS, name="r", batch_first=batch_first)

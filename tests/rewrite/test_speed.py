@@ -95,9 +95,7 @@ def test_keeps_infinities_and_nan(rule: Rule) -> None:
     graph = graph_of(rule.name)
     special = np.array([np.inf, -np.inf, np.nan])
     for shift in range(3):
-        given = {
-            name: np.roll(special, shift * i) for i, name in enumerate(graph.inputs)
-        }
+        given = {name: np.roll(special, shift * i) for i, name in enumerate(graph.inputs)}
         with np.errstate(all="ignore"):
             before = interpret(graph, **given)
             after = interpret(optimize(graph, 2, "fast"), **given)

@@ -85,7 +85,8 @@ function firingCard() {
   const count = stage.firings.length;
   const card = el("section", { class: "card firings", "aria-label": "Firings" });
   if (!count) {
-    card.append(...(hasDifference(state.pass) ? adjointList() : [el("h3", {}, "Firings"),
+    const derives = state.pass === DATA.steps.code && DATA.steps.code > DATA.steps.stage;
+    card.append(...(derives ? adjointList() : [el("h3", {}, "Firings"),
       el("p", { class: "muted" }, state.pass ? "No rule fires." : "This is what the model says.")]));
     return card;
   }
@@ -100,7 +101,8 @@ function stepper(what, place, count, go) {
     el("button", { onclick: () => go(by), disabled: isOff, "aria-label": label }, sign);
   return el("div", { class: "stepper" },
     button("←", `${what} before`, -1, place < 0),
-    el("h3", {}, what, el("span", { class: "count", role: "status" }, place < 0 ? ` – of ${grouped(count)}` : ` ${grouped(place + 1)} of ${grouped(count)}`)),
+    el("h3", {}, what, el("span", { class: "count", role: "status" },
+      ` ${place < 0 ? "–" : grouped(place + 1)} of ${grouped(count)}`)),
     button("→", `Next ${what.toLowerCase()}`, 1, place >= count - 1));
 }
 
@@ -108,10 +110,12 @@ function firingTold(firing) {
   const [before, after, when] = firing.law;
   return el("div", { class: "told" },
     el("p", { class: "rule" }, el("b", {}, firing.rule), el("span", { class: "muted" }, ` ${EXACTNESS[firing.exactness]}`)),
-    el("p", { class: "formulas" }, el("span", { class: "old" }, firing.before), el("span", { class: "arrow" }, "→"), el("span", { class: "new" }, firing.after)),
+    el("p", { class: "formulas" }, el("span", { class: "old" }, firing.before),
+      el("span", { class: "arrow" }, "→"), el("span", { class: "new" }, firing.after)),
     el("p", {}, firing.why, "."),
     el("p", { class: "muted law" }, "rule: ", el("code", {}, `${before} → ${after}`), when ? ` where ${when}` : ""),
-    el("p", { class: "muted" }, "matched ", ...links(firing.matched), ...(firing.made ? [", made ", ...links([firing.made])] : [])));
+    el("p", { class: "muted" }, "matched ", ...links(firing.matched),
+      ...(firing.made ? [", made ", ...links([firing.made])] : [])));
 }
 
 const EXACTNESS = {
@@ -162,7 +166,9 @@ function nodeCard() {
 
 function codePlaces(id, facts) {
   const places = (linesOf(state.pass).get(id) || []).map((place) => place + 1);
-  return facts && places.length ? `line${places.length > 1 ? "s" : ""} ${places.slice(0, 8).join(", ")}${places.length > 8 ? ", …" : ""}` : "";
+  if (!facts || !places.length) return "";
+  const shown = places.slice(0, 8).join(", ") + (places.length > 8 ? ", …" : "");
+  return `line${places.length > 1 ? "s" : ""} ${shown}`;
 }
 
 const userLine = ([file, number]) =>

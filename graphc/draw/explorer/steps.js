@@ -57,7 +57,9 @@ function question() {
   if (!stepRow() || !isHidden(state.step)) return el("span", { class: "verdict", role: "status" }, verdict());
   const row = stepRow();
   const what = row.norm ? "its norm" : "its value";
-  const input = el("input", { id: "answer", inputmode: "decimal", autocomplete: "off", size: 9, "aria-label": `What is ${what}?` });
+  const input = el("input", {
+    id: "answer", inputmode: "decimal", autocomplete: "off", size: 9, "aria-label": `What is ${what}?`,
+  });
   const said = el("span", { class: "verdict", role: "status", id: "verdict" });
   return el("form", { class: "question", onsubmit: (event) => {
     event.preventDefault();
@@ -76,9 +78,8 @@ const verdict = () => lastVerdict;
 function settle(words) {
   asked.add(state.step);
   lastVerdict = words;
-  const row = state.step;
   render();
-  if (state.step === row) document.querySelector("#panel .stepper button:last-of-type, #panel .stepper [aria-label^=Next]")?.focus();
+  document.querySelector("#panel [aria-label^=Next]")?.focus();
 }
 
 function toggleQuiz() {
@@ -96,7 +97,8 @@ function traceTable(last) {
   const heading = (words, kind) => el("tr", { class: `heading ${kind}` }, el("th", { colspan: 5, scope: "colgroup" }, words));
   if (back >= 0) body.splice(back, 0, heading("backward: adjoints, added up from the output", "adjoint"));
   body.unshift(heading("forward: values, from the inputs", "value"));
-  return el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, ...body));
+  const head = el("tr", {}, ...heads.map((words) => el("th", { scope: "col" }, words)));
+  return el("table", {}, el("thead", {}, head), el("tbody", {}, ...body));
 }
 
 function traceRow(row, step, last) {

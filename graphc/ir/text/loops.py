@@ -44,10 +44,10 @@ def written_loop(node: Node) -> WrittenLoop:
     first = node.attrs["carries"]
     after = first + node.attrs["sequences"]
     leaves, operands = body.inputs[after:], node.inputs[after:]
-    closed = dict(zip(leaves, operands, strict=True)) if _is_canonical(body, after, operands) else {}
-    return WrittenLoop(
-        node, body, node.inputs[:first], node.inputs[first:after], operands, closed
+    closed = (
+        dict(zip(leaves, operands, strict=True)) if _is_canonical(body, after, operands) else {}
     )
+    return WrittenLoop(node, body, node.inputs[:first], node.inputs[first:after], operands, closed)
 
 
 def _is_canonical(body: Body, after: int, operands: Sequence[Node]) -> bool:

@@ -205,9 +205,7 @@ class _Parser:
                 f"`{refused[0]}` is no part of the text form, which is data and never runs",
                 self._start(len(refused[0])),
             )
-        is_head = is_def(self.here) or (
-            text.startswith("with") and not text[4:5].isidentifier()
-        )
+        is_head = is_def(self.here) or (text.startswith("with") and not text[4:5].isidentifier())
         try:
             return _parsed(text + "\n pass" if is_head else text)
         except SyntaxError as problem:

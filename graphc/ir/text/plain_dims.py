@@ -53,7 +53,7 @@ def _over(graph: Graph, renaming: Renaming) -> Graph:
 
 def _renamed_type(kind: TensorType, renaming: Renaming) -> TensorType:
     if isinstance(kind, TupleType):
-        return TupleType(tuple([_renamed_type(x, renaming) for x in kind.items]))  # type: ignore[return-value]  # a type all the same
+        return TupleType(tuple([_renamed_type(x, renaming) for x in kind.items]))
     return kind.with_shape(_renamed(kind.shape, renaming))
 
 

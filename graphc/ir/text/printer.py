@@ -70,7 +70,9 @@ class _Around:
 class _Printer:
     """The state of writing one graph: the lines so far, and how each node is referred to."""
 
-    def __init__(self, graph: Graph, dims: Mapping[str, str], around: _Around | None = None) -> None:
+    def __init__(
+        self, graph: Graph, dims: Mapping[str, str], around: _Around | None = None
+    ) -> None:
         self.graph = graph
         self.lines: list[str] = title_lines(graph.name, graph.doc) if around is None else []
         self.margin = "" if around is None else around.margin + "    "

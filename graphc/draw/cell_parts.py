@@ -1,0 +1,206 @@
+"""What is the body of a loop made of, as a cell? Gates, pointwise operations, and their wires.
+
+A gate is a function of one argument applied to something linear in its sources: products with
+weights, sums, biases, slices. What is linear and not inside a gate is a part of its own. A weight
+for each unit, as a peephole has, is a `peek`: that source is read without a matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphc.draw.recurrent_loops import weight_nodes, weight_of
+from graphc.draw.variables import is_silent
+from graphc.ir.body import Body
+from graphc.ir.node import Node
+from graphc.ops import OPS
+from graphc.ops.pointwise import Pointwise
+
+_HOLE = "\N{BULLET}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A box of a cell. `sources` are leaves or other parts, read through weights if it is a gate."""
+
+    node: Node
+    kind: str  # gate, linear or pointwise
+    label: str
+    name: str
+    sources: tuple[Node, ...]
+    peeks: tuple[Node, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Node, ...]:
+        return (*self.sources, *self.peeks)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The parts of a body in topological order, its leaves, and what leaves it."""
+
+    carries: tuple[Node, ...]
+    slices: tuple[Node, ...]
+    parts: Mapping[Node, Part]
+    results: tuple[Node, ...]  # next carries, then what is emitted: parts or leaves
+
+    def name(self, leaf: Node) -> str:
+        return str(leaf.attrs["name"])
+
+
+def cell_of(loop: Node) -> Cell:
+    """Return the parts of a loop's body."""
+    body: Body = loop.attrs["body"]
+    carries, sequences = loop.attrs["carries"], loop.attrs["sequences"]
+    finder = _Finder(body, carries + sequences)
+    for node in body.graph.nodes:
+        finder.visit(node)
+    results = tuple(finder.signal_of(result) for result in body.results)
+    wanted = _reached(results, finder.parts)
+    parts = {node: part for node, part in finder.parts.items() if node in wanted}
+    slices = body.inputs[carries : carries + sequences]
+    return Cell(body.inputs[:carries], slices, parts, results)
+
+
+def _reached(results: Sequence[Node], parts: Mapping[Node, Part]) -> set[Node]:
+    found: set[Node] = set()
+    pending = list(results)
+    while pending:
+        node = pending.pop()
+        if node not in found:
+            found.add(node)
+            pending += parts[node].reads if node in parts else ()
+    return found
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """What a linear expression reads: through matrices, and unit by unit."""
+
+    sources: dict[Node, None] = field(default_factory=dict)
+    peeks: dict[Node, None] = field(default_factory=dict)
+
+    def joined(self, other: _Linear) -> _Linear:
+        return _Linear(self.sources | other.sources, self.peeks | other.peeks)
+
+
+class _Finder:
+    """One pass over a body's nodes."""
+
+    def __init__(self, body: Body, leaves: int) -> None:
+        self.graph = body.graph
+        self.leaves = set(body.inputs[:leaves])
+        self.weights = weight_nodes(body.graph.nodes, body.inputs[leaves:])
+        self.parts: dict[Node, Part] = {}
+        self.linear: dict[Node, _Linear] = {}
+        self.signal: dict[Node, Node] = {}  # node -> the leaf or part whose value it is
+        self.joined: dict[Node, tuple[Node, ...]] = {}
+        self.free: set[Node] = set()
+
+    def visit(self, node: Node) -> None:
+        if node in self.leaves:
+            self.signal[node] = node
+        elif node in self.weights or node in self.signal:
+            return
+        elif all(x in self.free for x in node.inputs):
+            self.free.add(node)
+        elif not self._view(node) and not self._product(node) and not self._sum(node):
+            self._box(node)
+
+    def _view(self, node: Node) -> bool:
+        """Take slices, broadcasts and concatenations for what they are views of."""
+        if node.op is OPS["concat"]:
+            parts = [s for x in node.inputs if x not in self.weights for s in self._sources(x)]
+            self.joined[node] = tuple(dict.fromkeys(parts))
+            return True
+        if not is_silent(node) and node.op.family != "movement":
+            return False
+        operand = node.inputs[0]
+        for table in (self.linear, self.joined, self.signal):
+            if operand in table:
+                table[node] = table[operand]  # type: ignore[index, assignment]
+        return True
+
+    def _sources(self, node: Node) -> tuple[Node, ...]:
+        if node in self.linear:
+            found = self.linear[node]
+            return (*found.sources, *found.peeks)
+        return self.joined.get(node) or (self.signal_of(node),)
+
+    def _product(self, node: Node) -> bool:
+        weight = weight_of(node, self.weights)
+        if weight is None:
+            return False
+        data = node.inputs[1] if node.inputs[0] is weight else node.inputs[0]
+        found = dict.fromkeys(self._sources(data))
+        is_matrix = node.op.family == "contraction"
+        self.linear[node] = _Linear(found, {}) if is_matrix else _Linear({}, found)
+        return True
+
+    def _sum(self, node: Node) -> bool:
+        """Take a sum with something linear in it as linear."""
+        if getattr(node.op, "infix", None) not in ("+", "-"):
+            return False
+        if not any(x in self.linear for x in node.inputs):
+            return False
+        total = _Linear()
+        for x in node.inputs:
+            if x in self.linear:
+                total = total.joined(self.linear[x])
+            elif x not in self.weights and x not in self.free:
+                total = total.joined(_Linear({}, dict.fromkeys(self._sources(x))))
+        self.linear[node] = total
+        return True
+
+    def _box(self, node: Node) -> None:
+        """Make a part: a gate where one function is applied to something linear."""
+        data = [x for x in node.inputs if x not in self.free and x not in self.weights]
+        if len(data) == 1 and data[0] in self.linear and isinstance(node.op, Pointwise):
+            self._gate(node, self.linear[data[0]])
+            return
+        sources = tuple(dict.fromkeys(s for x in data for s in self._operands(x)))
+        self.parts[node] = Part(node, "pointwise", self._label(node), self._name(node), sources)
+        self.signal[node] = node
+
+    def _operands(self, node: Node) -> tuple[Node, ...]:
+        return self.joined.get(node) or (self.signal_of(node),)
+
+    def _gate(self, node: Node, linear: _Linear) -> None:
+        """Make a gate; one that is cut into slices is as many gates."""
+        users = self.graph.consumers[node]
+        slices = [user for user in users if user.op is OPS["slice"]]
+        for key in slices if slices and len(slices) == len(users) else [node]:
+            name = self._name(key) or self._name(node)
+            sources, peeks = tuple(linear.sources), tuple(linear.peeks)
+            peeks = tuple(p for p in peeks if p not in linear.sources)
+            self.parts[key] = Part(key, "gate", self._label(node), name, sources, peeks)
+            self.signal[key] = key
+        self.signal.setdefault(node, node)
+
+    def signal_of(self, node: Node) -> Node:
+        """Return the leaf or part whose value a node has; something linear becomes a part."""
+        if node in self.signal:
+            return self.signal[node]
+        linear = self.linear.get(node, _Linear())
+        sources, peeks = tuple(linear.sources), tuple(linear.peeks)
+        self.parts[node] = Part(node, "linear", "W·", self._name(node), sources, peeks)
+        self.signal[node] = node
+        return node
+
+    def _name(self, node: Node) -> str:
+        return self.graph.labels.get(node, "")
+
+    def _label(self, node: Node) -> str:
+        """Return what a box shows: `σ`, `×`, `1 −`."""
+        infix = getattr(node.op, "infix", None)
+        texts = [self._constant(x) if x in self.free else _HOLE for x in node.inputs]
+        if infix == "*" and texts == [_HOLE, _HOLE]:
+            return "×"
+        label = node.op.label(node, texts).replace(f"({_HOLE})", "").replace(_HOLE, "")
+        return label.strip(" ,()") or node.op.name
+
+    def _constant(self, node: Node) -> str:
+        while node.inputs:
+            node = node.inputs[0]
+        return node.op.label(node, [])

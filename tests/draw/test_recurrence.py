@@ -1,0 +1,152 @@
+"""Recurrences: rolled beside unrolled, h₀ shown, one look for each shared matrix, cuts."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from drawn_graphs import boxes, center, edges, rectangle, texts
+
+import graphc as gc
+from graphc.draw import Drawing
+from graphc.draw.recurrent_loops import find_recurrences
+from graphc.ir.node import Node
+
+
+def sequence(steps: int | str = "T") -> Node:
+    return gc.input("x", (steps, "N", 3))
+
+
+def many_to_many(steps: int | str = "T", **words: object) -> gc.Graph:
+    hidden, *_ = gc.nn.rnn(sequence(steps), 4, name="rnn", **words)
+    return gc.graph({"y": gc.nn.dense(hidden, 2, name="out").named("y")}, name="many")
+
+
+def many_to_one() -> gc.Graph:
+    _, last = gc.nn.gru(sequence(), 4, name="gru")
+    return gc.graph({"y": gc.nn.dense(last, 2, name="out").named("y")}, name="one")
+
+
+def encoder_decoder() -> gc.Graph:
+    _, memory = gc.nn.rnn(sequence(), 4, name="encoder")
+    hidden, _ = gc.nn.rnn(gc.input("z", ("S", "N", 2)), 4, name="decoder", initial=memory)
+    return gc.graph({"y": gc.nn.dense(hidden, 2, name="out").named("y")}, name="pair")
+
+
+def look(picture: Drawing, key: str) -> tuple[str, ...]:
+    """Return colour, dash and width of an edge."""
+    line = next(x for x in picture.source.splitlines() if f'id="{key}"' in x)
+    return tuple(re.search(rf'{name}="([^"]+)"', line)[1] for name in ("color", "style", "penwidth"))  # type: ignore[index]
+
+
+def columns(picture: Drawing, stem: str) -> list[str]:
+    found = boxes(picture)
+    return sorted((k for k in found if k.startswith(stem)), key=lambda k: center(found[k])[0])
+
+
+def test_each_step_has_its_slice_its_state_and_its_output() -> None:
+    picture = gc.draw.recurrence(many_to_many(4))
+    assert [len(columns(picture, stem)) for stem in ("x0_", "s0_", "y0_")] == [4, 5, 4]
+    drawn = edges(picture)
+    for t in range(1, 5):
+        assert {(f"x0_{t}", f"s0_{t}"), (f"s0_{t - 1}", f"s0_{t}"), (f"s0_{t}", f"y0_{t}")} <= drawn
+    assert {("rx0", "r0"), ("r0", "r0"), ("r0", "ry0")} <= drawn
+
+
+def test_long_loops_show_the_first_steps_and_the_last() -> None:
+    shown = texts(gc.draw.recurrence(many_to_many(), steps=2))
+    assert "···" in shown and "T" in shown and "3" not in shown
+    assert "3" in texts(gc.draw.recurrence(many_to_many(), steps=3))
+    assert "40" in texts(gc.draw.recurrence(many_to_many(40)))
+
+
+def test_edges_that_share_a_matrix_share_their_look_and_others_differ() -> None:
+    picture = gc.draw.recurrence(many_to_many(4))
+    rolled = [look(picture, key) for key in ("e_rx0_r0", "e_r0_r0", "e_r0_ry0")]
+    assert len(set(rolled)) == 3
+    for t in range(1, 5):
+        keys = (f"e_x0_{t}_s0_{t}", f"e_s0_{t - 1}_s0_{t}", f"e_s0_{t}_y0_{t}")
+        assert [look(picture, key) for key in keys] == rolled
+    assert {"rnn.W", "U", "out.W"} <= set(texts(picture))
+
+
+def test_sixteen_matrices_have_sixteen_looks() -> None:
+    graph = many_to_many(2, layers=6)
+    picture = gc.draw.recurrence(graph)
+    keys = [f"e_r{i}_r{i}" for i in range(6)] + [f"e_r{i}_r{i + 1}" for i in range(5)]
+    assert len({look(picture, key) for key in keys}) == 11
+
+
+def test_the_state_before_the_first_step_stands_in_front() -> None:
+    picture = gc.draw.recurrence(many_to_many(3))
+    found = boxes(picture)
+    states = columns(picture, "s0_")
+    assert states[0] == "s0_0"
+    assert len({center(found[key])[1] for key in states}) == 1
+    assert all(center(found[f"x0_{t}"])[1] < center(found[f"s0_{t}"])[1] for t in (1, 2, 3))
+
+
+def test_many_to_one_reads_the_last_state_only() -> None:
+    picture = gc.draw.recurrence(many_to_one())
+    assert len(columns(picture, "y0_")) == 1
+    (loop,) = find_recurrences(many_to_one()).loops
+    assert (loop.from_below, loop.from_before) == (("gru.W",), ("gru.U",))
+
+
+def test_one_to_many_has_no_slices_and_begins_with_its_input() -> None:
+    seed, w = gc.input("image", ("N", 4)), gc.param("w", (4, 4))
+    _, states = gc.scan(lambda h: (gc.tanh(h @ w),) * 2, init=seed, length=3)
+    graph = gc.graph({"y": gc.nn.dense(states, 2, name="out").named("y")}, name="caption")
+    picture = gc.draw.recurrence(graph)
+    assert not columns(picture, "x0_")
+    assert ("i0", "s0_0") in edges(picture) and len(columns(picture, "y0_")) == 3
+
+
+def test_a_decoder_begins_where_the_encoder_ends() -> None:
+    picture = gc.draw.recurrence(encoder_decoder())
+    first, second = find_recurrences(encoder_decoder()).loops
+    assert second.before == (0,) and not first.before
+    found = boxes(picture)
+    encoder, decoder = columns(picture, "s0_"), columns(picture, "s1_")
+    assert (encoder[-1], decoder[0]) in edges(picture)
+    assert center(found[encoder[-1]])[0] < center(found[decoder[0]])[0]
+
+
+def test_both_directions_read_the_same_slices() -> None:
+    hidden, *_ = gc.nn.bidirectional(gc.nn.rnn, sequence(3), 4, name="both")
+    graph = gc.graph({"y": gc.nn.dense(hidden, 2, name="out").named("y")})
+    picture = gc.draw.recurrence(graph)
+    drawn = edges(picture)
+    assert {("x0_1", "s0_1"), ("x0_1", "s1_1"), ("s0_1", "s0_2"), ("s1_2", "s1_1")} <= drawn
+    assert ("s1_4", "s1_3") in drawn  # the state before the first step is on the right
+
+
+def test_truncation_cuts_the_edges_between_steps() -> None:
+    picture = gc.draw.recurrence(many_to_many(4), truncate=2)
+    assert [key for key in boxes(picture) if re.fullmatch(r"cut\d+_\d+", key)] == ["cut0_2"]
+    assert "cut" in texts(picture)
+    assert "cut" not in texts(gc.draw.recurrence(many_to_many(4)))
+
+
+@pytest.mark.parametrize("make", [many_to_many, many_to_one, encoder_decoder])
+def test_nothing_overlaps(make: object) -> None:
+    found = boxes(gc.draw.recurrence(make()))  # type: ignore[operator]
+    shapes = {k: rectangle(v) for k, v in found.items() if not k.startswith("p")}
+    for (a, p), (b, q) in itertools.combinations(shapes.items(), 2):
+        apart = p[2] <= q[0] or q[2] <= p[0] or p[3] <= q[1] or q[3] <= p[1]
+        assert apart, f"{a} and {b} overlap"
+
+
+def test_the_same_graph_gives_the_same_picture() -> None:
+    assert gc.draw.recurrence(encoder_decoder()).source == gc.draw.recurrence(encoder_decoder()).source
+
+
+def test_a_graph_without_a_loop_is_refused() -> None:
+    x = gc.input("x", (3,))
+    with pytest.raises(gc.GraphError, match="no loop found"):
+        gc.draw.recurrence(gc.graph({"y": x * 2}))
+    with pytest.raises(gc.GraphError, match="at least one step"):
+        gc.draw.recurrence(many_to_one(), steps=0)
+    with pytest.raises(gc.GraphError, match="two cuts"):
+        gc.draw.recurrence(many_to_one(), truncate=0)
