@@ -9,7 +9,8 @@ import contextlib
 import inspect
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,15 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
+from graphc.rewrite.examples import example_text
+from graphc.rewrite.pipeline import FAST_PASSES, PASSES, Pass, optimize
+from graphc.rewrite.rule import Rule
 from graphc.run.compiled import CompiledFunction
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPS_PAGE = ROOT / "docs" / "ops.md"
+OPTIMIZER_PAGE = ROOT / "docs" / "optimizer.md"
 API_PAGE = ROOT / "docs" / "api.md"
 IMAGES = ROOT / "docs" / "images"
 
@@ -283,8 +288,97 @@ def draw_pictures() -> None:
 # -- everything ----------------------------------------------------------------------------------
 
 
+# -- the optimizer -------------------------------------------------------------------------------
+
+OPTIMIZER_HEAD = """# The optimizer, pass by pass
+
+Written from the passes themselves by `make docs`. They run in this order on the whole graph,
+forward, backward and update together; some run before differentiation, too. A rule is *exact*
+(level 1: it keeps every bit, up to the sign of a zero), it *reassociates* (level 2, the default:
+rounding may change) or *assumes finite* numbers (level 3). Each is tested three ways: it fires in the
+pipeline, it keeps the value at random and at extreme points, and where it is an identity of scalars
+SymPy confirms it.
+
+`gc.optimize(graph).history` holds what each pass did: the graph before and after it, and every firing
+with the nodes that it replaced.
+"""
+_LOOP = """def cell(h, x_t):
+    h = tanh(x_t @ W + h @ U)
+    return h, h
+x: input(f32, 9, N, 4)
+W: param(f32, 4, 3)
+U: param(f32, 3, 3)
+h, hs = scan(cell, init=zeros((N, 3)), xs=x)
+"""
+#: Pass -> a graph that shows what it does, where the example of its first rule would not.
+SHOWN = {
+    "simplify": "x: input(f32, N)\ny = -(-x) + 0*3 + x*1\noutput(y)",
+    "stabilize": "z: input(f32, N, 10)\np = exp(z)/sum(exp(z), axis=1, keepdims=True)\ny = log(p)\noutput(y)",
+    "merge common": "x: input(f32, N)\ny = tanh(x)*(1 - tanh(x))\noutput(y)",
+    "contractions": "x: input(f32, N, 4)\nw: input(f32, 4, 2)\n"
+    "y = sum(x[:, :, None]*w[None], axis=1)\noutput(y)",
+    "for speed": "z: input(f32, N, 10)\ny = mean(softplus(z), axis=0)\noutput(y)",
+    "lower": "x: input(f32, N)\ny = silu(x)\noutput(y)",
+    "hoist before loops": _LOOP + "output(h)",
+    "turn weights": _LOOP.replace("h @ U", "h @ U.T") + "output(h)",
+    "side by side": "z: input(f32, N, 4)\na = tanh(z[:, :2])\nb = tanh(z[:, 2:])\noutput(a, b)",
+    "share exponentials": "x: input(f32, N)\ny = exp(x)\nz = exp(-x)\noutput(y, z)",
+}
+
+
+def optimizer_page() -> str:
+    """Return docs/optimizer.md: each pass, an example, and its rules with their reasons."""
+    parts, seen = [OPTIMIZER_HEAD], set()
+    for step in FAST_PASSES:
+        if step.name not in seen:
+            seen.add(step.name)
+            only = "" if step in PASSES else " Style `fast` only."
+            parts.append(f"\n## {step.name}\n\n{step.title}.{only}\n")
+            parts += before_and_after(step.name, (*step.rules, *step.helpers))
+            rules = [(r.name, f"`{r.formula}`", r.exactness, r.why) for r in named_rules(step)]
+            parts.append(table(("rule", "rewrite", "exactness", "why"), rules))
+    return "\n".join(parts) + "\n"
+
+
+def named_rules(step: Pass) -> list[Rule]:
+    """Return a pass's own rules; those that keep the normal form stand in the pass `simplify`."""
+    return list(step.rules or step.helpers)
+
+
+def before_and_after(name: str, rules: Sequence[Rule]) -> list[str]:
+    """Return the graph and the code before and after a pass, where its example changes."""
+    examples = (
+        [SHOWN[name]]
+        if name in SHOWN
+        else [example_text(r) for r in rules if r.example or not r.apply]
+    )
+    for text in examples:
+        graph = optimize(gc.parse(text), 2, "fast")
+        for record in graph.history:
+            if record.name == name and record.firings and record.before is not record.graph:
+                shown = [("before", record.before), ("after", record.graph)]
+                return [part for title, stage in shown for part in stage_block(title, stage)]
+    return []
+
+
+def stage_block(title: str, graph: Graph) -> list[str]:
+    text = str(graph.with_outputs(graph.outputs, graph.updates, history=())).strip()
+    return [f"{title.capitalize()}:\n", f"```text\n{text}\n```\n", f"```text\n{body(graph)}\n```\n"]
+
+
+def body(graph: Graph) -> str:
+    """Return the statements of the emitted function, without its entry."""
+    source = gc.emit(graph)
+    code = source.split('"""\n')[-1] if "def check" not in source else source
+    code = re.sub(
+        r"    if [^\n]*shape.*?raise ValueError\(.*?\)\n(?=    \S|\n)", "", code, flags=re.S
+    )
+    return textwrap.dedent(code).strip()
+
+
 def main() -> None:
     """Write all pages and pictures."""
+    OPTIMIZER_PAGE.write_text(optimizer_page(), encoding="utf-8")
     OPS_PAGE.write_text(ops_page(), encoding="utf-8")
     API_PAGE.write_text(api_page(), encoding="utf-8")
     for page in PAGES:

@@ -57,6 +57,10 @@ def test_snippets_run_and_print_what_the_page_shows(
     assert docs.executed(text, path.name) == text, "run `make docs`"
 
 
+def test_the_page_of_the_optimizer_is_current() -> None:
+    assert docs.OPTIMIZER_PAGE.read_text(encoding="utf-8") == docs.optimizer_page(), "run `make docs`"
+
+
 def test_the_table_of_ops_is_current() -> None:
     assert {op.family for op in OPS.values()} == set(docs.FAMILIES)
     assert docs.OPS_PAGE.read_text(encoding="utf-8") == docs.ops_page(), "run `make docs`"

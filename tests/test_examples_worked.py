@@ -314,3 +314,15 @@ def test_units_pass_back_what_the_lecture_says() -> None:
     assert d["beta"] == pytest.approx(z * d["b"])
     assert d["alpha"] == pytest.approx(np.outer(d["a"], x))
     assert math.isclose(float(d["b"]), 1 - 1 / (1 + math.exp(-float(state["beta"] @ z))))
+
+
+# -- pooling -----------------------------------------------------------------------------------
+
+
+def test_pooling_hands_the_gradient_to_the_index_that_took_the_maximum() -> None:
+    found = main_of("pooling")()
+    expected = np.zeros((4, 4))
+    expected[0, 1], expected[1, 2], expected[2, 0], expected[3, 3] = 1, 2, 3, 4  # 8, 8: the first
+    np.testing.assert_array_equal(found["max gradient"], expected)
+    shares = np.kron([[0.25, 0.5], [0.75, 1.0]], np.ones((2, 2)))
+    np.testing.assert_array_equal(found["average gradient"], shares)

@@ -90,6 +90,7 @@ class _Finder:
 
     def __init__(self, body: Body, leaves: int) -> None:
         self.graph = body.graph
+        self.results = set(body.results)
         self.leaves = set(body.inputs[:leaves])
         self.weights = weight_nodes(body.graph.nodes, body.inputs[leaves:])
         self.parts: dict[Node, Part] = {}
@@ -156,7 +157,8 @@ class _Finder:
     def _box(self, node: Node) -> None:
         """Make a part: a gate where one function is applied to something linear."""
         data = [x for x in node.inputs if x not in self.free and x not in self.weights]
-        if len(data) == 1 and data[0] in self.linear and isinstance(node.op, Pointwise):
+        is_gate = len(data) == 1 and data[0] in self.linear and data[0] not in self.results
+        if is_gate and isinstance(node.op, Pointwise):
             self._gate(node, self.linear[data[0]])
             return
         sources = tuple(dict.fromkeys(s for x in data for s in self._operands(x)))

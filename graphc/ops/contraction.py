@@ -116,6 +116,10 @@ class Einsum(Op):
         viewed = viewed_product(terms, out)
         if viewed is not None and _outer_order(node) is None:
             return product_code(viewed, args, terms, out)
+        summed = tensordot_form(terms, out)
+        if summed is not None:
+            (i, first), (j, second) = summed
+            return Code(f"np.tensordot({args[i]}, {args[j]}, axes=({first}, {second}))")
         head, words = _call(node, args)
         call = f"{head}({', '.join(words)})"
         # Where it sums nothing, einsum returns a view, which would change with its source.
@@ -297,6 +301,26 @@ def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
     return None
 
 
+def tensordot_form(
+    terms: Sequence[str], out: str
+) -> tuple[tuple[int, tuple[int, ...]], tuple[int, tuple[int, ...]]] | None:
+    """Return the operands in order, each with the axes that are summed, if `tensordot` does it.
+
+    It multiplies matrices, where einsum multiplies element by element.
+    """
+    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
+        return None
+    shared = [label for label in terms[0] if label in terms[1]]
+    if len(shared) < 2 or any(label in out for label in shared):
+        return None
+    free = ["".join(label for label in term if label not in shared) for term in terms]
+    for i, j in ((0, 1), (1, 0)):
+        if out == free[i] + free[j]:
+            axes = [tuple([terms[k].index(label) for label in shared]) for k in (i, j)]
+            return (i, axes[0]), (j, axes[1])
+    return None
+
+
 def _outer_order(node: Node) -> tuple[int, int] | None:
     """Return the order of the two vectors whose outer product the node is, if it is one."""
     terms, out = split_spec(node.attrs["spec"])
@@ -349,6 +373,7 @@ einsum = register(
             Case((Arg((3, 3)),), {"spec": "ii->i"}),
             Case((Arg((2, 3)), Arg((3, 4)), Arg((4,))), {"spec": "ij,jk,k->i"}),
             Case((Arg((2, 3)), Arg((4,))), {"spec": "ij,k->ik"}),
+            Case((Arg((2, 3, 4)), Arg((2, 3, 5))), {"spec": "abc,abd->dc"}),
             Case((Arg((0, 3)), Arg((3, 2))), {"spec": "ij,jk->ik"}),
         ],
     )

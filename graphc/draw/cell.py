@@ -1,0 +1,399 @@
+"""A gated cell, drawn from the body of a loop: gates below, pointwise operations on the wires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.draw import palette
+from graphc.draw.canvas import Canvas, Point
+from graphc.draw.cell_layout import BUS, FIRST, GATE, Layout, laid_out
+from graphc.draw.cell_parts import Cell, Part, cell_of
+from graphc.draw.drawing import Drawing
+from graphc.draw.recurrent_loops import find_recurrences
+from graphc.draw.typography import name_text, text_width
+from graphc.errors import GraphError, nearest
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+
+_LEFT, _RADIUS = 26.0, 14.0
+_BOX: Point = (46.0, 30.0)
+_BETWEEN = 26.0  # from the line of the states to that of the slices
+
+
+def cell(graph: Graph, *, loop: int = 0, highlight: str | None = None) -> Drawing:
+    """Draw one step of a loop as a cell: yellow boxes hold weights, round ones act unit by unit.
+
+    Whatever a body computes is drawn, so that the picture is the graph's own: an LSTM with or
+    without peepholes or coupled gates, either form of a GRU, or a cell of one's own. `loop` says
+    which loop of the graph; `highlight` names a gate whose box and wires stand out.
+
+    **Raises** GraphError for a graph without a loop, and for a gate that the cell does not have.
+    """
+    loops = find_recurrences(graph).loops
+    if not 0 <= loop < len(loops):
+        raise GraphError("no such loop", got=loop, expected=f"0 to {len(loops) - 1}")
+    found = cell_of(loops[loop].node)
+    marked = _marked(found, highlight)
+    scene = _Scene(Canvas(graph.name, wires_first=False), found, laid_out(found), marked)
+    scene.draw()
+    name = loops[loop].node.attrs["body"].name
+    return scene.canvas.drawing(f"Cell {name} of {graph.name}", _told(found))
+
+
+def _marked(found: Cell, name: str | None) -> Node | None:
+    if name is None:
+        return None
+    names = {part.name: node for node, part in found.parts.items() if part.name}
+    if name not in names:
+        hint = nearest(name, list(names))
+        raise GraphError(
+            f"the cell has no part called {name!r}",
+            expected=", ".join(names) or "a part that was .named(…)",
+            fix=f"did you mean {hint!r}?" if hint else None,
+        )
+    return names[name]
+
+
+class _Scene:
+    def __init__(self, canvas: Canvas, cell: Cell, layout: Layout, marked: Node | None) -> None:
+        self.canvas, self.cell, self.layout, self.marked = canvas, cell, layout, marked
+        self.keys = {node: f"part{i}" for i, node in enumerate(cell.parts)}
+        self.at = layout.at
+        self.wires = 0
+        self.right = layout.right + 44.0 * max(0, len(cell.results) - len(cell.carries))
+        self.lines = self._source_lines()
+
+    def draw(self) -> None:
+        self._frame()
+        for node, part in self.cell.parts.items():
+            self._part(node, part)
+        self._leaves()
+        for node, part in self.cell.parts.items():
+            if part.kind == "pointwise":
+                self._into_pointwise(node, part)
+            else:
+                self._into_gate(node, part)
+        self._results()
+        words = ["yellow: with weights", "round: unit by unit"]
+        if any(part.peeks for part in self.cell.parts.values()):
+            words.append("dashed: unit by unit into a gate")
+        x, y = (FIRST + self.right) / 2 - 40, self.low - 42
+        self.canvas.words("caption", (x, y), ";  ".join(words), color=palette.MUTED, size=11)
+
+    # -- boxes -----------------------------------------------------------------------------------
+
+    def _frame(self) -> None:
+        left, right = 36.0, self.right + 16
+        low, high = self.low - 6, self.layout.top + 40
+        at, size = ((left + right) / 2, (low + high) / 2), (right - left, high - low)
+        self.canvas.shape(
+            "cell", at, size, fill=palette.CELL_FILL, frame=palette.CELL_FRAME, style="rounded",
+            tooltip="one step",
+        )  # fmt: skip
+
+    @property
+    def low(self) -> float:
+        return min(self.lines.values(), default=BUS) - 20
+
+    def _part(self, node: Node, part: Part) -> None:
+        x, y = self.at[node]
+        key = self.keys[node]
+        told = self._formula(part)
+        marked = node is self.marked
+        frame = palette.ADJOINT if marked else palette.INK
+        width = 3.0 if marked else 1.4
+        round_width = 2 * _RADIUS if len(part.label) < 2 else 14 + text_width(part.label, 13)
+        if part.kind == "pointwise":
+            size = (max(round_width, 2 * _RADIUS), 2 * _RADIUS)
+            kind, fill = "ellipse", palette.POINTWISE_FILL
+        else:
+            size, kind, fill = _BOX, "box", palette.GATE_FILL
+        self.canvas.shape(
+            key, (x, y), size, part.label, kind=kind, fill=fill, frame=frame, width=width,
+            more="highlight" if marked else part.kind, tooltip=told,
+        )  # fmt: skip
+        shown = name_text(part.name)
+        if part.name and len(shown) <= 3:
+            place = (x - 13, y + 30) if part.kind != "pointwise" else (x + 22, y + 16)
+            text = f"▸ {shown}" if marked else shown
+            color = palette.ADJOINT if marked else palette.INK
+            self.canvas.words(f"name_{key}", place, text, size=13, slanted=True, color=color)
+
+    def _formula(self, part: Part) -> str:
+        """Return what a part computes, in words: `f = σ of weights times x_t, h`."""
+        sources = ", ".join(self._name(s) for s in part.sources)
+        peeks = ", ".join(self._name(s) for s in part.peeks)
+        weights = "" if part.kind == "pointwise" else "weights times "
+        text = f"{part.name or 'part'} = {part.label} of {weights}{sources}"
+        return f"{text}, and unit by unit {peeks}" if peeks else text
+
+    def _name(self, node: Node) -> str:
+        if node in self.cell.parts:
+            return self.cell.parts[node].name or f"a {self.cell.parts[node].kind} part"
+        return self.cell.name(node)
+
+    # -- sources ---------------------------------------------------------------------------------
+
+    def _source_lines(self) -> dict[Node, float]:
+        """Return the height of the line along which each leaf runs below the gates.
+
+        Where every gate reads the same leaves they share one line, as if joined to one vector.
+        """
+        read = [
+            [s for s in part.reads if s not in self.cell.parts and s is not self._only_on_top(s)]
+            for part in self.cell.parts.values()
+            if part.kind != "pointwise"
+        ]
+        sets = {tuple(sorted(map(self.cell.name, leaves))) for leaves in read if leaves}
+        leaves = [leaf for leaf in (*self.cell.carries, *self.cell.slices) if self._runs_below(leaf)]
+        self.joint = len(sets) <= 1
+        if self.joint:
+            return dict.fromkeys(leaves, BUS)
+        return {leaf: BUS - _BETWEEN * i for i, leaf in enumerate(leaves)}
+
+    def _only_on_top(self, leaf: Node) -> Node | None:
+        return None if self._runs_below(leaf) else leaf
+
+    def _runs_below(self, leaf: Node) -> bool:
+        """Say whether a leaf is multiplied by a matrix, or read by anything but the top line."""
+        parts = self.cell.parts.values()
+        through_matrix = any(leaf in p.sources for p in parts if p.kind != "pointwise")
+        if leaf is self.layout.main:
+            return through_matrix
+        return through_matrix or any(leaf in p.reads for p in parts)
+
+    def _leaves(self) -> None:
+        """Draw the lines of the sources, from where they enter to their last reader."""
+        top, main = self.layout.top, self.layout.main
+        if main is not None and self.layout.path:
+            end = self._side(self.layout.path[0], left=True)
+            self._label("in_top", (-6, top), main, "t−1")
+            self._wire([(_LEFT, top), end], head=self.layout.path[0], thick=True)
+        for i, leaf in enumerate(self.cell.carries):
+            y = self.lines.get(leaf)
+            if y is None:
+                continue
+            if leaf is main:
+                self._wire([(58, top), (58, y), (self._last_reader(leaf), y)], arrow=False)
+                self.canvas.dot((58, top))
+            else:
+                self._label(f"in{i}", (-6, y), leaf, "t−1")
+                self._wire([(_LEFT, y), (self._last_reader(leaf), y)], arrow=False)
+        for i, leaf in enumerate(s for s in self.cell.slices if s in self.lines):
+            x, y = 76.0 + 22 * i, self.lines[leaf]
+            self._label(f"slice{i}", (x, self.low - 22), leaf, "")
+            alone = not self.joint or not any(c in self.lines for c in self.cell.carries)
+            points = [(x, self.low - 12), (x, y)]
+            if alone:
+                points.append((self._last_reader(leaf), y))
+            else:
+                self.canvas.dot((x, y))
+            self._wire(points, arrow=False)
+
+    def _label(self, key: str, at: Point, leaf: Node, step: str) -> None:
+        name = self.cell.name(leaf)
+        text = name_text(name) if not step else f"{name_text(name)}{'ₜ₋₁' if step == 't−1' else 'ₜ'}"
+        self.canvas.words(key, at, text, size=16, slanted=True)
+
+    def _last_reader(self, leaf: Node) -> float:
+        """Return how far to the right a line runs."""
+        found = [FIRST]
+        for node, part in self.cell.parts.items():
+            if part.kind != "pointwise" and leaf in part.sources:
+                found.append(self._tap(node, leaf))
+            elif leaf in part.reads and leaf is not self.layout.main:
+                found.append(self.at[node][0] - 34)
+        if self.joint:
+            found += [self.at[n][0] for n, p in self.cell.parts.items() if self._reads_line(p)]
+        return max(found)
+
+    def _reads_line(self, part: Part) -> bool:
+        return part.kind != "pointwise" and any(s in self.lines for s in part.sources)
+
+    def _tap(self, node: Node, leaf: Node) -> float:
+        x = self.at[node][0]
+        if self.joint:
+            return x
+        leaves = [s for s in self.lines if s in self.cell.parts[node].sources]
+        return x + 12 * (leaves.index(leaf) - (len(leaves) - 1) / 2)
+
+    # -- wires -----------------------------------------------------------------------------------
+
+    def _into_gate(self, node: Node, part: Part) -> None:
+        x, y = self.at[node]
+        taps = dict.fromkeys(
+            (self._tap(node, s), self.lines[s]) for s in part.sources if s in self.lines
+        )
+        for tap, low in taps:
+            self._wire([(tap, low), (tap, y - _BOX[1] / 2)], head=node)
+            self.canvas.dot((tap, low))
+        entering = [s for s in part.reads if s in self.cell.parts or s not in self.lines]
+        entering += [s for s in part.peeks if s in self.lines]
+        for k, source in enumerate(dict.fromkeys(entering)):
+            dashed = source in part.peeks and not self._is_product(source)
+            self._from_the_left(node, source, k, dashed)
+
+    def _is_product(self, source: Node) -> bool:
+        return source in self.cell.parts and source not in self.layout.path
+
+    def _from_the_left(self, node: Node, source: Node, k: int, dashed: bool) -> None:
+        """Lead a part's value, or a state's, into the left side of a gate."""
+        x, y = self.at[node]
+        entry, height = x - 33 - 8.0 * k, y + 5 - 10.0 * k
+        end = [(entry, height), (x - _BOX[0] / 2, height)]
+        style = "dashed" if dashed else "solid"
+        top = self.layout.top
+        if source in self.lines:
+            points = [(entry, self.lines[source]), *end]
+            self.canvas.dot(points[0])
+        elif source is self.layout.main:
+            low = GATE - 28 - 5.0 * k
+            points = [(46, top), (46, low), (entry, low), *end]
+            self.canvas.dot(points[0])
+        elif source in self.layout.path and entry > self.at[source][0]:
+            points = [(entry, top), *end]
+            self.canvas.dot(points[0])
+        else:
+            sx, sy = self.at[source]
+            side = self._side(source, left=sx > entry)
+            points = [side, (entry, sy), *end]
+        tail = source if source in self.keys and points[0] != (entry, top) else None
+        self._wire(points, tail=tail, head=node, style=style, of=source)
+
+    def _into_pointwise(self, node: Node, part: Part) -> None:
+        x, y = self.at[node]
+        path = self.layout.path
+        for source in part.sources:
+            if source in path and node in path:
+                ends = [self._side(source, left=False), self._side(node, left=True)]
+                self._wire(ends, tail=source, head=node, thick=True)
+            elif source is self.layout.main:
+                if node is not path[0]:
+                    self._wire([(46, self.layout.top), (46, y), self._side(node, left=True)], head=node)
+                    self.canvas.dot((46, self.layout.top))
+            elif source in self.lines:
+                low = self.lines[source]
+                points = [(x - 34, low), (x - 34, y), self._side(node, left=True)]
+                self._wire(points, head=node)
+                self.canvas.dot(points[0])
+            elif source in path:
+                self._wire([(x, self.layout.top), (x, y + _RADIUS)], head=node, of=source)
+                self.canvas.dot((x, self.layout.top))
+            else:
+                self._wire(self._between(source, node), tail=source, head=node, of=source)
+
+    def _between(self, source: Node, node: Node) -> list[Point]:
+        """Return the way from one part to another, around those between them."""
+        (sx, sy), (x, y) = self.at[source], self.at[node]
+        up = 1 if y > sy else -1
+        start = (sx, sy + up * self._half_height(source))
+        if sx == x:
+            return [start, (x, y - up * _RADIUS)]
+        to_left = sx < x
+        end = self._side(node, left=to_left)
+        if up > 0 and self.layout.column_is_free(sx, sy, y) and node not in self.layout.path:
+            return [start, (sx, y), end]
+        if node in self.layout.path:
+            side = self._side(source, left=not to_left)
+            return [side, (x, sy), (x, y - _RADIUS)]
+        lane = x - 32 if to_left else x + 32
+        if self.cell.parts[source].kind == "pointwise":
+            return [self._side(source, left=not to_left), (lane, sy), (lane, y), end]
+        height = sy + 26
+        return [(sx, sy + self._half_height(source)), (sx, height), (lane, height), (lane, y), end]
+
+    def _half_height(self, node: Node) -> float:
+        return _RADIUS if self.cell.parts[node].kind == "pointwise" else _BOX[1] / 2
+
+    def _side(self, node: Node, *, left: bool) -> Point:
+        x, y = self.at[node]
+        part = self.cell.parts[node]
+        half = _BOX[0] / 2
+        if part.kind == "pointwise":
+            half = _RADIUS if len(part.label) < 2 else max(7 + text_width(part.label, 13) / 2, _RADIUS)
+        return (x - half if left else x + half), y
+
+    def _wire(
+        self,
+        points: Sequence[Point],
+        *,
+        tail: Node | None = None,
+        head: Node | None = None,
+        arrow: bool = True,
+        thick: bool = False,
+        style: str = "solid",
+        of: Node | None = None,
+    ) -> None:
+        """Draw a wire; those of the highlighted gate are thick and have its colour."""
+        source = of if tail is None else tail
+        marked = self.marked is not None and (source is self.marked or head is self.marked)
+        color = palette.VALUE if thick else palette.EDGE
+        self.canvas.wire(
+            points,
+            key=f"wire{self.wires}",
+            tail=self.keys.get(tail) if tail is not None else None,
+            head=self.keys.get(head) if head is not None else None,
+            arrow=arrow,
+            color=palette.ADJOINT if marked else color,
+            width=3.0 if marked else 2.6 if thick else 1.5,
+            style=style,
+            more="highlight" if marked else "state" if thick else "wire",
+        )
+        self.wires += 1
+
+    # -- what leaves the cell -----------------------------------------------------------------
+
+    def _results(self) -> None:
+        """Lead the next states out to the right, and what is emitted out of the top."""
+        carries = len(self.cell.carries)
+        heights: dict[Node, float] = {}
+        end = self.right + 36
+        for i, node in enumerate(self.cell.results[:carries]):
+            if node not in self.cell.parts:
+                continue
+            heights[node] = self._out(node, end)
+            self._label(f"out{i}", (end + 22, heights[node]), self.cell.carries[i], "t")
+        for i, node in enumerate(self.cell.results[carries:]):
+            if node not in self.cell.parts:
+                continue
+            x = self.right - 36.0 * i
+            shown = next(
+                (c for c, r in zip(self.cell.carries, self.cell.results, strict=False) if r is node),
+                None,
+            )
+            height = heights[node] if node in heights else self._out(node, x, arrow=False)
+            top = self.layout.top + 66
+            if node in heights:
+                self.canvas.dot((x, height))
+            self._wire([(x, height), (x, top)], of=node)
+            text = "output" if shown is None else f"{name_text(self.cell.name(shown))}ₜ"
+            self.canvas.words(f"emitted{i}", (x, top + 12), text, size=16, slanted=True)
+
+    def _out(self, node: Node, end: float, arrow: bool = True) -> float:
+        """Lead a part's value to the right; return the height at which it runs."""
+        x, y = self.at[node]
+        if node in self.layout.path:
+            self._wire([self._side(node, left=False), (end, y)], tail=node, thick=arrow, arrow=arrow)
+            return y
+        if node in self.layout.hanging:
+            points = [(x, y - _RADIUS), (x, BUS), (end, BUS)]
+            self._wire(points, tail=node, arrow=arrow)
+            return BUS
+        if self.cell.parts[node].kind == "pointwise":
+            self._wire([self._side(node, left=False), (end, y)], tail=node, arrow=arrow)
+            return y
+        points = [(x, y + _BOX[1] / 2), (x, y + 30), (end, y + 30)]
+        self._wire(points, tail=node, arrow=arrow)
+        return y + 30
+
+
+def _told(found: Cell) -> str:
+    """Return the cell in words, part by part."""
+    scene = [f"Reads {', '.join(map(found.name, (*found.carries, *found.slices)))}."]
+    for part in found.parts.values():
+        names = [
+            found.parts[s].name or "an unnamed part" if s in found.parts else found.name(s)
+            for s in part.reads
+        ]
+        scene.append(f"{part.name or 'A part'}: {part.label}, {part.kind}, of {', '.join(names)}.")
+    return " ".join(scene)
