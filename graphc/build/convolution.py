@@ -6,8 +6,11 @@ The optimizer makes it one matrix product (see `graphc.rewrite.convolution`).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+from graphc.build.initializers import Uniform
 from graphc.build.layers import Activation, activate, floating
 from graphc.build.naming import layer_name, remember
 from graphc.build.window_layers import (
@@ -23,6 +26,7 @@ from graphc.build.window_layers import (
     padding_widths,
     with_bias,
 )
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope
 from graphc.ops.leaf import as_node
@@ -169,7 +173,8 @@ def locally_connected2d(
     """Return `conv2d` with filters and biases of their own at each position: weights not shared.
 
     Creates `{name}.W` [rows, columns, size, in, kh, kw], where rows and columns count positions,
-    and `{name}.b` [size, rows, columns]. The arguments are those of `conv2d`.
+    and `{name}.b` [size, rows, columns]. The arguments are those of `conv2d`, without groups. An
+    `init` that goes by the fans would count the positions: give a spread, as `normal(0.1)`.
 
     **Shapes.** x: [..., in, H, W] -> [..., size, (H + 2*padding - kh)//stride + 1, …]
     **Raises.** GraphError as `conv2d`, and where the number of positions is not known.
@@ -207,12 +212,21 @@ def _convolution(
         shown = OPS["windows"](split, kernel, stride, dilation)
         positions = shown.shape[-2 * rank : -rank] if is_local else ()
         expect_known(label, positions)
+        if is_local and init is None:
+            init = _glorot_at_each_position(size, share, kernel)
         W = filters_of(label, node, weight, (*positions, size, share, *kernel), init)
         W = in_groups(W, -rank - 2, groups)
         z = out_of_groups(_contracted(shown, W, rank, groups, is_local), -rank - 1, groups)
         if use_bias or bias is not None:
             z = with_bias(label, z, bias, (size, *positions), rank)
         return remember(node, activate(z, activation))
+
+
+def _glorot_at_each_position(size: int, share: int, kernel: Sequence[Dim]) -> Uniform:
+    """Return Glorot's uniform numbers for one filter bank: positions are no fans."""
+    field = math.prod(int(k) for k in kernel)
+    limit = (6 / ((size + share) * field)) ** 0.5
+    return Uniform(-limit, limit)
 
 
 def _contracted(shown: Node, W: Node, rank: int, groups: int, is_local: bool) -> Node:

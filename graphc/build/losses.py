@@ -146,6 +146,8 @@ def softmax_cross_entropy(
 def hinge(score: Any, target: Any) -> Node:
     """Return max(0, 1 - t*score) for targets -1 and +1; derivative 0 at the corner.
 
+    PyTorch's `margin_ranking_loss` takes the other one-sided derivative there, -t.
+
     **Shapes.** [N] or [N, ...] twice -> [N]
     **Raises.** GraphError where the shapes differ.
     """
@@ -154,7 +156,7 @@ def hinge(score: Any, target: Any) -> Node:
 
 
 def perceptron_loss(score: Any, target: Any) -> Node:
-    """Return max(0, -t*score) for targets -1 and +1.
+    """Return max(0, -t*score) for targets -1 and +1; derivative 0 at score 0.
 
     **Shapes.** [N] or [N, ...] twice -> [N]
     **Raises.** GraphError where the shapes differ.

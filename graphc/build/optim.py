@@ -286,8 +286,10 @@ def _parsed(tree: ast.expr, text: str) -> Any:
         words = {word.arg: _parsed(word.value, text) for word in tree.keywords if word.arg}
         try:
             return known[name](*args, **words)
-        except GraphError as error:
-            raise error.at(text) from None
+        except GraphError as error:  # the text is the place, not the line that hands it over
+            raise GraphError(
+                error.what, where=text, got=error.got, expected=error.expected, fix=error.fix
+            ) from None
     if isinstance(tree, ast.Name) and tree.id in OPTIMIZERS:
         return _parsed(ast.Call(tree, [], []), text)  # `adam` alone: with its defaults
     try:

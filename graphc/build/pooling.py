@@ -242,5 +242,11 @@ def _up_to_last_start(
     extended = []
     for (before, after), k, s, d in zip(widths, kernel, stride, dilation, strict=True):
         wider, furthest = after + s - 1, span(k, d) - 1
+        if not isinstance(wider - furthest, int):
+            raise GraphError(
+                "ceil_mode needs a kernel, stride and padding that are known",
+                where=user_location(),
+                got=f"kernel {k}, stride {s}, padding {after}",
+            )
         extended.append((before, min(wider, furthest)))
     return tuple(extended)

@@ -209,6 +209,7 @@ def _cut(label: str, z: Node, widths: Widths, more: Sequence[int]) -> Node:
 
 
 def as_size(label: str, n: Any) -> Dim:
+    """Return the size of what is kept, or raise where nothing is."""
     if isinstance(n, int) and n < 1:
         raise GraphError(
             f"{label}: the padding cuts everything off",

@@ -21,7 +21,6 @@ Widths: TypeAlias = "tuple[tuple[Dim, Dim], ...]"
 #: The labels of axes before the channels in a contraction: samples, and whatever else there is.
 BATCH = "nmabdefhlpqrstuvw"
 
-
 _LAYOUTS = {1: "[..., channels, L]", 2: "[..., channels, H, W]", 3: "[..., channels, D, H, W]"}
 
 
@@ -47,8 +46,14 @@ def expect_known(label: str, positions: Shape) -> None:
         )
 
 
-def channels_of(label: str, x: Node, rank: int, size: int | None, groups: int) -> int:
+def channels_of(label: str, x: Node, rank: int, size: int, groups: int) -> int:
     """Return how many channels an input has; input and output must split into the groups."""
+    if not is_count(size) or is_below(size, 1):
+        raise GraphError(
+            f"{label}: the size is how many channels it makes, a positive integer",
+            where=user_location(),
+            got=repr(size),
+        )
     channels = x.shape[-rank - 1]
     if not isinstance(channels, int):
         raise GraphError(
@@ -58,11 +63,11 @@ def channels_of(label: str, x: Node, rank: int, size: int | None, groups: int) -
             expected="a known number of channels",
             fix="write the number of channels in the input's shape",
         )
-    if not is_count(groups) or groups < 1 or channels % groups or (size and size % groups):
+    if not is_count(groups) or groups < 1 or channels % groups or size % groups:
         raise GraphError(
             f"{label}: the channels cannot be split into {groups} equal groups",
             where=user_location(),
-            got=f"{channels} channels in" + (f", {size} out" if size else ""),
+            got=f"{channels} channels in, {size} out",
             expected="numbers of channels that `groups` divides",
         )
     return channels

@@ -93,7 +93,9 @@ def adjoints(
         elif node in uses and node in hidden:
             result[node] = Adjoint(node, "", tuple(uses[node]), ())
         elif isinstance(node.type, TupleType) and node in uses:
-            result[node] = Adjoint(node, _of_loop(node.type, uses[node], bars), tuple(uses[node]), ())
+            result[node] = Adjoint(
+                node, _of_loop(node.type, uses[node], bars), tuple(uses[node]), ()
+            )
         elif node in uses:
             text, reads = _total(uses[node], names, bars)
             result[node] = Adjoint(node, text, tuple(uses[node]), reads)

@@ -75,7 +75,7 @@ class _Scene:
                 self._into_gate(node, part)
         self._results()
         words = ["yellow: with weights", "round: unit by unit"]
-        if any(part.peeks for part in self.cell.parts.values()):
+        if any(not self._is_product(s) for p in self.cell.parts.values() for s in p.peeks):
             words.append("dashed: unit by unit into a gate")
         x, y = (FIRST + self.right) / 2 - 40, self.low - 42
         self.canvas.words("caption", (x, y), ";  ".join(words), color=palette.MUTED, size=11)
@@ -145,7 +145,9 @@ class _Scene:
             if part.kind != "pointwise"
         ]
         sets = {tuple(sorted(map(self.cell.name, leaves))) for leaves in read if leaves}
-        leaves = [leaf for leaf in (*self.cell.carries, *self.cell.slices) if self._runs_below(leaf)]
+        leaves = [
+            leaf for leaf in (*self.cell.carries, *self.cell.slices) if self._runs_below(leaf)
+        ]
         self.joint = len(sets) <= 1
         if self.joint:
             return dict.fromkeys(leaves, BUS)
@@ -192,7 +194,9 @@ class _Scene:
 
     def _label(self, key: str, at: Point, leaf: Node, step: str) -> None:
         name = self.cell.name(leaf)
-        text = name_text(name) if not step else f"{name_text(name)}{'ₜ₋₁' if step == 't−1' else 'ₜ'}"
+        text = (
+            name_text(name) if not step else f"{name_text(name)}{'ₜ₋₁' if step == 't−1' else 'ₜ'}"
+        )
         self.canvas.words(key, at, text, size=16, slanted=True)
 
     def _last_reader(self, leaf: Node) -> float:
@@ -215,12 +219,13 @@ class _Scene:
         if self.joint:
             return x
         leaves = [s for s in self.lines if s in self.cell.parts[node].sources]
-        return x + 12 * (leaves.index(leaf) - (len(leaves) - 1) / 2)
+        place = next(i for i, s in enumerate(leaves) if s is leaf)
+        return x + 12 * (place - (len(leaves) - 1) / 2)
 
     # -- wires -----------------------------------------------------------------------------------
 
     def _into_gate(self, node: Node, part: Part) -> None:
-        x, y = self.at[node]
+        y = self.at[node][1]
         taps = dict.fromkeys(
             (self._tap(node, s), self.lines[s]) for s in part.sources if s in self.lines
         )
@@ -234,7 +239,7 @@ class _Scene:
             self._from_the_left(node, source, k, dashed)
 
     def _is_product(self, source: Node) -> bool:
-        return source in self.cell.parts and source not in self.layout.path
+        return source in self.cell.parts and source not in self.layout.on_path
 
     def _from_the_left(self, node: Node, source: Node, k: int, dashed: bool) -> None:
         """Lead a part's value, or a state's, into the left side of a gate."""
@@ -250,7 +255,7 @@ class _Scene:
             low = GATE - 28 - 5.0 * k
             points = [(46, top), (46, low), (entry, low), *end]
             self.canvas.dot(points[0])
-        elif source in self.layout.path and entry > self.at[source][0]:
+        elif source in self.layout.on_path and entry > self.at[source][0]:
             points = [(entry, top), *end]
             self.canvas.dot(points[0])
         else:
@@ -262,25 +267,34 @@ class _Scene:
 
     def _into_pointwise(self, node: Node, part: Part) -> None:
         x, y = self.at[node]
-        path = self.layout.path
+        path, on_path = self.layout.path, self.layout.on_path
         for source in part.sources:
-            if source in path and node in path:
+            if source in on_path and node in on_path:
                 ends = [self._side(source, left=False), self._side(node, left=True)]
                 self._wire(ends, tail=source, head=node, thick=True)
             elif source is self.layout.main:
                 if node is not path[0]:
-                    self._wire([(46, self.layout.top), (46, y), self._side(node, left=True)], head=node)
+                    self._wire(
+                        [(46, self.layout.top), (46, y), self._side(node, left=True)], head=node
+                    )
                     self.canvas.dot((46, self.layout.top))
             elif source in self.lines:
                 low = self.lines[source]
                 points = [(x - 34, low), (x - 34, y), self._side(node, left=True)]
                 self._wire(points, head=node)
                 self.canvas.dot(points[0])
-            elif source in path:
+            elif source in on_path:
                 self._wire([(x, self.layout.top), (x, y + _RADIUS)], head=node, of=source)
                 self.canvas.dot((x, self.layout.top))
             else:
-                self._wire(self._between(source, node), tail=source, head=node, of=source)
+                points = self._between(source, node)
+                self._wire(points, tail=source, head=node, of=source)
+                if len(points) > 2 and points[0][0] == points[1][0] and self._readers(source) > 1:
+                    self.canvas.dot(points[1])
+
+    def _readers(self, source: Node) -> int:
+        inside = sum(source in part.reads for part in self.cell.parts.values())
+        return inside + sum(result is source for result in self.cell.results)
 
     def _between(self, source: Node, node: Node) -> list[Point]:
         """Return the way from one part to another, around those between them."""
@@ -291,15 +305,15 @@ class _Scene:
             return [start, (x, y - up * _RADIUS)]
         to_left = sx < x
         end = self._side(node, left=to_left)
-        if up > 0 and self.layout.column_is_free(sx, sy, y) and node not in self.layout.path:
+        if up > 0 and self.layout.column_is_free(sx, sy, y) and node not in self.layout.on_path:
             return [start, (sx, y), end]
-        if node in self.layout.path:
+        if node in self.layout.on_path:
             side = self._side(source, left=not to_left)
             return [side, (x, sy), (x, y - _RADIUS)]
-        lane = x - 32 if to_left else x + 32
+        lane = x - 25 if to_left else x + 25
         if self.cell.parts[source].kind == "pointwise":
             return [self._side(source, left=not to_left), (lane, sy), (lane, y), end]
-        height = sy + 26
+        height = sy + 42  # above the names of gates
         return [(sx, sy + self._half_height(source)), (sx, height), (lane, height), (lane, y), end]
 
     def _half_height(self, node: Node) -> float:
@@ -310,7 +324,9 @@ class _Scene:
         part = self.cell.parts[node]
         half = _BOX[0] / 2
         if part.kind == "pointwise":
-            half = _RADIUS if len(part.label) < 2 else max(7 + text_width(part.label, 13) / 2, _RADIUS)
+            half = (
+                _RADIUS if len(part.label) < 2 else max(7 + text_width(part.label, 13) / 2, _RADIUS)
+            )
         return (x - half if left else x + half), y
 
     def _wire(
@@ -358,7 +374,11 @@ class _Scene:
                 continue
             x = self.right - 36.0 * i
             shown = next(
-                (c for c, r in zip(self.cell.carries, self.cell.results, strict=False) if r is node),
+                (
+                    c
+                    for c, r in zip(self.cell.carries, self.cell.results, strict=False)
+                    if r is node
+                ),
                 None,
             )
             height = heights[node] if node in heights else self._out(node, x, arrow=False)
@@ -372,8 +392,10 @@ class _Scene:
     def _out(self, node: Node, end: float, arrow: bool = True) -> float:
         """Lead a part's value to the right; return the height at which it runs."""
         x, y = self.at[node]
-        if node in self.layout.path:
-            self._wire([self._side(node, left=False), (end, y)], tail=node, thick=arrow, arrow=arrow)
+        if node in self.layout.on_path:
+            self._wire(
+                [self._side(node, left=False), (end, y)], tail=node, thick=arrow, arrow=arrow
+            )
             return y
         if node in self.layout.hanging:
             points = [(x, y - _RADIUS), (x, BUS), (end, BUS)]
@@ -384,6 +406,8 @@ class _Scene:
             return y
         points = [(x, y + _BOX[1] / 2), (x, y + 30), (end, y + 30)]
         self._wire(points, tail=node, arrow=arrow)
+        if any(node in part.reads for part in self.cell.parts.values()):
+            self.canvas.dot(points[1])
         return y + 30
 
 

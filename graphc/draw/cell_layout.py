@@ -28,6 +28,10 @@ class Layout:
     top: float
     right: float
 
+    @property
+    def on_path(self) -> frozenset[Node]:
+        return frozenset(self.path)
+
     def column_is_free(self, x: float, a: float, b: float) -> bool:
         """Say whether no part stands in a column between two heights."""
         low, high = min(a, b), max(a, b)
@@ -53,7 +57,7 @@ def laid_out(cell: Cell) -> Layout:
     columns, on_path = _Columns(), set(path)
     xs: dict[Node, float] = {}
     ups: list[Node] = []
-    downs: list[Node] = []
+    downs: dict[Node, None] = {}
     last = -1.0
     for node in _order(cell, path):
         part = cell.parts[node]
@@ -71,7 +75,7 @@ def laid_out(cell: Cell) -> Layout:
             hung = under is not None and columns.lower.get(under) is below[-1]
             x = under if hung and under is not None else columns.fresh()
             columns.lower[x] = node
-            downs.append(node)
+            downs[node] = None
         else:
             assert under is not None
             x = under if columns.upper.get(under) is below[-1] else columns.fresh()
@@ -110,10 +114,8 @@ def _order(cell: Cell, path: Iterable[Node]) -> list[Node]:
         stack = [root]
         while stack:
             node = stack[-1]
-            waiting = [
-                s for s in (cell.parts[node].reads if node in cell.parts else ()) if s not in found
-            ]
-            waiting = [s for s in waiting if s in cell.parts]
+            reads = cell.parts[node].reads if node in cell.parts else ()
+            waiting = [s for s in reads if s in cell.parts and s not in found]
             if waiting:
                 stack.append(waiting[0])
                 continue

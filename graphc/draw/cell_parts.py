@@ -22,18 +22,18 @@ _HOLE = "\N{BULLET}"
 
 @dataclass(frozen=True)
 class Part:
-    """A box of a cell. `sources` are leaves or other parts, read through weights if it is a gate."""
+    """A box of a cell. `sources` are leaves or parts, read through weights if it is a gate."""
 
     node: Node
     kind: str  # gate, linear or pointwise
     label: str
     name: str
-    sources: tuple[Node, ...]
-    peeks: tuple[Node, ...] = ()
+    sources: Mapping[Node, None]  # ordered, and asked for membership
+    peeks: Mapping[Node, None] = field(default_factory=dict)
 
     @property
-    def reads(self) -> tuple[Node, ...]:
-        return (*self.sources, *self.peeks)
+    def reads(self) -> Mapping[Node, None]:
+        return {**self.sources, **self.peeks}
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ class _Linear:
 
     sources: dict[Node, None] = field(default_factory=dict)
     peeks: dict[Node, None] = field(default_factory=dict)
+
+    @property
+    def rest(self) -> dict[Node, None]:
+        """What is read unit by unit only."""
+        return {node: None for node in self.peeks if node not in self.sources}
 
     def joined(self, other: _Linear) -> _Linear:
         return _Linear(self.sources | other.sources, self.peeks | other.peeks)
@@ -161,7 +166,7 @@ class _Finder:
         if is_gate and isinstance(node.op, Pointwise):
             self._gate(node, self.linear[data[0]])
             return
-        sources = tuple(dict.fromkeys(s for x in data for s in self._operands(x)))
+        sources = dict.fromkeys(s for x in data for s in self._operands(x))
         self.parts[node] = Part(node, "pointwise", self._label(node), self._name(node), sources)
         self.signal[node] = node
 
@@ -174,9 +179,9 @@ class _Finder:
         slices = [user for user in users if user.op is OPS["slice"]]
         for key in slices if slices and len(slices) == len(users) else [node]:
             name = self._name(key) or self._name(node)
-            sources, peeks = tuple(linear.sources), tuple(linear.peeks)
-            peeks = tuple(p for p in peeks if p not in linear.sources)
-            self.parts[key] = Part(key, "gate", self._label(node), name, sources, peeks)
+            self.parts[key] = Part(
+                key, "gate", self._label(node), name, linear.sources, linear.rest
+            )
             self.signal[key] = key
         self.signal.setdefault(node, node)
 
@@ -185,8 +190,8 @@ class _Finder:
         if node in self.signal:
             return self.signal[node]
         linear = self.linear.get(node, _Linear())
-        sources, peeks = tuple(linear.sources), tuple(linear.peeks)
-        self.parts[node] = Part(node, "linear", "W·", self._name(node), sources, peeks)
+        name = self._name(node)
+        self.parts[node] = Part(node, "linear", "W·", name, linear.sources, linear.rest)
         self.signal[node] = node
         return node
 

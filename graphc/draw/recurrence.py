@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point
@@ -81,7 +82,11 @@ def _placed(found: Recurrences, steps: int) -> list[_Place]:
     shown = []
     for i, place in enumerate(places):
         number = names[: i + 1].count(place.name)
-        name = place.name if names.count(place.name) == 1 else place.name + str(superscript(str(number)))
+        name = (
+            place.name
+            if names.count(place.name) == 1
+            else place.name + str(superscript(str(number)))
+        )
         shown.append(replace(place, first=starts[place.group], name=name))
     return shown
 
@@ -163,7 +168,9 @@ class _Scene:
         if loop.sequences and not loop.below:
             below = f"rx{place.group}"
             if below not in self.at:
-                self._circle(below, (x, 0), _joint(loop.sequences), "t", palette.INPUT_FILL, "input")
+                self._circle(
+                    below, (x, 0), _joint(loop.sequences), "t", palette.INPUT_FILL, "input"
+                )
             self._edge(below, key, loop.from_below, named=True)
         for lower in loop.below:
             self._edge(f"r{lower}", key, loop.from_below, named=True)
@@ -189,7 +196,9 @@ class _Scene:
         if matrices:
             text = self._matrix_text(matrices)
             middle = x + 54 + text_width(text, 11) / 2
-            self.canvas.words(f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True)
+            self.canvas.words(
+                f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True
+            )
 
     def _rolled_reading(self, number: int, left: float) -> None:
         reading = self.found.readings[number]
@@ -229,7 +238,7 @@ class _Scene:
         ends = (columns[-1] + 1, -1) if loop.reverse else (place.first - 1, 1)
         self._start(loop, place, index, ends[0])
         order = [ends[0], *(reversed(columns) if loop.reverse else columns)]
-        for count, (a, b) in enumerate(zip(order, order[1:], strict=False)):
+        for count, (a, b) in enumerate(pairwise(order)):
             self._edge(f"s{index}_{a}", f"s{index}_{b}", loop.from_before)
             step = place.steps[a - place.first] if count else None
             if truncate and step and step.isdigit() and int(step) % truncate == 0:
@@ -258,7 +267,9 @@ class _Scene:
             self._edge(f"s{earlier}_{last}", key, ())
         if loop.start:
             below = f"i{index}"
-            self._circle(below, (at[0], at[1] - _ROW), _joint(loop.start), "", palette.INPUT_FILL, "input")
+            self._circle(
+                below, (at[0], at[1] - _ROW), _joint(loop.start), "", palette.INPUT_FILL, "input"
+            )
             self._edge(below, key, ())
 
     def _unrolled_reading(self, number: int) -> None:
@@ -283,7 +294,11 @@ class _Scene:
         size = 16.0 if text_width(name, 16) < 26 else 12.0
         while text_width(name, size) > 33 and size > 9:
             size -= 1
-        below = f'<SUB><FONT POINT-SIZE="{max(8.0, 0.7 * size):.0f}">{escape(step)}</FONT></SUB>' if step else ""
+        below = (
+            f'<SUB><FONT POINT-SIZE="{max(8.0, 0.7 * size):.0f}">{escape(step)}</FONT></SUB>'
+            if step
+            else ""
+        )
         label = Html(font(italic(name) + below, palette.INK, size))
         self.at[key] = at
         self.canvas.shape(
@@ -291,15 +306,18 @@ class _Scene:
             tooltip=f"{name} {step}".strip(),
         )  # fmt: skip
 
-    def _edge(
-        self, tail: str, head: str, matrices: Names, *, named: bool = False
-    ) -> None:
+    def _edge(self, tail: str, head: str, matrices: Names, *, named: bool = False) -> None:
         color, style, width = self.looks[matrices]
         a, b = self.at[tail], self.at[head]
         passes = abs(b[1] - a[1]) > 1.5 * _ROW and abs(b[0] - a[0]) < 1
         if passes:  # around the circle between them
             out = a[0] - 1.0 * _RADIUS * 2.6
-            curve = [(a[0] - 16, a[1] + 15), (out, a[1] + 40), (out, b[1] - 40), (b[0] - 16, b[1] - 15)]
+            curve = [
+                (a[0] - 16, a[1] + 15),
+                (out, a[1] + 40),
+                (out, b[1] - 40),
+                (b[0] - 16, b[1] - 15),
+            ]
         else:
             curve = [_towards(a, b, _RADIUS), _towards(b, a, _RADIUS)]
         self.canvas.wire(
@@ -329,7 +347,9 @@ class _Scene:
         x, y = at
         for i, dx in enumerate((-3.0, 3.0)):
             stroke = [(x + dx - 4, y - 11), (x + dx + 4, y + 11)]
-            self.canvas.wire(stroke, key=f"{key}_{i}", arrow=False, color=palette.INK, width=1.8, more="cut")
+            self.canvas.wire(
+                stroke, key=f"{key}_{i}", arrow=False, color=palette.INK, width=1.8, more="cut"
+            )
         self.canvas.words(key, (x, y + 20), "cut", color=palette.INK, size=10)
 
     def _caption(self, left: float, truncate: int | None) -> None:

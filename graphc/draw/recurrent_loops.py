@@ -144,7 +144,7 @@ class _Outer:
     def readings(self) -> tuple[Reading, ...]:
         """Return what products with weights, or else the graph's outputs, read from loops."""
         inside = {x for node in self.number for x in node.inputs}
-        feeding = {x for x in topological(list(inside))}
+        feeding = set(topological(list(inside)))
         found: dict[tuple[tuple[int, ...], bool, str], list[str]] = {}
         for product, weight in self.products:
             if product in feeding:

@@ -144,8 +144,8 @@ class _Blocks:
     def end(self) -> None:
         """Go back to whole arrays; a total becomes a number of its dtype."""
         self.codes.update(self.outside)
-        for node in self.run.totals:
-            if not node.shape:
+        for node in [statement.node for statement in self.run.statements]:
+            if node in self.run.totals and not node.shape:
                 name = self.codes[node].text
                 self.body.current = node
                 self.body.plain(f"{name} = np.{node.dtype.name}({name})")

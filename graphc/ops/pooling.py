@@ -249,6 +249,7 @@ def in_rows(windows: np.ndarray, attrs: Mapping[str, Any]) -> np.ndarray:
 
 
 def expect_one_each(op: str, pooled: tuple[Dim, ...], *operands: TensorType) -> None:
+    """Raise where operands do not have the shape of one element for each window."""
     for operand in operands:
         if not same_shape(operand.shape, pooled):
             raise GraphError(

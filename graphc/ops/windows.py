@@ -234,6 +234,7 @@ def is_count(value: Any) -> bool:
 
 
 def is_below(value: Any, least: int) -> bool:
+    """Say whether a number is too small; of a dim nobody knows."""
     return isinstance(value, (int, np.integer)) and bool(value < least)
 
 

@@ -179,6 +179,15 @@ def _rows(node: Node, facts: Facts) -> Node | None:
     return OPS["scatter_rows"].make(node.inputs, **node.attrs)
 
 
+def _taken_rows(node: Node, facts: Facts) -> Node | None:
+    """table[rows] → gather_rows(table, rows)."""
+    table, *indices = node.inputs
+    is_table = table.ndim > 1 and not node.attrs["axis"] and len(indices) == 1
+    if not is_table or not indices[0].ndim or indices[0].op.is_inserted:
+        return None
+    return OPS["gather_rows"].make(node.inputs, **node.attrs)
+
+
 def _slice_of_scatter(node: Node, facts: Facts) -> Node | None:
     """scatter_add(0, v, constant)[a:b] → v[the places in v], where each is written once."""
     scatter = node.inputs[0]
@@ -317,6 +326,15 @@ SPEED = (
         roots=("scatter_add",),
         example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\n"
         "y = scatter_add(t, v, i)",
+    ),
+    _rule(
+        "rows_out_of_table",
+        "table[rows]",
+        "gather_rows(table, rows)",
+        "`np.take` copies twice, unless the range is checked beforehand",
+        apply=_taken_rows,
+        roots=("gather",),
+        example="t: input(f64, 5, 4)\ni: input(i64, 3)\ny = t[i]",
     ),
     _rule(
         "slice_of_scatter",

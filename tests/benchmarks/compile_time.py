@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from workloads.convolution import lenet_graph
+from workloads.lstm import graph as lstm_graph
+
 import graphc as gc
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +36,22 @@ def network(layers: int) -> gc.Graph:
     return gc.graph({"loss": gc.mean(h * h)})
 
 
+def vgg16() -> gc.Graph:
+    """Return VGG-16 (Simonyan & Zisserman 2015, arXiv:1409.1556) on 224 × 224 pixels."""
+    N = gc.dim("N")
+    h, y = gc.input("x", (N, 3, 224, 224)), gc.input("y", (N,), dtype="int64")
+    for block, (layers, filters) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]):
+        for i in range(layers):
+            name = f"conv{block + 1}_{i + 1}"
+            h = gc.nn.conv2d(h, filters, 3, padding=1, activation=gc.relu, name=name)
+        h = gc.nn.max_pool2d(h, 2)
+    h = gc.reshape(h, (N, 512 * 7 * 7))
+    for i in (1, 2):
+        h = gc.nn.dense(h, 4096, activation=gc.relu, name=f"dense{i}")
+    z = gc.nn.dense(h, 1000, name="scores")
+    return gc.graph({"loss": gc.nn.softmax_cross_entropy(z, y).mean()}, name="vgg16")
+
+
 def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -50,6 +69,15 @@ def rows() -> list[tuple[str, int, float]]:
             seconds(lambda: gc.compile(digits, minimize="loss", optimizer=gc.optim.sgd(0.1))),
         )
     )
+    sgd = gc.optim.sgd(0.1)
+    models: dict[str, tuple[gc.Graph, dict[str, object]]] = {
+        "LeNet, training step": (lenet_graph(), {"minimize": "loss", "optimizer": sgd}),
+        "LSTM, value and gradient": (lstm_graph(50, 64, 128), {"gradient_of": "loss"}),
+        "VGG-16, value and gradient": (vgg16(), {"gradient_of": "loss"}),
+    }
+    for what, (graph, words) in models.items():
+        took = seconds(lambda graph=graph, words=words: gc.compile(graph, **words))
+        found.append((what, len(graph.nodes), took))
     for style in ("fast", "readable"):
         for length in (1_000, 10_000, 100_000):
             graph = chain(length)

@@ -270,6 +270,15 @@ def test_layers_create_their_parameters_in_pytorchs_layout() -> None:
     assert scopes == {"a", "b", "c"}
 
 
+def test_first_weights_have_glorots_spread_also_where_each_position_has_its_own() -> None:
+    x = gc.input("x", (1, 3, 12, 12))
+    shared = gc.graph({"y": gc.nn.conv2d(x, 8, 5, name="c")}).init(seed=0)["c.W"]
+    local = gc.graph({"y": gc.nn.locally_connected2d(x, 8, 5, name="c")}).init(seed=0)["c.W"]
+    limit = (6 / ((3 + 8) * 25)) ** 0.5
+    for weights in (shared, local):
+        assert 0.9 * limit < np.abs(weights).max() <= limit
+
+
 def test_layers_in_the_text_form() -> None:
     graph = gc.parse("""
 x: input(f32, N, 1, 8, 8)
@@ -302,7 +311,10 @@ BAD = [
     (lambda: gc.nn.conv2d(IMAGE, 3, 3, groups=2), "cannot be split into 2 equal groups"),
     (lambda: gc.nn.conv_transpose2d(IMAGE, 3, 3, groups=2), "cannot be split into 2 equal groups"),
     (lambda: gc.nn.conv2d(IMAGE, 4, 3, groups=0), "cannot be split into 0 equal groups"),
+    (lambda: gc.nn.conv2d(IMAGE, 0, 3), "the size is how many channels it makes"),
+    (lambda: gc.nn.conv2d(IMAGE, 2.5, 3), "the size is how many channels it makes"),
     (lambda: gc.nn.conv2d(IMAGE, 3, 3, stride=0), "stride must be a positive integer"),
+    (lambda: gc.nn.max_pool2d(IMAGE, gc.dim("k"), ceil_mode=True), "ceil_mode needs a kernel"),
     (lambda: gc.nn.conv2d(IMAGE, 3, 2.5), "kernel_size must be a positive integer"),
     (lambda: gc.nn.conv2d(IMAGE, 3, (3, 3, 3)), "kernel_size must be a positive integer, or 2"),
     (lambda: gc.nn.conv2d(IMAGE, 3, 3, padding=-1), "not a padding"),

@@ -183,6 +183,18 @@ def test_the_emitted_step_reads_as_by_hand() -> None:
     assert "np.where" not in source and source.count(".mean(axis=0)") == 4
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_layer_needs_a_guard(layer: str) -> None:
+    """What is divided by is never 0, and the compiler knows: no case distinction, one root."""
+    x = gc.input("x", ("N", 4, 3))
+    y = LAYERS[layer](x)
+    g = gc.graph({"loss": (y * gc.input("w", y.shape)).sum()})
+    source = gc.compile(g, gradient_of="loss", wrt="x", style="readable").source
+    body = source.partition("def check")[0]
+    assert "where" not in body and "errstate" not in body
+    assert body.count("np.sqrt") + body.count("**0.75") == 1
+
+
 # -- errors --------------------------------------------------------------------------------------
 
 VECTOR, TABLE, IMAGE = gc.input("v", ("C",)), gc.input("t", ("N", "C")), gc.input("i", ("N", 6, 2))

@@ -206,7 +206,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("sgdd(0.1)", "did you mean 'sgd'"),
     ("sgd()", r"cannot be called so[\s\S]*sgd\(learning_rate, "),
     ("sgd(0.1, speed=2)", "sgd has no setting 'speed'"),
-    ("sgd(lr=0.1)", "did you mean learning_rate="),
+    ("sgd(lr=0.1)", r"where     sgd\(lr=0.1\)[\s\S]*did you mean learning_rate="),
     ("sgd(0.1, 0.9, learning_rate=0.1)", "cannot be called so"),
     ("adam(0.1, betas=(0.9, 0.99))", "did you mean beta1="),
     ("adam(0.1, epsilon=1e-8)", "did you mean eps="),

@@ -37,7 +37,9 @@ def encoder_decoder() -> gc.Graph:
 def look(picture: Drawing, key: str) -> tuple[str, ...]:
     """Return colour, dash and width of an edge."""
     line = next(x for x in picture.source.splitlines() if f'id="{key}"' in x)
-    return tuple(re.search(rf'{name}="([^"]+)"', line)[1] for name in ("color", "style", "penwidth"))  # type: ignore[index]
+    return tuple(
+        re.search(rf'{name}="([^"]+)"', line)[1] for name in ("color", "style", "penwidth")
+    )  # type: ignore[index]
 
 
 def columns(picture: Drawing, stem: str) -> list[str]:
@@ -139,7 +141,9 @@ def test_nothing_overlaps(make: object) -> None:
 
 
 def test_the_same_graph_gives_the_same_picture() -> None:
-    assert gc.draw.recurrence(encoder_decoder()).source == gc.draw.recurrence(encoder_decoder()).source
+    assert (
+        gc.draw.recurrence(encoder_decoder()).source == gc.draw.recurrence(encoder_decoder()).source
+    )
 
 
 def test_a_graph_without_a_loop_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     x, target = data["x"], data["target"]
     Wq, Wk, Wv, Wo = (params[name] for name in ("Wq", "Wk", "Wv", "Wo"))
     N, T, D = x.shape
-    heads = min(HEADS, D)
+    heads = HEADS if D > HEADS else 2
     width = D // heads
     scale = np.float32(width**-0.5)
     rows = x.reshape(N * T, D)
@@ -84,11 +85,10 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     return run
 
 
-def loss(xp: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+def loss(xp: Any, params: Mapping[str, Any], data: Mapping[str, Any], heads: int = HEADS) -> Any:
     x = data["x"]
     N, T, D = x.shape
-    heads = HEADS
-    width = 32
+    width = D // heads
 
     def split(h: Any) -> Any:
         return xp.transpose(xp.reshape(h, (N, T, heads, width)), (0, 2, 1, 3))
@@ -115,15 +115,18 @@ def pytensor_loss(pt: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -
     return pt.mean(pt.square(pt.dot(h, params["Wo"]) - data["target"]))
 
 
-def torch_loss(torch: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+def torch_loss(
+    torch: Any, params: Mapping[str, Any], data: Mapping[str, Any], heads: int = HEADS
+) -> Any:
     x = data["x"]
     N, T, D = x.shape
+    width = D // heads
 
     def split(h: Any) -> Any:
-        return h.reshape(N, T, HEADS, D // HEADS).transpose(1, 2)
+        return h.reshape(N, T, heads, width).transpose(1, 2)
 
     q, k, v = (split(x @ params[name]) for name in ("Wq", "Wk", "Wv"))
-    a = torch.softmax(q @ k.transpose(-1, -2) * 32**-0.5, dim=-1)
+    a = torch.softmax(q @ k.transpose(-1, -2) * width**-0.5, dim=-1)
     h = (a @ v).transpose(1, 2).reshape(N, T, D)
     return torch.nn.functional.mse_loss(h @ params["Wo"], data["target"])
 
@@ -136,7 +139,7 @@ def workload(N: int = 8, T: int = 128, D: int = 256, heads: int = HEADS) -> Work
         params={n: normal(rng, D, D, scale=2 * D**-0.5) for n in ("Wq", "Wk", "Wv", "Wo")},
         data={"x": normal(rng, N, T, D), "target": normal(rng, N, T, D)},
         by_hand=by_hand,
-        loss=loss,
-        losses={"torch": torch_loss, "pytensor": pytensor_loss},
+        loss=partial(loss, heads=heads),
+        losses={"torch": partial(torch_loss, heads=heads), "pytensor": pytensor_loss},
         small=(lambda: workload(2, 2, 4, 2)) if N > 2 else None,
     )

@@ -1,0 +1,158 @@
+"""Cells: drawn from a loop's body; gates, pointwise operations, wires, the highlighted gate."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+from drawn_graphs import boxes, center, edges, rectangle, texts
+
+import graphc as gc
+from graphc.draw.cell_parts import Cell, cell_of
+
+
+def layer(kind: str) -> gc.Graph:
+    x = gc.input("x", ("T", "N", 3))
+    layers = {
+        "lstm": lambda: gc.nn.lstm(x, 4, name="cell"),
+        "peephole": lambda: gc.nn.lstm(x, 4, name="cell", peepholes=True),
+        "coupled": lambda: gc.nn.lstm(x, 4, name="cell", coupled=True),
+        "gru": lambda: gc.nn.gru(x, 4, name="cell"),
+        "textbook gru": lambda: gc.nn.gru(x, 4, name="cell", form="textbook"),
+        "rnn": lambda: gc.nn.rnn(x, 4, name="cell"),
+        "pre-activation rnn": lambda: gc.nn.rnn(x, 4, name="cell", pre_activation=True),
+    }
+    return gc.graph({"y": layers[kind]()[0]}, name="model")
+
+
+KINDS = ["lstm", "peephole", "coupled", "gru", "textbook gru", "rnn", "pre-activation rnn"]
+
+
+def parts(kind: str) -> Cell:
+    return cell_of(next(n for n in layer(kind).nodes if n.op.name == "scan"))
+
+
+def reads(kind: str, gate: str) -> tuple[list[str], list[str]]:
+    """Return what a gate reads through matrices, and what it reads unit by unit."""
+    cell = parts(kind)
+    part = next(p for p in cell.parts.values() if p.name == gate)
+
+    def names(nodes: object) -> list[str]:
+        return [
+            cell.parts[n].name or cell.parts[n].label if n in cell.parts else cell.name(n)
+            for n in nodes  # type: ignore[attr-defined]
+        ]
+
+    return names(part.sources), names(part.peeks)
+
+
+SHAPES = {
+    "lstm": {"gate σ": 3, "gate tanh": 1, "pointwise ×": 3, "pointwise +": 1, "pointwise tanh": 1},
+    "coupled": {
+        "gate σ": 2,
+        "gate tanh": 1,
+        "pointwise ×": 3,
+        "pointwise +": 1,
+        "pointwise tanh": 1,
+        "pointwise 1 −": 1,
+    },
+    "textbook gru": {
+        "gate σ": 2,
+        "gate tanh": 1,
+        "pointwise ×": 3,
+        "pointwise +": 1,
+        "pointwise 1 −": 1,
+    },
+    "rnn": {"gate tanh": 1},
+}
+SHAPES["peephole"] = SHAPES["lstm"]
+SHAPES["gru"] = SHAPES["textbook gru"] | {"linear W·": 1}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_a_cell_has_the_gates_and_operations_of_its_formulas(kind: str) -> None:
+    found = parts(kind).parts.values()
+    assert Counter(f"{part.kind} {part.label}" for part in found) == SHAPES[kind]
+
+
+def test_gates_read_what_the_formulas_say() -> None:
+    assert reads("lstm", "f") == (["x_t", "h"], [])
+    assert reads("peephole", "f") == (["x_t", "h"], ["c"])
+    assert reads("peephole", "o") == (["x_t", "h"], ["c_next"])
+    assert reads("textbook gru", "n") == (["x_t", "×"], [])
+    assert reads("gru", "n") == (["x_t"], ["×"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_wire_between_two_parts_is_drawn(kind: str) -> None:
+    cell = parts(kind)
+    picture = gc.draw.cell(layer(kind))
+    key = {node: f"part{i}" for i, node in enumerate(cell.parts)}
+    wanted = {
+        (key[s], key[node])
+        for node, part in cell.parts.items()
+        for s in part.sources
+        if s in cell.parts and part.kind == "pointwise"
+    }
+    drawn = {(a, b) for a, b in edges(picture) if a in key.values() and b in key.values()}
+    tapped = {(a, b) for a, b in wanted - drawn}  # these begin at a junction on the top line
+    line = [k for k in key.values() if f"{k} -> p" in picture.source or k in dict(drawn)]
+    assert all(a in line for a, _ in tapped)
+    assert drawn >= wanted - tapped and len(tapped) <= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_boxes_and_words_of_a_cell_never_overlap(kind: str) -> None:
+    found = boxes(gc.draw.cell(layer(kind)))
+    shapes = {k: rectangle(v) for k, v in found.items() if k != "cell" and not k[1:].isdigit()}
+    for (a, p), (b, q) in itertools.combinations(shapes.items(), 2):
+        apart = p[2] <= q[0] or q[2] <= p[0] or p[3] <= q[1] or q[3] <= p[1]
+        assert apart, f"{a} and {b} overlap"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_parts_stand_inside_the_frame(kind: str) -> None:
+    found = boxes(gc.draw.cell(layer(kind)))
+    left, low, right, high = rectangle(found["cell"])
+    for key, item in found.items():
+        if key.startswith("part"):
+            a, b, c, d = rectangle(item)
+            assert left < a and low < b and c < right and d < high
+
+
+def test_the_state_runs_along_the_top_of_an_lstm() -> None:
+    picture = gc.draw.cell(layer("lstm"))
+    found = boxes(picture)
+    line = center(found["in_top"])[1]
+    on_top = [k for k in found if k.startswith("part") and center(found[k])[1] == line]
+    assert len(on_top) == 2
+    assert {"cₜ₋₁", "cₜ", "hₜ₋₁", "hₜ", "xₜ"} <= set(texts(picture))
+
+
+def test_a_gate_is_highlighted_by_mark_width_and_color() -> None:
+    plain, marked = gc.draw.cell(layer("lstm")), gc.draw.cell(layer("lstm"), highlight="f")
+    assert 'class="highlight"' not in plain.source
+    lines = [x for x in marked.source.splitlines() if 'class="highlight"' in x]
+    assert len(lines) == 3  # the gate, the wire into it and the wire out of it
+    assert all('penwidth="3"' in line for line in lines)
+    assert "▸ f" in texts(marked)
+
+
+def test_an_unknown_gate_or_loop_is_refused() -> None:
+    with pytest.raises(gc.GraphError, match="no part called 'forget'"):
+        gc.draw.cell(layer("lstm"), highlight="forget")
+    with pytest.raises(gc.GraphError, match="no such loop"):
+        gc.draw.cell(layer("lstm"), loop=1)
+
+
+def test_a_cell_of_ones_own_is_drawn_too() -> None:
+    x, w = gc.input("x", ("T", 3)), gc.param("w", (3, 3))
+
+    def step(s: gc.ir.node.Node, x_t: gc.ir.node.Node) -> tuple[object, object]:
+        after = 0.9 * s + gc.sigmoid(x_t @ w).named("g") * x_t
+        return after, after
+
+    _, states = gc.scan(step, init=gc.zeros((3,)), xs=x)
+    picture = gc.draw.cell(gc.graph({"y": states}), highlight="g")
+    assert "▸ g" in texts(picture) and "sₜ₋₁" in texts(picture)

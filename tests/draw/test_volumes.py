@@ -1,0 +1,185 @@
+"""ConvNet volumes, sliding filters, and the banded matrix of a convolution."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_graphs import boxes, center, edges, rectangle, texts
+
+import graphc as gc
+from graphc.draw import Drawing
+from graphc.draw.filters import matrix_entries
+from graphc.draw.volume_stages import find_stages
+
+
+def lenet() -> gc.Graph:
+    x = gc.input("x", ("N", 1, 32, 32))
+    h = gc.nn.max_pool2d(gc.nn.conv2d(x, 6, 5, activation=gc.relu, name="c1"), 2)
+    h = gc.nn.max_pool2d(gc.nn.conv2d(h, 16, 5, activation=gc.relu, name="c2"), 2)
+    h = gc.nn.dense(gc.reshape(h, (h.shape[0], 400)), 120, activation=gc.relu, name="d1")
+    return gc.graph({"p": gc.softmax(gc.nn.dense(h, 10, name="d2"))}, name="lenet")
+
+
+def stages(graph: gc.Graph) -> list[tuple[str, tuple[Any, ...]]]:
+    return [(stage.words, stage.shape) for stage in find_stages(graph)]
+
+
+def test_the_volumes_of_lenet_have_the_shapes_of_shape_inference() -> None:
+    assert stages(lenet()) == [
+        ("input", (1, 32, 32)),
+        ("conv 5×5", (6, 28, 28)),
+        ("max pool 2×2", (6, 14, 14)),
+        ("conv 5×5", (16, 10, 10)),
+        ("max pool 2×2", (16, 5, 5)),
+        ("dense", (120,)),
+        ("dense", (10,)),
+    ]
+    shown = texts(gc.draw.volumes(lenet()))
+    assert {"1 @ 32×32", "6 @ 28×28", "16 @ 5×5", "120", "10", "conv 5×5"} <= set(shown)
+
+
+def test_stride_dilation_groups_and_means_are_told() -> None:
+    x = gc.input("x", ("N", 4, 32, 32))
+    h = gc.nn.conv2d(x, 8, 5, stride=2, groups=2)
+    h = gc.nn.conv2d(gc.nn.avg_pool2d(h, 2), 16, 3, dilation=2)
+    graph = gc.graph({"y": gc.nn.dense(h.mean(axis=(2, 3)), 3)})
+    assert stages(graph) == [
+        ("input", (4, 32, 32)),
+        ("conv 5×5, stride 2", (8, 14, 14)),
+        ("mean pool 2×2", (8, 7, 7)),
+        ("conv 3×3, dilation 2", (16, 3, 3)),
+        ("mean of all positions", (16,)),
+        ("dense", (3,)),
+    ]
+
+
+def test_sequences_have_volumes_too() -> None:
+    x = gc.input("x", ("N", 2, 20))
+    graph = gc.graph({"y": gc.nn.max_pool1d(gc.nn.conv1d(x, 5, 3), 2)})
+    assert [shape for _, shape in stages(graph)] == [(2, 20), (5, 18), (5, 9)]
+    assert "5 @ 9" in texts(gc.draw.volumes(graph))
+
+
+def test_volumes_stand_side_by_side_and_shrink_with_their_size() -> None:
+    picture = gc.draw.volumes(lenet())
+    found = boxes(picture)
+    fronts = [rectangle(found[f"v{i}"]) for i in range(7)]
+    assert all(a[2] < b[0] for a, b in itertools.pairwise(fronts))
+    widths = [right - left for left, _, right, _ in fronts[:5]]
+    assert widths == sorted(widths, reverse=True)
+    assert {(f"v{i}", f"v{i + 1}") for i in range(6)} <= edges(picture)
+    windows = {key for key in found if key.startswith("window")}
+    assert windows == {"window1", "window2", "window3", "window4"}
+    for i in range(1, 5):  # each window lies on the volume that it reads
+        inner, outer = rectangle(found[f"window{i}"]), fronts[i - 1]
+        assert outer[0] <= inner[0] and inner[2] <= outer[2]
+        assert outer[1] <= inner[1] and inner[3] <= outer[3]
+
+
+def test_words_of_volumes_never_overlap() -> None:
+    found = boxes(gc.draw.volumes(lenet()))
+    words = {k: rectangle(v) for k, v in found.items() if k.startswith(("step", "shape"))}
+    for (a, p), (b, q) in itertools.combinations(words.items(), 2):
+        assert p[2] <= q[0] or q[2] <= p[0] or p[3] <= q[1] or q[3] <= p[1], f"{a}, {b}"
+
+
+def test_a_graph_without_windows_is_refused() -> None:
+    graph = gc.graph({"y": gc.nn.dense(gc.input("x", ("N", 3)), 2)})
+    with pytest.raises(gc.GraphError, match="no convolution found"):
+        gc.draw.volumes(graph)
+
+
+# -- sliding filters -------------------------------------------------------------------------------
+
+
+def cells(picture: Drawing, key: str, role: str = "") -> set[tuple[int, int]]:
+    """Return the places of a grid's cells that have a role."""
+    pattern = rf'^  {key}_(\d+)_(\d+) .*class="([^"]*)"'
+    found = re.findall(pattern, picture.source, re.MULTILINE)
+    return {(int(r), int(c)) for r, c, roles in found if not role or role in roles.split()}
+
+
+FRAMES = [
+    (3, 1, 0, 1, 5),
+    (3, 2, 1, 1, 5),
+    (3, 1, 0, 2, 7),
+    ((2, 3), (1, 2), (0, 1), 1, (4, 6)),
+    (1, 1, 0, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "pad", "dilation", "size"), FRAMES)
+def test_the_result_of_a_sliding_filter_has_the_inferred_size(
+    kernel: Any, stride: Any, pad: Any, dilation: Any, size: Any
+) -> None:
+    picture = gc.draw.sliding_filter(kernel, stride, pad, dilation, size)
+    rows, columns = size if isinstance(size, tuple) else (size, size)
+    x = gc.input("x", (1, rows, columns))
+    y = gc.nn.conv2d(x, 1, kernel, stride=stride, padding=pad, dilation=dilation)
+    assert cells(picture, "o0") == set(itertools.product(range(y.shape[1]), range(y.shape[2])))
+    high, wide = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    assert len(cells(picture, "i0", "marked")) == high * wide
+    assert cells(picture, "o0", "marked") == {(0, 0)}
+
+
+def test_stride_and_dilation_move_and_spread_what_is_read() -> None:
+    strided = gc.draw.sliding_filter(2, stride=2, size=6, positions=[(1, 2)])
+    assert cells(strided, "i0", "marked") == {(2, 4), (2, 5), (3, 4), (3, 5)}
+    dilated = gc.draw.sliding_filter(2, dilation=3, size=6, positions=[(1, 0)])
+    assert cells(dilated, "i0", "marked") == {(1, 0), (1, 3), (4, 0), (4, 3)}
+    padded = gc.draw.sliding_filter(3, pad=1, size=3)
+    assert len(cells(padded, "i0", "padding")) == 25 - 9
+
+
+def test_a_filter_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(gc.GraphError):
+        gc.draw.sliding_filter(7, size=5)
+    with pytest.raises(gc.GraphError, match="no such position"):
+        gc.draw.sliding_filter(3, size=5, positions=[(3, 0)])
+    with pytest.raises(gc.GraphError, match="too many cells"):
+        gc.draw.sliding_filter(3, size=500)
+
+
+# -- the banded matrix -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stride", "pad", "dilation"), [(1, 0, 1), (2, 1, 1), (1, 2, 2)])
+def test_the_banded_matrix_times_a_vector_is_the_convolution(
+    stride: int, pad: int, dilation: int
+) -> None:
+    w, values = np.array([0.5, -2.0, 3.0]), np.arange(1.0, 9.0)
+    x = gc.input("x", (1, 8), dtype="float64")
+    kernel = gc.param("w", (1, 1, 3), dtype="float64")
+    y = gc.nn.conv1d(
+        x, 1, weight=kernel, use_bias=False, stride=stride, padding=pad, dilation=dilation
+    )
+    graph = gc.graph({"y": y})
+    expected = gc.interpret(graph, {"w": w.reshape(1, 1, 3)}, x=values[None])["y"][0]
+    picture = gc.draw.banded_matrix(w, 8, stride=stride, pad=pad, dilation=dilation)
+    rows = {r for r, _ in cells(picture, "a")}
+    entries = matrix_entries(3, len(rows), 8, stride, pad, dilation)
+    assert cells(picture, "a", "weight") == set(entries)
+    matrix = np.zeros((len(rows), 8))
+    for place, k in entries.items():
+        matrix[place] = w[k]
+    np.testing.assert_allclose(matrix @ values, expected)
+
+
+def test_the_weights_of_a_banded_matrix_are_named_or_numbers() -> None:
+    assert texts(gc.draw.banded_matrix(3, 5)).count("w₁") == 3
+    assert texts(gc.draw.banded_matrix([1, -1], 3)).count("−1") == 2
+    with pytest.raises(gc.GraphError, match="at least one weight"):
+        gc.draw.banded_matrix(0)
+    with pytest.raises(gc.GraphError, match="list of weights"):
+        gc.draw.banded_matrix(np.ones((2, 2)))
+
+
+def test_rows_of_the_matrix_stand_under_one_another() -> None:
+    found = boxes(gc.draw.banded_matrix(3, 6))
+    tops = [center(found[f"a_{r}_0"])[1] for r in range(4)]
+    assert tops == sorted(tops, reverse=True)
+    assert tops == [center(found[f"y_{r}"])[1] for r in range(4)]
