@@ -6,7 +6,16 @@ from graphc.draw.computation import computation_graph
 from graphc.draw.drawing import Drawing
 from graphc.draw.filters import banded_matrix, sliding_filter
 from graphc.draw.network import network
-from graphc.draw.plots import Plot, decision_boundary
+from graphc.draw.plots import (
+    Plot,
+    curves,
+    decision_boundary,
+    hessian_sparsity,
+    jacobian_sparsity,
+    learned_filters,
+    loss_surface,
+    memory,
+)
 from graphc.draw.recurrence import recurrence
 from graphc.draw.traces import Card, ForwardBackward, Trace, forward_backward_table, trace
 from graphc.draw.unit_chain import unit_chain
@@ -22,8 +31,14 @@ __all__ = [
     "banded_matrix",
     "cell",
     "computation_graph",
+    "curves",
     "decision_boundary",
     "forward_backward_table",
+    "hessian_sparsity",
+    "jacobian_sparsity",
+    "learned_filters",
+    "loss_surface",
+    "memory",
     "network",
     "recurrence",
     "sliding_filter",

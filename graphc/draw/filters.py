@@ -43,7 +43,7 @@ def sliding_filter(
             ("dilation", dilation, 1), ("size", size, 1),
         )
     ]  # fmt: skip
-    kernel_, stride_, pad_, dilation_, size_ = (tuple(map(int, pair)) for pair in frame)  # type: ignore[arg-type]
+    kernel_, stride_, pad_, dilation_, size_ = (tuple(map(int, pair)) for pair in frame)
     out = _result_shape(kernel_, stride_, pad_, dilation_, size_)
     _expect_small((*size_, *out))
     last = (out[0] - 1, out[1] - 1)
@@ -95,7 +95,7 @@ def _result_shape(
     x = OPS["input"]("x", tuple(size), "float64")
     padded = OPS["pad"](x, tuple((p, p) for p in pad)) if any(pad) else x
     found = OPS["windows"](padded, tuple(kernel), tuple(stride), tuple(dilation))
-    return tuple(int(d) for d in found.shape[: len(size)])  # type: ignore[arg-type]
+    return tuple(int(d) for d in found.shape[: len(size)])
 
 
 def _expect_small(sizes: Sequence[int]) -> None:

@@ -35,16 +35,17 @@ def volumes(graph: Graph) -> Drawing:
     canvas = Canvas(graph.name, wires_first=False)
     largest = max((_size(dim) for s in stages for dim in _positions(s)), default=1)
     widest = max((_size(s.shape[0]) for s in stages if not _positions(s)), default=1)
-    x, ends = 0.0, []
+    x = 0.0
+    ends: list[tuple[float, float, Point]] = []
     for i, stage in enumerate(stages):
         width, height, depth = _extent(stage, largest, widest)
         column = max(width + depth, text_width(_shape_text(stage), 12))
-        start = x + (column - width - depth) / 2
-        corner = (start + width / 2, height / 2 - (height + depth) / 2)
+        left = x + (column - width - depth) / 2
+        corner = (left + width / 2, height / 2 - (height + depth) / 2)
         _stack(canvas, f"v{i}", corner, (width, height), stage, _sheets(stage))
         y = -_LARGEST / 2 - _SHEETS * _SHIFT - 16
         canvas.words(f"shape{i}", (x + column / 2, y), _shape_text(stage), size=12)
-        ends.append((start, start + width + depth, corner))
+        ends.append((left, left + width + depth, corner))
         if i + 1 < len(stages):
             words = stages[i + 1].words.replace(", ", "\n")
             wide = max(text_width(line, 11) for line in words.split("\n"))

@@ -24,9 +24,7 @@ class FastBody(Body):
     memory is bound to its own name by the call that writes it (`h1 = np.maximum(z1, 0, out=z1)`).
     """
 
-    def __init__(
-        self, program: Program, expressions: Expressions, indent: str = INDENT
-    ) -> None:
+    def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
         super().__init__(program, expressions, indent)
         #: The variable of each buffer at the start of a call, and the one that names it now.
         self.first_names: dict[Buffer, str] = {}

@@ -1,7 +1,7 @@
 """Taking whole rows out of a table: `gather` along the first axis, as NumPy does it fastest.
 
-`np.take` with `out=` copies the result once more, so that an index out of range leaves `out` as it was;
-where the range is known beforehand it need not.
+`np.take` with `out=` copies the result once more, so that an index out of range leaves `out` as it
+was; where the range is known beforehand it need not.
 """
 
 from __future__ import annotations

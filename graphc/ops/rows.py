@@ -70,6 +70,15 @@ class SumByRow(Op):
         # Whether two places share a row says nothing about their order.
         return self.make([cotangent, node.inputs[1]], **node.attrs)
 
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+        values, rows = carried
+        if values is None or rows is not None:
+            return None  # other rows for each direction
+        # The rows come first, so the new axis goes second for the time being.
+        swap = (1, 0, *range(2, values.ndim))
+        moved = self.make([OPS["transpose"](values, swap), node.inputs[1]], **node.attrs)
+        return OPS["transpose"](moved, swap)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"sum_by_row({args[0]}, {args[1]}, {notation.dim(node.attrs['count'])})")
 
@@ -135,6 +144,16 @@ class PutRows(Op):
         is_last = OPS["equal"](gather(writer, rows), order)
         mask = OPS["reshape"](is_last, (rows.shape[0], *[1] * (values.ndim - 1)))
         return OPS["where"](mask, gather(cotangent, rows), 0)
+
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+        if carried[2] is not None:
+            return None  # other rows for each direction
+        moved = []
+        for x, with_axis in zip(node.inputs[:2], carried[:2], strict=True):
+            whole = OPS["broadcast_to"](x, (size, *x.shape)) if with_axis is None else with_axis
+            moved.append(OPS["transpose"](whole, (1, 0, *range(2, whole.ndim))))
+        written = self.make([*moved, node.inputs[2]])
+        return OPS["transpose"](written, (1, 0, *range(2, written.ndim)))
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("put_rows writes into its base: use numpy_into")

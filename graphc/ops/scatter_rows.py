@@ -20,7 +20,8 @@ ADD_ROWS = '''
 def add_rows(table, rows, values):
     """Add each of the `values` to the row of `table` that `rows` names; equal rows add up."""
     width = table[:1].size
-    if not table.flags.c_contiguous or values.shape != rows.shape + table.shape[1:] or not width:
+    fits = values.shape == rows.shape + table.shape[1:]
+    if not (table.flags.c_contiguous and fits and width):
         np.add.at(table, rows, values)
         return
     flat, values = table.reshape(-1), np.ascontiguousarray(values).reshape(-1)

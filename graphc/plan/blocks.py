@@ -123,7 +123,7 @@ class _Chain:
         node, operands = statement.node, statement.operands
         if same_shape(node.shape, self.shape):
             return _is_pointwise(statement) or _is_product_of_rows(statement, self.shape)
-        if not any(x in self.values for x in operands):
+        if not any(x in self.values for x in operands) or node.dtype.kind != "f":
             return False
         if node.op is OPS["sum"]:
             return not node.shape and same_shape(operands[0].shape, self.shape)

@@ -21,8 +21,7 @@ from graphc.ir.symbols import sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, scaled
 from graphc.plan.memory import memory
-from graphc.plan.schedule import plan
-from graphc.plan.schedule import execution_order
+from graphc.plan.schedule import execution_order, plan
 
 if TYPE_CHECKING:
     import sympy
@@ -148,7 +147,7 @@ def cost(graph: Graph) -> Cost:
         name=graph.name,
         flops=expression(totals.get((" flops", ""), NOTHING)),
         bytes=expression(totals.get((" bytes", ""), NOTHING)),
-        peak_bytes=largest(_live_amounts(graph)),
+        peak_bytes=largest(live_amounts(graph)),
         memory_bytes=expression(memory(plan(graph, with_blocks=True))),
         parameters=expression(sizes),
         parameter_bytes=expression(held),
@@ -229,7 +228,7 @@ def _owner(node: Node) -> Node:
     return node
 
 
-def _live_amounts(graph: Graph) -> Iterable[Amount]:
+def live_amounts(graph: Graph) -> Iterable[Amount]:
     """Return what is live at each point of the order."""
     last: dict[Node, int] = {}
     order = execution_order(graph)

@@ -1,4 +1,4 @@
-"""How much memory does a call take? What a program keeps, what it makes anew, and what it is given."""
+"""How much memory does a call take? What a program is given, keeps and makes anew."""
 
 from __future__ import annotations
 

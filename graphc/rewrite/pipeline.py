@@ -138,7 +138,11 @@ TURN_PASS = Pass(
     "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights, level=2
 )
 SHARE_PASS = Pass(
-    "share exponentials", "Divide rather than exponentiate", (SHARE,), whole=share_exponentials, level=2
+    "share exponentials",
+    "Divide rather than exponentiate",
+    (SHARE,),
+    whole=share_exponentials,
+    level=2,
 )
 DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remove_dead)
 

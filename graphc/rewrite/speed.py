@@ -344,8 +344,8 @@ SPEED = (
         apply=_slice_of_scatter,
         roots=("slice",),
         operands=("scatter_add", "scatter_rows"),
-        example="v: input(f64, 3)\nw = scatter_add(zeros((5,), dtype=f64), v, constant([4, 0, 2]))\n"
-        "y = w[2:5:2]",
+        example="v: input(f64, 3)\n"
+        "w = scatter_add(zeros((5,), dtype=f64), v, constant([4, 0, 2]))\ny = w[2:5:2]",
     ),
     _rule(
         "times_reciprocal",

@@ -1,4 +1,4 @@
-"""Turn weights: a matrix that each step of a loop reads by its columns is laid out by them first."""
+"""Turn weights: a matrix that loops read by its columns is laid out by them first."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 #: Seconds that one burst of calls should take, and how often each contestant has its turn.
-BURST, ROUNDS = 0.05, 15
+BURST, ROUNDS = 0.05, 11
 #: Counts seconds; `time.process_time` where other programs share the machine.
 clock: Callable[[], float] = time.perf_counter
 

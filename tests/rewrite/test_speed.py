@@ -1,4 +1,4 @@
-"""What style `fast` chooses: each rule fires there, keeps the value, and stays out of `readable`."""
+"""What style `fast` chooses: each rule fires there, keeps values, and stays out of `readable`."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,9 +178,14 @@ def test_saved_source_is_the_function(tmp_path: Path) -> None:
 def test_tracebacks_lead_into_emitted_code() -> None:
     import traceback
 
-    f = gc.compile(classifier(), style="readable")
-    with pytest.raises(IndexError) as error:
-        f(f.init(), x=np.ones((2, 3), "f4"), y=np.array([0, 99]))
+    class Broken(np.random.Generator):
+        def standard_normal(self, *args: Any, **words: Any) -> Any:
+            raise RuntimeError("out of numbers")
+
+    x = gc.input("x", ("N", 3))
+    f = gc.compile(gc.graph({"y": x + gc.random_normal((3,))}, name="classifier"), style="readable")
+    with pytest.raises(RuntimeError) as error:
+        f(x=np.ones((2, 3), "f4"), rng=Broken(np.random.PCG64(0)))
     frames = traceback.extract_tb(error.value.__traceback__)
     emitted = [frame for frame in frames if frame.filename.startswith("<graphc classifier")]
     assert emitted and emitted[0].line and emitted[0].line in f.source
