@@ -124,8 +124,8 @@ picture = gc.draw.network(gc.graph({"near": near}, name="skip-gram"))
             "The neighbours in, through one shared matrix, the word between them out.",
             """
 before, after = gc.input("a", ("N", 5000)), gc.input("b", ("N", 5000))
-mean = (0.5 * (before @ center + after @ center)).named("c")
-word = gc.softmax(mean @ context).named("word")
+total = (before @ center + after @ center).named("c")
+word = gc.softmax(total @ context).named("word")
 picture = gc.draw.network(gc.graph({"word": word}, name="CBOW"))
 """,
         ),
@@ -293,7 +293,7 @@ from sklearn.datasets import load_digits
 
 pixels, labels = load_digits(return_X_y=True)
 x, y = gc.input("x", ("N", 64)), gc.input("y", ("N",), "int64")
-scores = gc.nn.dense(x, 10, name="scores")
+scores = gc.nn.dense(x, 10, init=gc.init.zeros(), name="scores")
 loss = gc.nn.softmax_cross_entropy(scores, y).mean()
 step = gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer=gc.optim.adam(0.01))
 state = step.init(seed=0)
