@@ -36,6 +36,8 @@ bench: .venv/.with-bench
 
 docs: .venv/.with-dev
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/notebook.py
 
 # A stamp per set of extras: the second run finds it and is quick.
 .venv/.with-%: pyproject.toml .ci/setup

@@ -22,9 +22,9 @@ IMAGES = ROOT / "docs" / "images" / "gallery"
 
 HEAD = """# Gallery
 
-Every picture graphc draws, each with the lines that made it. `make docs` writes this page and all of
-its pictures again; `picture.save("name.svg")` writes one (`.svg`, `.png`, `.pdf`, and for diagrams
-`.dot` and `.html`). Drawings need Graphviz' program `dot`, plots need matplotlib.
+Every picture graphc draws, each with the lines that made it. `make docs` writes this page and all
+of its pictures again; `picture.save("name.svg")` writes one (`.svg`, `.png`, `.pdf`, and for
+diagrams `.dot` and `.html`). Drawings need Graphviz' program `dot`, plots need matplotlib.
 
 ```python
 import numpy as np
@@ -59,14 +59,14 @@ picture = gc.draw.computation_graph(graph, values={"x": 0.5})
         ),
         Entry(
             "Backpropagation",
-            "The adjoints mirrored under their variables; where a variable is used twice, Σ adds up.",
+            "The adjoints mirrored under their variables; Σ adds up over several uses.",
             """
 picture = gc.draw.backprop(graph, of="J", at={"x": 0.5})
 """,
         ),
         Entry(
             "A loop in a graph",
-            "A loop is a frame around one step of its body; the dashed edge leads to the next step.",
+            "A frame around one step of the loop's body; the dashed edge leads to the next step.",
             """
 x = gc.input("x", ("T", "N", 3))
 _, last = gc.nn.rnn(x, 4, name="rnn")
@@ -127,6 +127,24 @@ before, after = gc.input("a", ("N", 5000)), gc.input("b", ("N", 5000))
 total = (before @ center + after @ center).named("c")
 word = gc.softmax(total @ context).named("word")
 picture = gc.draw.network(gc.graph({"word": word}, name="CBOW"))
+""",
+        ),
+        Entry(
+            "Dropped-out units",
+            "What dropout leaves out has neither edges nor weights in this step.",
+            """
+graph = gc.load("examples/mlp_3_4_2.graph")
+picture = gc.draw.network(graph, dropped={"x": [1], "h": [0, 2]})
+""",
+        ),
+        Entry(
+            "Frozen weights",
+            "The upper layer is trained anew on top of a frozen one, whose arrows are hollow.",
+            """
+x, fixed = gc.input("x", ("N", 3)), gc.param("W", (3, 4), trainable=False)
+h = gc.tanh(x @ fixed).named("h")
+y = gc.softmax(h @ gc.param("V", (4, 2))).named("y")
+picture = gc.draw.network(gc.graph({"y": y}, name="transfer"))
 """,
         ),
     ],
@@ -283,6 +301,23 @@ for name, optimizer in optimizers.items():
         paths[name].append({"w": float(state["w"]), "b": float(state["b"])})
 start = paths["sgd"][0]
 picture = gc.draw.loss_surface(graph, "loss", start, data, over=("w", "b"), paths=paths)
+""",
+        ),
+        Entry(
+            "Decision boundary",
+            "A small network has learned XOR; the more certain it is, the stronger the colour.",
+            """
+X, y = gc.input("X", ("N", 2), "float64"), gc.input("y", ("N", 1), "float64")
+h = gc.nn.dense(X, 4, activation=gc.tanh, name="hidden")
+p = gc.nn.dense(h, 1, activation=gc.sigmoid, name="out").named("p")
+loss = gc.nn.binary_cross_entropy(p, y).mean()
+xor = gc.graph({"loss": loss, "p": p}, name="xor")
+step = gc.compile(xor, minimize="loss", optimizer=gc.optim.adam(0.05))
+state = step.init(seed=0)
+corners = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+for _ in range(150):
+    step(state, X=corners, y=np.array([[0.0], [1], [1], [0]]))
+picture = gc.draw.decision_boundary(step, state, corners, [0, 1, 1, 0], output="p", resolution=60)
 """,
         ),
         Entry(

@@ -1,6 +1,6 @@
 """Write docs/notebook.ipynb: its cells, run from top to bottom, with what they show.
 
-`make docs` runs it; `tests/draw/test_notebook.py` runs the notebook's cells as they stand in the file.
+`make docs` runs it; `tests/draw/test_gallery.py` runs the notebook's cells as they stand there.
 Nothing but Python is needed: a notebook is JSON, and what a cell shows comes from `_repr_svg_`,
 `_repr_html_` and `repr`, as Jupyter asks for them.
 """
@@ -20,12 +20,13 @@ NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 #: Text and code in turn; the first of each pair is Markdown.
 CELLS = [
     (
-        "# graphc in a notebook\n\nGraphs, traces, derivations, drawings and histories show themselves.",
+        "# graphc in a notebook\n\nGraphs, traces, derivations, drawings and histories.",
         "import numpy as np\n\nimport graphc as gc",
     ),
     (
         "## A graph\n\nIts text form is a program; its picture is a computation graph.",
-        'graph = gc.parse("""\nx: input(f64)\nt = x**2\nJ = cos(sin(t) + 3*t)\noutput(J)\n""")\ngraph',
+        'graph = gc.parse("""\nx: input(f64)\nt = x**2\nJ = cos(sin(t) + 3*t)\noutput(J)\n""")\n'
+        "print(graph)",
     ),
     (
         "A drawing shows itself as SVG, light or dark as the page is.",
@@ -41,7 +42,7 @@ CELLS = [
     ),
     (
         "## A derivation\n\nOne derivative, line by line, each step named.",
-        'x = gc.input("x", (), "float64")\ngc.derive(gc.sigmoid(x), x)',
+        'print(gc.derive("sigmoid"))',
     ),
     (
         "## A network, compiled and trained",
@@ -63,11 +64,12 @@ CELLS = [
     ),
     (
         "The plane as the trained network divides it.",
-        'gc.draw.decision_boundary(step, state, data["X"], data["y"][:, 0], output="p", resolution=60)',
+        'points, classes = data["X"], data["y"][:, 0]\n'
+        'gc.draw.decision_boundary(step, state, points, classes, output="p", resolution=60)',
     ),
     (
         "## What the compiler did\n\nEach pass, its nodes before and after, and what fired.",
-        "gc.optimize(graph).history",
+        "for entry in gc.optimize(graph).history:\n    print(entry)",
     ),
     (
         "## Recurrence and cells",

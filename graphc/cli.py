@@ -387,17 +387,24 @@ def draw(
     model: Model,
     output: Annotated[Path, typer.Option("-o", "--output", help="svg, png, pdf or dot.")],
     kind: Annotated[
-        str, typer.Option("--kind", help="computation, backprop, chain or network.")
+        str,
+        typer.Option(
+            "--kind", help="computation, backprop, chain, network, recurrence, cell or volumes."
+        ),
     ] = "computation",
     at: At = None,
     of: Annotated[str | None, typer.Option("--of", help="The output to derive.")] = None,
+    highlight: Annotated[str | None, typer.Option("--highlight", help="A gate of a cell.")] = None,
 ) -> None:
-    """Draw a computation graph, its backward pass, or the network it describes."""
+    """Draw a computation graph, its backward pass, or the network that it describes."""
     graph, values = gc.load(model), parse_values(at or []) or None
     pictures = {
         "computation": lambda: gc.draw.computation_graph(graph, values=values),
         "backprop": lambda: gc.draw.backprop(graph, of=of or _scalar(graph), at=values),
         "network": lambda: gc.draw.network(graph),
+        "recurrence": lambda: gc.draw.recurrence(graph),
+        "cell": lambda: gc.draw.cell(graph, highlight=highlight),
+        "volumes": lambda: gc.draw.volumes(graph),
         "chain": lambda: gc.draw.unit_chain(graph, of=of, at=values),
     }
     _chosen(pictures, kind, "kind")().save(output)

@@ -1,7 +1,7 @@
 """The whole pipeline on one page: text or Python → graph → gradient → passes → program → NumPy.
 
 graph     = load("model.graph")                   what the user states
-stable    = stabilize_forward(graph)              before differentiation: a stable form has a
+stable    = stabilized_around(graph)              before differentiation: a stable form has a
                                                   stable gradient
 step      = training_step(stable, "loss", adam()) adjoints and updates, in the same graph
 better    = optimize(step)                        every pass says what it did: .history
@@ -37,11 +37,10 @@ from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
 from graphc.plan import plan
 from graphc.plan.cost import cost
-from graphc.rewrite.before_derivative import stable_form
+from graphc.rewrite.before_derivative import stabilized_around, stable_form
 from graphc.rewrite.lower import lower
 from graphc.rewrite.merge_loops import merge_loops
 from graphc.rewrite.pipeline import optimize as optimize_graph
-from graphc.rewrite.pipeline import stabilize_forward
 from graphc.run.compiled import CompiledFunction
 from graphc.run.files import write_whole
 
@@ -174,7 +173,8 @@ def _compiled(
     """Return the compiled function of checked arguments: the pipeline, step by step."""
     verify(graph)
     graph = with_own_names(graph)
-    final = stabilize_forward(graph, optimize)
+    wrt = [wrt] if isinstance(wrt, str) else wrt and list(wrt)
+    final = stabilized_around(graph, wrt or (), optimize)
     title = "forward computation"
     if minimize is not None and optimizer is not None:
         final = training_step(final, minimize, optimizer)

@@ -10,7 +10,7 @@ from graphc.draw.cell_layout import BUS, FIRST, GATE, Layout, laid_out
 from graphc.draw.cell_parts import Cell, Part, cell_of
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrent_loops import find_recurrences
-from graphc.draw.typography import name_text, text_width
+from graphc.draw.typography import fitted, name_text, text_width
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -60,6 +60,7 @@ class _Scene:
         self.keys = {node: f"part{i}" for i, node in enumerate(cell.parts)}
         self.at = layout.at
         self.wires = 0
+        self.exits = 0
         self.right = layout.right + 44.0 * max(0, len(cell.results) - len(cell.carries))
         self.lines = self._source_lines()
 
@@ -102,14 +103,11 @@ class _Scene:
         marked = node is self.marked
         frame = palette.ADJOINT if marked else palette.INK
         width = 3.0 if marked else 1.4
-        round_width = 2 * _RADIUS if len(part.label) < 2 else 14 + text_width(part.label, 13)
-        if part.kind == "pointwise":
-            size = (max(round_width, 2 * _RADIUS), 2 * _RADIUS)
-            kind, fill = "ellipse", palette.POINTWISE_FILL
-        else:
-            size, kind, fill = _BOX, "box", palette.GATE_FILL
+        size = (2 * _half_width(part), 2 * self._half_height(node))
+        is_round = part.kind == "pointwise"
+        kind, fill = ("ellipse", palette.POINTWISE_FILL) if is_round else ("box", palette.GATE_FILL)
         self.canvas.shape(
-            key, (x, y), size, part.label, kind=kind, fill=fill, frame=frame, width=width,
+            key, (x, y), size, _shown(part), kind=kind, fill=fill, frame=frame, width=width,
             more="highlight" if marked else part.kind, tooltip=told,
         )  # fmt: skip
         shown = name_text(part.name)
@@ -148,7 +146,13 @@ class _Scene:
         leaves = [
             leaf for leaf in (*self.cell.carries, *self.cell.slices) if self._runs_below(leaf)
         ]
-        self.joint = len(sets) <= 1
+        alone = [
+            leaf
+            for part in self.cell.parts.values()
+            for leaf in (part.reads if part.kind == "pointwise" else part.peeks)
+            if leaf is not self.layout.main
+        ]
+        self.joint = len(sets) <= 1 and not set(alone) & set(leaves)
         if self.joint:
             return dict.fromkeys(leaves, BUS)
         return {leaf: BUS - _BETWEEN * i for i, leaf in enumerate(leaves)}
@@ -181,8 +185,10 @@ class _Scene:
             else:
                 self._label(f"in{i}", (-6, y), leaf, "t−1")
                 self._wire([(_LEFT, y), (self._last_reader(leaf), y)], arrow=False)
+        x = 54.0
         for i, leaf in enumerate(s for s in self.cell.slices if s in self.lines):
-            x, y = 76.0 + 22 * i, self.lines[leaf]
+            half = max(11.0, 3 + text_width(name_text(self.cell.name(leaf)), 16) / 2)
+            x, y = x + half + (11.0 if not i else 0.0), self.lines[leaf]
             self._label(f"slice{i}", (x, self.low - 22), leaf, "")
             alone = not self.joint or not any(c in self.lines for c in self.cell.carries)
             points = [(x, self.low - 12), (x, y)]
@@ -191,6 +197,7 @@ class _Scene:
             else:
                 self.canvas.dot((x, y))
             self._wire(points, arrow=False)
+            x += half
 
     def _label(self, key: str, at: Point, leaf: Node, step: str) -> None:
         name = self.cell.name(leaf)
@@ -201,7 +208,7 @@ class _Scene:
 
     def _last_reader(self, leaf: Node) -> float:
         """Return how far to the right a line runs."""
-        found = [FIRST]
+        found = []
         for node, part in self.cell.parts.items():
             if part.kind != "pointwise" and leaf in part.sources:
                 found.append(self._tap(node, leaf))
@@ -209,7 +216,7 @@ class _Scene:
                 found.append(self.at[node][0] - 34)
         if self.joint:
             found += [self.at[n][0] for n, p in self.cell.parts.items() if self._reads_line(p)]
-        return max(found)
+        return max(found, default=FIRST)
 
     def _reads_line(self, part: Part) -> bool:
         return part.kind != "pointwise" and any(s in self.lines for s in part.sources)
@@ -245,7 +252,7 @@ class _Scene:
         """Lead a part's value, or a state's, into the left side of a gate."""
         x, y = self.at[node]
         entry, height = x - 33 - 8.0 * k, y + 5 - 10.0 * k
-        end = [(entry, height), (x - _BOX[0] / 2, height)]
+        end = [(entry, height), (x - _half_width(self.cell.parts[node]), height)]
         style = "dashed" if dashed else "solid"
         top = self.layout.top
         if source in self.lines:
@@ -274,10 +281,14 @@ class _Scene:
                 self._wire(ends, tail=source, head=node, thick=True)
             elif source is self.layout.main:
                 if node is not path[0]:
-                    self._wire(
-                        [(46, self.layout.top), (46, y), self._side(node, left=True)], head=node
-                    )
-                    self.canvas.dot((46, self.layout.top))
+                    tap = (46.0, self.layout.top)
+                    end = self._side(node, left=True)
+                    way: list[Point] = [tap, (46.0, y), end]
+                    if node in on_path:  # under the operations that stand before it
+                        low, x_in = y - 28, x - 9
+                        way = [tap, (46.0, low), (x_in, low), (x_in, y - 0.8 * _RADIUS)]
+                    self._wire(way, head=node)
+                    self.canvas.dot(tap)
             elif source in self.lines:
                 low = self.lines[source]
                 points = [(x - 34, low), (x - 34, y), self._side(node, left=True)]
@@ -310,7 +321,8 @@ class _Scene:
         if node in self.layout.on_path:
             side = self._side(source, left=not to_left)
             return [side, (x, sy), (x, y - _RADIUS)]
-        lane = x - 25 if to_left else x + 25
+        aside = 11 + _half_width(self.cell.parts[node])
+        lane = x - aside if to_left else x + aside
         if self.cell.parts[source].kind == "pointwise":
             return [self._side(source, left=not to_left), (lane, sy), (lane, y), end]
         height = sy + 42  # above the names of gates
@@ -321,12 +333,7 @@ class _Scene:
 
     def _side(self, node: Node, *, left: bool) -> Point:
         x, y = self.at[node]
-        part = self.cell.parts[node]
-        half = _BOX[0] / 2
-        if part.kind == "pointwise":
-            half = (
-                _RADIUS if len(part.label) < 2 else max(7 + text_width(part.label, 13) / 2, _RADIUS)
-            )
+        half = _half_width(self.cell.parts[node])
         return (x - half if left else x + half), y
 
     def _wire(
@@ -398,9 +405,11 @@ class _Scene:
             )
             return y
         if node in self.layout.hanging:
-            points = [(x, y - _RADIUS), (x, BUS), (end, BUS)]
+            height = BUS + 16.0 * self.exits
+            self.exits += 1
+            points = [(x, y - _RADIUS), (x, height), (end, height)]
             self._wire(points, tail=node, arrow=arrow)
-            return BUS
+            return height
         if self.cell.parts[node].kind == "pointwise":
             self._wire([self._side(node, left=False), (end, y)], tail=node, arrow=arrow)
             return y
@@ -409,6 +418,18 @@ class _Scene:
         if any(node in part.reads for part in self.cell.parts.values()):
             self.canvas.dot(points[1])
         return y + 30
+
+
+def _shown(part: Part) -> str:
+    return fitted(part.label, 14, 44)
+
+
+def _half_width(part: Part) -> float:
+    """Return half the width that a part's label needs."""
+    needed = 7 + text_width(_shown(part), 14) / 2
+    if part.kind == "pointwise":
+        return _RADIUS if len(part.label) < 2 else max(needed, _RADIUS)
+    return max(needed, _BOX[0] / 2)
 
 
 def _told(found: Cell) -> str:

@@ -91,7 +91,8 @@ def laid_out(cell: Cell) -> Layout:
 
 
 def _top_line(cell: Cell) -> tuple[Node | None, tuple[Node, ...]]:
-    """Return the state on top and the operations that it passes."""
+    """Return the state on top and the operations that it passes: the state that passes most."""
+    best: tuple[Node | None, tuple[Node, ...]] = (None, ())
     for carry, result in zip(cell.carries, cell.results, strict=False):
         passing: set[Node] = {carry}
         for node, part in cell.parts.items():
@@ -103,8 +104,9 @@ def _top_line(cell: Cell) -> tuple[Node | None, tuple[Node, ...]]:
         while node is not carry:
             path.append(node)
             node = next(s for s in cell.parts[node].sources if s in passing)
-        return carry, tuple(reversed(path))
-    return None, ()
+        if len(path) > len(best[1]):
+            best = carry, tuple(reversed(path))
+    return best
 
 
 def _order(cell: Cell, path: Iterable[Node]) -> list[Node]:

@@ -205,7 +205,7 @@ class _Finder:
         if infix == "*" and texts == [_HOLE, _HOLE]:
             return "×"
         label = node.op.label(node, texts).replace(f"({_HOLE})", "").replace(_HOLE, "")
-        return label.strip(" ,()") or node.op.name
+        return label.partition("(")[0].strip(" ,()") or node.op.name
 
     def _constant(self, node: Node) -> str:
         while node.inputs:

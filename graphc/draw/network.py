@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from graphc.draw import palette
 from graphc.draw.dense_layers import Layer, Network, find_network
 from graphc.draw.dot_source import FONT, Html, attributes, edge_line, font, node_line, quote
 from graphc.draw.drawing import Drawing
+from graphc.draw.idle_units import dropped_units, is_frozen, without_edges
 from graphc.draw.typography import escape, italic, name_text, text_width
 from graphc.draw.unit_edges import Edge, Picture, arranged
 from graphc.draw.unit_names import Names, names_of
@@ -35,6 +36,7 @@ def network(
     max_columns: int = 12,
     weight_labels: bool | None = None,
     bias: str | None = None,
+    dropped: Mapping[str, Iterable[int]] | None = None,
 ) -> Drawing:
     """Draw the dense layers of a graph as a network: one circle per unit, no bias, no loss.
 
@@ -43,7 +45,9 @@ def network(
     by width. Layers of more than `max_units` show the first few, ⋮ and the last, and networks of
     more than `max_columns` leave out the middle.
     `weight_labels` forces labels on or off; by default they stand where every unit is shown and
-    there is room. `bias` is None, "badge" or "node".
+    there is room. `bias` is None, "badge" or "node". `dropped` names units that dropout has left
+    out, counted from 0, by layer: `{"h1": [0, 3]}`; they are crossed and have no edges. Weights of
+    parameters that are not trainable have hollow arrows.
     """
     if bias not in BIASES:
         raise GraphError("unknown way to draw a bias", got=repr(bias), expected="badge or node")
@@ -56,12 +60,14 @@ def network(
     names = names_of(graph, found)
     arrays = weight_arrays(graph, found, state)
     picture = arranged(found, names, arrays, max_units, weight_labels, bias)
+    crossed = dropped_units(picture, found, names, dropped or {})
+    picture = without_edges(picture, crossed)
     lines = [
         *_head(graph, picture),
-        *_unit_lines(picture, found),
+        *_unit_lines(picture, found, crossed),
         *[_edge_line(picture, edge) for edge in picture.edges],
         *_label_lines(picture),
-        *_caption_lines(picture, found, names),
+        *_caption_lines(picture, found, names, bool(crossed)),
         "}",
     ]
     title = f"Neural network {graph.name}"
@@ -103,7 +109,7 @@ def _head(graph: Graph, picture: Picture) -> list[str]:
     ]
 
 
-def _unit_lines(picture: Picture, found: Network) -> list[str]:
+def _unit_lines(picture: Picture, found: Network, crossed: Set[str]) -> list[str]:
     lines = []
     sizes: dict[int, float] = {}
     for unit in picture.units:
@@ -118,6 +124,10 @@ def _unit_lines(picture: Picture, found: Network) -> list[str]:
             "class": role,
             "tooltip": unit.name,
         }
+        if unit.key in crossed:
+            items["label"] = Html(font("✕", palette.MUTED, 20))
+            items |= {"style": "filled,dashed", "fillcolor": palette.CONSTANT_FILL}
+            items |= {"class": "dropped", "tooltip": f"{unit.name}, dropped out"}
         lines.append(node_line(unit.key, items))
     for i, gap in enumerate(picture.arrangement.ellipses):
         label = Html(font("⋮", palette.MUTED, 22))
@@ -150,6 +160,8 @@ def _edge_line(picture: Picture, edge: Edge) -> str:
         items["color"] = palette.ADJOINT if negative else palette.VALUE
         items["style"] = "dashed" if negative else "solid"
         items["penwidth"] = f"{0.6 + 3.4 * abs(edge.value) / (picture.largest or 1):.2f}"
+    if is_frozen(edge.link):
+        items |= {"class": "frozen", "arrowhead": "empty"}
     if edge.link is not None and edge.link.weight is None:
         items["class"] = "skip"
         items["style"] = "dotted"
@@ -171,7 +183,7 @@ def _label_lines(picture: Picture) -> list[str]:
     return lines
 
 
-def _caption_lines(picture: Picture, found: Network, names: Names) -> list[str]:
+def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: bool) -> list[str]:
     lines = []
     foot = min([unit.y for unit in picture.units], default=0.0)
     for level, x in enumerate(picture.arrangement.columns):
@@ -192,6 +204,10 @@ def _caption_lines(picture: Picture, found: Network, names: Names) -> list[str]:
     remarks = [picture.remark] if picture.remark else []
     if any(link.weight is None for link in found.links):
         remarks.append("dotted: handed on unchanged")
+    if any(map(is_frozen, found.links)):
+        remarks.append("hollow arrows: frozen weights")
+    if has_dropped:
+        remarks.append("✕ dropped out")
     if remarks:
         middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
         words = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))

@@ -11,7 +11,15 @@ from graphc.draw.canvas import Canvas, Point
 from graphc.draw.dot_source import Html, font
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrent_loops import Loop, Names, Reading, Recurrences, find_recurrences
-from graphc.draw.typography import escape, italic, listed, name_text, superscript, text_width
+from graphc.draw.typography import (
+    escape,
+    fitted,
+    italic,
+    listed,
+    name_text,
+    superscript,
+    text_width,
+)
 from graphc.draw.unit_names import short
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, dim_text
@@ -235,9 +243,9 @@ class _Scene:
                 continue
             self._circle(f"s{index}_{column}", at, place.name, step, palette.PAPER, "state")
             self._feed(loop, place, index, column, step)
-        ends = (columns[-1] + 1, -1) if loop.reverse else (place.first - 1, 1)
-        self._start(loop, place, index, ends[0])
-        order = [ends[0], *(reversed(columns) if loop.reverse else columns)]
+        before = place.first + len(columns) if loop.reverse else place.first - 1
+        self._start(loop, place, index, before)
+        order = [before, *(reversed(columns) if loop.reverse else columns)]
         for count, (a, b) in enumerate(pairwise(order)):
             self._edge(f"s{index}_{a}", f"s{index}_{b}", loop.from_before)
             step = place.steps[a - place.first] if count else None
@@ -262,15 +270,20 @@ class _Scene:
         key = f"s{index}_{column}"
         self._circle(key, at, place.name, "0", palette.CONSTANT_FILL, "start")
         for earlier in loop.before:
-            steps = list(self.places[earlier].columns)
-            last = steps[0] if self.found.loops[earlier].reverse else steps[-1]
-            self._edge(f"s{earlier}_{last}", key, ())
+            self._edge(self._end(earlier), key, ())
         if loop.start:
             below = f"i{index}"
             self._circle(
                 below, (at[0], at[1] - _ROW), _joint(loop.start), "", palette.INPUT_FILL, "input"
             )
             self._edge(below, key, ())
+
+    def _end(self, index: int) -> str:
+        """Return the key of a loop's last state; without a step it is the first one."""
+        place, reverse = self.places[index], self.found.loops[index].reverse
+        if not place.steps:
+            return f"s{index}_{place.first - (not reverse)}"
+        return f"s{index}_{place.columns[0] if reverse else place.columns[-1]}"
 
     def _unrolled_reading(self, number: int) -> None:
         reading = self.found.readings[number]
@@ -294,6 +307,7 @@ class _Scene:
         size = 16.0 if text_width(name, 16) < 26 else 12.0
         while text_width(name, size) > 33 and size > 9:
             size -= 1
+        name = fitted(name, size, 33)
         below = (
             f'<SUB><FONT POINT-SIZE="{max(8.0, 0.7 * size):.0f}">{escape(step)}</FONT></SUB>'
             if step

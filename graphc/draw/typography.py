@@ -194,6 +194,15 @@ def text_width(text: str, size: float) -> float:
     return units * size / 1000
 
 
+def fitted(text: str, size: float, width: float) -> str:
+    """Return text that is at most so wide, in points; a longer one ends in an ellipsis."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(f"{text}…", size) > width:
+        text = text[:-1]
+    return f"{text}…"
+
+
 def wrapped(text: str, limit: int) -> list[str]:
     """Return text in lines of about `limit` characters, broken at the outermost spaces."""
     lines: list[str] = []

@@ -113,7 +113,8 @@ class _Finder:
                 words += f", dilation {_short(window['dilation'])}"
         positions = node.shape[node.ndim - len(size) :] if window else ()
         # Groups of channels are an axis of their own until they are joined again.
-        channels = product(node.shape[1 : node.ndim - len(positions)] or node.shape)
+        grouped = node.shape[1 : node.ndim - len(positions)] if window else node.shape[-1:]
+        channels = product(grouped or node.shape)
         self.stages.append(Stage(kind, words, (channels, *positions), size, before))
         self.stage[node] = len(self.stages) - 1
 

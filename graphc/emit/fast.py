@@ -30,6 +30,8 @@ class FastBody(Body):
         self.first_names: dict[Buffer, str] = {}
         self.buffer_names: dict[Buffer, str] = {}
         self.constants: dict[str, Node] = {}
+        #: Buffers whose variable shows them in another shape than they were made in.
+        self.reshaped: set[Buffer] = set()
         #: Value -> the value that overwrites its memory in place.
         self.successors: dict[Node, Node] = {}
         for statement in program.statements:

@@ -13,10 +13,9 @@ from graphc.emit.expressions import WIDTH, Expressions, in_place_operator
 from graphc.emit.fast import FastBody
 from graphc.emit.readable import ReadableBody
 from graphc.ir.code import Code
+from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.ops.pointwise import Pointwise
-from graphc.ops.registry import OPS
 from graphc.plan.loops import Loop
 from graphc.plan.program import Statement
 
@@ -141,8 +140,15 @@ class Fast(FastBody):
             self.plain(f"{name} = np.empty({shape}, {dtype})")
             return
         before = self.buffer_names.get(buffer)
-        if before is None:
+        has_shape = buffer not in self.reshaped and same_shape(buffer.type.shape, item.shape)
+        if before is None and has_shape:
             self.first_names[buffer] = name
+        elif not has_shape:
+            if before is None:
+                before = self.first_names[buffer] = self.expressions.namer.fresh(f"{name}_memory")
+            words = ", ".join(map(self.expressions.notation.dim, item.shape))
+            self.plain(f"{name} = {before}.reshape({words})")
+            self.reshaped.add(buffer)
         else:
             self.plain(f"{name} = {before}")
         self.buffer_names[buffer] = name
@@ -216,48 +222,10 @@ class FastSteps(Steps, Fast):
         self.slots = {loop.carries[i].attrs["name"]: j for i, j in loop.slots.items()}
         #: Values that were computed straight into the first of their stacks.
         self.written: set[Node] = set()
-        #: Values that are concatenated in a stack -> the place of each, where it is computed.
-        self.parts: dict[Node, str] = {}
-        for statement in loop.inside.statements:
-            self.parts |= self.parts_of(statement)
-
-    def parts_of(self, statement: Statement) -> dict[Node, str]:
-        """Return the places of what is concatenated in a stack, if nobody else needs it."""
-        node, parts = statement.node, statement.operands
-        stacks = self.stacks_of(node)
-        if node.op is not OPS["concat"] or not stacks or statement.target is not None:
-            return {}
-        axis = node.attrs["axis"]
-        sizes = [x.shape[axis] for x in parts]
-        if not all(
-            isinstance(size, int) and self.is_own(x) for x, size in zip(parts, sizes, strict=True)
-        ):
-            return {}
-        places, start = {}, 0
-        for x, size in zip(parts, sizes, strict=True):
-            places[x] = f"{self.names.slot(stacks[0])[:-1]}, {':, ' * axis}{start}:{start + size}]"
-            start += size
-        return places if len(places) == len(parts) else {}
-
-    def is_own(self, node: Node) -> bool:
-        """Say whether a value is computed by one call into its buffer, and read once."""
-        is_read_once = len(self.readers.get(node, ())) == 1 and not self.stacks_of(node)
-        is_call = isinstance(node.op, Pointwise) and node.op.broadcasts(node)
-        return is_read_once and is_call and node in self.program.place and node not in self.kept
 
     def compute(self, statement: Statement, codes: list[Code]) -> None:
         node = statement.node
         stacks = self.stacks_of(node)
-        if node in self.parts:
-            place, notation = self.parts[node], self.expressions.notation
-            self.emit(str(node.op.numpy_into(node, codes, place, notation)), node)
-            self.expressions.code[node] = Code(place)
-            return
-        if stacks and any(x in self.parts for x in statement.operands):
-            if node in self.readers:
-                self.emit(f"{self.expressions.name(node)} = {self.names.slot(stacks[0])}", node)
-            self.written.add(node)
-            return
         if not stacks:
             super().compute(statement, codes)
             return

@@ -16,8 +16,8 @@ from graphc.ir.dims import Dim, dim_text, same_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops.along_axis import AddAlongAxis, TakeAlongAxis
-from graphc.ops.composite import LogSoftmax, Softmax
 from graphc.ops.barrier import RecomputeFrom
+from graphc.ops.composite import LogSoftmax, Softmax
 from graphc.ops.contraction import LETTERS, Einsum, einsum_labels, split_spec
 from graphc.ops.dropout import IdleDropout
 from graphc.ops.indexing import Gather, ScatterAdd

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
@@ -50,6 +51,14 @@ def assign_buffers(
         buffers.append(Buffer(len(buffers), needed))
         return buffers[-1]
 
+    def of_any_shape(result: Node) -> Buffer | None:
+        """Return free memory for the result of a loop, which may show it in another shape."""
+        for (kind, is_block), pool in free.items():
+            fits = kind.dtype == result.dtype and same(kind.size, result.size)
+            if pool and fits and not is_block:
+                return pool.pop()
+        return None
+
     for at, statement in enumerate(statements):
         node = statement.node
         if statement.block == ON_DEMAND:
@@ -58,7 +67,7 @@ def assign_buffers(
             # Written while the operands are still read, so none of their memory is free yet.
             for result in loops[node].items:
                 if result not in storage and result not in leaving:
-                    place[result] = new_or_free(result)
+                    place[result] = of_any_shape(result) or new_or_free(result)
                     if result not in death:
                         dying.setdefault(at, []).append(result)
         elif _needs_memory(node) and statement.target is None and node not in leaving:
@@ -68,7 +77,8 @@ def assign_buffers(
             place[node] = found or new_or_free(node)
         for dead in dying.get(at, ()):
             if dead in place and not (place.get(node) is place[dead] and node is not dead):
-                kind = (place[dead].type, dead in block_types)
+                # By the shape in which its last value shows it.
+                kind = (block_types.get(dead, dead.type), dead in block_types)
                 free.setdefault(kind, []).append(place[dead])
     return tuple(buffers), place
 

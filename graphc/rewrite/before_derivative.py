@@ -23,14 +23,19 @@ def stable_form(graph: Graph, names: Iterable[str] = ()) -> Graph:
     It is the graph itself where no such expression is found. Nodes of `names` stay as they are,
     and what depends on them still does: they are what is derived, or derived by.
     """
+    stable = stabilized_around(graph, names)
+    records = stable.history[len(graph.history) :]
+    fired = any(r.firings for r in records if r.name == STABILIZE_PASS.name)
+    return stable if fired else graph
+
+
+def stabilized_around(graph: Graph, names: Iterable[str] = (), level: int = 2) -> Graph:
+    """Return the graph after the passes before differentiation; nodes of `names` stay."""
     named = with_own_names(graph)
     leaves = {*named.inputs, *named.params}
     wanted = {named.find(name): name for name in names if name not in leaves}
     held = {node: wanted[node] for node in named.nodes if node in wanted and node.inputs}
-    stable = stabilize_forward(_taken_apart(named, held))
-    records = stable.history[len(graph.history) :]
-    if not any(r.firings for r in records if r.name == STABILIZE_PASS.name):
-        return graph
+    stable = stabilize_forward(_taken_apart(named, held), level)
     return _put_together(named, stable, held)
 
 
@@ -49,10 +54,12 @@ def _taken_apart(graph: Graph, held: Mapping[Node, str]) -> Graph:
 def _put_together(graph: Graph, stable: Graph, held: Mapping[Node, str]) -> Graph:
     """Return the stable graph with the held nodes in their places again."""
     back: dict[Node, Node] = {}
-    for name in held.values():
+    for node, name in held.items():
         value = substitute([stable.outputs[_HELD + name]], back)[0]
+        if value.op.is_leaf:  # x + 0 became x, which has a name of its own
+            value = node
         if _HELD + name in stable.inputs:
-            back[stable.inputs[_HELD + name]] = value if value.name else value.named(name)
+            back[stable.inputs[_HELD + name]] = value if value.name == name else value.named(name)
     outputs = {name: node for name, node in stable.outputs.items() if not name.startswith(_HELD)}
     return graph.with_outputs(
         _substituted(outputs, back), _substituted(stable.updates, back), history=stable.history

@@ -100,7 +100,7 @@ class Match:
 
 def match(pattern: Pattern, node: Node, same: Same) -> Match | None:
     """Return what the pattern's names stand for where it matches at `node`, else None."""
-    if not pattern.resembles(node):
+    if isinstance(pattern, Applied) and not pattern.resembles(node):
         return None
     found = Match()
     return found if pattern.match(node, found, same) else None

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from graphc.ir.dims import Dim, product
+from graphc.ir.dims import Dim, product, same_shape
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels, label_sizes, split_spec
 from graphc.ops.indexing import has_distinct_places
@@ -128,6 +128,22 @@ def _neighbours(terms: Sequence[str]) -> tuple[str, str] | None:
             both = [first + second in t for t in terms if first in t or second in t]
             if all(both) and len(both) < len(terms):
                 return first, second
+    return None
+
+
+def _reshape_later(node: Node, facts: Facts) -> Node | None:
+    """reshape(x, s) + b → reshape(x + b, s) for a row b: the sum may overwrite x."""
+    for shaped, row in (node.inputs, node.inputs[::-1]):
+        source = row.inputs[0] if row.op is OPS["broadcast_to"] else row
+        is_row = row.op is OPS["broadcast_to"] and source.ndim == 1
+        if shaped.op is not OPS["reshape"] or not is_row or facts.is_shared(shaped):
+            continue
+        x = shaped.inputs[0]
+        if x.op.is_leaf or x.ndim != 2 or not same_shape(x.shape[-1:], source.shape):
+            continue
+        if same_shape(x.shape[-1:], node.shape[-1:]):
+            total = node.op(x, OPS["broadcast_to"](source, x.shape))
+            return OPS["reshape"](total, node.shape)
     return None
 
 
@@ -306,6 +322,17 @@ SPEED = (
         apply=_joined_labels,
         roots=("einsum",),
         example="x: input(f64, 2, 3, 4)\nw: input(f64, 2, 3, 5)\ny = einsum('abc,abd->cd', x, w)",
+    ),
+    _rule(
+        "reshape_later",
+        "reshape(x, s) + b",
+        "reshape(x + b, s)",
+        "the sum may then overwrite x, which has its shape",
+        apply=_reshape_later,
+        roots=("add",),
+        operands=("reshape",),
+        example="x: input(f64, 6, 4)\nw: input(f64, 4, 5)\nb: input(f64, 5)\n"
+        "y = reshape(x @ w, (2, 3, 5)) + b",
     ),
     _rule(
         "row_of_zeros",

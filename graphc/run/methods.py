@@ -123,8 +123,9 @@ def compare_methods(
 
     `at` gives inputs and parameters by name; what it leaves out is drawn from `seed`. `wrt` None
     stands for the trainable parameters, or for all float inputs. `step` is that of the numerical
-    methods. What is evaluated and derived is the stable form of the graph, as in `compile`. The judge of the errors is the symbolic form, computed with 30 digits; where a graph
-    has none that can be derived, it is reverse mode.
+    methods. What is evaluated and derived is the stable form of the graph, as in `compile`. The
+    judge of the errors is the symbolic form, computed with 30 digits; where a graph has none that
+    can be derived, it is reverse mode.
 
     **Raises.** GraphError for a point that does not fit, an unknown name, or no scalar output.
     """

@@ -156,3 +156,25 @@ def test_a_cell_of_ones_own_is_drawn_too() -> None:
     _, states = gc.scan(step, init=gc.zeros((3,)), xs=x)
     picture = gc.draw.cell(gc.graph({"y": states}), highlight="g")
     assert "▸ g" in texts(picture) and "sₜ₋₁" in texts(picture)
+
+
+def test_each_leaf_of_a_masked_cell_has_a_line_of_its_own() -> None:
+    x, lengths = gc.input("x", ("T", "N", 3)), gc.input("n", ("N",), "int64")
+    picture = gc.draw.cell(gc.graph({"y": gc.nn.lstm(x, 4, lengths=lengths)[0]}))
+    found = boxes(picture)
+    assert center(found["in_top"])[1] > center(found["in0"])[1]
+    assert {"cₜ₋₁", "hₜ₋₁", "xₜ", "mask_t", "output"} <= set(texts(picture))
+    assert center(found["out0"])[1] != center(found["out1"])[1]
+
+
+def test_long_names_of_functions_fit_into_their_boxes() -> None:
+    x, w = gc.input("x", ("T", 3)), gc.param("w", (3, 3))
+    _, states = gc.scan(lambda s, x_t: (gc.hard_sigmoid(x_t @ w + s @ w),) * 2, gc.zeros((3,)), x)
+    assert "cell" in boxes(gc.draw.cell(gc.graph({"y": states})))  # dot complains where it does not
+
+
+def test_a_loop_without_parts_is_an_empty_cell() -> None:
+    x = gc.input("x", ("T",))
+    (kept,) = gc.scan(lambda s, x_t: (s,), init=0.0, xs=x)
+    picture = gc.draw.cell(gc.graph({"y": kept}))
+    assert not any(key.startswith("part") for key in boxes(picture))

@@ -154,3 +154,12 @@ def test_a_graph_without_a_loop_is_refused() -> None:
         gc.draw.recurrence(many_to_one(), steps=0)
     with pytest.raises(gc.GraphError, match="two cuts"):
         gc.draw.recurrence(many_to_one(), truncate=0)
+
+
+def test_hostile_names_and_empty_loops_are_drawn() -> None:
+    x = gc.input('<x & "y">', ("T", "N", 3))
+    hidden, _ = gc.nn.rnn(x, 4, name="rnn")
+    hostile = gc.graph({"y": gc.nn.dense(hidden, 2, name="out")}, name='<&"')
+    assert "h" in texts(gc.draw.recurrence(hostile))
+    empty = gc.draw.recurrence(many_to_many(0))
+    assert columns(empty, "s0_") == ["s0_0"] and not columns(empty, "y0_")
