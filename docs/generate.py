@@ -295,12 +295,12 @@ OPTIMIZER_HEAD = """# The optimizer, pass by pass
 Written from the passes themselves by `make docs`. They run in this order on the whole graph,
 forward, backward and update together; some run before differentiation, too. A rule is *exact*
 (level 1: it keeps every bit, up to the sign of a zero), it *reassociates* (level 2, the default:
-rounding may change) or *assumes finite* numbers (level 3). Each is tested three ways: it fires in the
-pipeline, it keeps the value at random and at extreme points, and where it is an identity of scalars
-SymPy confirms it.
+rounding may change) or *assumes finite* numbers (level 3). Each is tested three ways: it fires in
+the pipeline, it keeps the value at random and at extreme points, and where it is an identity of
+scalars SymPy confirms it.
 
-`gc.optimize(graph).history` holds what each pass did: the graph before and after it, and every firing
-with the nodes that it replaced.
+`gc.optimize(graph).history` holds what each pass did: the graph before and after it, and every
+firing with the nodes that it replaced.
 """
 _LOOP = """def cell(h, x_t):
     h = tanh(x_t @ W + h @ U)
@@ -313,7 +313,8 @@ h, hs = scan(cell, init=zeros((N, 3)), xs=x)
 #: Pass -> a graph that shows what it does, where the example of its first rule would not.
 SHOWN = {
     "simplify": "x: input(f32, N)\ny = -(-x) + 0*3 + x*1\noutput(y)",
-    "stabilize": "z: input(f32, N, 10)\np = exp(z)/sum(exp(z), axis=1, keepdims=True)\ny = log(p)\noutput(y)",
+    "stabilize": "z: input(f32, N, 10)\np = exp(z)/sum(exp(z), axis=1, keepdims=True)\n"
+    "y = log(p)\noutput(y)",
     "merge common": "x: input(f32, N)\ny = tanh(x)*(1 - tanh(x))\noutput(y)",
     "contractions": "x: input(f32, N, 4)\nw: input(f32, 4, 2)\n"
     "y = sum(x[:, :, None]*w[None], axis=1)\noutput(y)",

@@ -68,6 +68,8 @@ class Derivation:
         ]
         return "\n".join([head, *rows])
 
+    __repr__ = __str__
+
     def format(self, format: str = "text") -> str:
         """Return the derivation as "text" or "latex"."""
         if format not in ("text", "latex"):

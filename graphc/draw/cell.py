@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point
+from graphc.draw.cell_labels import RADIUS, half_width, marked_part, shown_label, told
 from graphc.draw.cell_layout import BUS, FIRST, GATE, Layout, laid_out
 from graphc.draw.cell_parts import Cell, Part, cell_of
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrent_loops import find_recurrences
-from graphc.draw.typography import fitted, name_text, text_width
-from graphc.errors import GraphError, nearest
+from graphc.draw.typography import name_text, text_width
+from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
-_LEFT, _RADIUS = 26.0, 14.0
+_LEFT = 26.0
 _BOX: Point = (46.0, 30.0)
 _BETWEEN = 26.0  # from the line of the states to that of the slices
 
@@ -33,25 +34,11 @@ def cell(graph: Graph, *, loop: int = 0, highlight: str | None = None) -> Drawin
     if not 0 <= loop < len(loops):
         raise GraphError("no such loop", got=loop, expected=f"0 to {len(loops) - 1}")
     found = cell_of(loops[loop].node)
-    marked = _marked(found, highlight)
+    marked = marked_part(found, highlight)
     scene = _Scene(Canvas(graph.name, wires_first=False), found, laid_out(found), marked)
     scene.draw()
     name = loops[loop].node.attrs["body"].name
-    return scene.canvas.drawing(f"Cell {name} of {graph.name}", _told(found))
-
-
-def _marked(found: Cell, name: str | None) -> Node | None:
-    if name is None:
-        return None
-    names = {part.name: node for node, part in found.parts.items() if part.name}
-    if name not in names:
-        hint = nearest(name, list(names))
-        raise GraphError(
-            f"the cell has no part called {name!r}",
-            expected=", ".join(names) or "a part that was .named(…)",
-            fix=f"did you mean {hint!r}?" if hint else None,
-        )
-    return names[name]
+    return scene.canvas.drawing(f"Cell {name} of {graph.name}", told(found))
 
 
 class _Scene:
@@ -99,16 +86,16 @@ class _Scene:
     def _part(self, node: Node, part: Part) -> None:
         x, y = self.at[node]
         key = self.keys[node]
-        told = self._formula(part)
+        words = self._formula(part)
         marked = node is self.marked
         frame = palette.ADJOINT if marked else palette.INK
         width = 3.0 if marked else 1.4
-        size = (2 * _half_width(part), 2 * self._half_height(node))
+        size = (2 * half_width(part), 2 * self._half_height(node))
         is_round = part.kind == "pointwise"
         kind, fill = ("ellipse", palette.POINTWISE_FILL) if is_round else ("box", palette.GATE_FILL)
         self.canvas.shape(
-            key, (x, y), size, _shown(part), kind=kind, fill=fill, frame=frame, width=width,
-            more="highlight" if marked else part.kind, tooltip=told,
+            key, (x, y), size, shown_label(part), kind=kind, fill=fill, frame=frame, width=width,
+            more="highlight" if marked else part.kind, tooltip=words,
         )  # fmt: skip
         shown = name_text(part.name)
         if part.name and len(shown) <= 3:
@@ -252,7 +239,7 @@ class _Scene:
         """Lead a part's value, or a state's, into the left side of a gate."""
         x, y = self.at[node]
         entry, height = x - 33 - 8.0 * k, y + 5 - 10.0 * k
-        end = [(entry, height), (x - _half_width(self.cell.parts[node]), height)]
+        end = [(entry, height), (x - half_width(self.cell.parts[node]), height)]
         style = "dashed" if dashed else "solid"
         top = self.layout.top
         if source in self.lines:
@@ -275,6 +262,7 @@ class _Scene:
     def _into_pointwise(self, node: Node, part: Part) -> None:
         x, y = self.at[node]
         path, on_path = self.layout.path, self.layout.on_path
+        taken: list[Node] = []
         for source in part.sources:
             if source in on_path and node in on_path:
                 ends = [self._side(source, left=False), self._side(node, left=True)]
@@ -286,16 +274,19 @@ class _Scene:
                     way: list[Point] = [tap, (46.0, y), end]
                     if node in on_path:  # under the operations that stand before it
                         low, x_in = y - 28, x - 9
-                        way = [tap, (46.0, low), (x_in, low), (x_in, y - 0.8 * _RADIUS)]
+                        way = [tap, (46.0, low), (x_in, low), (x_in, y - 0.8 * RADIUS)]
                     self._wire(way, head=node)
                     self.canvas.dot(tap)
             elif source in self.lines:
                 low = self.lines[source]
-                points = [(x - 34, low), (x - 34, y), self._side(node, left=True)]
+                k = sum(other in self.lines for other in taken)
+                taken.append(source)
+                lane, height, end = x - 34 - 7.0 * k, y - 5.0 * k, self._side(node, left=True)
+                points = [(lane, low), (lane, height), (end[0] + 0.5 * k, height)]
                 self._wire(points, head=node)
                 self.canvas.dot(points[0])
             elif source in on_path:
-                self._wire([(x, self.layout.top), (x, y + _RADIUS)], head=node, of=source)
+                self._wire([(x, self.layout.top), (x, y + RADIUS)], head=node, of=source)
                 self.canvas.dot((x, self.layout.top))
             else:
                 points = self._between(source, node)
@@ -313,15 +304,15 @@ class _Scene:
         up = 1 if y > sy else -1
         start = (sx, sy + up * self._half_height(source))
         if sx == x:
-            return [start, (x, y - up * _RADIUS)]
+            return [start, (x, y - up * RADIUS)]
         to_left = sx < x
         end = self._side(node, left=to_left)
         if up > 0 and self.layout.column_is_free(sx, sy, y) and node not in self.layout.on_path:
             return [start, (sx, y), end]
         if node in self.layout.on_path:
             side = self._side(source, left=not to_left)
-            return [side, (x, sy), (x, y - _RADIUS)]
-        aside = 11 + _half_width(self.cell.parts[node])
+            return [side, (x, sy), (x, y - RADIUS)]
+        aside = 11 + half_width(self.cell.parts[node])
         lane = x - aside if to_left else x + aside
         if self.cell.parts[source].kind == "pointwise":
             return [self._side(source, left=not to_left), (lane, sy), (lane, y), end]
@@ -329,11 +320,11 @@ class _Scene:
         return [(sx, sy + self._half_height(source)), (sx, height), (lane, height), (lane, y), end]
 
     def _half_height(self, node: Node) -> float:
-        return _RADIUS if self.cell.parts[node].kind == "pointwise" else _BOX[1] / 2
+        return RADIUS if self.cell.parts[node].kind == "pointwise" else _BOX[1] / 2
 
     def _side(self, node: Node, *, left: bool) -> Point:
         x, y = self.at[node]
-        half = _half_width(self.cell.parts[node])
+        half = half_width(self.cell.parts[node])
         return (x - half if left else x + half), y
 
     def _wire(
@@ -407,7 +398,7 @@ class _Scene:
         if node in self.layout.hanging:
             height = BUS + 16.0 * self.exits
             self.exits += 1
-            points = [(x, y - _RADIUS), (x, height), (end, height)]
+            points = [(x, y - RADIUS), (x, height), (end, height)]
             self._wire(points, tail=node, arrow=arrow)
             return height
         if self.cell.parts[node].kind == "pointwise":
@@ -418,27 +409,3 @@ class _Scene:
         if any(node in part.reads for part in self.cell.parts.values()):
             self.canvas.dot(points[1])
         return y + 30
-
-
-def _shown(part: Part) -> str:
-    return fitted(part.label, 14, 44)
-
-
-def _half_width(part: Part) -> float:
-    """Return half the width that a part's label needs."""
-    needed = 7 + text_width(_shown(part), 14) / 2
-    if part.kind == "pointwise":
-        return _RADIUS if len(part.label) < 2 else max(needed, _RADIUS)
-    return max(needed, _BOX[0] / 2)
-
-
-def _told(found: Cell) -> str:
-    """Return the cell in words, part by part."""
-    scene = [f"Reads {', '.join(map(found.name, (*found.carries, *found.slices)))}."]
-    for part in found.parts.values():
-        names = [
-            found.parts[s].name or "an unnamed part" if s in found.parts else found.name(s)
-            for s in part.reads
-        ]
-        scene.append(f"{part.name or 'A part'}: {part.label}, {part.kind}, of {', '.join(names)}.")
-    return " ".join(scene)

@@ -6,8 +6,9 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 
 from graphc.errors import GraphError, nearest
 from graphc.run.figures import save_figure
@@ -68,16 +69,29 @@ class History:
     def __len__(self) -> int:
         return len(self.epochs)
 
-    def __str__(self) -> str:
+    def _cells(self) -> list[list[str]]:
+        """Return the table as text: a row of titles, then one row an epoch."""
         names = self.columns
         rows = [["epoch", *names, "seconds"]]
         for epoch in self.epochs:
             found = epoch.columns()
             numbers = [f"{found[name]:.6g}" if name in found else "" for name in names]
             rows.append([str(epoch.number), *numbers, f"{epoch.seconds:.2f}"])
+        return rows
+
+    def __str__(self) -> str:
+        rows = self._cells()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
         return "\n".join(lines + ([f"stopped: {self.stopped}"] if self.stopped else []))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._cells()
+        lines = ["<table>", _html_row("th", head), *[_html_row("td", row) for row in rows]]
+        remark = [f"<p>stopped: {escape(self.stopped)}</p>"] if self.stopped else []
+        return "\n".join([*lines, "</table>", *remark])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as a CSV file."""
@@ -111,6 +125,10 @@ class History:
         if not found:
             self.column(name)
         return found
+
+
+def _html_row(kind: str, cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in cells) + "</tr>"
 
 
 def patience(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from drawn_graphs import boxes, center, edges, rectangle, texts
@@ -178,3 +181,13 @@ def test_a_loop_without_parts_is_an_empty_cell() -> None:
     (kept,) = gc.scan(lambda s, x_t: (s,), init=0.0, xs=x)
     picture = gc.draw.cell(gc.graph({"y": kept}))
     assert not any(key.startswith("part") for key in boxes(picture))
+
+
+@pytest.mark.parametrize("kind", ["recurrence", "cell"])
+def test_the_command_draws_loops(kind: str, tmp_path: Path) -> None:
+    model, picture = tmp_path / "m.graph", tmp_path / "m.svg"
+    model.write_text('x: input(f32, T, N, 3)\nh, last, c = lstm(x, 4, name="lstm")\noutput(h)\n')
+    words = [sys.executable, "-m", "graphc", "draw", str(model), "-o", str(picture), "--kind", kind]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in picture.read_text(encoding="utf-8")

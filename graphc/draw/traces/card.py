@@ -51,6 +51,8 @@ class Card:
     def __str__(self) -> str:
         return self.format("text")
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.format("html")
 

@@ -70,6 +70,8 @@ class ForwardBackward:
     def __str__(self) -> str:
         return self.format("text")
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.format("html")
 

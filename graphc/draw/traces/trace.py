@@ -73,6 +73,8 @@ class Trace:
     def __str__(self) -> str:
         return self.format("text")
 
+    __repr__ = __str__
+
     def __len__(self) -> int:
         return len(self.rows)
 
