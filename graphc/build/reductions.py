@@ -191,6 +191,14 @@ def norm(x: Any, ord: Any = None, axis: Any = None, *, keepdims: bool = False) -
     return OPS["power"](OPS["sum"](OPS["power"](size, ord), axes, keepdims), 1.0 / ord)
 
 
+def normalize(x: Any, axis: Any = None) -> Node:
+    """Return x/norm(x): vectors of length 1, and 0 where x is 0 (with derivative 0).
+
+    **Shapes.** x: any shape -> the same shape; `axis` holds the axes of one vector, None for all.
+    """
+    return OPS["normalize"](x, axis)
+
+
 def count_nonzero(x: Any, axis: Any = None, *, keepdims: bool = False) -> Node:
     """Count the elements that are not 0.
 

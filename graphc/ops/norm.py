@@ -1,4 +1,4 @@
-"""The Euclidean norm: one name, so that its derivative at 0 can be declared."""
+"""The Euclidean norm, and x/‖x‖: names of their own, so that what holds at 0 can be declared."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.types import TensorType
-from graphc.ops.axes import without_axes
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.types import FLOAT64, TensorType
+from graphc.ops.axes import many_axes, without_axes
+from graphc.ops.leaf import as_node
+from graphc.ops.pointwise import cast
 from graphc.ops.reduction import Reduction
 from graphc.ops.registry import OPS, register
 
@@ -58,3 +62,70 @@ class Norm(Reduction):
 
 
 norm = register(Norm())
+
+
+class Normalize(Op):
+    """x divided by its norm over `axis`; 0 at 0, and so is its derivative."""
+
+    family = "composite"
+
+    def __call__(self, x: Any, axis: Any = None) -> Node:
+        node = as_node(x)
+        if node.dtype.kind != "f":
+            node = cast(node, FLOAT64)
+        return self.make([node], axis=many_axes(axis, node.ndim, self.name))
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0]
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        x = arrays[0]
+        length = np.sqrt(np.square(x).sum(axis=attrs["axis"], keepdims=True))
+        return np.where(length == 0, 0, x / np.where(length == 0, 1, length)).astype(x.dtype)
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        if tangents[0] is None:
+            return None
+        is_zero, length = self._length(node)
+        along = OPS["sum"](OPS["multiply"](node, tangents[0]), node.attrs["axis"], True)
+        across = OPS["subtract"](tangents[0], OPS["multiply"](node, along))
+        return OPS["where"](is_zero, 0.0, OPS["divide"](across, length))
+
+    def lower(self, node: Node) -> Node:
+        is_zero, length = self._length(node)
+        return OPS["where"](is_zero, 0.0, OPS["divide"](node.inputs[0], length))
+
+    @staticmethod
+    def _length(node: Node) -> tuple[Node, Node]:
+        """Return where the norm is 0, and the norm with 1 in these places."""
+        length = norm(node.inputs[0], node.attrs["axis"], True)
+        is_zero = OPS["equal"](length, 0.0)
+        return is_zero, OPS["where"](is_zero, 1.0, length)
+
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+        (x,) = carried
+        return None if x is None else self.make([x], axis=tuple(a + 1 for a in node.attrs["axis"]))
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        raise GraphError("normalize has no NumPy form of its own; lower it first")
+
+    def latex(self, node: Node, args: Sequence[str]) -> str:
+        return rf"\frac{{{args[0]}}}{{\lVert {args[0]} \rVert}}"
+
+    def flops(self, node: Node) -> Dim:
+        return 3 * node.size
+
+
+normalize = register(
+    Normalize(
+        "normalize",
+        "x/norm(x) over axes; 0 at 0, and its derivative too.",
+        [
+            Case((Arg((3, 4)),)),
+            Case((Arg((3, 4)),), {"axis": 1}),
+            Case((Arg((2, 3, 4)),), {"axis": (0, 2)}),
+        ],
+    )
+)

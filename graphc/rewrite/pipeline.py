@@ -42,12 +42,13 @@ from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
+from graphc.rewrite.unit_vectors import UNIT_VECTORS
 from graphc.rewrite.turn_weights import TURN, turn_weights
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
 
 SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *POOLING, *ADJOINTS, *PIECES)
-STABILIZE = (*LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
+STABILIZE = (*UNIT_VECTORS, *LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
 
 
 @dataclass(frozen=True)
