@@ -58,7 +58,8 @@ def test_snippets_run_and_print_what_the_page_shows(
 
 
 def test_the_page_of_the_optimizer_is_current() -> None:
-    assert docs.OPTIMIZER_PAGE.read_text(encoding="utf-8") == docs.optimizer_page(), "run `make docs`"
+    page = docs.OPTIMIZER_PAGE.read_text(encoding="utf-8")
+    assert page == docs.optimizer_page(), "run `make docs`"
 
 
 def test_the_table_of_ops_is_current() -> None:

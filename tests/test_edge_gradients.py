@@ -100,7 +100,13 @@ NORM = [
         "x/‖x‖ where it is", lambda x: gc.where(gc.norm(x) > 0, x / gc.norm(x), 0.0), [0, 0], [0, 0]
     ),
     Edge("x/‖x‖", gc.normalize, [0, 0], [0, 0]),
-    Edge("x/‖x‖ of rows", lambda x: gc.normalize(rows(x), axis=1), [0, 0, 3, 4], [0, 0, 0.032, -0.024], None),
+    Edge(
+        "x/‖x‖ of rows",
+        lambda x: gc.normalize(rows(x), axis=1),
+        [0, 0, 3, 4],
+        [0, 0, 0.032, -0.024],
+        None,
+    ),
     Edge("hypot", lambda x: gc.hypot(x[0], x[1]), [0, 0], [0, 0], None),
 ]
 POWER = [

@@ -43,7 +43,7 @@ def _place(node: Node) -> tuple[int, Dim, Dim] | None:
 
 
 def _in_order(pieces: list[tuple[Dim, Dim, Node]], size: Dim) -> list[Node] | None:
-    """Return the pieces from the first place to the last, if they neither leave gaps nor overlap."""
+    """Return the pieces from first to last, if they neither leave gaps nor overlap."""
     ordered: list[Node] = []
     waiting = list(pieces)
     end: Dim = 0

@@ -42,8 +42,8 @@ from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
-from graphc.rewrite.unit_vectors import UNIT_VECTORS
 from graphc.rewrite.turn_weights import TURN, turn_weights
+from graphc.rewrite.unit_vectors import UNIT_VECTORS
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
 
