@@ -3,8 +3,8 @@
 The gradient of the last state with respect to the state k steps before it is a product of k factors
 W.T and tanh'. Its norm goes like the k-th power of W's spectral radius: after 200 steps of 0.5
 nothing is left, with 1.5 it explodes as long as the units are not saturated. What an LSTM adds to
-its cell is multiplied by the forget gate alone, here about 0.99. Clipping brings the norm of a gradient that
-has exploded back to a limit, and keeps its direction.
+its cell is multiplied by the forget gate alone, here about 0.99. Clipping brings the norm of a
+gradient that has exploded back to a limit, and keeps its direction.
 """
 
 from __future__ import annotations

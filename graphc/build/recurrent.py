@@ -2,7 +2,8 @@
 
 Layouts are PyTorch's: sequences [T, N, features], or [N, T, features] with `batch_first=True`;
 gates side by side in its order (LSTM: input, forget, cell, output; GRU: reset, update, new).
-Weights act from the right, as those of `dense` do: `W` [features, gates], `U` [hidden, gates], `b` [gates].
+Weights act from the right, as those of `dense` do: `W` [features, gates], `U` [hidden, gates],
+`b` [gates].
 """
 
 from __future__ import annotations
