@@ -83,3 +83,14 @@ def test_the_notebook_holds_the_cells_of_its_script() -> None:
         for output in cell["outputs"]:
             for line in output.get("data", {}).get("image/svg+xml", ())[:1]:
                 assert line.startswith("<?xml")
+
+
+def test_what_the_notebook_shows_survives_nbconvert() -> None:
+    nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
+    page, _ = nbconvert.HTMLExporter().from_filename(str(notebook.NOTEBOOK))
+    shown = [data for cell in cells() for out in cell["outputs"] for data in [out.get("data", {})]]
+    pictures = [data for data in shown if "image/svg+xml" in data]
+    tables = [data for data in shown if "text/html" in data]
+    assert pictures and tables
+    assert page.count('src="data:image/svg+xml;base64,') == len(pictures)
+    assert page.count("<table") >= len(tables)
