@@ -47,7 +47,7 @@ def test_graph_file_round_trips(path: Path) -> None:
 def test_gradient_of_a_graph_file(path: Path) -> None:
     graph = gc.load(path).astype("float64")
     rng = np.random.default_rng(0)
-    sizes = {"N": 5}
+    sizes = {"N": 5, "T": 4}
     at = {}
     for name, node in graph.inputs.items():
         shape = tuple(d if isinstance(d, int) else sizes[str(d)] for d in node.shape)
