@@ -57,8 +57,10 @@ CELLS = [
         "Training writes the state; here are the first losses and the last.",
         'step = gc.compile(model, minimize="loss", optimizer=gc.optim.adam(0.05))\n'
         "state = step.init(seed=0)\n"
-        'data = {"X": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"),\n'
-        '        "y": np.array([[0], [1], [1], [0]], "float32")}\n'
+        "data = {\n"
+        '    "X": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32"),\n'
+        '    "y": np.array([[0], [1], [1], [0]], "float32"),\n'
+        "}\n"
         'losses = [float(step(state, **data)["loss"]) for _ in range(200)]\n'
         "[round(losses[0], 2), round(losses[-1], 2)]",
     ),

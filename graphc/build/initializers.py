@@ -277,7 +277,7 @@ class Orthogonal(_Drawn):
 
     def expression(self, shape: tuple[int, ...]) -> str:
         drawn = f"rng.standard_normal({_tuple(self._matrix(shape))})"
-        text = f"np.matmul(*np.linalg.svd({drawn}, full_matrices=False)[::2])"
+        text = f"np.matmul(*np.linalg.svd({drawn}, False)[::2])"
         text = text if len(shape) == 2 else f"{text}.reshape({_tuple(shape)})"
         return text if self.gain == 1 else f"{self.gain!r} * {text}"
 

@@ -314,6 +314,12 @@ def _check_lines(graph: Graph, layout: Layout) -> list[str]:
     raised = f'{_INDENT * 2}raise ValueError(f"{message}")'
     if len(raised) <= WIDTH:
         return [*lines, raised]
+    # With the words in variables the lines fit, whatever width a formatter allows.
+    types = f'{_INDENT * 2}expected = "{", ".join(wanted)}"'
+    shapes = f'{_INDENT * 2}got = f"{", ".join(got)}"'
+    if max(len(types), len(shapes)) <= WIDTH:
+        raised = f'{_INDENT * 2}raise ValueError(f"expected {{expected}}; got {{got}}")'
+        return [*lines, types, shapes, raised]
     lines.append(f"{_INDENT * 2}raise ValueError(")
     if len(message) + 15 <= WIDTH:
         return [*lines, f'{_INDENT * 3}f"{message}"', f"{_INDENT * 2})"]
@@ -355,7 +361,7 @@ def _workspace(
         *[f"{_INDENT * 2}{entry}" for entry in entries],
         f"{_INDENT})",
     ]
-    key = f"({', '.join(dims)},)" if dims else "()"
+    key = f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
     lines = [
         f"{_INDENT}if workspace is None:",
         f"{_INDENT * 2}workspace = {{}}",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 _RESERVED = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "state", "rng", "workspace"}
-    | {"gradients", "buffers", "init", "check", "self", "sliding_window_view"}
+    | {"gradients", "buffers", "init", "check", "self", "expected", "got", "sliding_window_view"}
 )
 
 

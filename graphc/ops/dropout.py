@@ -52,7 +52,7 @@ class DropoutMask(Draw):
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         rate = node.attrs["rate"]
-        kept = f"(rng.random({shape}, dtype=np.float32) >= {rate!r})"
+        kept = f"(rng.random({shape}, np.float32) >= {rate!r})"
         return Code(f"{kept} * {dtype}(1 / (1 - {rate!r}))", PRODUCT)
 
 

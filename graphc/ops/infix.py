@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
 
+_PLAIN = re.compile(r"-?[\w.]+")
 _INFIX = {
     "+": SUM,
     "-": SUM,
@@ -18,11 +21,17 @@ _INFIX = {
 }
 
 
-def infix(symbol: str, left: Code, right: Code) -> Code:
-    """Return `left symbol right` with the parentheses that keep the association."""
+def infix(symbol: str, left: Code, right: Code, is_formatted: bool = False) -> Code:
+    """Return `left symbol right` with the parentheses that keep the association.
+
+    Formatters close the gaps around a power of names and numbers only; `is_formatted` follows them.
+    """
     precedence = _INFIX.get(symbol, COMPARISON)
     if symbol == "**":
-        return Code(f"{left.within(ATOM)}**{right.within(UNARY)}", POWER)
+        base, exponent = left.within(ATOM), right.within(UNARY)
+        is_open = is_formatted and not (_PLAIN.fullmatch(base) and _PLAIN.fullmatch(exponent))
+        gap = " " if is_open else ""
+        return Code(f"{base}{gap}**{gap}{exponent}", POWER)
     if precedence == COMPARISON:
         return Code(f"{left.within(SUM)} {symbol} {right.within(SUM)}", COMPARISON)
     return Code(f"{left.within(precedence)} {symbol} {right.within(precedence + 1)}", precedence)

@@ -176,7 +176,8 @@ class Pointwise(Op):
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         if self.infix:
-            return infix(self.infix, *args)
+            left, right = args
+            return infix(self.infix, left, right, is_formatted=True)
         if self.prefix:
             return Code(self.prefix + args[0].within(UNARY), UNARY)
         if self.ufunc:
@@ -197,7 +198,8 @@ class Pointwise(Op):
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         if self.infix:
-            return infix(self.infix, *args)
+            left, right = args
+            return infix(self.infix, left, right)
         if self.prefix == "-":
             return Code("-" + args[0].within(UNARY), UNARY)
         return super().text(node, args)

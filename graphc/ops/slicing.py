@@ -153,10 +153,21 @@ def slice_words(bounds: Sequence[tuple[Dim, Dim, int]], shape: Shape, notation: 
             else notation.dim(start)
         )
         last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
-        words.append(f"{first}:{last}" + (f":{step}" if step != 1 else ""))
+        words.append(_slice_word([first, last, *([str(step)] if step != 1 else [])]))
     while len(words) > 1 and words[-1] == ":":
         words.pop()
     return ", ".join(words)
+
+
+def _slice_word(bounds: Sequence[str]) -> str:
+    """Return a slice as formatters write it: spaces around the colons where a bound is a sum."""
+    is_plain = all(bound.lstrip("-").isalnum() or not bound for bound in bounds)
+    if is_plain:
+        return ":".join(bounds)
+    word = bounds[0]
+    for bound in bounds[1:]:
+        word += f"{' ' if word and word[-1] != ':' else ''}:{f' {bound}' if bound else ''}"
+    return word
 
 
 def _empty(dim: Dim) -> bool:
