@@ -98,7 +98,7 @@ def test_perplexities_on_the_shipped_text(
 def test_the_neural_ngram_passes_the_counted_3_gram() -> None:
     got = module("neural_ngram").main()
     assert got["counted 3-gram"] == pytest.approx(6.48, abs=0.005)
-    assert got["neural 6-gram"] < 6.2
+    assert got["neural 6-gram"] < 5.8  # 5.41; rounding moves the descent a little
 
 
 # -- word2vec ------------------------------------------------------------------------------------
