@@ -18,7 +18,10 @@ import graphc as gc
 
 for name in sys.argv[1:]:
     graph = gc.load(f"examples/{name}.graph")
-    of = next(iter(graph.outputs))
+    of, node = next(iter(graph.outputs.items()))
+    if node.shape:
+        of = "total"
+        graph = gc.graph({**graph.outputs, of: gc.sum(node)}, name=graph.name)
     wrt = None if graph.trainable else list(graph.inputs)
     print("#", name)
     print(graph)
