@@ -19,6 +19,7 @@ from graphc.ir.attributes import ArrayLiteral, Attributes
 from graphc.ir.body import Body, bodies
 from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
+from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit, user_location
 from graphc.ir.types import as_dtype, is_float
@@ -152,11 +153,7 @@ def _named_outputs(nodes: Sequence[Node], variables: Mapping[Node, str]) -> dict
     """Return outputs under their own names, or out, out_2, … where they have none."""
     named: dict[str, Node] = {}
     for node in nodes:
-        wanted = node.name or variables.get(node) or "out"
-        key, number = wanted, 2
-        while key in named:
-            key, number = f"{wanted}_{number}", number + 1
-        named[key] = node
+        named[free_name(node.name or variables.get(node) or "out", named)] = node
     return named
 
 

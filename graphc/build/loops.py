@@ -10,9 +10,11 @@ from graphc.build.indexing import getitem
 from graphc.errors import GraphError
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim, as_dim, dim_text, same
+from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import current_provenance, user_location
 from graphc.ir.types import FLOAT32
+from graphc.ir.walk import topological
 from graphc.ops.leaf import as_node
 from graphc.ops.loop import items
 from graphc.ops.loop import scan as scan_op
@@ -139,42 +141,23 @@ class _Built:
         """Return the body with a placeholder for each node of its surroundings."""
         taken = set(names)
         new: dict[Node, Node] = {leaf: leaf for leaf in self.leaves}
-        for node in self._inner(results):
+        for node in topological(results, self._is_outer):
+            if node in new:
+                continue
             if self._is_outer(node):
-                name = _free(node.name or node.op.name, taken)
+                name = free_name(node.name or node.op.name, taken)
+                taken.add(name)
                 new[node] = OPS["input"](name, node.shape, node.dtype)
                 self.constants.append(node)
                 self.found.append(new[node])
             else:
+                self._refuse_effects(node)
                 new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
         outputs: dict[str, Node] = {}
         for i, result in enumerate(results):
             name = f"{names[i]}_next" if i < carries else new[result].name or "emitted"
-            outputs[_free(name, outputs)] = new[result]
+            outputs[free_name(name, outputs)] = new[result]
         return Body.of(outputs, [*self.leaves, *self.found], self.name)
-
-    def _inner(self, results: Sequence[Node]) -> Iterator[Node]:
-        """Yield the nodes of the body, operands first, and the outer nodes that they read."""
-        seen = set(self.leaves)
-        for result in results:
-            if result in seen:
-                continue
-            seen.add(result)
-            stack = [(result, self._operands(result))]
-            while stack:
-                node, pending = stack[-1]
-                for operand in pending:
-                    if operand not in seen:
-                        seen.add(operand)
-                        stack.append((operand, self._operands(operand)))
-                        break
-                else:
-                    self._refuse_effects(node)
-                    yield node
-                    stack.pop()
-
-    def _operands(self, node: Node) -> Iterator[Node]:
-        return iter(() if self._is_outer(node) else node.inputs)
 
     def _is_outer(self, node: Node) -> bool:
         """Say whether a node belongs to the surroundings; plain constants belong to the body."""
@@ -183,7 +166,7 @@ class _Built:
         return bool(node.inputs) and node.provenance.order < self.start
 
     def _refuse_effects(self, node: Node) -> None:
-        if node.op.is_random and not self._is_outer(node):
+        if node.op.is_random:
             raise GraphError(
                 "a loop body cannot draw random numbers",
                 where=str(node.provenance.origin) or None,
@@ -197,16 +180,6 @@ class _Built:
                 got=node.op.name,
                 fix="normalize the sequence before the scan, or use layer_norm in the body",
             )
-
-
-def _free(name: str, taken: Any) -> str:
-    """Return the name, numbered where it is taken, and take it if names are collected in a set."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    if isinstance(taken, set):
-        taken.add(free)
-    return free
 
 
 def _argument_names(

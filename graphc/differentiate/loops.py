@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim
+from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, inherit
-from graphc.ir.walk import reaching, topological
+from graphc.ir.walk import reaching, substitute, topological
 from graphc.ops.leaf import zeros_like
 from graphc.ops.loop import item, scan
 from graphc.ops.registry import OPS
@@ -99,18 +99,12 @@ class _Interface:
         return self._add(2, name, value, value.shape)
 
     def _add(self, kind: int, name: str, operand: Node, shape: tuple[Dim, ...]) -> Node:
-        leaf = OPS["input"](self.free(name), shape, operand.dtype)
+        free = free_name(name, self._taken)
+        self._taken.add(free)
+        leaf = OPS["input"](free, shape, operand.dtype)
         self.leaves[kind].append(leaf)
         self.operands[kind].append(operand)
         return leaf
-
-    def free(self, name: str) -> str:
-        """Return the name, numbered where it is taken."""
-        free, number = name, 2
-        while free in self._taken:
-            free, number = f"{name}_{number}", number + 1
-        self._taken.add(free)
-        return free
 
     def scan(
         self, name: str, results: Sequence[tuple[str, Node]], length: Dim, reverse: bool
@@ -118,7 +112,7 @@ class _Interface:
         """Return the loop over a body that computes `results` of these inputs."""
         outputs: dict[str, Node] = {}
         for wanted, node in results:
-            outputs[_numbered(wanted, outputs)] = node
+            outputs[free_name(wanted, outputs)] = node
         leaves = [leaf for group in self.leaves for leaf in group]
         operands = [operand for group in self.operands for operand in group]
         return scan(
@@ -129,13 +123,6 @@ class _Interface:
             length=length,
             reverse=reverse,
         )
-
-
-def _numbered(name: str, taken: Mapping[str, Any]) -> str:
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free
 
 
 def _name(leaf: Node) -> str:
@@ -213,7 +200,7 @@ def _over_stacks(loop: Loop, new: _Interface, roots: Sequence[Node]) -> list[Nod
     moving = reaching(body.graph.nodes, body.inputs[: loop.constants_from])
     kept: dict[Node, None] = {}
     order: list[Node] = []
-    for node in _until(roots, lambda x: x in position or (x in moving and bool(x.inputs))):
+    for node in topological(roots, lambda x: x in position or (x in moving and bool(x.inputs))):
         if node in position or node in moving:
             kept[node] = None
         else:
@@ -237,28 +224,6 @@ def _over_stacks(loop: Loop, new: _Interface, roots: Sequence[Node]) -> list[Nod
 def _spoken(loop: Loop, node: Node) -> str:
     """Return what a value of a body is called."""
     return loop.body.graph.labels.get(node) or node.op.variable or node.op.name
-
-
-def _until(roots: Sequence[Node], stop: Callable[[Node], bool]) -> list[Node]:
-    """Return what the roots need in topological order, and nothing below where to stop."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    for root in roots:
-        if root in seen:
-            continue
-        seen.add(root)
-        stack = [(root, iter(() if stop(root) else root.inputs))]
-        while stack:
-            node, pending = stack[-1]
-            for operand in pending:
-                if operand not in seen:
-                    seen.add(operand)
-                    stack.append((operand, iter(() if stop(operand) else operand.inputs)))
-                    break
-            else:
-                order.append(node)
-                stack.pop()
-    return order
 
 
 class _Stacks:
@@ -300,7 +265,7 @@ class _Stacks:
         loop = self.loop
         outputs = dict(loop.body.graph.outputs)
         for node in self.extra:
-            outputs[_numbered(_spoken(loop, node), outputs)] = node
+            outputs[free_name(_spoken(loop, node), outputs)] = node
         body = Body.of(outputs, loop.body.inputs, loop.body.name)
         with inherit(loop.node.provenance):
             attrs = {**loop.node.attrs, "body": body}
@@ -364,19 +329,11 @@ def pushed_forward(node: Node, given: Mapping[int, Node], tangents: Derivative) 
         part = found[j]
         assert part is not None
         wanted.append((f"{names[j]}_dot", part))
-    inside = _substituted([root for _, root in wanted], values)
+    inside = substitute([root for _, root in wanted], values)
     labelled = list(zip([name for name, _ in wanted], inside, strict=True))
     moved_loop = new.scan(loop.body.name, labelled, loop.length, loop.reverse)
     order = [*moving, *stacked]
     return {j: item(moved_loop, loop.carries + place) for place, j in enumerate(order)}
-
-
-def _substituted(roots: Sequence[Node], values: Mapping[Node, Node]) -> list[Node]:
-    new: dict[Node, Node] = dict(values)
-    for node in topological(roots):
-        if node not in new:
-            new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
-    return [new[root] for root in roots]
 
 
 __all__ = ["Loop", "pulled_back", "pushed_forward"]

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from graphc.errors import GraphWarning
-from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
@@ -64,11 +63,6 @@ class Body:
 
     def __repr__(self) -> str:
         return f"<body {self.name}: {len(self.graph.nodes)} nodes>"
-
-    @cached_property
-    def free_dims(self) -> tuple[Dim, ...]:
-        """All dims that occur in the body's types."""
-        return tuple(dict.fromkeys(dim for node in self.graph.nodes for dim in node.shape))
 
 
 def quiet_graph(outputs: Mapping[str, Node], **parts: Any) -> Graph:

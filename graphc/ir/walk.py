@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from graphc.ir.node import Node, rebuilt
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
-    """Return every node that the roots need, operands before users, left operands first."""
+def topological(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
+    """Return every node that the roots need, operands before users, left operands first.
+
+    Nothing below a node at which to `stop` is visited; that node itself is.
+    """
     order: list[Node] = []
     seen: set[Node] = set()
     for root in roots:
         if root in seen:
             continue
-        stack = [(root, iter(root.inputs))]
+        stack = [(root, iter(() if stop is not None and stop(root) else root.inputs))]
         seen.add(root)
         while stack:
             node, pending = stack[-1]
             for operand in pending:
                 if operand not in seen:
                     seen.add(operand)
-                    stack.append((operand, iter(operand.inputs)))
+                    below = () if stop is not None and stop(operand) else operand.inputs
+                    stack.append((operand, iter(below)))
                     break
             else:
                 order.append(node)
@@ -29,24 +33,9 @@ def topological(roots: Iterable[Node]) -> list[Node]:
     return order
 
 
-def new_nodes(root: Node, known: set[Node]) -> list[Node]:
+def new_nodes(root: Node, known: Container[Node]) -> list[Node]:
     """Return the nodes under `root` that are not known, in topological order."""
-    if root in known:
-        return []
-    order: list[Node] = []
-    seen = {root}
-    stack = [(root, iter(root.inputs))]
-    while stack:
-        node, pending = stack[-1]
-        for operand in pending:
-            if operand not in seen and operand not in known:
-                seen.add(operand)
-                stack.append((operand, iter(operand.inputs)))
-                break
-        else:
-            order.append(node)
-            stack.pop()
-    return order
+    return [node for node in topological([root], known.__contains__) if node not in known]
 
 
 def consumers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:

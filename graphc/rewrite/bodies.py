@@ -9,10 +9,11 @@ from typing import TypeAlias
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
+from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import substitute
-from graphc.ops.loop import Item, Scan, item, scan, with_body
+from graphc.ops.loop import Item, Scan, scan, with_body
 from graphc.ops.registry import OPS
 from graphc.rewrite.rule import Firing, Rule
 
@@ -167,10 +168,10 @@ class Draft:
             self.substitute(dict(replacement))
         outputs: dict[str, Node] = {}
         for carry in self.carries:
-            outputs[_free(f"{carry.leaf.attrs['name']}_next", outputs)] = carry.following
+            outputs[free_name(f"{carry.leaf.attrs['name']}_next", outputs)] = carry.following
         for node in self.emitted:
             wanted = self.names.get(node) or node.name or node.op.variable or node.op.name
-            outputs[_free(wanted, outputs)] = node
+            outputs[free_name(wanted, outputs)] = node
         body = Body.of(outputs, [new for _, new in leaves], self.origin.attrs["body"].name)
         return scan(
             *[operand for group in groups for _, operand in group],
@@ -180,12 +181,6 @@ class Draft:
             length=self.length,
             reverse=self.origin.attrs["reverse"],
         )
-
-    def item_of_carry(self, loop: Node, index: int) -> Node:
-        return item(loop, index)
-
-    def item_of_stack(self, loop: Node, index: int) -> Node:
-        return item(loop, len(self.carries) + index)
 
 
 def drafted(node: Node) -> Draft:
@@ -211,15 +206,8 @@ def _uniquely_named(leaves: Sequence[Node]) -> list[tuple[Node, Node]]:
     taken: dict[str, Node] = {}
     pairs = []
     for leaf in leaves:
-        name = _free(leaf.attrs["name"], taken)
+        name = free_name(leaf.attrs["name"], taken)
         same = name == leaf.attrs["name"]
         taken[name] = leaf
         pairs.append((leaf, leaf if same else OPS["input"](name, leaf.shape, leaf.dtype)))
     return pairs
-
-
-def _free(name: str, taken: dict[str, Node]) -> str:
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free

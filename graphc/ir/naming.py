@@ -1,0 +1,17 @@
+"""Names that are free: the wanted one, or that with a number."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """Return the name, or `name_2`, `name_3`, … whichever is not taken yet.
+
+    >>> free_name("h", ()), free_name("h", {"h", "h_2"})
+    ('h', 'h_3')
+    """
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
