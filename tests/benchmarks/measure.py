@@ -12,6 +12,9 @@ import numpy as np
 
 #: Seconds that one burst of calls should take, and how often each contestant has its turn.
 BURST, ROUNDS = 0.05, 11
+#: Seconds of silence before a contestant's turn. The threads of OpenBLAS, OpenMP and XLA go on
+#: spinning for tens of milliseconds after their last task, on the cores that the next one needs.
+PAUSE = 0.1
 #: Counts seconds; `time.process_time` where other programs share the machine.
 clock: Callable[[], float] = time.perf_counter
 
@@ -53,7 +56,8 @@ def interleaved(
     for turn in range(rounds):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            runs[name]()  # caches and threads are this contestant's now
+            time.sleep(PAUSE)
+            timed(runs[name], 1 + calls[name] // 5)  # caches and threads are this contestant's now
             times[name].append(timed(runs[name], calls[name]))
     return times
 
