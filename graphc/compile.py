@@ -31,6 +31,7 @@ from graphc.differentiate.tangent import tangent
 from graphc.emit import function_name, write_module
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, bind_methods, with_own_names
+from graphc.ir.naming import HIDDEN
 from graphc.ir.node import Node
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
@@ -45,7 +46,7 @@ from graphc.run.compiled import CompiledFunction
 from graphc.run.files import write_whole
 
 #: Outputs under these names are gradients that a training step only offers to whoever asks.
-_OBSERVED = "\0gradient of "
+_OBSERVED = f"{HIDDEN}gradient of "
 
 
 @contextmanager

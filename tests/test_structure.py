@@ -41,13 +41,11 @@ LONGEST = 460
 
 #: Comparisons of an op's name with literal text outside `ops/` and `rewrite/`, at most so many.
 NAMED_OPS = {
-    "graphc/differentiate/bounds.py": 2,  # the value of a constant is in its attributes
     "graphc/differentiate/product.py": 1,  # zeros that `pad` put there
 }
 
 #: Tables keyed by op names outside `ops/` and `rewrite/`, at most so many.
 TABLES = {
-    "graphc/differentiate/bounds.py": 1,  # intervals of what is not defined by a formula
     "graphc/differentiate/symbolic.py": 3,  # what SymPy calls a function
 }
 

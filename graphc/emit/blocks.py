@@ -1,28 +1,95 @@
-"""A run of statements as a loop over blocks of rows: each block stays in the cache meanwhile."""
+"""A run of statements as a function of a block of rows, which all cores call for their share.
+
+Each block stays in the cache meanwhile, and NumPy lets go of the interpreter during each call, so
+that threads work side by side.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphc.ir.code import ATOM, Code
+from graphc.emit.lines import Line
+from graphc.emit.names import Namer
+from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import same
 from graphc.ir.node import Node
-from graphc.plan.program import Buffer, Run, Statement
+from graphc.plan.program import Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
 
 _INDENT = "    "
+_WHY = "  # blocks stay in the cache"
+
+#: What a module with runs imports, and the cores that its threads may use.
+IMPORTS = ("import os", "from concurrent.futures import ThreadPoolExecutor")
+CORES = 'CORES = int(os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)'
+#: The module-level function that calls a block's function.
+IN_BLOCKS = '''
+def in_blocks(work, extent, step):
+    """Call work(rows, worker) for each block of rows, on all cores; return its results in order."""
+    if extent <= step:
+        return [work(slice(0, extent), 0)]
+    blocks = [slice(start, min(start + step, extent)) for start in range(0, extent, step)]
+    workers = min(CORES, len(blocks))
+
+    def share(worker):
+        return [work(rows, worker) for rows in blocks[worker::workers]]
+
+    if workers == 1:
+        return share(0)
+    with ThreadPoolExecutor(workers - 1) as threads:
+        others = [threads.submit(share, worker) for worker in range(1, workers)]
+        shares = [share(0), *(other.result() for other in others)]
+    return [shares[i % workers][i // workers] for i in range(len(blocks))]
+'''
 
 
 def write_run(body: FastBody, run: Run) -> None:
-    """Write the loop, and in front of it the arrays that outlive it."""
+    """Write the function of a block, and its calls; before it, the arrays that outlive it."""
     _Blocks(body, run).write()
 
 
+def quiet(statements: Sequence[Statement]) -> list[str]:
+    """Return the decorator that silences warnings which the statements' formulas expect."""
+    kinds = sorted({kind for s in statements for kind in s.node.op.quiet(s.node)})
+    if not kinds:
+        return []
+    words = ", ".join(f'{kind}="ignore"' for kind in kinds)
+    return [f"@np.errstate({words})"]
+
+
+def block_sizes(
+    program: Program, notation: Notation, taken: Sequence[str]
+) -> tuple[list[str], dict[Buffer, str]]:
+    """Return the lines that count workers and rows, and the size of each block buffer by them.
+
+    A buffer has a block for each worker: at most one a core, and one a block.
+    """
+    namer = Namer(taken)
+    lines: list[str] = []
+    counted: dict[tuple[str, int], tuple[str, str]] = {}
+    sizes: dict[Buffer, str] = {}
+    for buffer in program.block_buffers:
+        runs = program.runs_through(buffer)
+        step, rest = runs[0].step, buffer.type.shape[1:]
+        extents = list(dict.fromkeys(str(notation.dim(run.extent)) for run in runs))
+        extent = extents[0] if len(extents) == 1 else f"max({', '.join(extents)})"
+        if (extent, step) not in counted:
+            rows, workers = namer.fresh("rows"), namer.fresh("workers")
+            lines.append(f"{rows} = min({extent}, {step})")
+            lines.append(f"{workers} = min(CORES, -(-{Code(extent).within(ATOM)} // {step}) or 1)")
+            counted[extent, step] = rows, workers
+        rows, workers = counted[extent, step]
+        rest_text = "".join(f", {notation.dim(dim)}" for dim in rest)
+        sizes[buffer] = f"({workers}, {rows}{rest_text})"
+    return lines, sizes
+
+
 class _Blocks:
-    """One loop: the variables that show a block of an array, and the lines of its body."""
+    """One run: the variables that show a block of an array, and the lines of its function."""
 
     def __init__(self, body: FastBody, run: Run) -> None:
         self.body = body
@@ -30,10 +97,13 @@ class _Blocks:
         self.codes = body.expressions.code
         self.notation = body.expressions.notation
         namer = body.expressions.namer
-        self.start, self.rows, self.size = (namer.fresh(n) for n in ("start", "rows", "size"))
+        words = ("block", "rows", "worker", "size")
+        self.function, self.rows, self.worker, self.size = (namer.fresh(word) for word in words)
+        #: Total -> the variable of a block's part of it.
+        self.parts: dict[Node, str] = {}
         #: Lines that bind a variable to a block of an array.
         self.slices: list[str] = []
-        #: Array that is seen in blocks -> its text outside of the loop.
+        #: Array that is seen in blocks -> its text outside of the function.
         self.outside: dict[Node, Code] = {}
 
     def write(self) -> None:
@@ -52,11 +122,13 @@ class _Blocks:
         written, body.lines = body.lines, lines
         self.head(blocks)
         body.lines += written
+        if self.parts:
+            body.plain(f"return {', '.join(self.parts.values())}")
         body.indent = body.indent.removesuffix(_INDENT)
         self.end()
 
     def begin(self, statement: Statement) -> None:
-        """Make the array that the loop fills, or the total that it adds to."""
+        """Make the array that the blocks fill, or the total that they add to."""
         body, node = self.body, statement.node
         buffer = body.program.place.get(node)
         is_total = node in self.run.totals
@@ -102,9 +174,11 @@ class _Blocks:
         body.first_names = {}
         for buffer in body.program.block_buffers:
             body.buffer_names.pop(buffer, None)
+        body.expressions.notation = replace(self.notation, beside_threads=True)
         for statement in self.run.statements:
             body.current = statement.node
             self.step(statement)
+        body.expressions.notation = self.notation
         blocks, body.first_names = body.first_names, whole
         return blocks
 
@@ -112,40 +186,65 @@ class _Blocks:
         body, node = self.body, statement.node
         codes = body.expressions.operands(statement)
         if node in self.run.totals:
-            part = node.op.numpy(node, codes, self.notation)
-            part = part if node.shape else Code(f"float({part})")
-            body.emit(f"{self.codes[node]} += {part}", node)
+            name = self.codes[node].text
+            self.parts[node] = body.expressions.namer.fresh(f"{name}_part")
+            body.emit(f"{self.parts[node]} = {self.part(node, codes)}", node)
         elif node in self.run.whole:
             self.slice(node)
             name = self.codes[node].text
-            kept = replace(self.notation, owns_out=True)
-            body.emit(str(node.op.numpy_into(node, codes, name, kept)), node)
+            body.emit(self.into(node, codes, name), node)
         else:
             body.compute(statement, codes)
 
+    def part(self, node: Node, codes: Sequence[Code]) -> str:
+        """Return a block's part of a total."""
+        code = node.op.numpy(node, codes, self.body.expressions.notation)
+        return str(code) if node.shape else f"float({code})"
+
+    def into(self, node: Node, codes: Sequence[Code], name: str) -> str:
+        """Return the call that writes a block into its place in the whole array."""
+        kept = replace(self.body.expressions.notation, owns_out=True)
+        return str(node.op.numpy_into(node, codes, name, kept))
+
     def head(self, blocks: dict[Buffer, str]) -> None:
-        """Write the head of the loop, and the variables that show a block of each array."""
+        """Write the head of the function, and the variables that show a block of each array."""
         body, namer = self.body, self.body.expressions.namer
-        extent, step = self.notation.dim(self.run.extent), self.run.step
         body.indent = body.indent.removesuffix(_INDENT)
-        body.plain(f"for {self.start} in range(0, {extent}, {step}):  # blocks stay in the cache")
+        self.blank()
+        for line in quiet(self.run.statements):
+            body.plain(line)
+        body.plain(f"def {self.function}({self.rows}, {self.worker}):{_WHY}")
         body.indent += _INDENT
-        stop = f"min({self.start} + {step}, {extent})"
-        body.plain(f"{self.rows} = slice({self.start}, {stop})")
         if blocks:
-            body.plain(f"{self.size} = {self.rows}.stop - {self.start}")
+            body.plain(f"{self.size} = {self.rows}.stop - {self.rows}.start")
         for buffer, name in blocks.items():
             if buffer not in body.first_names:
                 body.first_names[buffer] = namer.fresh(f"{name}_block")
-            self.slices.append(f"{name} = {body.first_names[buffer]}[:{self.size}]")
+            kept = body.first_names[buffer]
+            self.slices.append(f"{name} = {kept}[{self.worker}, :{self.size}]")
         for line in self.slices:
             body.plain(line)
 
     def end(self) -> None:
-        """Go back to whole arrays; a total becomes a number of its dtype."""
+        """Call the function for all blocks; a total becomes a number of its dtype."""
+        body = self.body
         self.codes.update(self.outside)
-        for node in [statement.node for statement in self.run.statements]:
-            if node in self.run.totals and not node.shape:
+        extent = self.notation.dim(self.run.extent)
+        call = f"in_blocks({self.function}, {extent}, {self.run.step})"
+        self.blank()
+        if not self.parts:
+            body.plain(call)
+            return
+        body.plain(f"for {', '.join(self.parts.values())} in {call}:")
+        for node, part in self.parts.items():
+            body.current = node
+            body.plain(f"{_INDENT}{self.codes[node]} += {part}")
+        for node in self.parts:
+            if not node.shape:
                 name = self.codes[node].text
-                self.body.current = node
-                self.body.plain(f"{name} = np.{node.dtype.name}({name})")
+                body.current = node
+                body.plain(f"{name} = np.{node.dtype.name}({name})")
+
+    def blank(self) -> None:
+        """Set the function apart, as formatters do."""
+        self.body.lines.append(Line("", self.body.current))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from graphc.emit.expressions import Expressions, comment, with_comment
@@ -15,7 +16,7 @@ from graphc.plan.program import ON_DEMAND, Program, Statement
 INDENT = "    "
 
 
-class Body:
+class Body(ABC):
     """Writes the statements of a program as lines; a style says how one statement is written."""
 
     def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
@@ -30,9 +31,9 @@ class Body:
         self.current: Node = program.graph.nodes[0]
         self.kept = {*program.graph.roots(), *program.observed.values()}
 
+    @abstractmethod
     def write(self, statement: Statement) -> None:
         """Write one statement, or keep it until it is read."""
-        raise NotImplementedError
 
     def write_one(self, statement: Statement) -> None:
         """Write one statement; a loop is written whole, and with it all of its items."""
@@ -46,9 +47,9 @@ class Body:
         else:
             self.write(statement)
 
+    @abstractmethod
     def write_loop(self, statement: Statement) -> None:
         """Write a loop over the steps of a scan."""
-        raise NotImplementedError
 
     def begin_block(self, block: str) -> None:
         """Indent what stands under a condition; afterwards, forget the variables that it made.
@@ -64,7 +65,8 @@ class Body:
             self.before = {}
 
     def end_block(self) -> None:
-        """Write what still waits."""
+        """Write what still waits: nothing, in a style that writes each statement at once."""
+        return
 
     def emit(self, code: str, node: Node, shown: str = "") -> None:
         written = with_comment(code, comment(self.expressions, node, shown), self.indent)

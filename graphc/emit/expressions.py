@@ -10,7 +10,7 @@ from graphc.ir.dims import shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD
 from graphc.ops.leaf import full
-from graphc.plan.program import Program, Statement
+from graphc.plan.program import ON_DEMAND, Program, Statement
 
 #: Longest line that is left as it is; formatters agree on code up to this width.
 WIDTH = 88
@@ -29,7 +29,9 @@ class Expressions:
         self.notation = notation
         # Only a caller may ask for some gradients: no output leads to them, so no label is theirs.
         gradients = {x: f"d_{name}" for name, x in program.observed.items() if not x.op.is_leaf}
-        self.labels = {**gradients, **program.graph.labels}
+        asked = (s.node for s in program.statements if s.block == ON_DEMAND)
+        before = {node: node.name for node in asked if node.name and not node.op.is_leaf}
+        self.labels = {**before, **gradients, **program.graph.labels}
         self.code: dict[Node, Code] = {}
         self._stems: dict[Node, str] = {}
         for node in program.graph.nodes:

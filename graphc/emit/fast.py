@@ -29,7 +29,10 @@ class FastBody(Body):
         #: The variable of each buffer at the start of a call, and the one that names it now.
         self.first_names: dict[Buffer, str] = {}
         self.buffer_names: dict[Buffer, str] = {}
-        self.constants: dict[str, Node] = {}
+        #: What depends on nothing but the dims, and is kept: a variable, and how it is made.
+        self.constants: dict[str, str] = {}
+        #: The numbers among them, by how they are made.
+        self.kept_numbers: dict[str, str] = {}
         #: Buffers whose variable shows them in another shape than they were made in.
         self.reshaped: set[Buffer] = set()
         #: Value -> the value that overwrites its memory in place.
@@ -62,7 +65,7 @@ class FastBody(Body):
             return
         if node.op.is_leaf:
             return
-        codes = self.expressions.operands(statement)
+        codes = self.operands(statement)
         notation = self.expressions.notation
         if node.op is full or self.is_arithmetic_on_numbers(statement):
             self.expressions.code[node] = node.op.numpy(node, codes, notation)
@@ -77,6 +80,10 @@ class FastBody(Body):
         else:
             self.compute(statement, codes)
 
+    def operands(self, statement: Statement) -> list[Code]:
+        """Return the operands' texts as the statement's op takes them."""
+        return self.expressions.operands(statement)
+
     def is_arithmetic_on_numbers(self, statement: Statement) -> bool:
         """Say whether a value is written where it is read: arithmetic on numbers and dims."""
         node, numbers = statement.node, self.program.numbers
@@ -88,7 +95,7 @@ class FastBody(Body):
         """Keep an array that depends on nothing but the dims in the workspace."""
         node = statement.node
         name = self.expressions.name(node)
-        self.constants[name] = node
+        self.constants[name] = str(node.op.numpy(node, [], self.expressions.notation))
 
     def view(self, statement: Statement, codes: list[Code]) -> None:
         node = statement.node
@@ -215,7 +222,8 @@ class FastBody(Body):
         An op may read the array that it writes where it `reuses` that operand. What else shows
         the parameter (a slice, its transpose) is read completely first.
         """
-        node, notation = statement.node, self.expressions.notation
+        node, target = statement.node, str(statement.target)
+        notation = replace(self.expressions.notation, owns_out=self.owns(target))
         symbol = in_place_operator(node)
         if symbol and codes[0].text == array:
             return f"{array} {symbol} {codes[1]}"
@@ -229,6 +237,10 @@ class FastBody(Body):
         if into is not None and not self.shows(others, statement):
             return into
         return f"{array}[...] = {node.op.numpy(node, codes, notation)}"
+
+    def owns(self, target: str) -> bool:
+        """Say whether a parameter's array was made by this module, so it lies in one piece."""
+        return False
 
     def shows(self, operands: Sequence[Node], statement: Statement) -> bool:
         """Say whether one of the operands is the memory of the parameter that is written."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.emit.body import INDENT, Body, read_by
+from graphc.emit.body import INDENT, Body
 from graphc.emit.expressions import WIDTH, Expressions, in_place_operator
-from graphc.emit.fast import FastBody
 from graphc.emit.readable import ReadableBody
 from graphc.ir.code import Code
-from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
+from graphc.ops.loop import by_kind
 from graphc.plan.loops import Loop
 from graphc.plan.program import Statement
 
@@ -75,7 +74,7 @@ class Readable(ReadableBody):
     def write_loop(self, statement: Statement) -> None:
         loop = self.program.loops[statement.node]
         operands = [self._variable(x) for x in statement.operands]
-        names = _names(self, loop)
+        names = loop_names(self, loop)
         notation = self.expressions.notation
         for item, stack in zip(loop.stacks, names.stacks, strict=True):
             shape, dtype = notation.size(item.shape), notation.dtype(item.dtype)
@@ -84,7 +83,7 @@ class Readable(ReadableBody):
             self.plain(f"{variable} = {operand}")
         self.plain(_head(self, loop, names))
         self.lines += ReadableSteps(self, loop, operands, names).write_steps()
-        _bind_items(self, loop, names)
+        bind_items(self, loop, names)
 
     def _variable(self, node: Node) -> str:
         """Return how the loop refers to an operand: by a variable, or as a number."""
@@ -93,72 +92,8 @@ class Readable(ReadableBody):
             self.flush(node)
         elif node.op is full and not node.shape:
             return self.expressions.typed(node).text
-        elif node.op is not full and not _is_plain(code):
+        elif node.op is not full and not is_plain(code):
             self.name_inlined(node)
-        return self.expressions.code[node].text
-
-
-class Fast(FastBody):
-    """A function body in style `fast`, with its loops."""
-
-    def write_loop(self, statement: Statement) -> None:
-        loop = self.program.loops[statement.node]
-        operands = [self._variable(x) for x in statement.operands]
-        names = _names(self, loop)
-        for item, stack in zip(loop.stacks, names.stacks, strict=True):
-            self.take_buffer(item, stack)
-        for i, variable in enumerate(names.carries.values()):
-            self._start(loop, i, variable, operands[i])
-        self.plain(_head(self, loop, names))
-        steps = FastSteps(self, loop, operands, names)
-        self.lines += steps.write_steps()
-        self.first_names |= steps.first_names
-        self.constants |= steps.constants
-        _bind_items(self, loop, names)
-
-    def _start(self, loop: Loop, index: int, variable: str, operand: str) -> None:
-        """Write a carry's first value: into its own array, unless it lives in its stack."""
-        item, initial = loop.items[index], loop.node.inputs[index]
-        if index in loop.slots:
-            self.plain(f"{variable} = {operand}")
-        elif item not in self.program.place:
-            fresh = operand if initial.op is full and initial.shape else f"np.array({operand})"
-            self.plain(f"{variable} = {fresh}")
-        else:
-            self.take_buffer(item, variable)
-            if initial.op is full:
-                self.plain(f"{variable}.fill({self.expressions.number(initial)})")
-            else:
-                self.plain(f"np.copyto({variable}, {operand})")
-
-    def take_buffer(self, item: Node, name: str) -> None:
-        """Bind a variable to the memory of a loop's result: kept, or fresh where it leaves."""
-        buffer = self.program.place.get(item)
-        if buffer is None:
-            notation = self.expressions.notation
-            shape, dtype = notation.size(item.shape), notation.dtype(item.dtype)
-            self.plain(f"{name} = np.empty({shape}, {dtype})")
-            return
-        before = self.buffer_names.get(buffer)
-        has_shape = buffer not in self.reshaped and same_shape(buffer.type.shape, item.shape)
-        if before is None and has_shape:
-            self.first_names[buffer] = name
-        elif not has_shape:
-            if before is None:
-                before = self.first_names[buffer] = self.expressions.namer.fresh(f"{name}_memory")
-            words = ", ".join(map(self.expressions.notation.dim, item.shape))
-            self.plain(f"{name} = {before}.reshape({words})")
-            self.reshaped.add(buffer)
-        else:
-            self.plain(f"{name} = {before}")
-        self.buffer_names[buffer] = name
-
-    def _variable(self, node: Node) -> str:
-        code = self.expressions.code[node]
-        if node.op is full and not node.shape:
-            return self.expressions.typed(node).text
-        if node.op is not full and not _is_plain(code):
-            self.emit(f"{self.expressions.name(node)} = {code}", node)
         return self.expressions.code[node].text
 
 
@@ -167,7 +102,7 @@ class ReadableSteps(Steps, Readable):
 
     def __init__(self, outer: Body, loop: Loop, operands: Sequence[str], names: Names) -> None:
         self.loop, self.names = loop, names
-        expressions = _inner_expressions(outer, loop, operands, names)
+        expressions = inner_expressions(outer, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
         shared = {self.program.base(x) for x in self.program.stores.values()}
         #: Carries whose array was made for this loop and is seen by nobody else.
@@ -210,77 +145,7 @@ class ReadableSteps(Steps, Readable):
             self.plain(f"{', '.join(lefts)} = {', '.join(rights)}")
 
 
-class FastSteps(Steps, Fast):
-    """The body of a loop in kept buffers; a carry that is emitted lives in its stack."""
-
-    def __init__(self, outer: Body, loop: Loop, operands: Sequence[str], names: Names) -> None:
-        self.loop, self.names = loop, names
-        expressions = _inner_expressions(outer, loop, operands, names)
-        super().__init__(loop.inside, expressions, outer.indent + INDENT)
-        self.readers = read_by(loop.inside.statements)
-        #: Carry -> its stack, for the carries that live there.
-        self.slots = {loop.carries[i].attrs["name"]: j for i, j in loop.slots.items()}
-        #: Values that were computed straight into the first of their stacks.
-        self.written: set[Node] = set()
-
-    def compute(self, statement: Statement, codes: list[Code]) -> None:
-        node = statement.node
-        stacks = self.stacks_of(node)
-        if not stacks:
-            super().compute(statement, codes)
-            return
-        name = self.expressions.name(node) if node in self.readers else ""
-        self.into_slot(statement, codes, stacks[0], name)
-        self.expressions.code[node] = Code(name or self.names.slot(stacks[0]))
-
-    def into_slot(self, statement: Statement, codes: list[Code], stack: int, name: str) -> None:
-        """Compute a value into its place in a stack; a `name` is bound to that place."""
-        node, slot = statement.node, self.names.slot(stack)
-        notation = replace(self.expressions.notation, owns_out=True)
-        into = node.op.numpy_into(node, codes, slot, notation) if node.shape else None
-        if into is None or not into.endswith(f"={slot})"):
-            self.emit(into or f"{slot} = {node.op.numpy(node, codes, notation)}", node)
-            if name:
-                self.plain(f"{name} = {slot}")
-        else:
-            self.emit(f"{name} = {into}" if name else into, node)
-        self.written.add(node)
-
-    def store_emitted(self, node: Node) -> None:
-        for j in self.stacks_of(node):
-            if node in self.written and j == self.stacks_of(node)[0]:
-                continue
-            self.current = node
-            self.plain(f"{self.names.slot(j)} = {self.expressions.code[node]}")
-
-    def update(self, statement: Statement, codes: list[Code]) -> None:
-        node, target = statement.node, statement.target
-        assert target is not None
-        if target not in self.slots:
-            super().update(statement, codes)
-            return
-        variable, slot = self.array(target), self.names.slot(self.slots[target])
-        if node.op.accumulates:
-            self.accumulate(replace(statement, target=None), codes)
-            self.plain(f"{slot} = {self.expressions.code[node]}")
-            self.plain(f"{variable} = {slot}")
-            self.written.add(node)
-        else:
-            self.into_slot(statement, codes, self.slots[target], variable)
-        self.expressions.code[node] = Code(variable)
-
-    def stores(self) -> None:
-        """Give the carries that wait for it their next values; those in stacks only move on."""
-        super().stores()
-        for target in self.program.stores:
-            if target in self.slots:
-                self.plain(f"{self.array(target)} = {self.names.slot(self.slots[target])}")
-
-    def is_stored(self, target: str) -> bool:
-        return target not in self.slots
-
-
-def _names(outer: Body, loop: Loop) -> Names:
+def loop_names(outer: Body, loop: Loop) -> Names:
     """Return fresh variables for a loop."""
     namer = outer.expressions.namer
     inside = dict(loop.inside.graph.labels)
@@ -294,7 +159,7 @@ def _names(outer: Body, loop: Loop) -> Names:
     return Names(namer.fresh("t"), {name: namer.fresh(name) for name in names}, tuple(stacks))
 
 
-def _inner_expressions(
+def inner_expressions(
     outer: Body, loop: Loop, operands: Sequence[str], names: Names
 ) -> Expressions:
     """Return the expressions of a body, whose inputs have the variables of the outside."""
@@ -302,11 +167,10 @@ def _inner_expressions(
     inner = Expressions(loop.inside, around.namer, around.notation, around.of)
     for leaf in loop.carries:
         inner.code[leaf] = Code(names.carries[leaf.attrs["name"]])
-    first = len(loop.carries)
-    after = first + len(loop.sequences)
-    for leaf, code in zip(loop.sequences, operands[first:after], strict=True):
+    _, sequences, constants = by_kind(loop.node.attrs, operands)
+    for leaf, code in zip(loop.sequences, sequences, strict=True):
         inner.code[leaf] = Code(f"{code}[{names.step}]")
-    for leaf, code in zip(loop.constants, operands[after:], strict=True):
+    for leaf, code in zip(loop.constants, constants, strict=True):
         inner.code[leaf] = Code(code)
     return inner
 
@@ -317,11 +181,11 @@ def _head(outer: Body, loop: Loop, names: Names) -> str:
     return f"for {names.step} in {steps}:"
 
 
-def _bind_items(outer: Body, loop: Loop, names: Names) -> None:
+def bind_items(outer: Body, loop: Loop, names: Names) -> None:
     variables = [*names.carries.values(), *names.stacks]
     for item, variable in zip(loop.items, variables, strict=True):
         outer.expressions.code[item] = Code(variable)
 
 
-def _is_plain(code: Code) -> bool:
+def is_plain(code: Code) -> bool:
     return code.text.isidentifier()

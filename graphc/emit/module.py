@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphc.emit.blocks import CORES, IMPORTS, IN_BLOCKS, block_sizes, quiet
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import WIDTH, Expressions, call
+from graphc.emit.fast_loops import Fast
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
     lines_before_update,
@@ -16,7 +18,7 @@ from graphc.emit.leaving import (
     saved_outputs,
 )
 from graphc.emit.lines import Line, alike, lines_of
-from graphc.emit.loops import Fast, Readable
+from graphc.emit.loops import Readable
 from graphc.emit.names import Namer, identifier, one_line, string_literal
 from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.wrapping import wrapped
@@ -138,14 +140,16 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 def _imports(program: Program) -> list[str]:
     """Return the imports: NumPy, and what the ops' NumPy forms take out of it by name."""
     taken = {line for statement in program.all_statements for line in statement.node.op.imports}
-    return ["import numpy as np", *sorted(taken)]
+    imports = ["import numpy as np", *sorted(taken)]
+    return [*IMPORTS, "", *imports, "", CORES] if program.runs else imports
 
 
 def _helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
     """Return the module-level functions that the body calls, and those that these call."""
     sources: dict[str, str] = {}
-    for statement in program.all_statements:
-        source = statement.node.op.helper(statement.node) or ""
+    helpers = [IN_BLOCKS] if program.runs else []
+    helpers += [s.node.op.helper(s.node) or "" for s in program.all_statements]
+    for source in dict.fromkeys(helpers):
         for function in filter(None, source.split("\n\n\n")):
             code = function.strip("\n")
             sources[code[len("def ") : code.index("(")]] = code
@@ -234,23 +238,14 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
             program, expressions, saved, layout.is_fast, body.on_demand
         )
     lines += return_lines(program, expressions, saved, layout.is_fast)
-    decorated = _quiet(program) + lines
-    return [*allocate, decorated]
+    others = [s for s in program.all_statements if s.node not in program.runs]
+    return [*allocate, [*quiet(others), *lines]]
 
 
 def _summary(graph: Graph, layout: Layout) -> str:
     if graph.updates:
         return "Take one step on a batch, update `state` in place, return the outputs."
     return "Return the outputs by name."
-
-
-def _quiet(program: Program) -> list[str]:
-    """Return the decorator that silences warnings which the program's formulas expect."""
-    kinds = sorted({kind for s in program.all_statements for kind in s.node.op.quiet(s.node)})
-    if not kinds:
-        return []
-    words = ", ".join(f'{kind}="ignore"' for kind in kinds)
-    return [f"@np.errstate({words})"]
 
 
 def _state_lines(program: Program, layout: Layout) -> list[str]:
@@ -346,17 +341,19 @@ def _workspace(
     """Return the lines that take the buffers out of the workspace, and the allocating function."""
     notation = expressions.notation
     names = list(body.first_names.values()) + list(body.constants)
+    counts, sizes = block_sizes(body.program, notation, list(layout.dims.values()))
     makes = [
-        f"np.empty({notation.size(b.type.shape)}, {notation.dtype(b.type.dtype)})"
+        f"np.empty({sizes.get(b, notation.size(b.type.shape))}, {notation.dtype(b.type.dtype)})"
         for b in body.first_names
     ]
-    makes += [str(node.op.numpy(node, [], notation)) for node in body.constants.values()]
+    makes += body.constants.values()
     dims = list(layout.dims.values())
     allocator = expressions.namer.fresh("allocate")
     entries = [f"{make},  # {one_line(name)}" for name, make in zip(names, makes, strict=True)]
     function = [
         f"def {allocator}({', '.join(dims)}):",
         f'{_INDENT}"""Return the arrays that `{layout.function}` keeps between calls."""',
+        *[f"{_INDENT}{line}" for line in counts],
         f"{_INDENT}return (",
         *[f"{_INDENT * 2}{entry}" for entry in entries],
         f"{_INDENT})",

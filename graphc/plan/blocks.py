@@ -1,8 +1,8 @@
 """Which statements run block by block? Chains of pointwise work on arrays that may be large.
 
 A chain of twelve calls on a million numbers goes through memory twelve times; in blocks that stay
-in the cache, once. Sums over the whole array, and products with a narrow matrix whose rows are the
-array's, join the chain: each block adds its part.
+in the cache, once, and all cores take part. Sums over the whole array, and products with a narrow
+matrix whose rows are the array's, join the chain: each block adds its part.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from graphc.ir.dims import Dim, Shape, product, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD
 from graphc.ir.types import TensorType
-from graphc.ops.contraction import Einsum, split_spec
+from graphc.ops.contraction import Einsum
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
+from graphc.ops.row_products import WIDEST, is_number_per_row, is_sum_over_rows
 from graphc.plan.program import Run, Statement
 
-#: Elements of one block, and the fewest calls for which a loop pays.
-BLOCK, _FEWEST = 32768, 8
-#: A row of more elements is long enough by itself; a wider matrix would not stay in the cache.
-_WIDEST = 32
+#: Elements of one block: half a megabyte of float32, so that a chain's arrays stay in the last
+#: level of cache, and threads seldom meet in the interpreter. The fewest calls for which it pays.
+BLOCK, _FEWEST = 131072, 8
+#: A row of more elements is long enough by itself.
+_LONGEST_ROW = 1024
 #: Arrays of a fixed size below this stay in the cache anyway.
 _LARGE = 2 * BLOCK
 
@@ -82,7 +84,7 @@ class _Chain:
         if not (_is_pointwise(statement) or _is_product_of_rows(statement, shape)):
             return None
         width = product(shape[1:])
-        if not isinstance(width, int) or width > _WIDEST * 32 or width == 0:
+        if not isinstance(width, int) or width > _LONGEST_ROW or width == 0:
             return None
         if isinstance(shape[0], int) and shape[0] * width < _LARGE:
             return None
@@ -162,9 +164,9 @@ def _is_product_of_rows(statement: Statement, shape: Shape) -> bool:
     if not isinstance(node.op, Einsum) or len(shape) != 1 or node.ndim != 1:
         return False
     matrix = node.inputs[0]
-    if node.attrs["spec"] != "ab,b->a" or not same(matrix.shape[0], shape[0]):
+    if not is_number_per_row(node.attrs["spec"]) or not same(matrix.shape[0], shape[0]):
         return False
-    return isinstance(matrix.shape[1], int) and matrix.shape[1] <= _WIDEST
+    return isinstance(matrix.shape[1], int) and matrix.shape[1] <= WIDEST
 
 
 def _is_sum_of_products(statement: Statement, shape: Shape) -> bool:
@@ -172,17 +174,11 @@ def _is_sum_of_products(statement: Statement, shape: Shape) -> bool:
     node = statement.node
     if not isinstance(node.op, Einsum) or len(shape) != 1 or len(node.inputs) != 2:
         return False
-    terms, out = split_spec(node.attrs["spec"])
-    row = terms[0][:1]
-    narrow = all(isinstance(d, int) and d <= _WIDEST for d in node.shape)
-    is_summed = row not in out and all(term.startswith(row) for term in terms)
+    narrow = all(isinstance(d, int) and d <= WIDEST for d in node.shape)
     return (
-        is_summed
-        and narrow
-        and all(
-            len(set(term)) == len(term) <= 2 and same(x.shape[0], shape[0])
-            for term, x in zip(terms, node.inputs, strict=True)
-        )
+        narrow
+        and is_sum_over_rows(node.attrs["spec"])
+        and all(same(x.shape[0], shape[0]) for x in node.inputs)
     )
 
 

@@ -20,7 +20,7 @@ from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, scaled
-from graphc.plan.memory import memory
+from graphc.plan.memory import CORES, cores, memory
 from graphc.plan.schedule import execution_order, plan
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ class Cost:
         return tuple(sorted({s.name for e in expressions for s in e.free_symbols}))
 
     def at(self, **sizes: int) -> Cost:
-        """Return the cost with some dims fixed: `cost.at(N=128)`."""
+        """Return the cost with some dims fixed: `cost.at(N=128)`.
+
+        `cores`, where memory depends on it, is this machine's number unless it is given.
+        """
         for name in sizes:
             if name not in self.dims:
                 hint = nearest(name, list(self.dims))
@@ -77,6 +80,8 @@ class Cost:
                     expected=", ".join(self.dims) or "no dims",
                     fix=f"did you mean {hint!r}?" if hint else None,
                 )
+        if CORES in self.dims:
+            sizes = {CORES: cores(), **sizes}
         cache: dict[sympy.Expr, sympy.Expr] = {}
 
         def fixed(e: sympy.Expr) -> sympy.Expr:

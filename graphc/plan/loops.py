@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphc.ir.body import Body, quiet_graph
+from graphc.ir.body import quiet_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.types import TupleType
 from graphc.ir.walk import substitute
-from graphc.ops.loop import Item, Scan, item
+from graphc.ops.loop import Item, Parts, Scan, item
 from graphc.ops.registry import OPS
 from graphc.plan.program import Program
 
@@ -63,34 +62,27 @@ def loops_of(nodes: Sequence[Node], plan: Callable[[Graph], Program]) -> dict[No
 
 
 def _planned(node: Node, found: Mapping[int, Node], plan: Callable[[Graph], Program]) -> Loop:
-    body: Body = node.attrs["body"]
-    first = node.attrs["carries"]
-    after = first + node.attrs["sequences"]
-    carries = tuple(
-        [
-            OPS["param"](leaf.attrs["name"], leaf.shape, leaf.dtype, trainable=False)
-            for leaf in body.inputs[:first]
-        ]
-    )
-    replacement = dict(zip(body.inputs, [*carries, *body.inputs[first:]], strict=True))
+    parts = Parts(node)
+    body, leaves, first = parts.body, parts.leaves, parts.carries
+    carries = [
+        OPS["param"](leaf.attrs["name"], leaf.shape, leaf.dtype, trainable=False)
+        for leaf in leaves.carries
+    ]
+    replacement = dict(zip(leaves.carries, carries, strict=True))
     results = substitute(body.results, replacement)
-    updates = {leaf.attrs["name"]: x for leaf, x in zip(carries, results, strict=False)}
-    following = set(results[:first])
-    names = list(body.graph.outputs)[first:]
-    outputs = {
-        name: x for name, x in zip(names, results[first:], strict=True) if x not in following
-    }
-    inputs = body.inputs[first:]
+    following, emitted = results[:first], results[first:]
+    updates = {leaf.attrs["name"]: x for leaf, x in zip(carries, following, strict=True)}
+    names, shown = list(body.graph.outputs)[first:], set(following)
+    outputs = {name: x for name, x in zip(names, emitted, strict=True) if x not in shown}
+    inputs = [*leaves.sequences, *leaves.constants]
     graph = quiet_graph(outputs, updates=updates, name=body.name, inputs=inputs, params=carries)
-    assert isinstance(node.type, TupleType)
-    items = [found[i] if i in found else item(node, i) for i in range(len(node.type.items))]
     return Loop(
         node,
         plan(graph),
-        carries,
-        body.inputs[first:after],
-        body.inputs[after:],
-        tuple(results[first:]),
-        tuple(results[:first]),
-        tuple(items),
+        tuple(carries),
+        tuple(leaves.sequences),
+        tuple(leaves.constants),
+        tuple(emitted),
+        tuple(following),
+        tuple([found[i] if i in found else item(node, i) for i in range(len(results))]),
     )

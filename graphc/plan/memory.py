@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from graphc.ir.node import Node
+from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import Amount, add, amount, scaled
-from graphc.plan.program import Program
+from graphc.plan.program import Buffer, Program
+
+#: The dim that stands for the number of threads which run through blocks.
+CORES = "cores"
 
 
 def memory(program: Program) -> Amount:
@@ -24,8 +29,10 @@ def memory(program: Program) -> Amount:
     while programs:
         current = programs.pop()
         programs += [loop.inside for loop in current.loops.values()]
+        blocks = dict.fromkeys(current.block_buffers)
         for buffer in current.buffers:
-            add(total, scaled(amount(buffer.type.size), buffer.type.dtype.itemsize))
+            size = _blocks(current, buffer) if buffer in blocks else amount(buffer.type.size)
+            add(total, scaled(size, buffer.type.dtype.itemsize))
         for statement in current.statements:
             node = statement.node
             if not node.inputs and not node.op.is_leaf and not is_fill(node) and node.shape:
@@ -35,6 +42,21 @@ def memory(program: Program) -> Amount:
         if node in made and node.inputs:
             add(total, _bytes(node))
     return total
+
+
+def _blocks(program: Program, buffer: Buffer) -> Amount:
+    """Return the elements of a buffer that has a block of rows for each core at work."""
+    sympy = sympy_module()
+    runs, rest = program.runs_through(buffer), buffer.type.shape[1:]
+    extent, step = sympy.Max(*(run.extent for run in runs)), runs[0].step
+    workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
+    return amount(sympy.Min(extent, step) * workers * sympy.Mul(*rest))
+
+
+def cores() -> int:
+    """Return how many threads emitted code uses on this machine."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return int(wanted or os.cpu_count() or 1)
 
 
 def _bytes(node: Node) -> Amount:

@@ -45,11 +45,11 @@ class Statement:
 
 @dataclass(frozen=True)
 class Run:
-    """Statements that a loop runs through together, `step` rows of their arrays at a time.
+    """Statements that are run through together, `step` rows of their arrays at a time.
 
-    `extent` is the number of rows. Values in `whole` are read after the loop, so each block goes
-    into its place in the whole array; those in `totals` are sums, to which each block adds its
-    part; the others need no more memory than a block.
+    `extent` is the number of rows. Values in `whole` are read afterwards, so each block goes into
+    its place in the whole array; those in `totals` are sums, to which each block adds its part;
+    the others need no more memory than a block for each core at work.
     """
 
     statements: tuple[Statement, ...]
@@ -106,6 +106,11 @@ class Program:
             if node in self.place and node not in run.whole and node not in run.totals
         ]
         return tuple(dict.fromkeys(held))
+
+    def runs_through(self, buffer: Buffer) -> tuple[Run, ...]:
+        """Return the runs that keep a block in a buffer."""
+        found = [run for node, run in self.runs.items() if self.place.get(node) is buffer]
+        return tuple({id(run): run for run in found}.values())
 
     def base(self, node: Node) -> Node:
         """Return the node whose memory holds a value."""

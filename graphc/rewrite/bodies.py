@@ -13,7 +13,7 @@ from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import substitute
-from graphc.ops.loop import Item, Scan, scan, with_body
+from graphc.ops.loop import Item, Parts, Scan, scan, with_body
 from graphc.ops.registry import OPS
 from graphc.rewrite.rule import Firing, Rule
 
@@ -185,19 +185,22 @@ class Draft:
 
 def drafted(node: Node) -> Draft:
     """Return a loop taken apart."""
-    body: Body = node.attrs["body"]
-    first = node.attrs["carries"]
-    after = first + node.attrs["sequences"]
+    parts = Parts(node)
+    leaves, operands = parts.leaves, parts.operands
     carries = [
         Carry(leaf, initial, following)
         for leaf, initial, following in zip(
-            body.inputs[:first], node.inputs[:first], body.results[:first], strict=True
+            leaves.carries, operands.carries, parts.following, strict=True
         )
     ]
-    pairs = list(zip(body.inputs, node.inputs, strict=True))
-    names = {x: name for name, x in list(body.graph.outputs.items())[first:]}
+    names = list(parts.body.graph.outputs)[parts.carries :]
     return Draft(
-        node, carries, pairs[first:after], pairs[after:], list(body.results[first:]), names
+        node,
+        carries,
+        list(zip(leaves.sequences, operands.sequences, strict=True)),
+        list(zip(leaves.constants, operands.constants, strict=True)),
+        list(parts.emitted),
+        dict(zip(parts.emitted, names, strict=True)),
     )
 
 

@@ -17,9 +17,9 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.op import Op
 from graphc.ir.provenance import FORWARD, inherit
+from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import fill
-from graphc.ops.pointwise import NODES
 from graphc.rewrite.condition import holds
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.pattern import Applied, Match, fits, match, read_pattern, variants

@@ -7,7 +7,9 @@ sum over steps of products, becomes one contraction over stacks).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 from graphc.ir.graph import Graph
@@ -248,15 +250,16 @@ def _sunk(node: Node, used: set[int]) -> dict[int, Node] | None:
     first = len(draft.carries)
     waiting = [carry.following for i, carry in enumerate(draft.carries) if i not in sums]
     needed = set(topological(waiting))
-    targets = {j: draft.emitted[j - first] for j in used if j >= first}
-    targets |= {i: added for i, added in sums.items() if i in used}
-    after = {j: x for j, x in targets.items() if x not in needed and x.inputs}
-    if not after or (not sums and not any(_is_work(x) for x in _between(after, needed))):
+    emitted = {j: draft.emitted[j - first] for j in used if j >= first}
+    after = {j: x for j, x in emitted.items() if x not in needed and x.inputs}
+    added = [x for i, terms in sums.items() if i in used for term in terms for x in term.added]
+    wanted = [*after.values(), *added]
+    if not wanted or (not sums and not any(_is_work(x) for x in _between(wanted, needed))):
         return None
     plan = _After(draft, needed)
-    for x in topological(after.values()):
+    for x in topological(wanted):
         plan.add(x)
-    if any(not plan.has(x) for x in after.values()):
+    if any(not plan.has(x) for x in wanted):
         return None
     return plan.results(used, after, sums)
 
@@ -265,26 +268,54 @@ def _is_work(node: Node) -> bool:
     return node.op.name not in ("broadcast_to", "reshape", "slice", "transpose", "cast")
 
 
-def _between(after: dict[int, Node], needed: set[Node]) -> list[Node]:
-    return [x for x in topological(after.values()) if x not in needed and x.inputs]
+def _between(wanted: Sequence[Node], needed: set[Node]) -> list[Node]:
+    return [x for x in topological(wanted) if x not in needed and x.inputs]
 
 
-def _sums(draft: Draft) -> dict[int, Node]:
+@dataclass(frozen=True)
+class _Term:
+    """What a step adds to a carry: a sum with it, or a write into it, and the values added."""
+
+    node: Node
+    added: tuple[Node, ...]
+
+    def over_steps(self, total: Node, stacks: Sequence[Node]) -> Node:
+        """Return a total with what all steps add, given the stacks of the values added."""
+        if self.node.op is OPS["add"]:
+            return OPS["add"](total, OPS["sum"](stacks[0], 0))
+        found: Node = self.node.op.added_up(self.node, total, stacks)  # type: ignore[attr-defined]  # as `_term` found
+        return found
+
+
+def _sums(draft: Draft) -> dict[int, tuple[_Term, ...]]:
     """Return the carries that only add up, each with what it adds at a step."""
     order = topological(draft.roots())
     users = consumers(order)
+    roots = Counter(draft.roots())
     found = {}
     for i, carry in enumerate(draft.carries):
-        total = carry.following
-        if total.op is not OPS["add"] or carry.leaf.dtype.kind != "f":
-            continue
-        readers = users.get(carry.leaf, [])
-        is_read_once = len(readers) == 1 and readers[0] is total
-        others = [x for x in total.inputs if x is not carry.leaf]
-        is_final = not users[total] and all(total is not x for x in draft.emitted)
-        if is_read_once and is_final and len(others) == 1 and _is_contraction(others[0]):
-            found[i] = others[0]
+        terms: list[_Term] = []
+        at = carry.leaf
+        while at is not carry.following:
+            readers = users.get(at, [])
+            term = _term(at, readers[0]) if len(readers) == 1 and not roots[at] else None
+            if term is None:
+                break
+            terms.append(term)
+            at = term.node
+        is_final = at is carry.following and not users.get(at) and roots[at] == 1
+        if terms and is_final and carry.leaf.dtype.kind == "f":
+            found[i] = tuple(terms)
     return found
+
+
+def _term(total: Node, reader: Node) -> _Term | None:
+    """Return what a node adds to a total, where that can be added for all steps at once."""
+    if reader.op is OPS["add"]:
+        others = tuple([x for x in reader.inputs if x is not total])
+        return _Term(reader, others) if len(others) == 1 and _is_contraction(others[0]) else None
+    is_write = hasattr(reader.op, "added_up") and reader.inputs[0] is total
+    return _Term(reader, reader.inputs[1:]) if is_write else None
 
 
 def _is_contraction(node: Node) -> bool:
@@ -329,34 +360,34 @@ class _After:
         self.asked[node] = self.stacks[node] = OPS["input"]("stack", shape, node.dtype)
 
     def results(
-        self, used: set[int], after: dict[int, Node], sums: dict[int, Node]
+        self, used: set[int], after: dict[int, Node], sums: dict[int, tuple[_Term, ...]]
     ) -> dict[int, Node]:
+        """Return what stands for the used results: `after` and `sums` are computed here."""
         draft, first = self.draft, len(self.draft.carries)
-        kept = [i for i in range(first) if i not in sums or i not in after]
+        kept = [i for i in range(first) if i not in sums]
         stacks = {
             j: draft.emitted[j - first] for j in sorted(used) if j >= first and j not in after
         }
-        totals = {i: draft.carries[i] for i in sums}
+        initial = {i: draft.carries[i].initial for i in sums}
         draft.carries = [draft.carries[i] for i in kept]
         draft.emitted = list(dict.fromkeys(stacks.values()))
         for x in self.asked:
             draft.emit(x)
-        if not draft.carries and not draft.emitted:
-            loop = None
-        else:
-            loop = draft.built()
+        loop = draft.built() if draft.carries or draft.emitted else None
         found: dict[Node, Node] = {}
         for k, x in enumerate(draft.emitted):
             if loop is not None and x in self.asked:
                 found[self.asked[x]] = item(loop, len(draft.carries) + k)
-        outer = self._built({j: self._outer(x) for j, x in after.items()}, found)
-        results: dict[int, Node] = {}
         place = {i: k for k, i in enumerate(kept)}
+        results: dict[int, Node] = {}
         for j in sorted(used):
-            if j in after and j < first:
-                results[j] = OPS["add"](totals[j].initial, OPS["sum"](outer[j], 0))
+            if j in sums:
+                results[j] = initial[j]
+                for term in sums[j]:
+                    added = self._built([self._outer(x) for x in term.added], found)
+                    results[j] = term.over_steps(results[j], added)
             elif j in after:
-                results[j] = outer[j]
+                (results[j],) = self._built([self._outer(after[j])], found)
             else:
                 assert loop is not None
                 at = place[j] if j < first else len(kept) + _index(draft.emitted, stacks[j])
@@ -368,12 +399,12 @@ class _After:
             return self.stacks[node]
         return OPS["broadcast_to"](self.once[node], (self.draft.length, *node.shape))
 
-    def _built(self, roots: dict[int, Node], found: dict[Node, Node]) -> dict[int, Node]:
-        new: dict[Node, Node] = dict(found)
-        for node in topological(roots.values()):
-            if node not in new:
-                new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
-        return {j: new[root] for j, root in roots.items()}
+    def _built(self, roots: Sequence[Node], found: dict[Node, Node]) -> list[Node]:
+        """Return values over the loop's stacks; `found` grows by what they are made of."""
+        for node in topological(roots):
+            if node not in found:
+                found[node] = rebuilt(node, tuple([found[x] for x in node.inputs]))
+        return [found[root] for root in roots]
 
 
 def _index(nodes: Sequence[Node], wanted: Node) -> int:

@@ -11,7 +11,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
 from graphc.ir.walk import substitute, topological
-from graphc.ops.loop import Item, Scan, item
+from graphc.ops.loop import Item, Parts, Scan, item
 from graphc.rewrite.bodies import Became, Draft, drafted, has_loops
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.rule import Firing, Rule
@@ -52,11 +52,8 @@ def _merged_pair(graph: Graph, became: Became) -> tuple[Graph, Firing] | None:
         for first in loops[:j]:
             if not _may_merge(first, second, number):
                 continue
-            large, small = (
-                (first, second)
-                if first.attrs["carries"] >= second.attrs["carries"]
-                else (second, first)
-            )
+            is_larger = Parts(first).carries >= Parts(second).carries
+            large, small = (first, second) if is_larger else (second, first)
             found = _joined(large, small, number)
             if found is not None:
                 return _with_pair(graph, large, small, found, became)
@@ -67,7 +64,7 @@ def _may_merge(a: Node, b: Node, number: ValueNumbers) -> bool:
     """Say whether two loops start from the same states and neither waits for the other."""
     if a.attrs["reverse"] != b.attrs["reverse"] or not same(a.attrs["length"], b.attrs["length"]):
         return False
-    starts = [{number(x) for x in loop.inputs[: loop.attrs["carries"]]} for loop in (a, b)]
+    starts = [{number(x) for x in Parts(loop).operands.carries} for loop in (a, b)]
     if not (starts[0] <= starts[1] or starts[1] <= starts[0]) or not all(starts):
         return False
     return a not in set(topological(b.inputs)) and b not in set(topological(a.inputs))

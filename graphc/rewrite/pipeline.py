@@ -32,10 +32,12 @@ from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
+from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pieces import PIECES
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
+from graphc.rewrite.scale_smaller import SCALE, scale_smaller
 from graphc.rewrite.share_exponentials import SHARE, share_exponentials
 from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
 from graphc.rewrite.softmax import SOFTMAX
@@ -130,13 +132,21 @@ CONVOLVE_PASS = Pass(
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
-SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", SPEED, MOVEMENT, level=2)
+FAST = (*SPEED, *OVERFLOW)
+SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
 JOIN_PASS = Pass(
     "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, level=2
 )
 EMIT_PASS = Pass("emit whole", "Stack an array, not its slices", (EMIT_WHOLE,), whole=emit_whole)
 TURN_PASS = Pass(
     "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights, level=2
+)
+SCALE_PASS = Pass(
+    "scale the smaller",
+    "Multiply a factor by a number, not the product",
+    (SCALE,),
+    whole=scale_smaller,
+    level=2,
 )
 SHARE_PASS = Pass(
     "share exponentials",
@@ -210,6 +220,7 @@ FAST_PASSES = (
     replace(TURN_PASS, is_for_loops=True),
     MERGE_PASS,
     SPEED_PASS,
+    SCALE_PASS,
     MERGE_PASS,
     SHARE_PASS,
     DEAD_PASS,

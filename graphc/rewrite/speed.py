@@ -190,7 +190,8 @@ def _rows(node: Node, facts: Facts) -> Node | None:
     """scatter_add(table, values, rows) → scatter_rows(table, values, rows)."""
     base, values, *indices = node.inputs
     is_table = base.ndim > 1 and node.dtype.kind == "f" and not node.attrs["axis"]
-    if not is_table or len(indices) != 1 or values.op.is_inserted or has_distinct_places(indices):
+    is_repeated = values.op.is_inserted and values.op is not OPS["item"]
+    if not is_table or len(indices) != 1 or is_repeated or has_distinct_places(indices):
         return None
     return OPS["scatter_rows"].make(node.inputs, **node.attrs)
 
@@ -258,13 +259,6 @@ SPEED = (
         "(x + c1*(y*x))*c2",
         "x*(c2 + (c1*c2)*y)",
         "one call less",
-    ),
-    _rule(
-        "scale_within_guard",
-        "(x*c)*where(x*c == 0, 0, c1 + c2*y)",
-        "x*where(x == 0, 0, c*c1 + (c*c2)*y)",
-        "one call less",
-        when="c >= 1",
     ),
     _rule(
         "mean_by_sum",

@@ -183,13 +183,13 @@ def finding(op: Pointwise, which: int, point: Point, got: np.floating, truth: Nu
     return Finding(error, is_normal, absolute, point, error / (1 + moved))
 
 
-def last_place(number: Number, info: np.finfo) -> Number:  # type: ignore[type-arg]
+def last_place(number: Number, info: np.finfo) -> Number:
     """Return the unit of the last place of the float nearest to a number."""
     exponent = mp.mag(number) - 1 if number else info.minexp
     return mpf(2) ** int(max(exponent, info.minexp) - info.nmant)
 
 
-def _moved(op: Pointwise, which: int, point: Point, number: Number, info: np.finfo) -> float:  # type: ignore[type-arg]
+def _moved(op: Pointwise, which: int, point: Point, number: Number, info: np.finfo) -> float:
     """Return by how many ulps half an ulp of each argument moves a quantity."""
     total = 0.0
     for i, x in enumerate(point):

@@ -21,7 +21,7 @@ Contestant = tuple[Run, Outcome]
 
 
 class AbsenceError(Exception):
-    """A contestant that cannot do this work here, and why."""
+    """A contestant that cannot do this work here, and why; without a reason, it is not asked."""
 
 
 def copies(arrays: Arrays) -> Arrays:
@@ -48,6 +48,12 @@ def graphc(work: Workload) -> Contestant:
 
 def by_hand(work: Workload) -> Contestant:
     return work.by_hand(copies(work.params), work.data), dict
+
+
+def naive(work: Workload) -> Contestant:
+    if work.naive is None:
+        raise AbsenceError
+    return work.naive(copies(work.params), work.data), dict
 
 
 def torch_eager(work: Workload) -> Contestant:
@@ -202,6 +208,7 @@ def pytensor(work: Workload) -> Contestant:
 CONTESTANTS: dict[str, Callable[[Workload], Contestant]] = {
     "graphc": graphc,
     "NumPy by hand": by_hand,
+    "naive NumPy": naive,
     "PyTorch": torch_eager,
     "torch.compile": torch_compiled,
     "jax.jit": jax_jit,

@@ -24,7 +24,7 @@ class Workload:
     `by_hand` returns what it computed under the parameters' names (the gradients, or the new
     values) and under "loss". `losses` holds a contestant's own way of writing the loss, where the
     shared one would be unfair to it or does not run there. `left_out` says why a contestant does
-    not take part. `small` is the same program with every size 2: what it takes is the cost of the
+    not take part. `naive` makes what a student writes straight from the formulas. `small` is the same program with every size 2: what it takes is the cost of the
     calls alone.
     """
 
@@ -35,6 +35,7 @@ class Workload:
     by_hand: ByHand
     loss: Loss | None = None
     losses: Mapping[str, Loss] = field(default_factory=dict)
+    naive: ByHand | None = None
     rate: float | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     small: Callable[[], Workload] | None = None

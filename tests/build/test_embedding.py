@@ -161,7 +161,7 @@ def test_the_dense_gradient_is_there_for_whoever_asks() -> None:
     wanted = derivative(state, **arrays(BATCHES[0]))
     for style in ("readable", "fast"):
         step = gc.compile(graph, minimize="loss", optimizer="sgd(0.5)", style=style)
-        state, gradients = step.init(seed=1), {}  # type: ignore[var-annotated]
+        state, gradients = step.init(seed=1), {}
         step.function(state, *arrays(BATCHES[0]).values(), gradients=gradients)
         assert gradients.keys() == {"words", "other.W", "b"}
         for name, gradient in gradients.items():

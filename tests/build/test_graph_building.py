@@ -66,7 +66,7 @@ def test_names_do_not_depend_on_what_else_the_caller_holds() -> None:
     def build(clutter: bool) -> Graph:
         x = input("x", (3,))
         if clutter:
-            other = x * 5  # noqa: F841
+            other = x * 5  # noqa: F841  # held, and read by nobody
         h = x + 1
         return graph({"y": h * 2}, name="g")
 
@@ -85,7 +85,7 @@ MISTAKES: list[tuple[Any, str]] = [
     (lambda: input("x", (2.5,)), "not a dimension"),
     (lambda: input("x", ("a b",)), "identifier"),
     (lambda: dim("2N"), "identifier"),
-    (lambda: dim(3), "a string"),  # type: ignore[arg-type]
+    (lambda: dim(3), "a string"),
     (lambda: param("w", (2,), init="zeros"), "not an initializer"),
     (lambda: param("w", (2,), init=[1.0, 2.0, 3.0]), "another shape"),
     (lambda: graph({"y": input("x", (2,)) + input("x", (2,))}), "two inputs are called"),

@@ -124,6 +124,11 @@ def test_named_dims_in_parameters_need_sizes() -> None:
     assert initial_state(g, D=5)["w"].shape == (5, 2)
 
 
+def test_what_initializers_have_in_common_is_none_itself() -> None:
+    with pytest.raises(GraphError, match="Initializer is what others have in common"):
+        Initializer()
+
+
 def test_integer_parameters_cannot_draw_floats() -> None:
     g = graph({"y": param("n", (2,), "int64", init=init.normal()) + 1})
     with pytest.raises(GraphError, match="draws floats"):

@@ -84,6 +84,30 @@ def test_fit_moves_the_averages_to_those_of_the_data() -> None:
     np.testing.assert_allclose(state["bn.running_mean"], share * hidden.mean(0), atol=0.2)
 
 
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_without_momentum_all_batches_count_alike(style: str) -> None:
+    x = gc.input("x", ("N", 4), "float64")
+    g = gc.graph({"y": gc.nn.batch_norm(x, name="bn", momentum=None)})
+    assert list(g.updates) == ["bn.running_mean", "bn.running_var", "bn.batches"]
+    assert gc.parse(str(g)) == g and g.for_inference().for_training() == g
+    batches = [RNG.normal(size=(n, 4)) for n in (3, 5, 4)]
+    state, reference = g.init(), g.init()
+    f = gc.compile(g, style=style)
+    for seen, batch in enumerate(batches, 1):
+        f(state, x=batch)
+        gc.interpret(g, reference, x=batch)
+        means = [b.mean(0) for b in batches[:seen]]
+        spreads = [b.var(0, ddof=1) for b in batches[:seen]]
+        for kept in (state, reference):
+            assert kept["bn.batches"] == seen and kept["bn.batches"].dtype == np.int64
+            np.testing.assert_allclose(kept["bn.running_mean"], np.mean(means, 0), rtol=1e-12)
+            np.testing.assert_allclose(kept["bn.running_var"], np.mean(spreads, 0), rtol=1e-12)
+    used = gc.compile(g.for_inference())(state, x=X)["y"]
+    wanted = (X - np.mean(means, 0)) / np.sqrt(np.mean(spreads, 0) + 1e-5)
+    np.testing.assert_allclose(used, wanted, rtol=1e-12)
+    assert not g.frozen("bn.*").updates and g.frozen("bn.*").unfrozen("bn.*") == g
+
+
 def test_only_a_graph_for_training_changes_its_state() -> None:
     g = regression()
     state = g.init(seed=0)
@@ -202,6 +226,7 @@ MISTAKES: list[tuple[Any, str]] = [
     (lambda: gc.nn.batch_norm(VECTOR), r"batch_norm needs 2 axes[\s\S]*\[N, C, \.\.\.\]"),
     (lambda: gc.nn.batch_norm(TABLE), r"named dim[\s\S]*axis 1[\s\S]*number of channels"),
     (lambda: gc.nn.batch_norm(IMAGE, momentum=1.5), "0 <= momentum <= 1"),
+    (lambda: gc.nn.batch_norm(IMAGE, momentum="no"), "momentum is the share of the newest"),
     (lambda: gc.nn.batch_norm(IMAGE, axis=3), "axis 3 is out of bounds"),
     (lambda: gc.nn.batch_norm(IMAGE, running_var=gc.param("r", (2,))), "running_var has the wrong"),
     (lambda: gc.nn.layer_norm(IMAGE, eps=-1.0), "eps is 0 or"),

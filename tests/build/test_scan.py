@@ -174,7 +174,7 @@ def test_a_loop_has_a_cost_for_each_step() -> None:
 
 def error_of(*args: object, **words: object) -> str:
     with pytest.raises(gc.GraphError) as caught:
-        gc.scan(*args, **words)  # type: ignore[arg-type]
+        gc.scan(*args, **words)
     return str(caught.value)
 
 

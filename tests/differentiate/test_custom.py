@@ -102,7 +102,7 @@ def test_the_same_definition_gives_the_same_op() -> None:
 )
 def test_errors(function: object, message: str) -> None:
     with pytest.raises(GraphError, match=message):
-        define_pointwise("bad", function)  # type: ignore[arg-type]  # some are no functions
+        define_pointwise("bad", function)  # some are no functions
 
 
 @pytest.mark.parametrize("name", ["", "two words", "1st", "exp"])

@@ -13,10 +13,10 @@ import graphc as gc
 from graphc.differentiate.coloring import color_columns
 from graphc.differentiate.sparsity import pattern_of_spans, sparsity
 from graphc.differentiate.structure import spans_of
+from graphc.ir.access import Span
 from graphc.ir.dims import as_dim
 from graphc.ir.node import Node
 from graphc.ops import OPS
-from graphc.ops.access import Span
 from graphc.ops.leaf import input_
 from graphc.run.reference import evaluate
 

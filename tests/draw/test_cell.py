@@ -44,7 +44,7 @@ def reads(kind: str, gate: str) -> tuple[list[str], list[str]]:
     def names(nodes: object) -> list[str]:
         return [
             cell.parts[n].name or cell.parts[n].label if n in cell.parts else cell.name(n)
-            for n in nodes  # type: ignore[attr-defined]
+            for n in nodes
         ]
 
     return names(part.sources), names(part.peeks)

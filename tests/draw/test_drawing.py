@@ -132,10 +132,10 @@ def test_style_rules_stay_inside_their_own_drawing() -> None:
     first = gc.draw.computation_graph(cos_sin()).svg()
     second = gc.draw.network(two_layers()).svg()
     marks = [re.search(r'id="(graphc-\w+)"', svg) for svg in (first, second)]
-    assert all(marks) and marks[0][1] != marks[1][1]  # type: ignore[index]
+    assert all(marks) and marks[0][1] != marks[1][1]
     for svg, mark in zip((first, second), marks, strict=True):
         rules = re.findall(r"^\s+(\S+).*\{ (?:fill|stroke):", svg, re.MULTILINE)
-        assert rules and set(rules) == {f"#{mark[1]}"}  # type: ignore[index]
+        assert rules and set(rules) == {f"#{mark[1]}"}
 
 
 def test_subscripts_do_not_rely_on_baseline_shift() -> None:

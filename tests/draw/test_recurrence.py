@@ -39,7 +39,7 @@ def look(picture: Drawing, key: str) -> tuple[str, ...]:
     line = next(x for x in picture.source.splitlines() if f'id="{key}"' in x)
     return tuple(
         re.search(rf'{name}="([^"]+)"', line)[1] for name in ("color", "style", "penwidth")
-    )  # type: ignore[index]
+    )
 
 
 def columns(picture: Drawing, stem: str) -> list[str]:
@@ -133,7 +133,7 @@ def test_truncation_cuts_the_edges_between_steps() -> None:
 
 @pytest.mark.parametrize("make", [many_to_many, many_to_one, encoder_decoder])
 def test_nothing_overlaps(make: object) -> None:
-    found = boxes(gc.draw.recurrence(make()))  # type: ignore[operator]
+    found = boxes(gc.draw.recurrence(make()))
     shapes = {k: rectangle(v) for k, v in found.items() if not k.startswith("p")}
     for (a, p), (b, q) in itertools.combinations(shapes.items(), 2):
         apart = p[2] <= q[0] or q[2] <= p[0] or p[3] <= q[1] or q[3] <= p[1]

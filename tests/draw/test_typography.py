@@ -23,7 +23,7 @@ from graphc.draw.typography import (
 
 @pytest.mark.parametrize("module", [typography, dot_source, unit_names])
 def test_doctests(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,21 @@ def test_batch_norm(data: str, settings: dict[str, float], training: bool, dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_batch_norm_without_momentum(dtype: str) -> None:
+    peer = torch.nn.BatchNorm1d(6, momentum=None, dtype=getattr(torch, dtype))
+    f = gc.compile(gc.graph(gc.nn.batch_norm(gc.input("x", ("N", 6), dtype), momentum=None)))
+    state = f.init()
+    rng = np.random.default_rng(11)
+    for size in (4, 7, 5):
+        x = rng.normal(size=(size, 6)).astype(dtype)
+        peer(torch.tensor(x))
+        f(state, x=x)
+    assert state["batch_norm.batches"] == int(peer.num_batches_tracked) == 3
+    for kind in ("running_mean", "running_var"):
+        assert_close(state[f"batch_norm.{kind}"], getattr(peer, kind).numpy(), dtype, kind)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("axes", [1, 2])
 @pytest.mark.parametrize("eps", [1e-5, 0.1])

@@ -21,7 +21,7 @@ half = OPS["multiply"](x, 0.5)
 
 def body(**outputs: object) -> str:
     """Return the lines between the declarations and the outputs."""
-    text = graph_text(Graph(outputs))  # type: ignore[arg-type]  # the tests give nodes
+    text = graph_text(Graph(outputs))  # the tests give nodes
     return text.split("\n\n", 1)[1].rsplit("output(", 1)[0]
 
 
@@ -56,7 +56,7 @@ def body(**outputs: object) -> str:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_one_line(node: object, line: str) -> None:
-    text = graph_text(Graph({"y": node}))  # type: ignore[dict-item]
+    text = graph_text(Graph({"y": node}))
     assert text.splitlines()[-2] == line
 
 
@@ -142,11 +142,11 @@ N, H, s = dim_symbol("N"), dim_symbol("H"), dim_symbol("s")
     ],
 )
 def test_a_dim_means_what_python_reads(dim: object, text: str) -> None:
-    assert dim_text(dim) == text  # type: ignore[arg-type]
+    assert dim_text(dim) == text
     graph = parse(f"x: input(f32, N, H, s, {text} + 999)\noutput(x)", FUNCTIONS)
-    assert graph.inputs["x"].shape[-1] == normal(dim + 999)  # type: ignore[operator]
+    assert graph.inputs["x"].shape[-1] == normal(dim + 999)
     for sizes in ({"N": 7, "H": 5, "s": 2}, {"N": 8, "H": 4, "s": 3}):
-        assert evaluate(dim, sizes) == eval(text, {}, sizes)  # type: ignore[arg-type]
+        assert evaluate(dim, sizes) == eval(text, {}, sizes)
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ CASES = [(name, case) for name, op in OPS.items() for case in op.cases]
 def forced(node: Node, **changes: object) -> Node:
     """Return a node with fields that no constructor would accept."""
     fields = {name: getattr(node, name) for name in ("op", "inputs", "attrs", "type", "provenance")}
-    return Node(**{**fields, **changes})  # type: ignore[arg-type]
+    return Node(**{**fields, **changes})
 
 
 def fault(graph: Graph) -> str:
@@ -29,9 +29,9 @@ def fault(graph: Graph) -> str:
 
 @pytest.mark.parametrize(("name", "case"), CASES)
 def test_built_graphs_are_sound(name: str, case: object) -> None:
-    arguments = case.args  # type: ignore[attr-defined]
+    arguments = case.args
     inputs = [OPS["input"](f"x{i}", a.shape, a.dtype) for i, a in enumerate(arguments)]
-    verify(Graph({"y": OPS[name](*inputs, **case.kwargs)}))  # type: ignore[attr-defined]
+    verify(Graph({"y": OPS[name](*inputs, **case.kwargs)}))
 
 
 def test_a_long_graph_is_checked_without_recursion() -> None:

@@ -7,14 +7,15 @@ import math
 import numpy as np
 import pytest
 
+from graphc.ir.access import Span, reads
 from graphc.ir.attributes import Attributes
 from graphc.ir.dims import as_dim
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op
 from graphc.ir.types import TensorType
 from graphc.ops import OPS
-from graphc.ops.access import Span, reads, reshape_groups
 from graphc.ops.leaf import input_
+from graphc.ops.reshaping import reshape_groups
 from graphc.run.reference import evaluate
 
 CASES = [

@@ -15,8 +15,9 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op
 from graphc.ops import OPS
+from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import NODES, Pointwise
+from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 CASES = [
@@ -93,7 +94,7 @@ def test_inferred_type_is_the_reference_values_type(op: Op, case: Case, dtype: s
 
 @pytest.mark.parametrize(
     ("op", "case"),
-    [c for c in CASES if hasattr(np, c.values[0].name)],  # type: ignore[union-attr]
+    [c for c in CASES if hasattr(np, c.values[0].name)],
 )
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value encountered")
 def test_value_is_numpys(op: Op, case: Case) -> None:
@@ -167,7 +168,7 @@ def weighted_sum(node: Node, seed: int) -> Node:
     return gc.sum(node * gc.constant(weights, dtype="float64"))
 
 
-SMOOTH = [c for c in CASES if c.values[1].differentiable and c.values[1].args]  # type: ignore[union-attr]
+SMOOTH = [c for c in CASES if c.values[1].differentiable and c.values[1].args]
 
 
 @pytest.mark.parametrize(("op", "case"), SMOOTH)

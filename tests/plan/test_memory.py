@@ -51,7 +51,7 @@ def test_prediction_is_within_a_tenth_of_what_a_call_takes(model: Callable[[], g
     state = [f.init(seed=0)] if graph.params else []
     sizes = {"N": 256}
     inputs = {
-        name: np.ones([sizes.get(str(d), d) for d in node.shape], node.dtype)  # type: ignore[call-overload]  # sizes are numbers
+        name: np.ones([sizes.get(str(d), d) for d in node.shape], node.dtype)  # sizes are numbers
         for name, node in graph.inputs.items()
     }
     held = sum(a.nbytes for a in [*(state[0].values() if state else ()), *inputs.values()])

@@ -48,7 +48,7 @@ def test_no_two_live_values_share_memory() -> None:
         _check_memory(program.statements, program.place)
 
 
-def _check_memory(statements: tuple, place: dict) -> None:  # type: ignore[type-arg]
+def _check_memory(statements: tuple, place: dict) -> None:
     """Run the program on symbols: each read must find the value that was written."""
     memory: dict[object, Node] = {}
     storage = storages(statements, {})

@@ -30,7 +30,7 @@ FORMULAS = [rule for rule in ALL_RULES if rule.apply is None]
 # -- SymPy -------------------------------------------------------------------------------------
 
 
-class Symbolic(dict):  # type: ignore[type-arg]  # formulas over SymPy expressions
+class Symbolic(dict):  # formulas over SymPy expressions
     """Every op by its own formula, down to SymPy's functions."""
 
     primitives: ClassVar[dict[str, Callable[..., Any]]] = {
@@ -60,7 +60,7 @@ class Symbolic(dict):  # type: ignore[type-arg]  # formulas over SymPy expressio
         assert isinstance(op, Pointwise)
         known = getattr(sympy, name, None)
         if known is not None and op.formula.startswith(f"{name}("):
-            return known  # type: ignore[no-any-return]  # a SymPy function
+            return known  # a SymPy function
         return lambda *args: evaluate_formula(
             op.formula, dict(zip(op.args, args, strict=True)), self
         )
@@ -137,7 +137,7 @@ HUGE = 1e300
 CANCELS = ("log_cosh",)
 
 
-class Precise(dict):  # type: ignore[type-arg]  # formulas over mpmath numbers
+class Precise(dict):  # formulas over mpmath numbers
     """Every op by its own formula in sixty digits."""
 
     primitives: ClassVar[dict[str, Callable[..., Any]]] = {
@@ -163,7 +163,7 @@ class Precise(dict):  # type: ignore[type-arg]  # formulas over mpmath numbers
         assert isinstance(op, Pointwise)
         known = getattr(MP, name, None)
         if known is not None and op.formula.startswith(f"{name}("):
-            return known  # type: ignore[no-any-return]  # an mpmath function
+            return known  # an mpmath function
         return lambda *args: evaluate_formula(
             op.formula, dict(zip(op.args, args, strict=True)), self
         )

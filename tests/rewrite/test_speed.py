@@ -9,6 +9,7 @@ import graphc as gc
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
 from graphc.rewrite.examples import example_text
+from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pipeline import optimize
 from graphc.rewrite.rule import PassRecord, Rule
 from graphc.rewrite.speed import SPEED
@@ -41,8 +42,10 @@ PASSES = {
     "join_slices": "x: input(f64, 3, 4)\ny = tanh(x[:, :2])\nz = tanh(x[:, 2:])\noutput(y, z)",
     "emit_whole": GATES,
     "turn_weights": LOOP,
+    "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
+    "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",
 }
-TEXTS = {rule.name: example_text(rule) for rule in SPEED} | PASSES
+TEXTS = {rule.name: example_text(rule) for rule in (*SPEED, *OVERFLOW)} | PASSES
 
 
 def graph_of(name: str) -> Graph:
@@ -90,7 +93,9 @@ def test_keeps_the_value(name: str, low: float, high: float) -> None:
             np.testing.assert_allclose(got[output], value, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("rule", [r for r in SPEED if r.apply is None], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "rule", [r for r in (*SPEED, *OVERFLOW) if r.apply is None], ids=lambda r: r.name
+)
 def test_keeps_infinities_and_nan(rule: Rule) -> None:
     graph = graph_of(rule.name)
     special = np.array([np.inf, -np.inf, np.nan])
@@ -126,3 +131,39 @@ def test_rows_are_added_up_where_they_lie_scattered() -> None:
         np.testing.assert_array_equal(f(t=t, v=v, i=i)["y"], expected)
         with pytest.raises(Exception, match=r"out of (range|bounds)"):
             f(t=t, v=v, i=np.array([1, 5, 1, 0]))
+
+
+def skip_gram_step() -> gc.Graph:
+    """Return a model that scores pairs of rows of two tables."""
+    rows, others = (gc.input(n, shape, "int64") for n, shape in (("i", ("N",)), ("j", ("N", 3))))
+    V, U = (gc.param(name, (9, 4), init=gc.init.normal()) for name in "VU")
+    score = gc.einsum("nd,nkd->nk", gc.take(V, rows, axis=0), gc.take(U, others, axis=0))
+    return gc.graph({"loss": gc.mean(gc.square(score))}, name="pairs")
+
+
+def test_the_rate_multiplies_the_small_factor_of_a_row_update() -> None:
+    step = gc.compile(skip_gram_step(), minimize="loss", optimizer="sgd(0.5)")
+    always = step.source.partition("# update")[2].partition("return")[0]
+    assert always.count("-0.5") == 1
+    scaled = next(line for line in always.splitlines() if "-0.5" in line)
+    assert "# [N, 3]" in scaled
+    # The derivatives that nobody asks for are not computed.
+    assert step.source.count("dloss/dU") == 1
+
+
+def test_a_product_that_is_needed_itself_is_scaled_afterwards() -> None:
+    a, b = gc.input("a", (3,)), gc.input("b", (4,))
+    whole = gc.einsum("i,j->ij", a, b)
+    graph = gc.graph({"whole": whole, "half": 0.5 * whole})
+    assert "scale_smaller" not in fired(optimize(graph, 2, "fast"))
+
+
+@pytest.mark.parametrize("spec", ["ab,ac->abc", "a,b->ab", "b,a->ab", "ab,cb->acb", "a,ba->ba"])
+def test_large_outer_products(spec: str) -> None:
+    sizes = {"a": 40, "b": 30, "c": 20}
+    (first, second), rng = spec.partition("->")[0].split(","), np.random.default_rng(0)
+    x, y = (gc.input(n, [sizes[c] for c in t]) for n, t in (("x", first), ("y", second)))
+    graph = gc.graph({"z": gc.sum(gc.sin(gc.einsum(spec, x, y)))})
+    given = {n: rng.normal(size=node.shape).astype("float32") for n, node in graph.inputs.items()}
+    got = gc.compile(graph)(**given)["z"]
+    np.testing.assert_allclose(got, gc.interpret(graph, **given)["z"], rtol=1e-5)

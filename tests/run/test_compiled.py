@@ -123,7 +123,7 @@ def test_other_forms_of_the_same_numbers_give_the_same_result(form: object) -> N
     step = step_function()
     plain = step(step.init(), **batch())
     for _ in range(2):  # the second call takes the path of known shapes
-        got = step(step.init(), **{name: form(array) for name, array in batch().items()})  # type: ignore[operator]
+        got = step(step.init(), **{name: form(array) for name, array in batch().items()})
         np.testing.assert_array_equal(got["z"], plain["z"])
         assert got["z"].dtype == np.float32
 
@@ -200,7 +200,7 @@ def test_wrong_calls_say_what_is_wrong_also_after_good_calls() -> None:
     with pytest.raises(GraphError, match="needs a state"):
         step(**data)
     with pytest.raises(GraphError, match="needs a state"):
-        step(data["x"], **data)  # type: ignore[arg-type]
+        step(data["x"], **data)
 
 
 def test_scalars_are_weak_and_lists_are_arrays() -> None:

@@ -109,7 +109,7 @@ def test_a_graph_that_draws_needs_a_generator() -> None:
 
 def test_an_input_may_be_called_rng() -> None:
     graph = Graph({"y": OPS["exp"](OPS["input"]("rng", ()))})
-    assert interpret(graph, rng=0.0)["y"] == 1  # type: ignore[arg-type]  # an input here
+    assert interpret(graph, rng=0.0)["y"] == 1  # an input here
 
 
 # -- updates and aliasing --------------------------------------------------------------------

@@ -19,7 +19,7 @@ def stopped(loss: gc.Node, data: dict, rate: float = 0.1, epochs: int = 3, **mor
     step = gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer=gc.optim.sgd(rate))
     state = step.init(seed=0)
     with np.errstate(all="ignore"), pytest.raises(GraphError) as error:
-        fit(step, state, data, epochs, progress=False, **more)  # type: ignore[arg-type]
+        fit(step, state, data, epochs, progress=False, **more)
     assert all(np.isfinite(array).all() for array in state.values())
     return str(error.value)
 

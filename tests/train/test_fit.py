@@ -151,7 +151,7 @@ def test_the_batch_axis_need_not_be_the_first() -> None:
 def test_data_that_do_not_fit(data: object, words: str) -> None:
     step = neuron()
     with pytest.raises(GraphError, match=words):
-        fit(step, step.init(), data)  # type: ignore[arg-type]
+        fit(step, step.init(), data)
 
 
 def test_what_cannot_train_is_said() -> None:
@@ -210,9 +210,9 @@ def test_settings_that_mean_nothing_are_refused(settings: dict, words: str) -> N
 
 def test_a_graph_is_not_a_step() -> None:
     with pytest.raises(GraphError, match=r"a compiled step[\s\S]*a graph[\s\S]*gc\.compile"):
-        fit(neuron().graph, {}, DATA)  # type: ignore[arg-type]
+        fit(neuron().graph, {}, DATA)
     with pytest.raises(GraphError, match="fix       range\\(3\\)"):
-        random_restarts(neuron(), DATA, 3)  # type: ignore[arg-type]
+        random_restarts(neuron(), DATA, 3)
 
 
 # -- losses that explode ---------------------------------------------------------------------

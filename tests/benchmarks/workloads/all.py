@@ -30,10 +30,12 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "lstm-large": lambda: lstm.workload(50, 32, 64, 128),
     "lstm-small": lambda: lstm.workload(100, 8, 32, 32),
     "convolution": convolution.layer,
+    "convolution-5x5": lambda: convolution.layer(32, 1, 28, 8, 5),
     "lenet": convolution.lenet,
     "gelu-1e3": lambda: gelu.workload(10**3),
     "gelu-1e4": lambda: gelu.workload(10**4),
     "gelu-1e5": lambda: gelu.workload(10**5),
     "gelu-1e6": lambda: gelu.workload(10**6),
+    "gelu-4e6": lambda: gelu.workload(4 * 10**6),
     "gelu-1e7": lambda: gelu.workload(10**7),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from workload import Arrays, Workload, normal
+from workloads import naive_convolution
 
 import graphc as gc
 
@@ -103,6 +104,7 @@ def layer(N: int = 32, C: int = 32, size: int = 16, filters: int = 64, k: int = 
         data={"target": normal(rng, N, filters, size, size)},
         by_hand=layer_by_hand,
         losses={"torch": layer_torch, "jax": layer_jax},
+        naive=naive_convolution.value_and_gradients,
         left_out={"autograd": "no convolution", "pytensor": "no layout in common"},
     )
 

@@ -36,7 +36,7 @@ def graph(K: int, D: int) -> gc.Graph:
     N = gc.dim("N")
     x = gc.input("x", (N, D))
     alpha, mu = gc.param("alpha", (K,)), gc.param("mu", (K, D))
-    q, l = gc.param("q", (K, D)), gc.param("l", (K, D * (D - 1) // 2))  # noqa: E741
+    q, l = gc.param("q", (K, D)), gc.param("l", (K, D * (D - 1) // 2))  # noqa: E741  # ADBench's names
     rows, columns = places(D)
     diagonal = gc.exp(q)
     # Where each element of the triangle comes from: l, then the diagonal, then a zero.
@@ -57,7 +57,7 @@ def graph(K: int, D: int) -> gc.Graph:
 def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     """Batched products over the components, in kept buffers; the square is contracted in place."""
     x = data["x"]
-    alpha, mu, q, l = (params[name] for name in ("alpha", "mu", "q", "l"))  # noqa: E741
+    alpha, mu, q, l = (params[name] for name in ("alpha", "mu", "q", "l"))  # noqa: E741  # ADBench's names
     (N, D), K = x.shape, len(alpha)
     rows, columns = places(D)
     i = np.arange(D)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from workload import Arrays, Workload, normal
+from workloads import naive_lstm
 
 import graphc as gc
 
@@ -175,6 +176,7 @@ def workload(T: int, N: int, inputs: int, units: int) -> Workload:
             "autograd": autograd_loss,
             "pytensor": pytensor_loss,
         },
+        naive=naive_lstm.value_and_gradients,
         small=(lambda: workload(T, 2, 2, 2)) if units > 2 else None,
         tolerance=1e-3,
     )

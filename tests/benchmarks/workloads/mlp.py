@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from workload import Arrays, Workload, normal
+from workloads import naive_mlp
 
 import graphc as gc
 
@@ -115,6 +116,7 @@ def workload(sizes: Sequence[int], batch: int, small: bool = True) -> Workload:
         by_hand=by_hand,
         loss=loss,
         losses={"torch": torch_loss},
+        naive=naive_mlp.step(RATE),
         rate=RATE,
         small=(lambda: workload([2] * len(sizes), 2, small=False)) if small else None,
     )

@@ -1,0 +1,348 @@
+"""Loops in style `fast`: a step's places in all arrays are named by the `for` that makes them.
+
+`for x_t, h_t in zip(x, h_steps)` takes the slices of a step in half the time of `x[t]`. What does
+not change from step to step is made before the loop: views of arrays that stay where they are, and
+numbers as arrays of no axes, which NumPy takes more quickly than Python's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphc.emit.body import INDENT, read_by
+from graphc.emit.expressions import call, comment, in_place_operator, with_comment
+from graphc.emit.fast import FastBody
+from graphc.emit.lines import Line
+from graphc.emit.loops import Names, Steps, bind_items, inner_expressions, is_plain, loop_names
+from graphc.ir.code import Code
+from graphc.ir.dims import same_shape
+from graphc.ir.node import Node
+from graphc.ops.batching import batched_at_once
+from graphc.ops.leaf import full
+from graphc.ops.loop import by_kind
+from graphc.ops.movement import Transpose
+from graphc.ops.slicing import Slice
+from graphc.plan.loops import Loop
+from graphc.plan.program import Statement
+
+#: Views that are views of any array: a reshape may have to copy.
+_ALWAYS_VIEWS = (Slice, Transpose)
+_WORD = re.compile(r"\w+")
+#: What numbers are called.
+_WORDS = {"0": "zero", "1": "one", "2": "two", "0.5": "half"}
+
+
+@dataclass
+class Rows:
+    """What a loop goes through side by side: a variable for each slice, and the arrays."""
+
+    length: str
+    is_reversed: bool
+    variables: list[str] = field(default_factory=list)
+    arrays: list[str] = field(default_factory=list)
+    #: The variable of the step's number, where one is needed.
+    step: str | None = None
+
+    def add(self, variable: str, array: str) -> None:
+        self.variables.append(variable)
+        self.arrays.append(f"{array}[::-1]" if self.is_reversed else array)
+
+    def keep(self, names: Container[str]) -> None:
+        """Drop the arrays whose slices have none of these names."""
+        pairs = zip(self.variables, self.arrays, strict=True)
+        kept = [(variable, array) for variable, array in pairs if variable in names]
+        self.variables, self.arrays = [v for v, _ in kept], [a for _, a in kept]
+
+    def head(self, indent: str) -> list[str]:
+        """Return the lines of the `for`."""
+        steps = f"range({self.length})"
+        variables, arrays = list(self.variables), list(self.arrays)
+        if self.step or not variables:
+            variables.insert(0, self.step or "_")
+            arrays.insert(0, f"reversed({steps})" if self.is_reversed and self.step else steps)
+        if len(variables) == 1:
+            return [f"{indent}for {variables[0]} in {arrays[0]}:"]
+        line = f"for {', '.join(variables)} in zip"
+        if len(indent) + len(line) < 80:
+            return call(line, arrays, indent, ":")
+        inner = [f"{indent}    {word}," for word in variables]
+        return [
+            f"{indent}for (",
+            *inner,
+            *[f"{indent}) in zip(", *[f"{indent}    {word}," for word in arrays], f"{indent}):"],
+        ]
+
+
+class Fast(FastBody):
+    """A function body in style `fast`, with its loops."""
+
+    def write_loop(self, statement: Statement) -> None:
+        loop = self.program.loops[statement.node]
+        operands = [self._variable(x) for x in statement.operands]
+        names = loop_names(self, loop)
+        for item, stack in zip(loop.stacks, names.stacks, strict=True):
+            self.take_buffer(item, stack)
+        for i, variable in enumerate(names.carries.values()):
+            self._start(loop, i, variable, operands[i])
+        steps = FastSteps(self, loop, operands, names)
+        written = steps.write_steps()
+        self.lines += steps.lines_before(written) + written
+        self.first_names |= steps.first_names
+        self.constants |= steps.constants
+        bind_items(self, loop, names)
+
+    def _start(self, loop: Loop, index: int, variable: str, operand: str) -> None:
+        """Write a carry's first value: into its own array, unless it lives in its stack."""
+        item, initial = loop.items[index], loop.node.inputs[index]
+        if index in loop.slots:
+            self.plain(f"{variable} = {operand}")
+        elif item not in self.program.place:
+            fresh = operand if initial.op is full and initial.shape else f"np.array({operand})"
+            self.plain(f"{variable} = {fresh}")
+        else:
+            self.take_buffer(item, variable)
+            if initial.op is full:
+                self.plain(f"{variable}.fill({self.expressions.number(initial)})")
+            else:
+                self.plain(f"np.copyto({variable}, {operand})")
+
+    def take_buffer(self, item: Node, name: str) -> None:
+        """Bind a variable to the memory of a loop's result: kept, or fresh where it leaves."""
+        buffer = self.program.place.get(item)
+        if buffer is None:
+            notation = self.expressions.notation
+            shape, dtype = notation.size(item.shape), notation.dtype(item.dtype)
+            self.plain(f"{name} = np.empty({shape}, {dtype})")
+            return
+        before = self.buffer_names.get(buffer)
+        has_shape = buffer not in self.reshaped and same_shape(buffer.type.shape, item.shape)
+        if before is None and has_shape:
+            self.first_names[buffer] = name
+        elif not has_shape:
+            if before is None:
+                before = self.first_names[buffer] = self.expressions.namer.fresh(f"{name}_memory")
+            words = ", ".join(map(self.expressions.notation.dim, item.shape))
+            self.plain(f"{name} = {before}.reshape({words})")
+            self.reshaped.add(buffer)
+        else:
+            self.plain(f"{name} = {before}")
+        self.buffer_names[buffer] = name
+
+    def _variable(self, node: Node) -> str:
+        code = self.expressions.code[node]
+        if node.op is full and not node.shape:
+            return self.expressions.typed(node).text
+        if node.op is not full and not is_plain(code):
+            self.emit(f"{self.expressions.name(node)} = {code}", node)
+        return self.expressions.code[node].text
+
+
+class FastSteps(Steps, Fast):
+    """The body of a loop in kept buffers; a carry that is emitted lives in its stack."""
+
+    def __init__(self, outer: Fast, loop: Loop, operands: Sequence[str], names: Names) -> None:
+        self.loop, self.names = loop, names
+        expressions = inner_expressions(outer, loop, operands, names)
+        super().__init__(loop.inside, expressions, outer.indent + INDENT)
+        self.readers = read_by(loop.inside.statements)
+        self.kept_numbers = outer.kept_numbers
+        self.kept_carries = {
+            leaf.attrs["name"]
+            for leaf, item in zip(loop.carries, loop.items, strict=False)
+            if item in outer.program.place
+        }
+        #: Carry -> its stack, for the carries that live there.
+        self.slots = {loop.carries[i].attrs["name"]: j for i, j in loop.slots.items()}
+        #: Values that were computed straight into the first of their stacks.
+        self.written: set[Node] = set()
+        #: What is bound in front of the loop: a variable, and the lines that make it.
+        self.in_front: list[tuple[str, list[str]]] = []
+        length = expressions.notation.dim(loop.node.attrs["length"])
+        self.rows = Rows(length, loop.node.attrs["reverse"])
+        #: Value -> the array of all steps' values: as a node, and its variable.
+        self.stacked: dict[Node, tuple[Node, str]] = {}
+        #: Value -> the variable of its memory, where that is the same at each step.
+        self.still = {
+            leaf: names.carries[leaf.attrs["name"]]
+            for leaf in loop.carries
+            if leaf.shape and leaf.attrs["name"] not in self.slots
+        }
+        self.still |= {x: expressions.code[x].text for x in loop.constants if x.shape}
+        self._name_slices(outer, operands)
+
+    def _name_slices(self, outer: Fast, operands: Sequence[str]) -> None:
+        """Give variables to the slices of the sequences that are read, and of the stacks."""
+        loop, fresh = self.loop, self.expressions.namer.fresh
+        read = {*self.readers, *loop.emitted, *map(self.program.base, loop.following)}
+        arrays, nodes = (
+            by_kind(loop.node.attrs, x).sequences for x in (operands, loop.node.inputs)
+        )
+        for leaf, array, node in zip(loop.sequences, arrays, nodes, strict=True):
+            if leaf in read:
+                variable = fresh(leaf.attrs["name"])
+                self.rows.add(variable, array)
+                self.expressions.code[leaf] = Code(variable)
+                self.stacked[leaf] = (node, array)
+        labels = self.expressions.labels
+        carried = dict(zip(loop.following, self.names.carries.values(), strict=True))
+        self.places: list[str | None] = []
+        for item, node, stack in zip(loop.stacks, loop.emitted, self.names.stacks, strict=True):
+            of_carry = f"{carried[node]}_t" if node in carried else None
+            wanted = of_carry or labels.get(node) or node.op.variable or node.op.name
+            self.places.append(fresh(wanted) if item.ndim > 1 else None)
+            if self.places[-1]:
+                self.rows.add(self.places[-1], stack)
+
+    def slot(self, stack: int) -> str:
+        """Return the place of this step in a stack."""
+        place = self.places[stack]
+        if place is None:  # a slice of no axes is no array
+            self.rows.step = self.names.step
+            return self.names.slot(stack)
+        return place
+
+    def compute(self, statement: Statement, codes: list[Code]) -> None:
+        node = statement.node
+        stacks = self.stacks_of(node)
+        if not stacks:
+            super().compute(statement, codes)
+            return
+        self.into_slot(statement, codes, stacks[0])
+        name = self.slot(stacks[0])
+        if not node.shape and node in self.readers:
+            self.plain(f"{self.expressions.name(node)} = {name}")
+        else:
+            self.expressions.code[node] = Code(name)
+
+    def into_slot(
+        self, statement: Statement, codes: list[Code], stack: int, name: str = ""
+    ) -> None:
+        """Compute a value into its place in a stack; a `name` is bound to that place."""
+        node, slot = statement.node, self.slot(stack)
+        notation = replace(self.expressions.notation, owns_out=True)
+        into = node.op.numpy_into(node, codes, slot, notation) if node.shape else None
+        if into is not None and into.endswith(f"={slot})"):
+            self.emit(f"{name} = {into}" if name else into, node)
+        else:
+            at = f"{slot}[...]" if node.shape else slot
+            self.emit(into or f"{at} = {node.op.numpy(node, codes, notation)}", node)
+            if name:
+                self.plain(f"{name} = {slot}")
+        if self.loop.stacks[stack].ndim > 1:
+            self.stacked[node] = (self.loop.stacks[stack], self.names.stacks[stack])
+        self.written.add(node)
+
+    def store_emitted(self, node: Node) -> None:
+        for j in self.stacks_of(node):
+            if node in self.written and j == self.stacks_of(node)[0]:
+                continue
+            self.current = node
+            at = f"{self.slot(j)}[...]" if node.shape else self.slot(j)
+            self.plain(f"{at} = {self.expressions.code[node]}")
+
+    def update(self, statement: Statement, codes: list[Code]) -> None:
+        node, target = statement.node, statement.target
+        assert target is not None
+        if target not in self.slots:
+            super().update(statement, codes)
+            return
+        variable, stack = self.array(target), self.slots[target]
+        if node.op.accumulates:
+            self.accumulate(replace(statement, target=None), codes)
+            slot = self.slot(stack)
+            at = f"{slot}[...]" if node.shape else slot
+            self.plain(f"{at} = {self.expressions.code[node]}")
+            self.plain(f"{variable} = {slot}")
+            self.written.add(node)
+        else:
+            self.into_slot(statement, codes, stack, variable)
+        self.expressions.code[node] = Code(variable)
+
+    def owns(self, target: str) -> bool:
+        """Say whether a carry's array was made by this module and lies in one piece."""
+        return target in self.kept_carries
+
+    def operands(self, statement: Statement) -> list[Code]:
+        """Return the operands' texts, with numbers as arrays that are made once."""
+        node, codes = statement.node, super().operands(statement)
+        if not node.shape or node.dtype.kind != "f" or in_place_operator(node) is None:
+            return codes
+        return [
+            self._kept_number(x) if x.op is full and x.dtype == node.dtype else code
+            for x, code in zip(statement.operands, codes, strict=True)
+        ]
+
+    def _kept_number(self, node: Node) -> Code:
+        """Return the variable of a number that is kept as an array of no axes."""
+        text, dtype = self.expressions.number(node).text, node.dtype.name
+        key = f"np.full((), {text}, np.{dtype})"
+        if key not in self.kept_numbers:
+            spoken = text.replace("-", "minus_").replace(".", "_")
+            wanted = _WORDS.get(text) or (f"number_{spoken}" if spoken.isidentifier() else "size")
+            self.kept_numbers[key] = self.expressions.namer.fresh(wanted)
+        self.constants[self.kept_numbers[key]] = key
+        return Code(self.kept_numbers[key])
+
+    def view(self, statement: Statement, codes: list[Code]) -> None:
+        """Bind a view once: of all steps' values, or of memory that is the same at each step."""
+        node, source = statement.node, statement.operands[0]
+        if not isinstance(node.op, _ALWAYS_VIEWS):
+            super().view(statement, codes)
+        elif source in self.stacked:
+            stack, array = self.stacked[source]
+            whole = batched_at_once(node, [stack], self.loop.node.attrs["length"])
+            assert whole is not None
+            variable = self.expressions.name(node)
+            shown = self._bound_before(node, whole, f"{variable}_steps", array)
+            self.rows.add(variable, shown)
+            self.stacked[node] = (whole, shown)
+        elif self._memory(source) is not None:
+            memory = self._memory(source)
+            wanted = self.expressions.wanted_name(node)
+            self.still[node] = self._bound_before(node, node, wanted, str(memory))
+            self.expressions.code[node] = Code(self.still[node])
+        else:
+            super().view(statement, codes)
+
+    def _bound_before(self, node: Node, shown: Node, wanted: str, source: str) -> str:
+        """Bind a view before the loop and return its variable."""
+        name = self.expressions.namer.fresh(wanted)
+        code = node.op.numpy(shown, [Code(source)], self.expressions.notation)
+        remark = comment(self.expressions, shown)
+        indent = self.indent.removesuffix(INDENT)
+        lines = with_comment(f"{name} = {code}", remark, indent)
+        self.in_front.append((name, [Line(line, node) for line in lines]))
+        return name
+
+    def _memory(self, node: Node) -> str | None:
+        """Return the variable that shows a value's memory before the first step too."""
+        buffer = self.program.place.get(node)
+        if buffer is None or buffer in self.reshaped:
+            return self.still.get(node)
+        is_alike = same_shape(buffer.type.shape, node.shape)
+        return self.first_names.get(buffer) if is_alike else None
+
+    def lines_before(self, written: Sequence[str]) -> list[str]:
+        """Return the lines in front of the loop and its head, without what nobody reads."""
+        read = set(_WORD.findall("\n".join(written)))
+        self.rows.keep(read)
+        read.update(_WORD.findall("\n".join(self.rows.arrays)))
+        lines: list[str] = []
+        for name, bound in reversed(self.in_front):
+            if name in read:
+                read.update(_WORD.findall("\n".join(bound)))
+                lines = bound + lines
+        head = self.rows.head(self.indent.removesuffix(INDENT))
+        return [*lines, *[Line(line, self.loop.node) for line in head]]
+
+    def stores(self) -> None:
+        """Give the carries that wait for it their next values; those in stacks only move on."""
+        super().stores()
+        for target in self.program.stores:
+            if target in self.slots:
+                self.plain(f"{self.array(target)} = {self.slot(self.slots[target])}")
+
+    def is_stored(self, target: str) -> bool:
+        return target not in self.slots
