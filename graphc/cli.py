@@ -9,19 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import graphc as gc
 from graphc.commands.describe import derivation, op_page, ops_table
-from graphc.commands.files import save_arrays
+from graphc.commands.evaluate import evaluate
+from graphc.commands.files import put_text, save_arrays
+from graphc.commands.picture import picture
+from graphc.commands.stage import names, stage
 from graphc.commands.train import train as train_model
-from graphc.commands.values import parse_values, printed, split_state
+from graphc.commands.values import parse_values, printed
 from graphc.errors import GraphError
-from graphc.ir.graph import Graph
 from graphc.ops import OPS, get_op
-from graphc.rewrite.pipeline import stabilize_forward
-from graphc.run.files import write_whole
 from graphc.run.opcheck import derivatives_table
 
 app = typer.Typer(
@@ -108,27 +107,6 @@ def options(
     """Take the options that stand before the command; `main` has read --debug already."""
 
 
-def _stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Graph:
-    """Return a graph with its gradient, after the passes of a level."""
-    graph = gc.load(model)
-    if gradient:
-        # The gradient of the stable form, as `compile` takes it.
-        graph = stabilize_forward(graph, level).gradient(gradient, _names(wrt))
-    return gc.optimize(graph, level) if level else graph
-
-
-def _names(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",")] if text else None
-
-
-def _emit_text(text: str, output: Path | None) -> None:
-    """Print a text, or write it into a file."""
-    if output is None:
-        print(text.rstrip("\n"))
-    else:
-        write_whole(output, text if text.endswith("\n") else text + "\n")
-
-
 # -- see -------------------------------------------------------------------------------------
 
 
@@ -141,13 +119,13 @@ def show(
     output: Output = None,
 ) -> None:
     """Print the text form of any stage."""
-    _emit_text(str(_stage(model, gradient, wrt, level)), output)
+    put_text(str(stage(model, gradient, wrt, level)), output)
 
 
 @app.command()
 def cost(model: Model, gradient: Gradient = None, at: At = None, level: Level = 0) -> None:
     """Print FLOPs, bytes moved and peak memory, as expressions of the dims (--at N=128)."""
-    found = _stage(model, gradient, None, level).cost()
+    found = stage(model, gradient, None, level).cost()
     print(found.at(**parse_values(at or [])))
 
 
@@ -159,7 +137,7 @@ def dependence(
     at: At = None,
 ) -> None:
     """Say when a derivative can be computed, in how many passes, and at what cost (--at N=128)."""
-    print(gc.dependence(gc.load(model), of, _names(wrt), **parse_values(at or [])))
+    print(gc.dependence(gc.load(model), of, names(wrt), **parse_values(at or [])))
 
 
 @app.command()
@@ -173,7 +151,7 @@ def methods(
 ) -> None:
     """Derive by every method: numerical, symbolic, forward and reverse mode, side by side."""
     values = parse_values(at or [])
-    print(gc.compare_methods(gc.load(model), of, values, _names(wrt), step=step, seed=seed))
+    print(gc.compare_methods(gc.load(model), of, values, names(wrt), step=step, seed=seed))
 
 
 @app.command()
@@ -236,7 +214,7 @@ def trace(
     else:
         found = gc.trace(graph, values, mode, wrt=wrt, of=of, version=version)
         table = found.format(format)
-    _emit_text(table, output)
+    put_text(table, output)
 
 
 # -- run -------------------------------------------------------------------------------------
@@ -261,13 +239,13 @@ def compile(
     function = gc.compile(
         gc.load(model),
         gradient_of=gradient,
-        wrt=_names(wrt),
+        wrt=names(wrt),
         minimize=minimize,
         optimizer=optimizer,
         optimize=level,
         style=style,
     )
-    _emit_text(function.source, output)
+    put_text(function.source, output)
 
 
 @app.command()
@@ -287,17 +265,16 @@ def run(
     output: Output = None,
 ) -> None:
     """Evaluate a model; parameters that --at does not give are initialized from the seed."""
-    graph = gc.load(model)
-    given, inputs = split_state(parse_values(at or []), graph.params)
-    state = {**graph.init(seed=seed), **given} if graph.params else None
-    if any(node.op.is_random for node in graph.nodes):
-        inputs["rng"] = np.random.default_rng(seed)
-    if reference:
-        graph = graph.gradient(gradient, _names(wrt)) if gradient else graph
-        values = gc.interpret(graph, state, check_finite=check_finite, **inputs)
-    else:
-        function = gc.compile(graph, gradient_of=gradient, wrt=_names(wrt), optimize=level)
-        values = function(state, check_finite=check_finite, **inputs)
+    values = evaluate(
+        gc.load(model),
+        parse_values(at or []),
+        gradient,
+        names(wrt),
+        seed=seed,
+        level=level,
+        reference=reference,
+        check_finite=check_finite,
+    )
     if output is not None:
         save_arrays(output, values)
         return
@@ -318,7 +295,7 @@ def check(
 ) -> None:
     """Check a gradient against finite differences, or against the complex step."""
     found = gc.check_gradient(
-        gc.load(model), of, parse_values(at or []), method, _names(wrt), seed=seed
+        gc.load(model), of, parse_values(at or []), method, names(wrt), seed=seed
     )
     print(found)
     if not found:
@@ -397,17 +374,8 @@ def draw(
     highlight: Annotated[str | None, typer.Option("--highlight", help="A gate of a cell.")] = None,
 ) -> None:
     """Draw a computation graph, its backward pass, or the network that it describes."""
-    graph, values = gc.load(model), parse_values(at or []) or None
-    pictures = {
-        "computation": lambda: gc.draw.computation_graph(graph, values=values),
-        "backprop": lambda: gc.draw.backprop(graph, of=of or _scalar(graph), at=values),
-        "network": lambda: gc.draw.network(graph),
-        "recurrence": lambda: gc.draw.recurrence(graph),
-        "cell": lambda: gc.draw.cell(graph, highlight=highlight),
-        "volumes": lambda: gc.draw.volumes(graph),
-        "chain": lambda: gc.draw.unit_chain(graph, of=of, at=values),
-    }
-    _chosen(pictures, kind, "kind")().save(output)
+    values = parse_values(at or []) or None
+    picture(gc.load(model), kind, values, of, highlight).save(output)
 
 
 @app.command()
@@ -421,20 +389,6 @@ def explore(
     """Write a page on which one watches the compiler work: passes, code, numbers step by step."""
     values = parse_values(at or []) or None
     gc.explore(gc.load(model), output, gradient_of=gradient, at=values, level=level)
-
-
-def _scalar(graph: Graph) -> str:
-    """Return the first output that is a single float."""
-    for name, node in graph.outputs.items():
-        if node.shape == () and node.dtype.kind == "f":
-            return name
-    raise GraphError("no output is a single float to derive", fix="--of OUTPUT")
-
-
-def _chosen(choices: dict[str, Any], name: str, what: str) -> Any:
-    if name in choices:
-        return choices[name]
-    raise GraphError(f"unknown {what}", got=name, expected=", ".join(choices))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from graphc.ir.types import INT64
 from graphc.ops.axes import one_axis
 from graphc.ops.contraction import LETTERS, matmul_spec
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import cast, common_dtype, is_weak
+from graphc.ops.pointwise import cast
+from graphc.ops.promotion import common_dtype, is_weak
 from graphc.ops.registry import OPS
 
 

@@ -16,14 +16,13 @@ from graphc.build.naming import layer_name, remember
 from graphc.build.window_layers import (
     BATCH,
     channels_of,
-    expect_axes,
     expect_known,
     filters_of,
+    frame_of,
     in_groups,
     kernel_of,
     out_of_groups,
     padded,
-    padding_widths,
     with_bias,
 )
 from graphc.ir.dims import Dim
@@ -31,7 +30,6 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import scope
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
-from graphc.ops.windows import per_axis
 
 __all__ = ["conv1d", "conv2d", "conv3d", "locally_connected1d", "locally_connected2d"]
 
@@ -59,8 +57,8 @@ def conv1d(
     **Shapes.** x: [..., in, L] -> [..., size, (L + 2*padding - k)//stride + 1]
     **Raises.** GraphError as `conv2d`.
     """
-    frame = (kernel_size, stride, padding, dilation, groups)
-    return _convolution(1, x, size, frame, name, activation, weight, bias, use_bias, init)
+    given = (kernel_size, stride, padding, dilation, groups)
+    return _convolution(1, x, size, given, name, activation, weight, bias, use_bias, init)
 
 
 def conv2d(
@@ -96,8 +94,8 @@ def conv2d(
     **Raises.** GraphError where the kernel is larger than the padded image, the channels cannot be
     split into the groups, or a given weight or bias does not fit.
     """
-    frame = (kernel_size, stride, padding, dilation, groups)
-    return _convolution(2, x, size, frame, name, activation, weight, bias, use_bias, init)
+    given = (kernel_size, stride, padding, dilation, groups)
+    return _convolution(2, x, size, given, name, activation, weight, bias, use_bias, init)
 
 
 def conv3d(
@@ -123,8 +121,8 @@ def conv3d(
     **Shapes.** x: [..., in, D, H, W] -> [..., size, (D + 2*padding - kd)//stride + 1, …]
     **Raises.** GraphError as `conv2d`.
     """
-    frame = (kernel_size, stride, padding, dilation, groups)
-    return _convolution(3, x, size, frame, name, activation, weight, bias, use_bias, init)
+    given = (kernel_size, stride, padding, dilation, groups)
+    return _convolution(3, x, size, given, name, activation, weight, bias, use_bias, init)
 
 
 def locally_connected1d(
@@ -149,9 +147,9 @@ def locally_connected1d(
     **Shapes.** x: [..., in, L] -> [..., size, (L + 2*padding - k)//stride + 1]
     **Raises.** GraphError as `locally_connected2d`.
     """
-    frame = (kernel_size, stride, padding, dilation, 1)
+    given = (kernel_size, stride, padding, dilation, 1)
     return _convolution(
-        1, x, size, frame, name, activation, weight, bias, use_bias, init, is_local=True
+        1, x, size, given, name, activation, weight, bias, use_bias, init, is_local=True
     )
 
 
@@ -179,9 +177,9 @@ def locally_connected2d(
     **Shapes.** x: [..., in, H, W] -> [..., size, (H + 2*padding - kh)//stride + 1, …]
     **Raises.** GraphError as `conv2d`, and where the number of positions is not known.
     """
-    frame = (kernel_size, stride, padding, dilation, 1)
+    given = (kernel_size, stride, padding, dilation, 1)
     return _convolution(
-        2, x, size, frame, name, activation, weight, bias, use_bias, init, is_local=True
+        2, x, size, given, name, activation, weight, bias, use_bias, init, is_local=True
     )
 
 
@@ -189,7 +187,7 @@ def _convolution(
     rank: int,
     x: Any,
     size: int,
-    frame: tuple[Any, Any, Any, Any, int],
+    given: tuple[Any, Any, Any, Any, int],
     name: str | None,
     activation: Activation,
     weight: Node | None,
@@ -198,18 +196,15 @@ def _convolution(
     init: Any,
     is_local: bool = False,
 ) -> Node:
-    kernel_size, stride, padding, dilation, groups = frame
+    kernel_size, stride, padding, dilation, groups = given
     node = floating(as_node(x))
     label = layer_name(f"locally_connected{rank}d" if is_local else f"conv{rank}d", name, node)
     with scope(label):
-        expect_axes(label, node, rank)
         share = channels_of(label, node, rank, size, groups) // groups
         kernel = kernel_of(label, kernel_size, weight, rank)
-        stride = per_axis(label, "stride", stride, rank)
-        dilation = per_axis(label, "dilation", dilation, rank)
-        widths = padding_widths(label, padding, kernel, stride, dilation)
-        split = in_groups(padded(node, widths), -rank - 1, groups)
-        shown = OPS["windows"](split, kernel, stride, dilation)
+        frame = frame_of(label, kernel, stride, padding, dilation)
+        split = in_groups(padded(node, frame.widths), -rank - 1, groups)
+        shown = OPS["windows"](split, kernel, frame.stride, frame.dilation)
         positions = shown.shape[-2 * rank : -rank] if is_local else ()
         expect_known(label, positions)
         if is_local and init is None:
@@ -217,8 +212,7 @@ def _convolution(
         W = filters_of(label, node, weight, (*positions, size, share, *kernel), init)
         W = in_groups(W, -rank - 2, groups)
         z = out_of_groups(_contracted(shown, W, rank, groups, is_local), -rank - 1, groups)
-        if use_bias or bias is not None:
-            z = with_bias(label, z, bias, (size, *positions), rank)
+        z = with_bias(label, z, bias, use_bias, (size, *positions), rank)
         return remember(node, activate(z, activation))
 
 

@@ -7,6 +7,7 @@ fan_in = in/groups * k…, fan_out = out * k…  A vector's fans are both its si
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
@@ -29,13 +30,13 @@ class Initializer(metaclass=Settings):
 
     name: ClassVar[str]
 
+    @abstractmethod
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
         """Return a NumPy expression over `rng` (and `np`) with the concrete shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         """Return the value of `source`, taking the same numbers from the generator."""
-        raise NotImplementedError
 
     def check(self, dtype: np.dtype) -> None:
         """Raise where the rule cannot give values of this dtype."""
@@ -114,11 +115,13 @@ class Constant(Initializer):
 class _Drawn(Initializer):
     """Random numbers: a float64 expression over `rng`, rounded to the dtype."""
 
+    @abstractmethod
     def expression(self, shape: tuple[int, ...]) -> str:
-        raise NotImplementedError
+        """Return the NumPy expression of the numbers."""
 
+    @abstractmethod
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        raise NotImplementedError
+        """Return the value of `expression`, taking the same numbers from the generator."""
 
     def check(self, dtype: np.dtype) -> None:
         if not is_float(dtype):

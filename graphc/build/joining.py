@@ -16,7 +16,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import one_axis
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import is_weak
+from graphc.ops.promotion import is_weak
 from graphc.ops.registry import OPS
 
 

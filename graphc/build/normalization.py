@@ -53,7 +53,7 @@ def batch_norm(
     running_mean: Node | None = None,
     running_var: Node | None = None,
     affine: bool = True,
-    momentum: float = 0.1,
+    momentum: float | None = 0.1,
     eps: float = 1e-5,
 ) -> Node:
     """Normalize each channel over the batch; scale and shift it.
@@ -61,8 +61,10 @@ def batch_norm(
     While the graph trains, each channel's mean and variance are the batch's, and every call moves
     the state `{name}.running_mean`, `{name}.running_var` towards them:
     r ← (1 - momentum) r + momentum s, with s the unbiased variance, N/(N - 1) times the one used
-    (for N = 1 that one itself). `g.for_inference()` normalizes by those averages instead, and
-    changes nothing; freezing them (`g.frozen("bn.*")`) does so in training too.
+    (for N = 1 that one itself). With `momentum=None` all batches count alike: `{name}.batches`
+    counts them, and the momentum is 1 over their number. `g.for_inference()` normalizes by those
+    averages instead, and changes nothing; freezing them (`g.frozen("bn.*")`) does so in training
+    too.
 
     **Shapes.** x: [N, C] or [N, C, ...], with the channels on `axis` -> the same shape;
     parameters: [C]
@@ -76,8 +78,10 @@ def batch_norm(
     with scope(label):
         mean = _state(label, "running_mean", running_mean, node, size, None)
         variance = _state(label, "running_var", running_var, node, size, 1.0)
-        normal = OPS["batch_normalize"](node, mean, variance, channel, momentum, eps)
-        normal = normal.named(f"{label}_normal")
+        batches = None
+        if momentum is None:
+            batches = param(f"{label}.batches", (), "int64", trainable=False)
+        normal = OPS["batch_normalize"](node, mean, variance, batches, channel, momentum, eps)
         y = _affine(label, normal, (channel,), weight, bias, affine)
         return remember(node, activate(y, activation))
 
@@ -104,7 +108,7 @@ def layer_norm(
     axes = many_axes(axis, node.ndim, "layer_norm")
     label = layer_name("layer_norm", name, node)
     with scope(label):
-        normal = OPS["standardize"](node, axes, eps).named(f"{label}_normal")
+        normal = OPS["standardize"](node, axes, eps)
         y = _affine(label, normal, axes, weight, bias, affine)
         return remember(node, activate(y, activation))
 
@@ -140,8 +144,7 @@ def group_norm(
         shape = (node.shape[0], groups, channels // groups, *node.shape[2:])
         apart = OPS["reshape"](node, shape)
         normal = OPS["standardize"](apart, tuple(range(2, len(shape))), eps)
-        normal = OPS["reshape"](normal, node.shape).named(f"{label}_normal")
-        y = _affine(label, normal, (1,), weight, bias, affine)
+        y = _affine(label, OPS["reshape"](normal, node.shape), (1,), weight, bias, affine)
         return remember(node, activate(y, activation))
 
 
@@ -167,7 +170,6 @@ def instance_norm(
     label = layer_name("instance_norm", name, node)
     with scope(label):
         normal = OPS["standardize"](node, tuple(range(2, node.ndim)), eps)
-        normal = normal.named(f"{label}_normal")
         y = _affine(label, normal, (1,), weight, bias, affine)
         return remember(node, activate(y, activation))
 
@@ -224,18 +226,22 @@ def local_response_norm(
 
 def _affine(
     label: str,
-    node: Node,
+    normal: Node,
     axes: tuple[int, ...],
     weight: Node | None,
     bias: Node | None,
     affine: bool,
 ) -> Node:
-    """Return node * W + b, with one weight and bias for each place of `axes`."""
+    """Return normal * W + b, with one weight and bias for each place of `axes`.
+
+    Those that are given are used in any case; missing ones are made where `affine` is true.
+    """
+    y = normal.named(f"{label}_normal")
     if affine or weight is not None:
-        node = OPS["multiply"](node, _parameter(label, "W", weight, node, axes))
+        y = OPS["multiply"](y, _parameter(label, "W", weight, y, axes))
     if affine or bias is not None:
-        node = OPS["add"](node, _parameter(label, "b", bias, node, axes))
-    return node
+        y = OPS["add"](y, _parameter(label, "b", bias, y, axes))
+    return y
 
 
 def _parameter(

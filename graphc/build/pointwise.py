@@ -17,8 +17,9 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, SHORT, as_dtype
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import SAME, Pointwise, is_weak
+from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.pointwise import cast as cast_op
+from graphc.ops.promotion import is_weak
 from graphc.ops.registry import OPS
 
 Function: TypeAlias = "Callable[..., Node]"
@@ -41,8 +42,15 @@ def pointwise_function(op: Pointwise) -> Function:
     function.__module__ = "graphc.build.functions"
     function.__doc__ = _documentation(op)
     parameters = [inspect.Parameter(a, inspect.Parameter.POSITIONAL_ONLY) for a in op.args]
+    # inspect, and so help(), reads this attribute, of which types of functions say nothing.
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return function
+
+
+def _pointwise(name: str) -> Pointwise:
+    op = OPS[name]
+    assert isinstance(op, Pointwise), name
+    return op
 
 
 def _documentation(op: Pointwise) -> str:
@@ -139,7 +147,7 @@ def round(x: Any, decimals: int = 0) -> Node:
 
 def _whole(name: str) -> Function:
     """Return floor, ceil or trunc: whole numbers are their own result, as in NumPy."""
-    general = pointwise_function(OPS[name])  # type: ignore[arg-type]
+    general = pointwise_function(_pointwise(name))
 
     def function(x: Any, /) -> Node:
         node = as_node(x)
@@ -192,7 +200,7 @@ def _floating(x: Any) -> Any:
 
 def truth_operator(name: str, symbol: str) -> Function:
     """Return the operator &, |, ^ or ~ on truth values; graphs have no bitwise arithmetic."""
-    function = pointwise_function(OPS[name])  # type: ignore[arg-type]
+    function = pointwise_function(_pointwise(name))
 
     def operator(*operands: Any) -> Node:
         for operand in operands:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.build.layers import floating
 from graphc.build.naming import layer_name, remember
-from graphc.build.window_layers import Widths, expect_axes, padded, padding_widths
+from graphc.build.window_layers import Frame, Widths, expect_axes, frame_of, padded
 from graphc.errors import GraphError
-from graphc.ir.dims import Dim, product
+from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ops.leaf import as_node, fill
@@ -167,12 +166,10 @@ def _max_pool(
     node = floating(as_node(x))
     label = layer_name(f"max_pool{rank}d", name, node)
     with scope(label):
-        kernel, steps = _frame(label, node, rank, kernel_size, stride)
-        gaps = per_axis(label, "dilation", dilation, rank)
-        widths = _pool_widths(label, padding, kernel, steps, gaps)
-        if ceil_mode:
-            widths = _up_to_last_start(widths, kernel, steps, gaps)
-        pooled = OPS["window_max"](padded(node, widths, -np.inf), kernel, steps, gaps)
+        frame = _frame(label, node, rank, kernel_size, stride, padding, dilation)
+        widths = _up_to_last_start(frame) if ceil_mode else frame.widths
+        image = padded(node, widths, -np.inf)
+        pooled = OPS["window_max"](image, frame.kernel, frame.stride, frame.dilation)
         return remember(node, pooled)
 
 
@@ -189,58 +186,45 @@ def _avg_pool(
     node = floating(as_node(x))
     label = layer_name(f"avg_pool{rank}d", name, node)
     with scope(label):
-        kernel, steps = _frame(label, node, rank, kernel_size, stride)
-        gaps = (1,) * rank
-        given = _pool_widths(label, padding, kernel, steps, gaps)
-        widths = _up_to_last_start(given, kernel, steps, gaps) if ceil_mode else given
-        total = OPS["window_sum"](padded(node, widths), kernel, steps, gaps)
-        counted = given if count_include_pad else tuple([(0, 0) for _ in given])
+        frame = _frame(label, node, rank, kernel_size, stride, padding)
+        widths = _up_to_last_start(frame) if ceil_mode else frame.widths
+        total = OPS["window_sum"](padded(node, widths), frame.kernel, frame.stride)
+        counted = frame.widths if count_include_pad else ((0, 0),) * rank
         if widths == counted:
-            return remember(node, OPS["divide"](total, product(kernel)))
+            return remember(node, OPS["divide"](total, product(frame.kernel)))
         # Only elements that count are ones; the sums of their windows say how many there are.
         ones = padded(fill(1.0, node.shape[-rank:], node.dtype), counted, 1.0)
         rest = tuple([(a - c, b - d) for (a, b), (c, d) in zip(widths, counted, strict=True)])
-        number = OPS["window_sum"](padded(ones, rest), kernel, steps, gaps)
+        number = OPS["window_sum"](padded(ones, rest), frame.kernel, frame.stride)
         return remember(node, OPS["divide"](total, number))
 
 
 def _frame(
-    label: str, x: Node, rank: int, kernel_size: Any, stride: Any
-) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
+    label: str, x: Node, rank: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
+) -> Frame:
+    """Return how the windows lie; the padding so narrow that each holds an element of x."""
     expect_axes(label, x, rank)
     kernel = per_axis(label, "kernel_size", kernel_size, rank)
-    return kernel, kernel if stride is None else per_axis(label, "stride", stride, rank)
-
-
-def _pool_widths(
-    label: str,
-    padding: Any,
-    kernel: Sequence[Dim],
-    stride: Sequence[Dim],
-    dilation: Sequence[Dim],
-) -> Widths:
-    """Return the padding; so narrow that each window holds an element of x."""
-    widths = padding_widths(label, padding, kernel, stride, dilation)
-    for k, pair in zip(kernel, widths, strict=True):
+    frame = frame_of(label, kernel, kernel if stride is None else stride, padding, dilation)
+    for k, pair in zip(kernel, frame.widths, strict=True):
         if isinstance(k, int) and any(isinstance(w, int) and 2 * w > k for w in pair):
             raise GraphError(
                 f"{label}: the padding is wider than half the window",
                 where=user_location(),
                 got=f"padding {padding!r} with kernel_size {kernel}",
             )
-    return widths
+    return frame
 
 
-def _up_to_last_start(
-    widths: Widths, kernel: Sequence[Dim], stride: Sequence[Dim], dilation: Sequence[Dim]
-) -> Widths:
+def _up_to_last_start(frame: Frame) -> Widths:
     """Return the padding with which the last elements get a window of their own.
 
     One more window fits with stride - 1 more elements; but none may start behind x and its
     padding before it, which span - 1 elements after x ensure.
     """
     extended = []
-    for (before, after), k, s, d in zip(widths, kernel, stride, dilation, strict=True):
+    axes = zip(frame.widths, frame.kernel, frame.stride, frame.dilation, strict=True)
+    for (before, after), k, s, d in axes:
         wider, furthest = after + s - 1, span(k, d) - 1
         if not isinstance(wider - furthest, int):
             raise GraphError(

@@ -6,6 +6,7 @@ In the equations t counts finished steps: 0 in the first one.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,11 +28,25 @@ __all__ = [
     "step_decay",
 ]
 
+#: Settings that are positive numbers -> what an error calls them.
+_WORDS = {
+    "rate": "the learning rate",
+    "every": "the number of steps between drops",
+    "decay": "the decay",
+    "steps": "the number of steps",
+    "power": "the power",
+}
+
 
 def positive(what: str, value: float) -> None:
     """Raise unless a setting is a positive, finite number."""
     if not (isinstance(value, (int, float)) and 0 < value < math.inf):
         raise GraphError(f"{what} must be a positive number", got=repr(value))
+
+
+def _expect_positive(schedule: Schedule, *names: str) -> None:
+    for name in names:
+        positive(_WORDS[name], getattr(schedule, name))
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,9 +55,9 @@ class Schedule(metaclass=Settings):
 
     name: ClassVar[str]
 
+    @abstractmethod
     def at(self, t: Node) -> Node:
         """Return the rate after `t` finished steps. **Shapes.** t: [] float -> []"""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return call_text(self.name, self)
@@ -56,7 +71,7 @@ class Constant(Schedule):
     rate: float
 
     def __post_init__(self) -> None:
-        positive("the learning rate", self.rate)
+        _expect_positive(self, "rate")
 
     def at(self, t: Node) -> Node:
         return OPS["full"]((), self.rate, t.dtype)
@@ -72,8 +87,7 @@ class StepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        positive("the learning rate", self.rate)
-        positive("the number of steps between drops", self.every)
+        _expect_positive(self, "rate", "every")
 
     def at(self, t: Node) -> Node:
         drops = OPS["floor"](OPS["divide"](t, self.every))
@@ -89,8 +103,7 @@ class Exponential(Schedule):
     decay: float
 
     def __post_init__(self) -> None:
-        positive("the learning rate", self.rate)
-        positive("the decay", self.decay)
+        _expect_positive(self, "rate", "decay")
 
     def at(self, t: Node) -> Node:
         return OPS["multiply"](OPS["power"](float(self.decay), t), self.rate)
@@ -109,8 +122,7 @@ class Cosine(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        positive("the learning rate", self.rate)
-        positive("the number of steps", self.steps)
+        _expect_positive(self, "rate", "steps")
 
     def at(self, t: Node) -> Node:
         angle = OPS["multiply"](OPS["minimum"](t, float(self.steps)), math.pi / self.steps)
@@ -130,8 +142,7 @@ class InverseTime(Schedule):
     decay: float
 
     def __post_init__(self) -> None:
-        positive("the learning rate", self.rate)
-        positive("the decay", self.decay)
+        _expect_positive(self, "rate", "decay")
 
     def at(self, t: Node) -> Node:
         return OPS["divide"](self.rate, OPS["add"](OPS["multiply"](t, float(self.decay)), 1.0))
@@ -147,9 +158,7 @@ class Polynomial(Schedule):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        positive("the learning rate", self.rate)
-        positive("the number of steps", self.steps)
-        positive("the power", self.power)
+        _expect_positive(self, "rate", "steps", "power")
 
     def at(self, t: Node) -> Node:
         share = OPS["divide"](OPS["minimum"](t, float(self.steps)), float(self.steps))
@@ -168,7 +177,7 @@ class LinearWarmup(Schedule):
 
     def __post_init__(self) -> None:
         as_schedule(self.rate)
-        positive("the number of steps", self.steps)
+        _expect_positive(self, "steps")
 
     def at(self, t: Node) -> Node:
         share = OPS["minimum"](OPS["divide"](OPS["add"](t, 1.0), self.steps), 1.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, fields
+from abc import ABCMeta
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from graphc.errors import GraphError, nearest
@@ -39,27 +40,31 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
 }
 
 
-class Settings(type):
+class Settings(ABCMeta):
     """Dataclasses whose constructor answers a wrong call with a GraphError.
 
-    The class has a `name`, the one that users call it by.
+    The class has a `name`, the one that users call it by; a base without one may be abstract.
     """
 
     def __call__(cls, *args: Any, **words: Any) -> Any:
         """Return an instance.
 
-        **Raises.** GraphError for an unknown, repeated or missing setting, with its right name.
+        **Raises.** GraphError for an unknown, repeated or missing setting, with its right name,
+        and for a class that only says what others have in common.
         """
-        known = [entry.name for entry in fields(cls)]  # type: ignore[arg-type]  # its instances are
+        if inspect.isabstract(cls):
+            raise GraphError(
+                f"{cls.__name__} is what others have in common, and none itself",
+                where=user_location(),
+                fix="take one that has a name, or derive a class that says what it computes",
+            )
+        settings = _fields(cls)
+        known = [entry.name for entry in settings]
         for word in words:
             if word not in known:
                 raise _unknown(cls, word, known)
         given = {*known[: len(args)], *words}
-        missing = [
-            entry.name
-            for entry in fields(cls)  # type: ignore[arg-type]
-            if entry.default is MISSING and entry.name not in given
-        ]
+        missing = [e.name for e in settings if e.default is MISSING and e.name not in given]
         if missing or len(args) > len(known) or len(given) < len(args) + len(words):
             raise GraphError(
                 f"{_name(cls)} cannot be called so",
@@ -73,10 +78,18 @@ class Settings(type):
     @property
     def __signature__(cls) -> inspect.Signature:
         """What the dataclass takes; `inspect` would show this metaclass's own call."""
-        own = inspect.signature(cls.__init__)  # type: ignore[misc]  # read, not called
-        return own.replace(
-            parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty
-        )
+        return inspect.Signature([_parameter(entry) for entry in _fields(cls)])
+
+
+def _fields(cls: type) -> tuple[Field[Any], ...]:
+    """Return the settings of a class, of which only its own instances are known to have any."""
+    return fields(cls)
+
+
+def _parameter(entry: Field[Any]) -> inspect.Parameter:
+    default = inspect.Parameter.empty if entry.default is MISSING else entry.default
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(entry.name, kind, default=default, annotation=entry.type)
 
 
 def _unknown(cls: type, word: str, known: list[str]) -> GraphError:

@@ -126,12 +126,15 @@ class Optimizer(metaclass=Settings):
             return {**values, **step.next}
 
     def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
-        """Return the parameters' next values, and store the slots' in `step`."""
+        """Return the parameters' next values, and store the slots' in `step`.
+
+        An optimizer that sees each parameter alone states `one` instead.
+        """
         return {key: self.one(step, key, params[key], g) for key, g in gradients.items()}
 
     def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
         """Return the next value of one parameter."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} states neither `next_values` nor `one`")
 
     def __repr__(self) -> str:
         return call_text(self.name, self)

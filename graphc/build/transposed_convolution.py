@@ -13,15 +13,15 @@ from graphc.build.layers import Activation, activate, floating
 from graphc.build.naming import layer_name, remember
 from graphc.build.window_layers import (
     BATCH,
+    Frame,
     Widths,
     channels_of,
-    expect_axes,
     filters_of,
+    frame_of,
     in_groups,
     kernel_of,
     out_of_groups,
     padded,
-    padding_widths,
     with_bias,
 )
 from graphc.errors import GraphError
@@ -59,8 +59,8 @@ def conv_transpose1d(
     **Shapes.** x: [..., in, L] -> [..., size, (L - 1)*stride - 2*padding + k + output_padding]
     **Raises.** GraphError as `conv_transpose2d`.
     """
-    frame = (kernel_size, stride, padding, output_padding, dilation, groups)
-    return _transposed(1, x, size, frame, name, activation, weight, bias, use_bias, init)
+    given = (kernel_size, stride, padding, output_padding, dilation, groups)
+    return _transposed(1, x, size, given, name, activation, weight, bias, use_bias, init)
 
 
 def conv_transpose2d(
@@ -96,8 +96,8 @@ def conv_transpose2d(
     **Raises.** GraphError where nothing would be left, the channels cannot be split into the
     groups, or a given weight or bias does not fit.
     """
-    frame = (kernel_size, stride, padding, output_padding, dilation, groups)
-    return _transposed(2, x, size, frame, name, activation, weight, bias, use_bias, init)
+    given = (kernel_size, stride, padding, output_padding, dilation, groups)
+    return _transposed(2, x, size, given, name, activation, weight, bias, use_bias, init)
 
 
 def conv_transpose3d(
@@ -125,15 +125,15 @@ def conv_transpose3d(
     [..., size, (D - 1)*stride - 2*padding + kd + output_padding, …]
     **Raises.** GraphError as `conv_transpose2d`.
     """
-    frame = (kernel_size, stride, padding, output_padding, dilation, groups)
-    return _transposed(3, x, size, frame, name, activation, weight, bias, use_bias, init)
+    given = (kernel_size, stride, padding, output_padding, dilation, groups)
+    return _transposed(3, x, size, given, name, activation, weight, bias, use_bias, init)
 
 
 def _transposed(
     rank: int,
     x: Any,
     size: int,
-    frame: tuple[Any, Any, Any, Any, Any, int],
+    given: tuple[Any, Any, Any, Any, Any, int],
     name: str | None,
     activation: Activation,
     weight: Node | None,
@@ -141,29 +141,26 @@ def _transposed(
     use_bias: bool,
     init: Any,
 ) -> Node:
-    kernel_size, stride, padding, output_padding, dilation, groups = frame
+    kernel_size, stride, padding, output_padding, dilation, groups = given
     node = floating(as_node(x))
     label = layer_name(f"conv_transpose{rank}d", name, node)
     with scope(label):
-        expect_axes(label, node, rank)
         channels = channels_of(label, node, rank, size, groups)
         kernel = kernel_of(label, kernel_size, weight, rank)
-        stride = per_axis(label, "stride", stride, rank)
-        dilation = per_axis(label, "dilation", dilation, rank)
-        widths = padding_widths(label, padding, kernel, stride, dilation)
-        more = _output_padding(label, output_padding, stride, dilation)
+        frame = frame_of(label, kernel, stride, padding, dilation)
+        more = _output_padding(label, output_padding, frame)
         W = filters_of(label, node, weight, (channels, size // groups, *kernel), init)
         W = in_groups(W, -rank - 2, groups)
         values = _products(in_groups(node, -rank - 1, groups), W, rank, groups)
+        spans = map(span, kernel, frame.dilation)
         whole = [
-            as_dim((n - 1) * s + span(k, d))
-            for n, k, s, d in zip(node.shape[-rank:], kernel, stride, dilation, strict=True)
+            as_dim((n - 1) * step + covered)
+            for n, step, covered in zip(node.shape[-rank:], frame.stride, spans, strict=True)
         ]
         base = fill(0.0, (*values.shape[: -2 * rank], *whole), node.dtype)
-        z = OPS["windows_add"](base, values, kernel, stride, dilation)
-        z = _cut(label, out_of_groups(z, -rank - 1, groups), widths, more)
-        if use_bias or bias is not None:
-            z = with_bias(label, z, bias, (size,), rank)
+        z = OPS["windows_add"](base, values, kernel, frame.stride, frame.dilation)
+        z = _cut(label, out_of_groups(z, -rank - 1, groups), frame.widths, more)
+        z = with_bias(label, z, bias, use_bias, (size,), rank)
         return remember(node, activate(z, activation))
 
 
@@ -181,17 +178,16 @@ def _products(x: Node, W: Node, rank: int, groups: int) -> Node:
     )
 
 
-def _output_padding(
-    label: str, value: Any, stride: Sequence[Dim], dilation: Sequence[Dim]
-) -> tuple[int, ...]:
-    more = per_axis(label, "output_padding", value, len(stride), least=0)
-    for n, s, d in zip(more, stride, dilation, strict=True):
+def _output_padding(label: str, value: Any, frame: Frame) -> tuple[int, ...]:
+    more = per_axis(label, "output_padding", value, len(frame.kernel), least=0)
+    for n, s, d in zip(more, frame.stride, frame.dilation, strict=True):
         known = [limit for limit in (s, d) if isinstance(limit, int)]
         if not isinstance(n, int) or (len(known) == 2 and n >= max(known)):
             raise GraphError(
                 f"{label}: output_padding must be less than the stride or the dilation",
                 where=user_location(),
-                got=f"output_padding {value!r} with stride {stride} and dilation {dilation}",
+                got=f"output_padding {value!r} with stride {frame.stride} "
+                f"and dilation {frame.dilation}",
             )
     return tuple([n for n in more if isinstance(n, int)])
 

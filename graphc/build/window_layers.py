@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from graphc.build.graphs import param
@@ -20,6 +21,29 @@ Widths: TypeAlias = "tuple[tuple[Dim, Dim], ...]"
 
 #: The labels of axes before the channels in a contraction: samples, and whatever else there is.
 BATCH = "nmabdefhlpqrstuvw"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How windows lie over the last axes: a number for each of these, and the padding around."""
+
+    kernel: tuple[Dim, ...]
+    stride: tuple[Dim, ...]
+    dilation: tuple[Dim, ...]
+    widths: Widths
+
+
+def frame_of(
+    label: str, kernel: tuple[Dim, ...], stride: Any, padding: Any, dilation: Any = 1
+) -> Frame:
+    """Return the frame that a layer's arguments ask for.
+
+    **Raises.** GraphError where one of them is no number, or not one for each axis.
+    """
+    steps = per_axis(label, "stride", stride, len(kernel))
+    gaps = per_axis(label, "dilation", dilation, len(kernel))
+    return Frame(kernel, steps, gaps, padding_widths(label, padding, kernel, steps, gaps))
+
 
 _LAYOUTS = {1: "[..., channels, L]", 2: "[..., channels, H, W]", 3: "[..., channels, D, H, W]"}
 
@@ -48,6 +72,7 @@ def expect_known(label: str, positions: Shape) -> None:
 
 def channels_of(label: str, x: Node, rank: int, size: int, groups: int) -> int:
     """Return how many channels an input has; input and output must split into the groups."""
+    expect_axes(label, x, rank)
     if not is_count(size) or is_below(size, 1):
         raise GraphError(
             f"{label}: the size is how many channels it makes, a positive integer",
@@ -91,8 +116,15 @@ def filters_of(label: str, x: Node, weight: Node | None, shape: Shape, init: Any
     return weight
 
 
-def with_bias(label: str, z: Node, bias: Node | None, shape: Shape, rank: int) -> Node:
-    """Return z [..., channels, positions] plus a bias, of [channels] or for each position."""
+def with_bias(
+    label: str, z: Node, bias: Node | None, use_bias: bool, shape: Shape, rank: int
+) -> Node:
+    """Return z [..., channels, positions] plus a bias, of [channels] or for each position.
+
+    A bias that is given is used in any case; none is made where `use_bias` is false.
+    """
+    if bias is None and not use_bias:
+        return z
     b = param(f"{label}.b", shape, z.dtype) if bias is None else bias
     expect_shape(f"{label}: bias", b, shape)
     spread = OPS["reshape"](b, (*shape, *(1 for _ in range(rank)))) if len(shape) == 1 else b

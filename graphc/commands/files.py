@@ -1,4 +1,4 @@
-"""Write results into files, whole or not at all."""
+"""Write results into files, whole or not at all, or print them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
     write_whole(path, content.getvalue())
+
+
+def put_text(text: str, output: Path | None) -> None:
+    """Print a text, or write it into a file."""
+    if output is None:
+        print(text.rstrip("\n"))
+    else:
+        write_whole(output, text if text.endswith("\n") else text + "\n")
 
 
 def checked_suffix(path: Path, *kinds: str) -> None:

@@ -9,6 +9,7 @@ and all dims are known, the sparsity pattern is colored (`coloring`).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from graphc.differentiate.coloring import color_columns
 from graphc.differentiate.sparsity import Pattern, pattern_of_spans, sparsity
 from graphc.differentiate.structure import sign_of, smaller, spans_of
 from graphc.errors import GraphError
+from graphc.ir.access import Access, Span, identity
 from graphc.ir.dims import (
     Dim,
     Shape,
@@ -34,7 +36,6 @@ from graphc.ir.dims import (
     symbols_of,
 )
 from graphc.ir.node import Node
-from graphc.ops.access import Access, Span, identity
 
 FORWARD_MODE, REVERSE_MODE = "forward", "reverse"
 
@@ -45,7 +46,7 @@ _FEW = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Compression:
+class Compression(ABC):
     """How a Jacobian of `of` by `wrt` is computed in few passes of one mode.
 
     `kind` says what it looks like: diagonal, banded, block diagonal, banded in blocks, sparse,
@@ -73,13 +74,13 @@ class Compression:
         """The shape of the passes' results: [passes, …]; one pass has no axis of its own."""
         return self.result if same(self.passes, 1) else (self.passes, *self.result)
 
+    @abstractmethod
     def pattern(self, **sizes: int) -> Pattern:
         """Return the places (element of `of`, element of `wrt`) that may be other than 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def colors(self, **sizes: int) -> np.ndarray:
         """Return the pass in which each seeded element takes part."""
-        raise NotImplementedError
 
     def triplets(
         self, compact: np.ndarray, **sizes: int

@@ -81,12 +81,11 @@ class ForwardSweep:
             with inherit(node.provenance, f"{TANGENT} {node.op.name}"):
                 self.results[node] = pushed_forward(node, given, tangents)
             return
-        expand = getattr(node.op, "expand", None)
         with inherit(node.provenance, f"{TANGENT} {node.name or node.op.name}"):
             if is_derived_from_formula(node.op):
                 tangent = self._by_partials(node, parts)
-            elif expand is not None:
-                tangent = self._through(node, expand(node))
+            elif (definition := node.op.expand(node)) is not None:
+                tangent = self._through(node, definition)
             else:
                 tangent = node.op.linearize(node, parts)
                 self._inherit_steepness(node, node.inputs)

@@ -9,7 +9,6 @@ the loop's constants are added up from step to step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim
@@ -18,40 +17,15 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, inherit
 from graphc.ir.walk import reaching, substitute, topological
 from graphc.ops.leaf import zeros_like
-from graphc.ops.loop import item, scan
+from graphc.ops.loop import Parts, item, scan
 from graphc.ops.registry import OPS
 
 #: Outputs, seeds, wrt -> cotangents (or tangents) of a body: the sweep of all other graphs.
 Derivative = Callable[[Sequence[Node], Sequence[Node], Sequence[Node]], "list[Node | None]"]
 
 
-@dataclass(frozen=True)
-class Loop:
-    """A scan node and its parts."""
-
-    node: Node
-
-    @property
-    def body(self) -> Body:
-        body: Body = self.node.attrs["body"]
-        return body
-
-    @property
-    def carries(self) -> int:
-        return int(self.node.attrs["carries"])
-
-    @property
-    def constants_from(self) -> int:
-        return self.carries + int(self.node.attrs["sequences"])
-
-    @property
-    def length(self) -> Dim:
-        length: Dim = self.node.attrs["length"]
-        return length
-
-    @property
-    def reverse(self) -> bool:
-        return bool(self.node.attrs["reverse"])
+class Loop(Parts):
+    """A loop's parts, and what moves with what through all steps."""
 
     def varied(self, moved: Iterable[int]) -> list[int]:
         """Return the inputs that move when those at `moved` do: carries pass it on."""
@@ -187,7 +161,7 @@ def _backward_loop(
     order = [*carried, *sums, *stacked]
     if not order:
         return {}
-    backward = new.scan(f"{loop.body.name}_backward", results, loop.length, not loop.reverse)
+    backward = new.scan(f"{loop.body.name}_backward", results, loop.length, not loop.is_reversed)
     return {
         i: item(backward, place) for place, i in enumerate(order) if i in adjoint or i in carried
     }
@@ -286,7 +260,7 @@ class _Stacks:
         after = item(self.source, self.emitted[loop.body.results[index]])
         initial = loop.node.inputs[index]
         first = OPS["reshape"](initial, (1, *initial.shape))
-        if loop.reverse:
+        if loop.is_reversed:
             rest = OPS["slice"](after, [slice(1, None)])
             parts = (rest, first)
         else:
@@ -331,7 +305,7 @@ def pushed_forward(node: Node, given: Mapping[int, Node], tangents: Derivative) 
         wanted.append((f"{names[j]}_dot", part))
     inside = substitute([root for _, root in wanted], values)
     labelled = list(zip([name for name, _ in wanted], inside, strict=True))
-    moved_loop = new.scan(loop.body.name, labelled, loop.length, loop.reverse)
+    moved_loop = new.scan(loop.body.name, labelled, loop.length, loop.is_reversed)
     order = [*moving, *stacked]
     return {j: item(moved_loop, loop.carries + place) for place, j in enumerate(order)}
 

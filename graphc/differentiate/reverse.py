@@ -136,13 +136,10 @@ class Sweep:
 
     def through_definition(self, node: Node, indices: Sequence[int]) -> None:
         """Propagate through an op's expansion, or through the transpose of its linearization."""
-        expand = getattr(node.op, "expand", None)
-        root: Node | None
-        if expand is not None:
-            with inherit(node.provenance):
-                root = expand(node)
-            targets = [node.inputs[i] for i in indices]
-        else:
+        with inherit(node.provenance):
+            root = node.op.expand(node)
+        targets = [node.inputs[i] for i in indices]
+        if root is None:
             with self.adjoint_of(node.inputs[indices[0]]):
                 tangents: list[Node | None] = [None] * len(node.inputs)
                 for i in indices:

@@ -12,10 +12,10 @@ from graphc.differentiate.compression import (
     ColorCompression,
     Compression,
 )
+from graphc.ir.access import Span
 from graphc.ir.dims import Dim, Shape, product, same
 from graphc.ir.node import Node
 from graphc.ir.types import INT64
-from graphc.ops.access import Span
 from graphc.ops.leaf import fill
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS
@@ -73,7 +73,7 @@ def with_last_first(x: Node, count: int) -> Node:
 @singledispatch
 def colors_node(compression: Compression) -> Node:
     """Return the pass of each seeded element, as a node."""
-    raise NotImplementedError
+    raise NotImplementedError(f"{type(compression).__name__} has no form below")
 
 
 @colors_node.register

@@ -15,10 +15,10 @@ from typing import TypeAlias
 import numpy as np
 
 from graphc.differentiate.structure import flowing
+from graphc.ir.access import Span, reads
 from graphc.ir.node import Node
 from graphc.ir.types import FLOAT64
 from graphc.ir.walk import topological
-from graphc.ops.access import Span, reads
 from graphc.ops.contraction import Einsum, label_sizes, split_spec
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS

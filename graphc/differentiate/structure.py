@@ -2,7 +2,7 @@
 
 For each axis of `wrt`, an element of a node depends on one span of places, whose ends move with
 the element's indices: `i … i` for an elementwise layer, `i - 1 … i + 1` for a tridiagonal map or a
-convolution, the whole axis for a matrix product. Ops say what they read (`ops.access`); here that
+convolution, the whole axis for a matrix product. Ops say what they read (`ir.access`); here that
 is composed along the graph.
 """
 
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphc.differentiate.local import specialized
+from graphc.ir.access import Access, Span, identity, reads, whole
 from graphc.ir.dims import Dim, Shape, normal
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
-from graphc.ops.access import Access, Span, identity, reads, whole
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
 

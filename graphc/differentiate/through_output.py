@@ -151,16 +151,3 @@ def _one_plus_exp(total: Expression) -> Expression | None:
     if not (total.is_Add and len(total.args) == 2 and total.args[0] == 1):
         return None
     return total.args[1] if total.args[1].func is sympy.exp else None
-
-
-def without_cancellation(expression: Expression) -> Expression:
-    """Return 1 - tanh(u)**2 and its like as products of sigmoids, which lose no digits."""
-    sympy = sympy_module()
-    tanhs = sorted(expression.atoms(sympy.tanh), key=str)
-    if len(tanhs) != 1:
-        return expression
-    u, s = tanhs[0].args[0], sympy.Dummy("s")
-    factored = sympy.factor(expression.xreplace({tanhs[0]: 2 * s - 1}))
-    sigmoid = plain_function("sigmoid")
-    product = factored.xreplace({s - 1: -sigmoid(-2 * u)})
-    return product.xreplace({s: sigmoid(2 * u)})

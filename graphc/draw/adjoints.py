@@ -22,9 +22,10 @@ from graphc.ir.op import Op
 from graphc.ir.types import TupleType
 from graphc.ir.walk import reaching, topological
 from graphc.ops import OPS
+from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import NODES, Pointwise
+from graphc.ops.pointwise import Pointwise
 
 #: How many contributions of a variable with many uses are written out.
 _MOST_TERMS = 4

@@ -8,6 +8,7 @@ from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point
 from graphc.draw.cell_labels import RADIUS, half_width, marked_part, shown_label, told
 from graphc.draw.cell_layout import BUS, FIRST, GATE, Layout, laid_out
+from graphc.draw.cell_lines import SourceLines
 from graphc.draw.cell_parts import Cell, Part, cell_of
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrent_loops import find_recurrences
@@ -18,7 +19,6 @@ from graphc.ir.node import Node
 
 _LEFT = 26.0
 _BOX: Point = (46.0, 30.0)
-_BETWEEN = 26.0  # from the line of the states to that of the slices
 
 
 def cell(graph: Graph, *, loop: int = 0, highlight: str | None = None) -> Drawing:
@@ -49,7 +49,7 @@ class _Scene:
         self.wires = 0
         self.exits = 0
         self.right = layout.right + 44.0 * max(0, len(cell.results) - len(cell.carries))
-        self.lines = self._source_lines()
+        self.lines = SourceLines(cell, layout)
 
     def draw(self) -> None:
         self._frame()
@@ -65,23 +65,19 @@ class _Scene:
         words = ["yellow: with weights", "round: unit by unit"]
         if any(not self._is_product(s) for p in self.cell.parts.values() for s in p.peeks):
             words.append("dashed: unit by unit into a gate")
-        x, y = (FIRST + self.right) / 2 - 40, self.low - 42
+        x, y = (FIRST + self.right) / 2 - 40, self.lines.low - 42
         self.canvas.words("caption", (x, y), ";  ".join(words), color=palette.MUTED, size=11)
 
     # -- boxes -----------------------------------------------------------------------------------
 
     def _frame(self) -> None:
         left, right = 36.0, self.right + 16
-        low, high = self.low - 6, self.layout.top + 40
+        low, high = self.lines.low - 6, self.layout.top + 40
         at, size = ((left + right) / 2, (low + high) / 2), (right - left, high - low)
         self.canvas.shape(
             "cell", at, size, fill=palette.CELL_FILL, frame=palette.CELL_FRAME, style="rounded",
             tooltip="one step",
         )  # fmt: skip
-
-    @property
-    def low(self) -> float:
-        return min(self.lines.values(), default=BUS) - 20
 
     def _part(self, node: Node, part: Part) -> None:
         x, y = self.at[node]
@@ -119,42 +115,6 @@ class _Scene:
 
     # -- sources ---------------------------------------------------------------------------------
 
-    def _source_lines(self) -> dict[Node, float]:
-        """Return the height of the line along which each leaf runs below the gates.
-
-        Where every gate reads the same leaves they share one line, as if joined to one vector.
-        """
-        read = [
-            [s for s in part.reads if s not in self.cell.parts and s is not self._only_on_top(s)]
-            for part in self.cell.parts.values()
-            if part.kind != "pointwise"
-        ]
-        sets = {tuple(sorted(map(self.cell.name, leaves))) for leaves in read if leaves}
-        leaves = [
-            leaf for leaf in (*self.cell.carries, *self.cell.slices) if self._runs_below(leaf)
-        ]
-        alone = [
-            leaf
-            for part in self.cell.parts.values()
-            for leaf in (part.reads if part.kind == "pointwise" else part.peeks)
-            if leaf is not self.layout.main
-        ]
-        self.joint = len(sets) <= 1 and not set(alone) & set(leaves)
-        if self.joint:
-            return dict.fromkeys(leaves, BUS)
-        return {leaf: BUS - _BETWEEN * i for i, leaf in enumerate(leaves)}
-
-    def _only_on_top(self, leaf: Node) -> Node | None:
-        return None if self._runs_below(leaf) else leaf
-
-    def _runs_below(self, leaf: Node) -> bool:
-        """Say whether a leaf is multiplied by a matrix, or read by anything but the top line."""
-        parts = self.cell.parts.values()
-        through_matrix = any(leaf in p.sources for p in parts if p.kind != "pointwise")
-        if leaf is self.layout.main:
-            return through_matrix
-        return through_matrix or any(leaf in p.reads for p in parts)
-
     def _leaves(self) -> None:
         """Draw the lines of the sources, from where they enter to their last reader."""
         top, main = self.layout.top, self.layout.main
@@ -163,24 +123,24 @@ class _Scene:
             self._label("in_top", (-6, top), main, "t−1")
             self._wire([(_LEFT, top), end], head=self.layout.path[0], thick=True)
         for i, leaf in enumerate(self.cell.carries):
-            y = self.lines.get(leaf)
-            if y is None:
+            if leaf not in self.lines:
                 continue
+            y = self.lines[leaf]
             if leaf is main:
-                self._wire([(58, top), (58, y), (self._last_reader(leaf), y)], arrow=False)
+                self._wire([(58, top), (58, y), (self.lines.last_reader(leaf), y)], arrow=False)
                 self.canvas.dot((58, top))
             else:
                 self._label(f"in{i}", (-6, y), leaf, "t−1")
-                self._wire([(_LEFT, y), (self._last_reader(leaf), y)], arrow=False)
+                self._wire([(_LEFT, y), (self.lines.last_reader(leaf), y)], arrow=False)
         x = 54.0
         for i, leaf in enumerate(s for s in self.cell.slices if s in self.lines):
             half = max(11.0, 3 + text_width(name_text(self.cell.name(leaf)), 16) / 2)
             x, y = x + half + (11.0 if not i else 0.0), self.lines[leaf]
-            self._label(f"slice{i}", (x, self.low - 22), leaf, "")
-            alone = not self.joint or not any(c in self.lines for c in self.cell.carries)
-            points = [(x, self.low - 12), (x, y)]
+            self._label(f"slice{i}", (x, self.lines.low - 22), leaf, "")
+            alone = not self.lines.joint or not any(c in self.lines for c in self.cell.carries)
+            points = [(x, self.lines.low - 12), (x, y)]
             if alone:
-                points.append((self._last_reader(leaf), y))
+                points.append((self.lines.last_reader(leaf), y))
             else:
                 self.canvas.dot((x, y))
             self._wire(points, arrow=False)
@@ -193,35 +153,12 @@ class _Scene:
         )
         self.canvas.words(key, at, text, size=16, slanted=True)
 
-    def _last_reader(self, leaf: Node) -> float:
-        """Return how far to the right a line runs."""
-        found = []
-        for node, part in self.cell.parts.items():
-            if part.kind != "pointwise" and leaf in part.sources:
-                found.append(self._tap(node, leaf))
-            elif leaf in part.reads and leaf is not self.layout.main:
-                found.append(self.at[node][0] - 34)
-        if self.joint:
-            found += [self.at[n][0] for n, p in self.cell.parts.items() if self._reads_line(p)]
-        return max(found, default=FIRST)
-
-    def _reads_line(self, part: Part) -> bool:
-        return part.kind != "pointwise" and any(s in self.lines for s in part.sources)
-
-    def _tap(self, node: Node, leaf: Node) -> float:
-        x = self.at[node][0]
-        if self.joint:
-            return x
-        leaves = [s for s in self.lines if s in self.cell.parts[node].sources]
-        place = next(i for i, s in enumerate(leaves) if s is leaf)
-        return x + 12 * (place - (len(leaves) - 1) / 2)
-
     # -- wires -----------------------------------------------------------------------------------
 
     def _into_gate(self, node: Node, part: Part) -> None:
         y = self.at[node][1]
         taps = dict.fromkeys(
-            (self._tap(node, s), self.lines[s]) for s in part.sources if s in self.lines
+            (self.lines.tap(node, s), self.lines[s]) for s in part.sources if s in self.lines
         )
         for tap, low in taps:
             self._wire([(tap, low), (tap, y - _BOX[1] / 2)], head=node)

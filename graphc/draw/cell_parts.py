@@ -125,7 +125,7 @@ class _Finder:
         operand = node.inputs[0]
         for table in (self.linear, self.joined, self.signal):
             if operand in table:
-                table[node] = table[operand]  # type: ignore[assignment]
+                table[node] = table[operand]  # type: ignore[assignment]  # its own kind of value
         return True
 
     def _sources(self, node: Node) -> tuple[Node, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from graphc.draw.variables import Variable
@@ -75,7 +76,7 @@ def _automatic(found: Mapping[Node, Variable], max_nodes: int) -> Grouping:
     deepest = min(max(depths, default=0), 12)
     best = Grouping(dict.fromkeys(found), {})
     for depth in range(deepest, 0, -1):
-        best = _folded(found, _grouped(found, lambda n, d=depth: scope_prefix(n, d)))  # type: ignore[misc]
+        best = _folded(found, _grouped(found, partial(scope_prefix, depth=depth)))
         if _count(best) <= max_nodes:
             break
     if _count(best) > max_nodes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point
 from graphc.draw.dot_source import Html, font
 from graphc.draw.drawing import Drawing
+from graphc.draw.recurrence_layout import Place, placed
 from graphc.draw.recurrent_loops import Loop, Names, Reading, Recurrences, find_recurrences
 from graphc.draw.typography import (
     escape,
@@ -17,12 +17,11 @@ from graphc.draw.typography import (
     italic,
     listed,
     name_text,
-    superscript,
     text_width,
 )
 from graphc.draw.unit_names import short
 from graphc.errors import GraphError
-from graphc.ir.dims import Dim, dim_text
+from graphc.ir.dims import dim_text
 from graphc.ir.graph import Graph
 
 _RADIUS = 22.0
@@ -47,77 +46,10 @@ def recurrence(graph: Graph, *, steps: int = 3, truncate: int | None = None) -> 
     if truncate is not None and truncate < 1:
         raise GraphError("steps between two cuts must be at least 1", got=truncate)
     found = find_recurrences(graph)
-    scene = _Scene(Canvas(graph.name), found, _placed(found, steps), _looks(found))
+    scene = _Scene(Canvas(graph.name), found, placed(found, steps), _looks(found))
     scene.draw(truncate)
     title = f"Recurrence of {graph.name}, rolled and unrolled"
     return scene.canvas.drawing(title, _told(found))
-
-
-# -- where things stand ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a loop stands: its row, its first column, what its columns are called, its group."""
-
-    row: int
-    first: int
-    steps: tuple[str | None, ...]
-    group: int
-    name: str
-
-    @property
-    def columns(self) -> range:
-        return range(self.first, self.first + len(self.steps))
-
-
-def _placed(found: Recurrences, steps: int) -> list[_Place]:
-    """Stack loops that read one another step by step; set others side by side."""
-    places: list[_Place] = []
-    taken: dict[tuple[int, int], int] = {}
-    for index, loop in enumerate(found.loops):
-        group = places[loop.below[0]].group if loop.below else _group(found, places, index)
-        row = 1 + max((places[i].row for i in loop.below), default=0)
-        while (group, row) in taken:
-            row += 1
-        taken[group, row] = index
-        places.append(_Place(row, 0, _shown_steps(loop.length, steps), group, _state(loop)))
-    first, starts = 1, {}
-    for group in sorted({place.group for place in places}):
-        starts[group] = first
-        first += max(len(p.steps) for p in places if p.group == group) + 1
-    names = [place.name for place in places]
-    shown = []
-    for i, place in enumerate(places):
-        number = names[: i + 1].count(place.name)
-        name = (
-            place.name
-            if names.count(place.name) == 1
-            else place.name + str(superscript(str(number)))
-        )
-        shown.append(replace(place, first=starts[place.group], name=name))
-    return shown
-
-
-def _group(found: Recurrences, places: Sequence[_Place], index: int) -> int:
-    """Return the group of loops that run over the same steps."""
-    loop = found.loops[index]
-    if not loop.before:
-        for other, place in zip(found.loops, places, strict=False):
-            if loop.sequences and other.sequences == loop.sequences and not other.before:
-                return place.group
-    return 1 + max((place.group for place in places), default=-1)
-
-
-def _shown_steps(length: Dim, steps: int) -> tuple[str | None, ...]:
-    """Return the numbers of the steps that are drawn; None stands for those left out."""
-    if isinstance(length, int) and length <= steps + 1:
-        return tuple(str(t + 1) for t in range(length))
-    return (*[str(t + 1) for t in range(steps)], None, dim_text(length))
-
-
-def _state(loop: Loop) -> str:
-    return ",".join(name_text(short(name)) for name in loop.states)
 
 
 def _looks(found: Recurrences) -> dict[Names, tuple[str, str, float]]:
@@ -142,7 +74,7 @@ def _look(number: int) -> tuple[str, str, float]:
 class _Scene:
     canvas: Canvas
     found: Recurrences
-    places: list[_Place]
+    places: list[Place]
     looks: dict[Names, tuple[str, str, float]]
     at: dict[str, Point] = field(default_factory=dict)
     named: set[Names] = field(default_factory=set)
@@ -252,7 +184,7 @@ class _Scene:
             if truncate and step and step.isdigit() and int(step) % truncate == 0:
                 self._cut(f"cut{index}_{a}", ((a + b) / 2 * _COLUMN, y))
 
-    def _feed(self, loop: Loop, place: _Place, index: int, column: int, step: str) -> None:
+    def _feed(self, loop: Loop, place: Place, index: int, column: int, step: str) -> None:
         key = f"s{index}_{column}"
         if loop.sequences and not loop.below:
             below = f"x{place.group}_{column}"
@@ -264,7 +196,7 @@ class _Scene:
         for lower in loop.below:
             self._edge(f"s{lower}_{column}", key, loop.from_below)
 
-    def _start(self, loop: Loop, place: _Place, index: int, column: int) -> None:
+    def _start(self, loop: Loop, place: Place, index: int, column: int) -> None:
         """Draw the state before the first step, and what it comes from."""
         at = (column * _COLUMN, place.row * _ROW)
         key = f"s{index}_{column}"

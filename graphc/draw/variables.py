@@ -13,7 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
-from graphc.ops.movement import new_axes
+from graphc.ops.reshaping import new_axes
 
 #: Adaptation of an operand to its user that mathematics does not write.
 _SILENT = (OPS["broadcast_to"], OPS["cast"])

@@ -37,11 +37,13 @@ class Notation:
     """How one emitted module writes dims, shapes and dtypes.
 
     `owns_out`: the array that is written into was made by the module, so it lies in one piece.
+    `beside_threads`: other threads run the same code, so a call had better not start its own.
     """
 
     dims: Mapping[str, str] = field(default_factory=dict)
     numpy: str = "np"
     owns_out: bool = False
+    beside_threads: bool = False
 
     def dim(self, dim: Dim) -> str:
         text = dim_text(dim, self.dims)

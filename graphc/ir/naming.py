@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+#: Begins the names of outputs that only a caller who asks for them gets; no user's name does.
+HIDDEN = "\0"
+
 
 def free_name(wanted: str, taken: Container[str]) -> str:
     """Return the name, or `name_2`, `name_3`, … whichever is not taken yet.

@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, everything
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node, make_node
@@ -54,6 +56,10 @@ class Op:
 
     Calling an op with nodes (or numbers) builds a node; each family's `__call__` takes the
     arguments that NumPy's function of the same name takes, and normalizes them into attributes.
+
+    A method that raises NotImplementedError here is one that each op states, unless the method says
+    which ops go without. (They are no `abstractmethod`s, because `isinstance`, which the passes ask
+    at every node, is several times slower for an abstract class.)
     """
 
     family: ClassVar[str] = "op"
@@ -87,7 +93,7 @@ class Op:
     # -- building ----------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Node:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} does not say what it is called with")
 
     def make(self, inputs: Sequence[Node], **attrs: Any) -> Node:
         """Return the node of already normalized inputs and attributes."""
@@ -95,7 +101,7 @@ class Op:
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         """Return the result's type, or raise a GraphError that names what does not fit."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} does not say what its result is")
 
     # -- meaning -----------------------------------------------------------------------------
 
@@ -104,9 +110,10 @@ class Op:
     ) -> np.ndarray:
         """Return the value in plain NumPy: slow, short, obviously right.
 
-        Dims in `attrs` and in `result` are already numbers here.
+        Dims in `attrs` and in `result` are already numbers here. What is given or drawn has no
+        value of its own: inputs, parameters and random numbers go without.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no value of its own")
 
     def state_updates(
         self, node: Node, value: Callable[[Node], Node]
@@ -135,6 +142,37 @@ class Op:
         """
         return None
 
+    def reads(self, node: Node, index: int) -> Access:
+        """Return, for each axis of operand `index`, the places that an element of the node reads.
+
+        Everything, unless said. Askers call `access.reads`, which knows of axes of size 1.
+        """
+        return everything(node.inputs[index].shape)
+
+    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+        """Return the node for `size` values of its operands at once, along a new first axis.
+
+        `carried` holds the operands that have that axis in front, None for all others. None where
+        the op must be applied to one value after the other.
+
+        **Shapes.** carried operand: [size, *operand.shape] -> [size, *node.shape]
+        """
+        return None
+
+    def expand(self, node: Node) -> Node | None:
+        """Return the node's definition in other ops, where derivatives go through that.
+
+        None for an op with a linearization of its own.
+        """
+        return None
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        """Return the interval that all elements lie in, given those of the operands.
+
+        Not asked of pointwise ops, whose bounds follow from `image` and `formula`.
+        """
+        return operands[0] if self.is_view else UNBOUNDED
+
     def holds_minus_infinity(self, node: Node) -> bool | None:
         """Say whether -inf may be a meaningful value of the result, as masks put it there.
 
@@ -145,8 +183,12 @@ class Op:
     # -- writing -----------------------------------------------------------------------------
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        """Return the NumPy expression of the node, given its operands' expressions."""
-        raise NotImplementedError
+        """Return the NumPy expression of the node, given its operands' expressions.
+
+        Inputs and parameters, which are arguments of the function, go without, and so does what
+        `lower` or `numpy_into` writes.
+        """
+        raise NotImplementedError(f"{self.name} is no expression in NumPy")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
@@ -205,6 +247,15 @@ class Op:
     def lower(self, node: Node) -> Node | None:
         """Return the same value from ops with a direct NumPy form; None for those themselves."""
         return None
+
+    def textbook(self, node: Node) -> Node | None:
+        """Return the same value from other ops as exact arithmetic would have it.
+
+        That is what `expand` or `lower` returns, without precautions against overflow. None where
+        the reference does for elements of any kind, with no more than sums and products.
+        """
+        expanded = self.expand(node)
+        return self.lower(node) if expanded is None else expanded
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

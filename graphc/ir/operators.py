@@ -46,6 +46,8 @@ class ArrayOperators:
 
     __slots__ = ()
     __array_priority__ = 1000
+    #: SymPy converts no such object, and so leaves `N * x` of a dim to the node's `__rmul__`.
+    __sympy__ = False
 
     if TYPE_CHECKING:  # what the assignments below provide, for the type checker
         T: Node

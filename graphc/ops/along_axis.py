@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
@@ -16,6 +18,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
+from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.indexing import accumulated, gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.pointwise import cast
@@ -50,6 +53,15 @@ class TakeAlongAxis(Op):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])
         return add_along_axis.make([base, cotangent, node.inputs[1]], axis=node.attrs["axis"])
+
+    def reads(self, node: Node, index: int) -> Access:
+        return across(node.inputs[index].shape, (node.attrs["axis"],))
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return operands[0]
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"np.take_along_axis({args[0]}, {args[1]}, axis={node.attrs['axis']})")
@@ -110,6 +122,14 @@ class AddAlongAxis(Op):
         if index == 0:
             return cotangent
         return take_along_axis.make([cotangent, node.inputs[2]], axis=node.attrs["axis"])
+
+    def reads(self, node: Node, index: int) -> Access:
+        if index == 0:
+            return identity(node.ndim)
+        return across(node.inputs[index].shape, (node.attrs["axis"],))
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("add_along_axis writes into its base: use numpy_into")

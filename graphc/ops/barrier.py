@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import TensorType
+from graphc.ops.batching import Carried, with_first_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
@@ -46,6 +49,14 @@ class RecomputeFrom(Op):
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent
+
+    def reads(self, node: Node, index: int) -> Access:
+        return identity(node.inputs[index].ndim)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        value, cotangent = carried
+        value = with_first_axis(node.inputs[0], size) if value is None else value
+        return self.make([value, node.inputs[1] if cotangent is None else cotangent])
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return args[0]

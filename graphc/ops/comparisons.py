@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from graphc.ir.bounds import Bounds, hull
+from graphc.ir.node import Node
+from graphc.ops import images
 from graphc.ops.pointwise import COMPARE, LOGICAL, SAME, Pointwise, Select
 from graphc.ops.registry import register
 
@@ -41,6 +44,7 @@ logical_and = register(
         numpy="logical_and",
         dtype=LOGICAL,
         symbol="{} ∧ {}",
+        image=images.within(0, 1),
     )
 )
 logical_or = register(
@@ -52,6 +56,7 @@ logical_or = register(
         numpy="logical_or",
         dtype=LOGICAL,
         symbol="{} ∨ {}",
+        image=images.within(0, 1),
     )
 )
 logical_xor = register(
@@ -62,16 +67,31 @@ logical_xor = register(
         args="a b",
         numpy="logical_xor",
         dtype=LOGICAL,
+        image=images.within(0, 1),
     )
 )
 logical_not = register(
     Pointwise(
-        "logical_not", "Not.", "logical_not(x)", numpy="logical_not", dtype=LOGICAL, symbol="¬{}"
+        "logical_not",
+        "Not.",
+        "logical_not(x)",
+        numpy="logical_not",
+        dtype=LOGICAL,
+        symbol="¬{}",
+        image=images.within(0, 1),
     )
 )
 
+
+class AskedFor(Pointwise):
+    """A question about NaN: where it is asked, making one is no news."""
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        return ("invalid",)
+
+
 isnan = register(
-    Pointwise("isnan", "Whether x is not a number.", "isnan(x)", numpy="isnan", dtype=COMPARE)
+    AskedFor("isnan", "Whether x is not a number.", "isnan(x)", numpy="isnan", dtype=COMPARE)
 )
 isinf = register(
     Pointwise("isinf", "Whether x is infinite.", "isinf(x)", numpy="isinf", dtype=COMPARE)
@@ -86,6 +106,11 @@ isfinite = register(
     )
 )
 
+
+def _either(condition: Bounds, a: Bounds, b: Bounds) -> Bounds:
+    return hull(a, b)
+
+
 where = register(
     Select(
         "where",
@@ -95,5 +120,6 @@ where = register(
         numpy="where",
         tex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
         dtype=SAME,
+        image=_either,
     )
 )

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import one_axis
+from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import cast
 from graphc.ops.reduction import Reduction
@@ -77,6 +80,10 @@ class LogSumExp(Reduction):
             value = OPS["reshape"](value, node.shape)
         return value
 
+    def textbook(self, node: Node) -> Node:
+        exponentials = OPS["exp"](node.inputs[0])
+        return OPS["log"](OPS["sum"](exponentials, node.attrs["axis"], node.attrs["keepdims"]))
+
     def flops(self, node: Node) -> Dim:
         return 13 * node.inputs[0].size
 
@@ -84,10 +91,30 @@ class LogSumExp(Reduction):
         raise GraphError("logsumexp has no NumPy form of its own; lower it first")
 
 
-class Softmax(Op):
-    """exp(x)/sum(exp(x)) over `axis`, shifted by the maximum. All -inf: 0."""
+class AcrossAxes(Op):
+    """An op of one array that looks across `axis` (a sorted tuple) and keeps the shape."""
 
     family = "composite"
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        return inputs[0]
+
+    def reads(self, node: Node, index: int) -> Access:
+        return across(node.inputs[index].shape, node.attrs["axis"])
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
+
+    def flops(self, node: Node) -> Dim:
+        return 14 * node.size
+
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        axes = node.attrs["axis"]
+        return {"axis": axes[0] if len(axes) == 1 else axes}
+
+
+class Softmax(AcrossAxes):
+    """exp(x)/sum(exp(x)) over `axis`, shifted by the maximum. All -inf: 0."""
 
     def __call__(self, x: Any, axis: Any = -1) -> Node:
         node = as_node(x)
@@ -97,9 +124,6 @@ class Softmax(Op):
         return self.make(
             [node], axis=tuple(sorted(one_axis(a, node.ndim, self.name) for a in axes))
         )
-
-    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
-        return inputs[0]
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
@@ -116,34 +140,29 @@ class Softmax(Op):
         total = OPS["sum"](weighted, node.attrs["axis"], True)
         return OPS["subtract"](weighted, OPS["multiply"](node, total))
 
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return Bounds(0.0, 1.0)
+
     def lower(self, node: Node) -> Node:
         _, exponentials, total = shifted_exponentials(node.inputs[0], node.attrs["axis"])
         if may_hold_minus_infinity(node.inputs[0]):
             total = OPS["maximum"](total, 1.0)
         return OPS["divide"](exponentials, total)
 
-    def flops(self, node: Node) -> Dim:
-        return 14 * node.size
-
-    def shown_attributes(self, node: Node) -> dict[str, Any]:
-        axes = node.attrs["axis"]
-        return {"axis": axes[0] if len(axes) == 1 else axes}
+    def textbook(self, node: Node) -> Node:
+        exponentials = OPS["exp"](node.inputs[0])
+        return OPS["divide"](exponentials, OPS["sum"](exponentials, node.attrs["axis"], True))
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\operatorname{{softmax}}\left({args[0]}\right)"
 
 
-class LogSoftmax(Op):
+class LogSoftmax(AcrossAxes):
     """x - logsumexp(x) over `axis`."""
-
-    family = "composite"
 
     def __call__(self, x: Any, axis: Any = -1) -> Node:
         node = softmax(x, axis)
         return self.make(node.inputs, axis=node.attrs["axis"])
-
-    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
-        return inputs[0]
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
@@ -158,16 +177,12 @@ class LogSoftmax(Op):
         total = OPS["sum"](OPS["multiply"](weights, tangents[0]), node.attrs["axis"], True)
         return OPS["subtract"](tangents[0], total)
 
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return Bounds(-np.inf, 0.0)
+
     def lower(self, node: Node) -> Node:
         x = node.inputs[0]
         return OPS["subtract"](x, logsumexp(x, node.attrs["axis"], True))
-
-    def shown_attributes(self, node: Node) -> dict[str, Any]:
-        axes = node.attrs["axis"]
-        return {"axis": axes[0] if len(axes) == 1 else axes}
-
-    def flops(self, node: Node) -> Dim:
-        return 14 * node.size
 
 
 def shifted_exponentials(x: Node, axis: tuple[int, ...]) -> tuple[Node, Node, Node]:
@@ -203,6 +218,9 @@ class Moment(Reduction):
         return self.meaning(self, node)
 
     lower = expand
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return Bounds(0.0, np.inf, pole=operands[0].pole)
 
     def _words(self, node: Node) -> list[str]:
         return super()._words(node) + ([f"ddof={node.attrs['ddof']}"] if node.attrs["ddof"] else [])

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import PRODUCT, Code, Notation
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import TensorType
+from graphc.ops.batching import Carried, by_element
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.random import Draw
 from graphc.ops.registry import OPS, register
@@ -77,6 +80,12 @@ class IdleDropout(Op):
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent
+
+    def reads(self, node: Node, index: int) -> Access:
+        return identity(node.ndim)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return by_element(node, carried, size)
 
     def lower(self, node: Node) -> Node:
         return node.inputs[0]

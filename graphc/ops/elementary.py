@@ -1,8 +1,11 @@
-"""Arithmetic, exponentials, trigonometry and rounding: the primitives of the pointwise family."""
+"""Arithmetic, exponentials, extrema and rounding: primitives of the pointwise family."""
 
 from __future__ import annotations
 
+import operator
+
 from graphc.ir.node import Node
+from graphc.ops import images
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
 
@@ -11,7 +14,15 @@ _WIDE = ((-2.0, 2.0),)
 
 add = register(
     Pointwise(
-        "add", "Sum.", "a + b", args="a b", infix="+", dtype=SAME, symbol="{} + {}", tex="{} + {}"
+        "add",
+        "Sum.",
+        "a + b",
+        args="a b",
+        infix="+",
+        dtype=SAME,
+        symbol="{} + {}",
+        tex="{} + {}",
+        image=operator.add,
     )
 )
 subtract = register(
@@ -24,6 +35,7 @@ subtract = register(
         dtype=SAME,
         symbol="{} − {}",
         tex="{} - {}",
+        image=operator.sub,
     )
 )
 multiply = register(
@@ -36,6 +48,7 @@ multiply = register(
         dtype=SAME,
         symbol="{} · {}",
         tex=r"{} \cdot {}",
+        image=operator.mul,
     )
 )
 divide = register(
@@ -48,6 +61,7 @@ divide = register(
         domain=((-2.0, 2.0), (0.3, 3.0)),
         symbol="{} / {}",
         tex=r"\frac{{{}}}{{{}}}",
+        image=operator.truediv,
     )
 )
 floor_divide = register(
@@ -85,10 +99,20 @@ power = register(
         domain=((0.3, 2.0), (-2.0, 2.0)),
         flops=10,
         tex="{{{}}}^{{{}}}",
+        image=operator.pow,
     )
 )
 negative = register(
-    Pointwise("negative", "Negation.", "-x", prefix="-", dtype=SAME, symbol="−{}", tex="-{}")
+    Pointwise(
+        "negative",
+        "Negation.",
+        "-x",
+        prefix="-",
+        dtype=SAME,
+        symbol="−{}",
+        tex="-{}",
+        image=operator.neg,
+    )
 )
 square = register(
     Pointwise(
@@ -124,6 +148,7 @@ sqrt = register(
         domain=_POSITIVE,
         symbol="√{}",
         tex=r"\sqrt{{{}}}",
+        image=images.root,
     )
 )
 abs_ = register(
@@ -137,6 +162,7 @@ abs_ = register(
         domain=((0.2, 2.0),),
         symbol="|{}|",
         tex=r"\left|{}\right|",
+        image=abs,
     )
 )
 sign = register(
@@ -147,6 +173,7 @@ sign = register(
         numpy="sign",
         dtype=SAME,
         domain=((0.2, 2.0),),
+        image=images.within(-1, 1),
     )
 )
 heaviside = register(
@@ -182,6 +209,7 @@ exp = register(
         numpy="exp",
         flops=10,
         tex=r"e^{{{}}}",
+        image=images.exponential,
     )
 )
 log = register(
@@ -195,6 +223,7 @@ log = register(
         flops=10,
         symbol="ln {}",
         tex=r"\ln {}",
+        image=images.logarithm,
     )
 )
 log1p = register(
@@ -209,7 +238,14 @@ log1p = register(
     )
 )
 expm1 = register(
-    Pointwise("expm1", "exp(x) - 1, exact for small x.", "exp(x) - 1", numpy="expm1", flops=10)
+    Pointwise(
+        "expm1",
+        "exp(x) - 1, exact for small x.",
+        "exp(x) - 1",
+        numpy="expm1",
+        flops=10,
+        image=images.exponential_less_one,
+    )
 )
 log2 = register(
     Pointwise(
@@ -242,6 +278,7 @@ logaddexp = register(
         args="a b",
         numpy="logaddexp",
         flops=25,
+        image=images.soft_larger,
     )
 )
 
@@ -257,6 +294,7 @@ maximum = register(
         symbol="max({}, {})",
         convention="maximum: half the derivative to each where equal",
         tex=r"\max({}, {})",
+        image=images.larger,
     )
 )
 minimum = register(
@@ -271,6 +309,7 @@ minimum = register(
         symbol="min({}, {})",
         convention="minimum: half the derivative to each where equal",
         tex=r"\min({}, {})",
+        image=images.smaller,
     )
 )
 
@@ -282,6 +321,7 @@ floor = register(
         numpy="floor",
         domain=((0.1, 0.9),),
         cuts=True,
+        image=images.rounded(1, 0),
     )
 )
 ceil = register(
@@ -292,6 +332,7 @@ ceil = register(
         numpy="ceil",
         domain=((0.1, 0.9),),
         cuts=True,
+        image=images.rounded(0, 1),
     )
 )
 round_ = register(
@@ -302,6 +343,7 @@ round_ = register(
         numpy="round",
         domain=((0.1, 0.4),),
         cuts=True,
+        image=images.rounded(1, 1),
     )
 )
 trunc = register(
@@ -312,5 +354,6 @@ trunc = register(
         numpy="trunc",
         domain=((0.1, 0.9),),
         cuts=True,
+        image=images.truncated,
     )
 )

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import ATOM, PRODUCT, Code, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
@@ -20,6 +22,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
+from graphc.ops.batching import Carried, all_carried
 from graphc.ops.leaf import as_node, full, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
@@ -84,6 +87,22 @@ class Gather(Op):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])
         return scatter_add.make([base, cotangent, *node.inputs[1:]], axis=node.attrs["axis"])
+
+    def reads(self, node: Node, index: int) -> Access:
+        first, count, places = node.attrs["axis"], len(node.inputs) - 1, node.inputs[1].ndim
+        return beside_indexed(node.inputs[0].shape, first, count, places)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node | None:
+        axis, (x, *places) = node.attrs["axis"], all_carried(node, carried, size)
+        if all(index is None for index in carried[1:]):
+            return self.make([x, *node.inputs[1:]], axis=axis + 1)
+        if carried[0] is None and axis == 0:
+            # Other places of the same array: more indices, whose axes come first as it is.
+            return self.make([node.inputs[0], *places], axis=0)
+        return None  # other places for each direction
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return operands[0]
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         places = [
@@ -168,6 +187,29 @@ class ScatterAdd(Op):
             return cotangent
         return gather.make([cotangent, *node.inputs[2:]], axis=node.attrs["axis"])
 
+    def reads(self, node: Node, index: int) -> Access:
+        if index == 0:
+            return identity(node.ndim)
+        first, count, places = node.attrs["axis"], len(node.inputs) - 2, node.inputs[2].ndim
+        return beside_indexed(node.inputs[1].shape, first, places, count)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node | None:
+        if any(index is not None for index in carried[2:]):
+            return None  # other places for each direction
+        operands = all_carried(node, carried, size)[:2]
+        return self.make([*operands, *node.inputs[2:]], axis=node.attrs["axis"] + 1)
+
+    def added_up(self, node: Node, base: Node, stacks: Sequence[Node]) -> Node:
+        """Return `base` with what several steps add, their operands stacked along a first axis.
+
+        **Shapes.** values: [*lead, *indexed, *rest] -> [steps, *lead, *indexed, *rest]
+        """
+        values, *indices = stacks
+        axis = node.attrs["axis"]
+        order = (*range(1, axis + 1), 0, *range(axis + 1, values.ndim))
+        values = OPS["transpose"](values, order) if axis else values
+        return self.make([base, values, *indices], **node.attrs)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("scatter_add writes into its base: use numpy_into")
 
@@ -198,6 +240,21 @@ class ScatterAdd(Op):
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size
+
+
+def beside_indexed(shape: Shape, first: int, count: int, instead: int) -> Access:
+    """Return what is read of an array whose `count` axes from `first` on are indexed: all of those.
+
+    In the result `instead` axes stand in their place.
+    """
+    return tuple(
+        [
+            along(axis if axis < first else axis - count + instead)
+            if axis < first or axis >= first + count
+            else whole(dim)
+            for axis, dim in enumerate(shape)
+        ]
+    )
 
 
 def has_distinct_places(indices: Sequence[Node]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral, Attributes
+from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
 from graphc.ir.code import ATOM, UNARY, Code, Notation
 from graphc.ir.dims import Dim, as_dim, as_shape, dim_text, same_shape
 from graphc.ir.node import Node, make_node
@@ -126,6 +128,13 @@ class Fill(Leaf):
                 return Code(f"np.{function}({shape}, {dtype})")
         return Code(f"np.full({shape}, {number}, {dtype})")
 
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        value = node.attrs["value"]
+        if isinstance(value, (bool, int, float)):
+            return exactly(float(value)) if not math.isnan(value) else UNKNOWN
+        is_positive = bool(value.is_positive)
+        return Bounds(1.0 if is_positive else -math.inf, math.inf, is_positive)
+
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool(node.attrs["value"] == -np.inf)
 
@@ -174,6 +183,12 @@ class Constant(Leaf):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         return attrs["value"].array
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        array = node.attrs["value"].array
+        if array.size == 0:
+            return exactly(0.0)
+        return Bounds(float(array.min()), float(array.max()), bool((array != 0).all()))
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool((node.attrs["value"].array == -np.inf).any())
@@ -269,6 +284,9 @@ class Eye(Leaf):
     ) -> np.ndarray:
         rows, columns = result.shape
         return np.eye(int(rows), int(columns), k=attrs["k"], dtype=result.dtype)
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return TRUTH
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         rows, columns = map(notation.dim, node.shape)

@@ -8,7 +8,9 @@ node has one value, and that of a scan is a tuple: only `item` reads it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,6 +23,73 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.types import TensorType, TupleType
 from graphc.ops.registry import register
+
+
+T = TypeVar("T")
+
+
+class Kinds(NamedTuple, Generic[T]):
+    """One thing for each of a loop's operands, by the kind of the operand."""
+
+    carries: Sequence[T]
+    sequences: Sequence[T]
+    constants: Sequence[T]
+
+
+def by_kind(attrs: Mapping[str, Any], each: Sequence[T]) -> Kinds[T]:
+    """Return what goes with a loop's operands (nodes, arrays, texts), by the operands' kind."""
+    first = attrs["carries"]
+    after = first + attrs["sequences"]
+    return Kinds(each[:first], each[first:after], each[after:])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A loop's parts by kind: `leaves` are inside of the body what `operands` are outside."""
+
+    node: Node
+
+    @property
+    def body(self) -> Body:
+        body: Body = self.node.attrs["body"]
+        return body
+
+    @property
+    def length(self) -> Dim:
+        length: Dim = self.node.attrs["length"]
+        return length
+
+    @property
+    def is_reversed(self) -> bool:
+        return bool(self.node.attrs["reverse"])
+
+    @property
+    def carries(self) -> int:
+        """The number of carries: the position of the first sequence, and of the first stack."""
+        return int(self.node.attrs["carries"])
+
+    @property
+    def constants_from(self) -> int:
+        """The position of the first constant among the operands."""
+        return self.carries + int(self.node.attrs["sequences"])
+
+    @cached_property
+    def leaves(self) -> Kinds[Node]:
+        return by_kind(self.node.attrs, self.body.inputs)
+
+    @cached_property
+    def operands(self) -> Kinds[Node]:
+        return by_kind(self.node.attrs, self.node.inputs)
+
+    @property
+    def following(self) -> tuple[Node, ...]:
+        """The next values of the carries."""
+        return self.body.results[: self.carries]
+
+    @property
+    def emitted(self) -> tuple[Node, ...]:
+        """What a step emits, in the order of the stacks."""
+        return self.body.results[self.carries :]
 
 
 class Scan(Op):
@@ -87,9 +156,8 @@ class Scan(Op):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> tuple[np.ndarray, ...]:
         step: Callable[[Sequence[np.ndarray]], list[np.ndarray]] = attrs["body"]
-        first, after = attrs["carries"], attrs["carries"] + attrs["sequences"]
-        carried = list(arrays[:first])
-        sequences, constants = arrays[first:after], arrays[after:]
+        initial, sequences, constants = by_kind(attrs, arrays)
+        carried, first = list(initial), attrs["carries"]
         assert isinstance(result, TupleType)
         kind = np.result_type(*arrays) if any(a.dtype.kind == "c" for a in arrays) else None
         stacks = [
@@ -117,9 +185,9 @@ class Scan(Op):
         raise GraphError("a loop is a statement, not an expression")
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
-        first, after = node.attrs["carries"], node.attrs["carries"] + node.attrs["sequences"]
+        initial, sequences, _ = by_kind(node.attrs, args)
         words = [node.attrs["body"].name]
-        words += _group("init", args[:first]) + _group("xs", args[first:after])
+        words += _group("init", initial) + _group("xs", sequences)
         if not node.attrs["sequences"]:
             words.append(f"length={dim_text(node.attrs['length'])}")
         if node.attrs["reverse"]:

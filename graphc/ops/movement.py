@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, Span, along
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds, exactly, hull
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import (
     Dim,
-    Shape,
     as_dim,
     as_shape,
     broadcast_shapes,
-    dim_text,
-    divide_exactly,
-    product,
+    normal,
     same,
     same_shape,
     shape_text,
@@ -28,8 +27,10 @@ from graphc.ir.op import Arg, Case, Op, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
+from graphc.ops.batching import Carried, only, past_first_axis
 from graphc.ops.leaf import as_node, fill, zeros_like
-from graphc.ops.pointwise import cast, common_dtype
+from graphc.ops.pointwise import cast
+from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
 
 
@@ -44,50 +45,6 @@ class Movement(Op):
             for x, t in zip(node.inputs, tangents, strict=True)
         ]
         return self.make(inputs, **node.attrs)
-
-
-class Reshape(Movement):
-    """The same elements in another shape, in row-major order."""
-
-    is_view = True
-
-    def __call__(self, x: Any, shape: Any) -> Node:
-        node = as_node(x)
-        wanted = as_shape_with_hole(shape, node.shape)
-        if same_shape(wanted, node.shape):
-            return node
-        return self.make([node], shape=wanted)
-
-    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
-        if not same(product(inputs[0].shape), product(attrs["shape"])):
-            raise GraphError(
-                "reshape: the number of elements changes",
-                where=user_location(),
-                got=f"{shape_text(inputs[0].shape)} to {shape_text(attrs['shape'])}",
-                expected=f"{dim_text(product(inputs[0].shape))} elements",
-                fix="use -1 for one axis to let it be computed",
-            )
-        return inputs[0].with_shape(attrs["shape"])
-
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
-        return arrays[0].reshape(result.shape)
-
-    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        return self(cotangent, node.inputs[0].shape)
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        inserted = new_axes(node.inputs[0].shape, node.shape)
-        if inserted is not None and node.inputs[0].shape:
-            words = ["None" if i in inserted else ":" for i in range(node.ndim)]
-            while words[-1] == ":":
-                words.pop()
-            return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
-        return Code(f"{args[0].within(ATOM)}.reshape({reshape_words(node.shape, notation)})")
-
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
-        return Code(f"reshape({args[0].text}, {literal(node.shape)})")
 
 
 class Transpose(Movement):
@@ -121,6 +78,13 @@ class Transpose(Movement):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         order = node.attrs["axes"]
         return self(cotangent, tuple(sorted(range(len(order)), key=order.__getitem__)))
+
+    def reads(self, node: Node, index: int) -> Access:
+        order = node.attrs["axes"]
+        return tuple([along(order.index(axis)) for axis in range(node.ndim)])
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return self(only(carried), (0, *[a + 1 for a in node.attrs["axes"]]))
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         axes = node.attrs["axes"]
@@ -179,6 +143,21 @@ class BroadcastTo(Movement):
         total = OPS["sum"](cotangent, axis=tuple(axes)) if axes else cotangent
         return OPS["reshape"](total, source) if kept else total
 
+    def reads(self, node: Node, index: int) -> Access:
+        source = node.inputs[0].shape
+        lead = node.ndim - len(source)
+        return tuple(
+            [
+                along(lead + i) if same(dim, node.shape[lead + i]) else Span(0, 0)
+                for i, dim in enumerate(source)
+            ]
+        )
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        source = node.inputs[0]
+        aligned = (size, *[1] * (node.ndim - source.ndim), *source.shape)
+        return self(OPS["reshape"](only(carried), aligned), (size, *node.shape))
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"np.broadcast_to({args[0].text}, {notation.shape(node.shape)})")
 
@@ -229,6 +208,19 @@ class Concat(Movement):
         bounds[axis] = (start, stop, 1)
         return OPS["slice"].make([cotangent], bounds=tuple(bounds))
 
+    def reads(self, node: Node, index: int) -> Access:
+        axis = node.attrs["axis"]
+        start: Dim = 0
+        for part in node.inputs[:index]:
+            start = normal(start + part.shape[axis])
+        return tuple([along(i, normal(-start) if i == axis else 0) for i in range(node.ndim)])
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return hull(*operands)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(
             f"np.concatenate([{', '.join(a.text for a in args)}], axis={node.attrs['axis']})"
@@ -278,6 +270,17 @@ class Pad(Movement):
         bounds = tuple([(a, as_dim(a + dim), 1) for (a, _), dim in pairs])
         return OPS["slice"].make([cotangent], bounds=bounds)
 
+    def reads(self, node: Node, index: int) -> Access:
+        widths = node.attrs["widths"]
+        return tuple([along(axis, normal(-before)) for axis, (before, _) in enumerate(widths)])
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        widths = ((0, 0), *node.attrs["widths"])
+        return self.make([only(carried)], **{**node.attrs, "widths": widths})
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return hull(operands[0], exactly(float(node.attrs["value"])))
+
     def holds_minus_infinity(self, node: Node) -> bool | None:
         return True if node.attrs["value"] == -np.inf else None
 
@@ -294,69 +297,12 @@ class Pad(Movement):
         return Code(f"pad({args[0].text}, {literal(node.attrs['widths'])}{extra})")
 
 
-def as_shape_with_hole(shape: Any, source: Shape) -> Shape:
-    """Return a shape in which one -1 is replaced by what the number of elements asks for."""
-    dims = list(shape) if isinstance(shape, (list, tuple)) else [shape]
-    holes = [i for i, dim in enumerate(dims) if isinstance(dim, int) and dim == -1]
-    if not holes:
-        return as_shape(dims)
-    rest = product([as_dim(dim) for i, dim in enumerate(dims) if i not in holes])
-    hole = divide_exactly(product(source), rest) if len(holes) == 1 else None
-    if hole is None:
-        raise GraphError(
-            "reshape: -1 cannot be resolved",
-            where=user_location(),
-            got=f"{shape_text(source)} to {shape!r}",
-            expected="one -1, and a size that divides the number of elements",
-        )
-    dims[holes[0]] = hole
-    return as_shape(dims)
-
-
-def reshape_words(shape: Shape, notation: Notation) -> str:
-    """Return a shape as the arguments of NumPy's reshape.
-
-    One dim that is a formula is left to NumPy: -1 rather than 5*N written out. Not where another
-    one may be 0, as named dims may: NumPy could not tell what is left over.
-    """
-    formulas = [i for i, dim in enumerate(shape) if not isinstance(dim, int) and not dim.is_Symbol]
-    others = [dim for i, dim in enumerate(shape) if i not in formulas]
-    is_left = len(formulas) == 1 and all(isinstance(dim, int) and dim for dim in others)
-    words = ["-1" if is_left and i in formulas else notation.dim(d) for i, d in enumerate(shape)]
-    return ", ".join(words) or "()"
-
-
-def new_axes(source: Shape, result: Shape) -> set[int] | None:
-    """Return the axes that a reshape only inserts, or None where it does something else."""
-    inserted, at = set(), 0
-    for axis, dim in enumerate(result):
-        if at < len(source) and same(source[at], dim):
-            at += 1
-        elif isinstance(dim, int) and dim == 1:
-            inserted.add(axis)
-        else:
-            return None
-    return inserted if at == len(source) and inserted else None
-
-
 def notation_pairs(pairs: Sequence[tuple[Dim, Dim]], notation: Notation) -> str:
     inner = ", ".join(f"({notation.dim(a)}, {notation.dim(b)})" for a, b in pairs)
     return f"({inner},)" if len(pairs) == 1 else f"({inner})"
 
 
 _MATRIX = Arg((3, 4))
-reshape = register(
-    Reshape(
-        "reshape",
-        "The same elements in another shape.",
-        [
-            Case((_MATRIX,), {"shape": (2, 6)}),
-            Case((_MATRIX,), {"shape": (3, 1, 4)}),
-            Case((_MATRIX,), {"shape": -1}),
-            Case((Arg((0, 3)),), {"shape": (3, 0)}),
-        ],
-    )
-)
 transpose = register(
     Transpose(
         "transpose",

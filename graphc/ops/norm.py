@@ -9,12 +9,14 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import many_axes, without_axes
+from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import cast
 from graphc.ops.reduction import Reduction
@@ -46,6 +48,9 @@ class Norm(Reduction):
         direction = OPS["where"](is_zero, 0.0, ratio)
         along = OPS["multiply"](direction, tangents[0])
         return OPS["sum"](along, node.attrs["axis"], node.attrs["keepdims"])
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return Bounds(0.0, np.inf, pole=operands[0].pole)
 
     def lower(self, node: Node) -> Node:
         squares = OPS["square"](node.inputs[0])
@@ -104,9 +109,8 @@ class Normalize(Op):
         is_zero = OPS["equal"](length, 0.0)
         return is_zero, OPS["where"](is_zero, 1.0, length)
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
-        (x,) = carried
-        return None if x is None else self.make([x], axis=tuple(a + 1 for a in node.attrs["axis"]))
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("normalize has no NumPy form of its own; lower it first")

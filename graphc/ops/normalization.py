@@ -20,6 +20,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import UPDATE, inherit, user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import many_axes, one_axis
+from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS, register
 
@@ -85,12 +86,8 @@ class Standardize(Op):
             return OPS["subtract"](OPS["subtract"](share, mean_over(share, axis)), along)
         return OPS["subtract"](share, along)
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
-        """Return the node over one more axis in front."""
-        x = carried[0]
-        assert x is not None
-        axes = tuple([a + 1 for a in node.attrs["axis"]])
-        return self.make([x], axis=axes, eps=node.attrs["eps"])
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
 
     def spread(self, node: Node) -> Node:
         """Return sqrt(variance + eps), in a shape that broadcasts."""
@@ -124,7 +121,8 @@ class Standardize(Op):
 class BatchNormalize(Op):
     """Each channel standardized: over the batch while training, by running averages in use.
 
-    r ← r + momentum (s - r) while training, for the mean and for the unbiased variance.
+    r ← r + momentum (s - r) while training, for the mean and for the unbiased variance. A fourth
+    input counts the batches; the momentum is then 1/batches, and r the mean over all of them.
     """
 
     family = "composite"
@@ -136,28 +134,36 @@ class BatchNormalize(Op):
         x: Any,
         running_mean: Any,
         running_var: Any,
+        batches: Any = None,
         axis: int = 1,
         momentum: float = 0.1,
         eps: float = 1e-5,
         mode: str = TRAINING,
     ) -> Node:
         nodes = [as_node(x), as_node(running_mean), as_node(running_var)]
+        counts = [] if batches is None else [as_node(batches)]
         return self.make(
-            nodes,
+            [*nodes, *counts],
             axis=one_axis(axis, nodes[0].ndim, self.name),
-            momentum=_checked_momentum(momentum),
+            momentum=None if counts else _checked_momentum(momentum),
             eps=checked_eps(eps),
             mode=mode,
         )
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         wanted = inputs[0].with_shape((inputs[0].shape[attrs["axis"]],))
-        if any(given != wanted for given in inputs[1:]):
+        if any(given != wanted for given in inputs[1:3]):
             raise GraphError(
                 "batch_normalize: a running average does not fit",
                 where=user_location(),
                 got=f"{inputs[1]} and {inputs[2]} for {inputs[0]}",
                 expected=f"{wanted}, a number for each place on axis {attrs['axis']}",
+            )
+        if any(count.shape or count.dtype.kind != "i" for count in inputs[3:]):
+            raise GraphError(
+                "batch_normalize: the number of batches is no integer",
+                where=user_location(),
+                got=str(inputs[3]),
             )
         if attrs["mode"] not in MODES:
             raise GraphError(
@@ -168,7 +174,7 @@ class BatchNormalize(Op):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        x, mean, variance = arrays
+        x, mean, variance = arrays[:3]
         others = tuple([a for a in range(x.ndim) if a != attrs["axis"]])
         shape = [-1 if a == attrs["axis"] else 1 for a in range(x.ndim)]
         if attrs["mode"] == TRAINING:
@@ -182,7 +188,7 @@ class BatchNormalize(Op):
 
     def expand(self, node: Node) -> Node:
         """Return what the node is in its mode."""
-        x, running_mean, running_var = node.inputs
+        x, running_mean, running_var = node.inputs[:3]
         if node.attrs["mode"] == TRAINING:
             return standardize(x, self.others(node), node.attrs["eps"])
         spread = OPS["sqrt"](OPS["add"](running_var, node.attrs["eps"]))
@@ -191,7 +197,7 @@ class BatchNormalize(Op):
 
     lower = expand
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the node over one more axis in front; what is not carried broadcasts."""
         axis, eps = node.attrs["axis"], node.attrs["eps"]
         if node.attrs["mode"] == TRAINING:
@@ -199,7 +205,8 @@ class BatchNormalize(Op):
                 return OPS["broadcast_to"](node, (size, *node.shape))
             return standardize(carried[0], [a + 1 for a in self.others(node)], eps)
         x, mean, variance = (
-            own if many is None else many for own, many in zip(node.inputs, carried, strict=True)
+            own if many is None else many
+            for own, many in zip(node.inputs[:3], carried[:3], strict=True)
         )
         shape = [1] * axis + [node.shape[axis]] + [1] * (node.ndim - axis - 1)
         mean, variance = (OPS["reshape"](v, (*v.shape[:-1], *shape)) for v in (mean, variance))
@@ -218,11 +225,15 @@ class BatchNormalize(Op):
     def state_updates(
         self, node: Node, value: Callable[[Node], Node]
     ) -> Sequence[tuple[Node, Node]]:
-        x, running_mean, running_var = node.inputs
+        x, running_mean, running_var, *counts = node.inputs
         if node.attrs["mode"] != TRAINING:
             return ()
         axes = self.others(node)
         with inherit(node.provenance, phase=UPDATE):
+            grown = [(count, OPS["add"](value(count), 1)) for count in counts]
+            share = node.attrs["momentum"]
+            for _, batches in grown:
+                share = OPS["divide"](1.0, OPS["cast"](batches, x.dtype))
             mean = OPS["mean"](x, axes)
             centred = OPS["subtract"](x, self.along(node, mean))
             variance = OPS["mean"](OPS["square"](centred), axes)
@@ -230,16 +241,11 @@ class BatchNormalize(Op):
                 OPS["multiply"](variance, fill(_count(x, axes), (), x.dtype)),
                 fill(_unbiased_count(x, axes), (), x.dtype),
             )
-            pairs = [(running_mean, mean), (running_var, unbiased)]
-            return [
-                (state, self._moved(node, value(state), seen))
-                for state, seen in pairs
-                if state.op is OPS["param"]
+            moved = [
+                (average, _moved(value(average), seen, share))
+                for average, seen in ((running_mean, mean), (running_var, unbiased))
             ]
-
-    def _moved(self, node: Node, average: Node, seen: Node) -> Node:
-        step = OPS["multiply"](OPS["subtract"](seen, average), node.attrs["momentum"])
-        return OPS["add"](average, step)
+            return [(state, after) for state, after in (*moved, *grown) if state.op is OPS["param"]]
 
     def flops(self, node: Node) -> Dim:
         return 6 * node.size
@@ -248,6 +254,8 @@ class BatchNormalize(Op):
         shown = dict(node.attrs)
         if shown["mode"] == TRAINING:
             del shown["mode"]
+        if shown["momentum"] is None:
+            del shown["momentum"]
         return shown
 
     def label(self, node: Node, args: Sequence[str]) -> str:
@@ -258,6 +266,11 @@ class BatchNormalize(Op):
             (r"\mu", r"\sigma^2") if node.attrs["mode"] == TRAINING else (args[1], args[2])
         )
         return rf"\frac{{{args[0]} - {mean}}}{{\sqrt{{{variance} + \epsilon}}}}"
+
+
+def _moved(average: Node, seen: Node, share: Node | float) -> Node:
+    """Return an average that has gone its share of the way to what was seen."""
+    return OPS["add"](average, OPS["multiply"](OPS["subtract"](seen, average), share))
 
 
 def mean_over(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
@@ -329,6 +342,8 @@ batch_normalize = register(
             Case((Arg((4, 3)), *_CHANNELS)),
             Case((Arg((2, 3, 4)), *_CHANNELS), {"momentum": 0.5, "mode": INFERENCE}),
             Case((Arg((2, 4, 3)), *_CHANNELS), {"axis": 2, "mode": FROZEN}),
+            Case((Arg((4, 3)), *_CHANNELS, Arg((), "int64", 1, 5))),
+            Case((Arg((4, 3)), *_CHANNELS, Arg((), "int64", 1, 5)), {"mode": INFERENCE}),
         ],
     )
 )
@@ -342,7 +357,7 @@ def in_mode(node: Node, old: str, new: str) -> Node:
 
 
 def state_of(node: Node) -> frozenset[str]:
-    """Return the names of the parameters that hold a batch normalization's running averages."""
+    """Return the names of the parameters that a batch normalization measures: its averages."""
     if node.op is not batch_normalize:
         return frozenset()
     return frozenset(

@@ -13,9 +13,11 @@ from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import TensorType
+from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
-from graphc.ops.movement import Movement, reshape_words
+from graphc.ops.movement import Movement
 from graphc.ops.registry import OPS, register
+from graphc.ops.reshaping import reshape_words
 
 _PACK = '''
 def _pack(x, out):
@@ -47,11 +49,10 @@ class Pack(Movement):
         turned = OPS["reshape"](cotangent, tuple([source[a] for a in axes]))
         return OPS["transpose"](turned, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the op with one more axis in front, which stays there."""
-        (x,) = [x for x in carried if x is not None]
         axes = (0, *[a + 1 for a in node.attrs["axes"]])
-        return self.make([x], axes=axes, shape=(size, *node.shape))
+        return self.make([only(carried)], axes=axes, shape=(size, *node.shape))
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape = reshape_words(node.shape, notation)

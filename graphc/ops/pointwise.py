@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, GraphWarning
+from graphc.errors import GraphError
+from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import ATOM, UNARY, Code, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
-from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
+from graphc.ir.types import BOOL, FLOAT64, TensorType, as_dtype
+from graphc.ops.algebras import ARRAYS, NODES
+from graphc.ops.batching import Carried, by_element
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.infix import infix, operator_ufunc
-from graphc.ops.leaf import as_node, fill
+from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.promotion import broadcast_fix, common_dtype, conformed, is_weak
 from graphc.ops.registry import OPS
 
 #: What a call's dtype does: keep it, make integers floats, compare, or compute with truth.
@@ -35,7 +39,8 @@ class Pointwise(Op):
 
     `minus_infinity`: whether -inf is a meaningful value: never (False), always possible (True), or
     where an operand holds it (None). `domain`: the open interval of each argument in which the op
-    is smooth, for tests.
+    is smooth, for tests. `image`: the bounds of the values, given those of the arguments, unless
+    they follow from the formula.
     """
 
     family = "pointwise"
@@ -59,7 +64,9 @@ class Pointwise(Op):
         tex: str | None = None,
         convention: str = "",
         minus_infinity: bool | None = None,
+        image: Callable[..., Bounds] | None = None,
     ) -> None:
+        self.image = image
         self.convention = convention
         self.minus_infinity = minus_infinity
         self.args = tuple(args.split())
@@ -79,6 +86,11 @@ class Pointwise(Op):
     @property
     def is_primitive(self) -> bool:
         return self.ufunc is not None or self.infix is not None or self.prefix is not None
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the value is the operand's, perhaps in another dtype or without derivative."""
+        return self.formula == self.args[0]
 
     @property
     def arity(self) -> int:
@@ -128,7 +140,7 @@ class Pointwise(Op):
             if common is None:
                 raise self._misfit([v.type for v in values if isinstance(v, Node)])
             shape = common
-        return [_conformed(v, shape, d) for v, d in zip(values, dtypes, strict=True)]
+        return [conformed(v, shape, d) for v, d in zip(values, dtypes, strict=True)]
 
     def _misfit(self, types: Sequence[TensorType]) -> GraphError:
         return GraphError(
@@ -136,7 +148,7 @@ class Pointwise(Op):
             where=user_location(),
             got=" and ".join(map(str, types)),
             expected="equal dims, or 1, counted from the last axis",
-            fix=_broadcast_fix(types),
+            fix=broadcast_fix(types),
         )
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -161,7 +173,7 @@ class Pointwise(Op):
             value = operator_ufunc(self.infix or "unary" + str(self.prefix))(*arrays)
         else:
             names = dict(zip(self.args, arrays, strict=True))
-            value = evaluate_formula(self.lowering, names, _NUMPY)
+            value = evaluate_formula(self.lowering, names, ARRAYS)
         return np.asarray(value).astype(result.dtype, copy=False)
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
@@ -171,6 +183,12 @@ class Pointwise(Op):
 
     def is_differentiable(self, node: Node, index: int) -> bool:
         return not self.cuts and super().is_differentiable(node, index)
+
+    def reads(self, node: Node, index: int) -> Access:
+        return identity(node.ndim)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return by_element(node, carried, size)
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -239,8 +257,6 @@ class Cast(Pointwise):
         )
 
     def __call__(self, x: Any, dtype: Any) -> Node:
-        from graphc.ir.types import as_dtype
-
         node, target = as_node(x), as_dtype(dtype)
         return node if node.dtype == target else make_node(self, (node,), {"dtype": target})
 
@@ -302,8 +318,6 @@ class Select(Pointwise):
         ]
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
-        from graphc.ops.leaf import zeros_like
-
         return self(node.inputs[0], *[zeros_like(node) if t is None else t for t in tangents[1:]])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -323,122 +337,12 @@ class Select(Pointwise):
 
     @staticmethod
     def _is_guard(node: Node) -> bool:
-        """Say whether a number replaces few elements: those where something is exactly 0."""
+        """Say whether a number replaces few elements: those that are exactly 0, or NaN."""
         test, value, _ = node.inputs
-        is_rare = test.op.name == "equal" and any(x.op.name == "full" for x in test.inputs)
+        is_number = test.op.name == "equal" and any(x.op.name == "full" for x in test.inputs)
+        is_rare = is_number or test.op.name == "isnan"
         return is_rare and value.op.name == "full"
 
 
-def is_weak(value: Any) -> bool:
-    """Say whether a value is a Python number or a dim, whose dtype the other operand decides."""
-    return (isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)) or (
-        not isinstance(value, Node) and hasattr(value, "free_symbols")
-    )
-
-
-def common_dtype(values: Sequence[Any], is_compared: bool = False) -> np.dtype:
-    """Return the dtype that NumPy gives these operands, Python numbers being weak.
-
-    Warns where float32 becomes float64 because of integers, unless they are only compared.
-    """
-    first = values[0]
-    if isinstance(first, Node) and all(
-        (isinstance(v, Node) and v.dtype == first.dtype)
-        or (type(v) in (int, float) and first.dtype.kind == "f")
-        for v in values
-    ):
-        return first.dtype
-    found = promote(*[v.dtype if isinstance(v, Node) else _weak_number(v) for v in values])
-    if found == FLOAT64 and not is_compared:
-        _warn_of_promotion([v for v in values if isinstance(v, Node)])
-    return found
-
-
-def _warn_of_promotion(operands: Sequence[Node]) -> None:
-    """Warn where integers make float64 of float32, as they do in NumPy."""
-    integers = [x for x in operands if x.dtype.kind == "i"]
-    if not integers or FLOAT64 in [x.dtype for x in operands]:
-        return
-    if FLOAT32 not in [x.dtype for x in operands]:
-        return
-    x = integers[0]
-    where = user_location()
-    warnings.warn(
-        f"float32 with {x.dtype.name} gives float64, as in NumPy"
-        + (f"; at {where}" if where else "")
-        + f"; to stay in float32, cast {x.name or 'the integers'}: astype(…, 'float32')",
-        GraphWarning,
-        stacklevel=2,
-    )
-
-
-def _weak_number(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float)) else 1
-
-
-def _conformed(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
-    if not isinstance(value, Node):
-        return fill(value, shape, dtype)
-    if value.op.name == "full" and not (value.dtype == dtype and same_shape(value.shape, shape)):
-        return fill(value.attrs["value"], shape, dtype)
-    if value.dtype != dtype:
-        value = OPS["not_equal"](value, 0) if dtype == BOOL else cast(value, dtype)
-    if same_shape(value.shape, shape):
-        return value
-    return OPS["broadcast_to"].make([value], shape=shape)
-
-
-def _broadcast_fix(types: Sequence[TensorType]) -> str:
-    if len(types) == 2 and len(types[0].shape) == len(types[1].shape) == 2:
-        return "transpose one of them, or compare the layers' sizes"
-    return "give the shorter one an axis of size 1, as in b[:, None]"
-
-
-class _NodeAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
-    """Formulas over nodes: every name is the op of that name; numbers stay Python numbers."""
-
-    def __missing__(self, name: str) -> Any:
-        if name == "number":
-            raise KeyError(name)
-        op = OPS[name]
-
-        def apply(*operands: Any) -> Any:
-            if any(isinstance(operand, Node) for operand in operands):
-                return op(*operands)
-            result = TensorType(FLOAT64, ())
-            arrays = [np.asarray(v, np.float64) for v in operands]
-            return float(op.reference(arrays, {}, result))
-
-        return apply
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return default if name == "number" else self[name]
-
-
-class _NumpyAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
-    """Formulas over NumPy arrays: every name is that op's reference."""
-
-    def __missing__(self, name: str) -> Any:
-        op = OPS[name]
-
-        def apply(*operands: Any) -> Any:
-            if op.name == "where":
-                return np.where(*operands)
-            assert isinstance(op, Pointwise)
-            if all(is_weak(operand) for operand in operands):
-                return NODES[name](*operands)  # numbers stay weak numbers: sqrt(2) is no int64
-            dtype = np.result_type(*operands)
-            if op.cuts_to_bool:
-                dtype = BOOL
-            return op.reference(operands, {}, TensorType(dtype, ()))
-
-        return apply
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return default if name == "number" else self[name]
-
-
-NODES = _NodeAlgebra()
-_NUMPY = _NumpyAlgebra()
 cast = Cast()
 OPS["cast"] = cast

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim, product, same_shape, shape_text
@@ -19,7 +20,6 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT32, TensorType
-from graphc.ops.access import Access, identity
 from graphc.ops.indexing import index_node
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.movement import Movement

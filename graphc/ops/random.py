@@ -63,7 +63,7 @@ class Draw(Op):
         self, rng: np.random.Generator, attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         """Return the numbers that the emitted code would draw from the same generator."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} does not say how it is drawn")
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         words = [literal(node.shape)]

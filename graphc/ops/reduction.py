@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds, exactly, flags
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
@@ -16,6 +20,7 @@ from graphc.ir.op import Arg, Case, Op, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, FLOAT64, INT64, TensorType
 from graphc.ops.axes import many_axes, one_axis, without_axes
+from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
@@ -90,6 +95,17 @@ class Reduction(Op):
     def is_differentiable(self, node: Node, index: int) -> bool:
         return self.is_smooth and super().is_differentiable(node, index)
 
+    def reads(self, node: Node, index: int) -> Access:
+        axes, places = node.attrs["axis"], iter(range(node.ndim))
+        spans = []
+        for axis, dim in enumerate(node.inputs[0].shape):
+            at = next(places) if node.attrs["keepdims"] or axis not in axes else None
+            spans.append(whole(dim) if at is None or axis in axes else along(at))
+        return tuple(spans)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"{args[0].within(ATOM)}.{self.method}({', '.join(self._words(node))})")
 
@@ -141,6 +157,15 @@ class Sum(Reduction):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, cotangent)
 
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        """Return the bounds of sums: signs are kept; there may be no elements at all."""
+        (a,) = operands
+        if any(isinstance(dim, int) and dim == 0 for dim in node.inputs[0].shape):
+            return exactly(0.0)
+        low = a.low if a.low >= 0 else -math.inf
+        high = a.high if a.high <= 0 else math.inf
+        return Bounds(low, high, False, **flags(a))
+
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\sum {args[0]}"
 
@@ -153,6 +178,9 @@ class Mean(Reduction):
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, OPS["divide"](cotangent, self.count(node)))
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return replace(operands[0], nonzero=False)
 
 
 class Extremum(Reduction):
@@ -168,6 +196,9 @@ class Extremum(Reduction):
         flat, tangent = (self._axes_last(node, x) for x in (node.inputs[0], tangents[0]))
         first = OPS[self.index_op](flat, axis=-1, keepdims=True)
         return OPS["reshape"](OPS["take_along_axis"](tangent, first, axis=-1), node.shape)
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return operands[0]
 
     @staticmethod
     def _axes_last(node: Node, x: Node) -> Node:

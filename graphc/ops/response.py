@@ -14,6 +14,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
+from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS, register
 
@@ -73,10 +74,9 @@ class ResponseNormalize(Op):
         bend = OPS["multiply"](OPS["multiply"](node.inputs[0], nearby), self.bending(node))
         return OPS["subtract"](OPS["divide"](cotangent, power), bend)
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the node over one more axis in front: more samples."""
-        x = carried[0]
-        assert x is not None
+        x = only(carried)
         samples = OPS["reshape"](x, (product([size, node.shape[0]]), *node.shape[1:]))
         return OPS["reshape"](self.make([samples], **node.attrs), x.shape)
 

@@ -19,6 +19,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT64, TensorType
+from graphc.ops.batching import Carried, all_carried
 from graphc.ops.indexing import gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, fill, is_fill, zeros_like
 from graphc.ops.pointwise import cast
@@ -70,7 +71,7 @@ class SumByRow(Op):
         # Whether two places share a row says nothing about their order.
         return self.make([cotangent, node.inputs[1]], **node.attrs)
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node | None:
         values, rows = carried
         if values is None or rows is not None:
             return None  # other rows for each direction
@@ -145,13 +146,13 @@ class PutRows(Op):
         mask = OPS["reshape"](is_last, (rows.shape[0], *[1] * (values.ndim - 1)))
         return OPS["where"](mask, gather(cotangent, rows), 0)
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node | None:
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node | None:
         if carried[2] is not None:
             return None  # other rows for each direction
-        moved = []
-        for x, with_axis in zip(node.inputs[:2], carried[:2], strict=True):
-            whole = OPS["broadcast_to"](x, (size, *x.shape)) if with_axis is None else with_axis
-            moved.append(OPS["transpose"](whole, (1, 0, *range(2, whole.ndim))))
+        moved = [
+            OPS["transpose"](x, (1, 0, *range(2, x.ndim)))
+            for x in all_carried(node, carried, size)[:2]
+        ]
         written = self.make([*moved, node.inputs[2]])
         return OPS["transpose"](written, (1, 0, *range(2, written.ndim)))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
@@ -14,6 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.axes import one_axis
+from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node, fill, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
@@ -39,6 +41,12 @@ class Cumulative(Op):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         return getattr(np, self.name)(arrays[0], axis=attrs["axis"])
+
+    def reads(self, node: Node, index: int) -> Access:
+        return across(node.inputs[index].shape, (node.attrs["axis"],))
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"np.{self.name}({args[0]}, axis={node.attrs['axis']})")
@@ -108,6 +116,12 @@ class LinearRecurrence(Op):
         axis = node.attrs["axis"]
         a = shifted(flipped(node.inputs[0], axis), axis, 0.0)
         return flipped(self(a, flipped(cotangent, axis), axis), axis)
+
+    def reads(self, node: Node, index: int) -> Access:
+        return across(node.inputs[index].shape, (node.attrs["axis"],))
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return past_first_axis(node, carried, size)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"_linear_recurrence({args[0]}, {args[1]}, axis={node.attrs['axis']})")

@@ -28,10 +28,14 @@ def add_rows(table, rows, values):
     if width % 2 == 0:  # two real numbers are one complex number, and add up alike
         pair = np.result_type(table, np.complex64)
         flat, values, width = flat.view(pair), values.view(pair), width // 2
-    rows, steps = rows.reshape(-1, 1).astype(np.intp) * width, np.arange(width)
-    for start in range(0, len(rows), 1024):  # so that the places take little memory
-        places = (rows[start : start + 1024] + steps).reshape(-1)
-        np.add.at(flat, places, values[start * width : (start + 1024) * width])
+    rows = rows.reshape(-1, 1).astype(np.intp) * width
+    steps = np.tile(np.arange(width), (min(len(rows), 256), 1))
+    places = np.empty_like(steps)
+    for start in range(0, len(rows), 256):  # so that the places take little memory
+        part = places[: len(rows) - start]
+        np.copyto(part, rows[start : start + 256])
+        part += steps[: len(part)]
+        np.add.at(flat, part.reshape(-1), values[start * width : (start + 256) * width])
 '''
 
 

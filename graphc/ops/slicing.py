@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.dims import Dim, Shape, as_dim, floor_divide, same, same_shape, shape_text
+from graphc.ir.dims import (
+    Dim,
+    Shape,
+    as_dim,
+    floor_divide,
+    normal,
+    same,
+    same_shape,
+    shape_text,
+)
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
+from graphc.ops.batching import Carried, all_carried
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.movement import Movement
 from graphc.ops.registry import OPS, register
@@ -46,6 +57,13 @@ class Slice(Movement):
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return slice_add(zeros_like(node.inputs[0]), cotangent, node.attrs["bounds"])
+
+    def reads(self, node: Node, index: int) -> Access:
+        bounds = node.attrs["bounds"]
+        return tuple([along(axis, start, step) for axis, (start, _, step) in enumerate(bounds)])
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
@@ -86,6 +104,19 @@ class SliceAdd(Movement):
             cotangent if index == 0 else OPS["slice"].make([cotangent], bounds=node.attrs["bounds"])
         )
 
+    def reads(self, node: Node, index: int) -> Access:
+        if index == 0:
+            return identity(node.ndim)
+        spans = []
+        for axis, (start, _, step) in enumerate(node.attrs["bounds"]):
+            is_unit = step in (1, -1)
+            dim = node.inputs[1].shape[axis]
+            spans.append(along(axis, normal(-start * step), step) if is_unit else whole(dim))
+        return tuple(spans)
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("slice_add writes into its base: use numpy_into")
 
@@ -100,6 +131,11 @@ class SliceAdd(Movement):
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)
+
+
+def bounds_behind(node: Node, size: Dim) -> tuple[tuple[Dim, Dim, int], ...]:
+    """Return the bounds of a slice behind a new first axis, of which it takes all."""
+    return ((0, size, 1), *node.attrs["bounds"])
 
 
 def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:

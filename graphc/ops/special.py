@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
+from graphc.ops import images
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import register
 
@@ -33,10 +35,11 @@ class Special(Pointwise):
         source: str,
         meaning: Callable[[float], float],
         flops: int,
+        image: Callable[..., Bounds] | None = None,
     ) -> None:
         self.source = source
         self.meaning = meaning
-        super().__init__(name, doc, formula, flops=flops)
+        super().__init__(name, doc, formula, flops=flops, image=image)
 
     @property
     def is_primitive(self) -> bool:
@@ -118,6 +121,7 @@ erf = register(
         source=_ERF,
         meaning=math.erf,
         flops=45,
+        image=images.within(-1, 1),
     )
 )
 erfc = register(

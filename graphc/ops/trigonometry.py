@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from graphc.ops import images
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import register
 
@@ -15,6 +18,7 @@ sin = register(
         flops=10,
         symbol="sin {}",
         tex=r"\sin {}",
+        image=images.within(-1, 1),
     )
 )
 cos = register(
@@ -27,6 +31,7 @@ cos = register(
         flops=10,
         symbol="cos {}",
         tex=r"\cos {}",
+        image=images.within(-1, 1),
     )
 )
 tan = register(
@@ -38,10 +43,19 @@ tan = register(
         domain=((-1.2, 1.2),),
         flops=15,
         tex=r"\tan {}",
+        image=images.tangent,
     )
 )
 sinh = register(
-    Pointwise("sinh", "Hyperbolic sine.", "sinh(x)", numpy="sinh", flops=15, tex=r"\sinh {}")
+    Pointwise(
+        "sinh",
+        "Hyperbolic sine.",
+        "sinh(x)",
+        numpy="sinh",
+        flops=15,
+        tex=r"\sinh {}",
+        image=images.hyperbolic_sine,
+    )
 )
 cosh = register(
     Pointwise(
@@ -52,6 +66,7 @@ cosh = register(
         numpy="cosh",
         flops=15,
         tex=r"\cosh {}",
+        image=images.even_above(1.0),
     )
 )
 tanh = register(
@@ -63,6 +78,7 @@ tanh = register(
         numpy="tanh",
         flops=15,
         tex=r"\tanh {}",
+        image=images.increasing(math.tanh),
     )
 )
 asin = register(
@@ -74,6 +90,7 @@ asin = register(
         domain=((-0.8, 0.8),),
         flops=15,
         tex=r"\arcsin {}",
+        image=images.increasing(math.asin, (-1, 1)),
     )
 )
 acos = register(
@@ -85,13 +102,29 @@ acos = register(
         domain=((-0.8, 0.8),),
         flops=15,
         tex=r"\arccos {}",
+        image=images.within(0, math.pi),
     )
 )
 atan = register(
-    Pointwise("atan", "Inverse tangent.", "atan(x)", numpy="arctan", flops=15, tex=r"\arctan {}")
+    Pointwise(
+        "atan",
+        "Inverse tangent.",
+        "atan(x)",
+        numpy="arctan",
+        flops=15,
+        tex=r"\arctan {}",
+        image=images.increasing(math.atan),
+    )
 )
 asinh = register(
-    Pointwise("asinh", "Inverse hyperbolic sine.", "asinh(x)", numpy="arcsinh", flops=15)
+    Pointwise(
+        "asinh",
+        "Inverse hyperbolic sine.",
+        "asinh(x)",
+        numpy="arcsinh",
+        flops=15,
+        image=images.increasing(math.asinh),
+    )
 )
 acosh = register(
     Pointwise(
@@ -122,6 +155,7 @@ atan2 = register(
         numpy="arctan2",
         domain=((0.3, 2.0), (0.3, 2.0)),
         flops=20,
+        image=images.within(-math.pi, math.pi),
     )
 )
 hypot = register(

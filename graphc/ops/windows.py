@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, Span, along, identity, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import (
@@ -28,8 +29,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
-from graphc.ops.access import Access, Span, along, identity, whole
-from graphc.ops.batching import with_first_axis
+from graphc.ops.batching import Carried, by_element
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.movement import BroadcastTo, Movement
 from graphc.ops.registry import OPS, register
@@ -64,13 +64,9 @@ class Windowed(Op):
                 spans[axis] = Span(0, as_dim(d * (k - 1)), ((axis, s),))
         return tuple(spans)
 
-    def batched(self, node: Node, carried: Sequence[Node | None], size: Dim) -> Node:
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the op with one more axis in front, which the windows leave alone."""
-        operands = [
-            with_first_axis(x, size) if with_axis is None else with_axis
-            for x, with_axis in zip(node.inputs, carried, strict=True)
-        ]
-        return self.make(operands, **node.attrs)
+        return by_element(node, carried, size)
 
 
 class Windows(Windowed, Movement):

@@ -1,7 +1,8 @@
 """What does a graph compute when its elements are not numbers? Expressions, or counts of them.
 
 Each array is an array of objects, its cells. Pointwise ops apply their formula to them; all other
-ops run their NumPy reference, which needs no more of its elements than sums and products.
+ops go through their textbook form, down to those whose NumPy reference needs no more of its
+elements than sums and products.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -17,14 +17,10 @@ import numpy as np
 from graphc.differentiate.symbolic import Branch, Tree, number, symbolic_algebra
 from graphc.errors import GraphError
 from graphc.ir.node import Node
-from graphc.ir.op import Op
 from graphc.ir.symbols import sympy_module
 from graphc.ir.walk import new_nodes
-from graphc.ops.composite import LogSoftmax, LogSumExp, Softmax
 from graphc.ops.formula import evaluate_formula
-from graphc.ops.leaf import Leaf
-from graphc.ops.pointwise import Cast, Pointwise
-from graphc.ops.registry import OPS
+from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import apply, concrete, concrete_type
 
 #: Objects in an array; integers and truths stay numbers.
@@ -103,7 +99,7 @@ def cells_of(
         if all(x.dtype != object for x in inputs):
             cells[node] = _constants(apply(node, inputs, sizes), meaning)
         else:
-            cells[node] = _cells(node.op, node, inputs, sizes, meaning)
+            cells[node] = _cells(node, inputs, sizes, meaning)
     return cells[root]
 
 
@@ -122,10 +118,13 @@ def _each(function: Callable[..., Any], arrays: Sequence[np.ndarray]) -> Cells:
     return result
 
 
-@singledispatch
-def _cells(op: Op, node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) -> Cells:
-    expand = getattr(op, "expand", None)
-    root = expand(node) if expand else op.lower(node)
+def _cells(node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) -> Cells:
+    op = node.op
+    if isinstance(op, Pointwise):
+        if op.is_identity:
+            return inputs[0]
+        return _each(lambda *operands: meaning.pointwise(op, operands), inputs)
+    root = op.textbook(node)
     if root is not None and root is not node:
         return cells_of(root, dict(zip(node.inputs, inputs, strict=True)), {}, sizes, meaning)
     attrs = {name: concrete(value, sizes, node) for name, value in node.attrs.items()}
@@ -135,45 +134,6 @@ def _cells(op: Op, node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: M
     except (TypeError, AttributeError, ValueError):
         raise GraphError(f"{op.name} has no closed form", got=repr(node)) from None
     return value.reshape([int(dim) for dim in result.shape])
-
-
-@_cells.register
-def _(op: Pointwise, node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) -> Cells:
-    return _each(lambda *operands: meaning.pointwise(op, operands), inputs)
-
-
-@_cells.register
-def _(op: Cast, node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) -> Cells:
-    return inputs[0]
-
-
-@_cells.register
-def _(op: Leaf, node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) -> Cells:
-    return _constants(apply(node, [], sizes), meaning)
-
-
-@_cells.register(Softmax)
-@_cells.register(LogSoftmax)
-@_cells.register(LogSumExp)
-def _of_exponentials(
-    op: Op, node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning
-) -> Cells:
-    """Return the textbook form: exact arithmetic needs no shift by the maximum."""
-
-    def each(name: str, cells: Cells) -> Cells:
-        function = OPS[name]
-        assert isinstance(function, Pointwise)
-        return _each(lambda operand: meaning.pointwise(function, [operand]), [cells])
-
-    (x,), axis = inputs, node.attrs["axis"]
-    exponentials = each("exp", x)
-    total = np.asarray(exponentials.sum(axis=axis, keepdims=True), object)
-    if isinstance(op, Softmax):
-        return np.asarray(exponentials / total, object)
-    logarithm = each("log", total)
-    if isinstance(op, LogSoftmax):
-        return np.asarray(x - logarithm, object)
-    return logarithm if node.attrs["keepdims"] else logarithm.squeeze(axis)
 
 
 def _sympified(value: Any) -> Any:

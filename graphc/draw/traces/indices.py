@@ -16,9 +16,10 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops.contraction import Einsum, split_spec
 from graphc.ops.leaf import Leaf
-from graphc.ops.movement import BroadcastTo, Reshape, Transpose, new_axes
+from graphc.ops.movement import BroadcastTo, Transpose
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.reduction import Mean, Sum
+from graphc.ops.reshaping import Reshape, new_axes
 
 _LETTERS = "ijklmprs"  # those that Unicode has as subscripts
 #: An axis of a node.

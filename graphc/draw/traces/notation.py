@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,19 +112,20 @@ def _ones(args: Sequence[Code]) -> list[Code]:
     return [arg if arg.text else Code("1") for arg in args]
 
 
-class _Writer:
+class _Writer(ABC):
     """Writes one node over its operands' formulas."""
 
     minus: str
     #: The sign between numbers.
     times: str
 
+    @abstractmethod
     def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
         """Return the sum of a formula over indices, or its mean where `count` is given."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, node: Node, args: Sequence[Code]) -> Code:
-        raise NotImplementedError
+        """Return the formula of a node that is neither a sum nor a product."""
 
     def product(self, args: Sequence[Code], sign: str) -> Code:
         """Return a product; a negative factor and a quotient stand in parentheses."""

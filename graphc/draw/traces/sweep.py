@@ -25,9 +25,10 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes, reaching, substitute
 from graphc.ops import OPS
+from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import NODES, Pointwise
+from graphc.ops.pointwise import Pointwise
 
 
 def contributions(

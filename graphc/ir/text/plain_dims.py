@@ -1,4 +1,4 @@
-"""Dims whose names Python cannot read (`lambda`) get names that it can, for writing only."""
+"""The dims of a graph; those that Python cannot read (`lambda`) get names for writing only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,38 @@ from typing import Any
 
 from graphc.ir.attributes import Attributes
 from graphc.ir.body import Body
+from graphc.ir.dims import symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol
+from graphc.ir.text.loops import attribute_bodies
 from graphc.ir.text.words import RESERVED, assign_identifiers
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
 
 #: A symbol -> the symbol that is written for it.
 Renaming = Mapping[Any, Any]
+
+
+def all_dims(graph: Graph) -> list[str]:
+    """Return the names of all dims in the graph, those of its leaves first."""
+    found: dict[Any, None] = {}
+    for node in graph.nodes:
+        for values in (node.shape, *node.attrs.values()):
+            _find_dims(values, found)
+    for body in attribute_bodies(graph.nodes):
+        found.update(dict.fromkeys(map(dim_symbol, all_dims(body.graph))))
+    return list(dict.fromkeys([*graph.dims, *symbols_of(found)]))
+
+
+def _find_dims(value: Any, found: dict[Any, None]) -> None:
+    """Note the symbolic dims in a shape or in an attribute's value."""
+    if isinstance(value, tuple):
+        for item in value:
+            if type(item) is not int:
+                _find_dims(item, found)
+    elif value is not None and hasattr(value, "free_symbols"):
+        found[value] = None
 
 
 def identifiers_of_dims(names: Sequence[str]) -> dict[str, str]:

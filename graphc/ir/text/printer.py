@@ -15,12 +15,11 @@ from typing import Any
 
 from graphc.errors import GraphWarning
 from graphc.ir.code import Code
-from graphc.ir.dims import dim_text, symbols_of
+from graphc.ir.dims import dim_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
-from graphc.ir.symbols import dim_symbol
-from graphc.ir.text.blocks import Block
+from graphc.ir.provenance import FORWARD
+from graphc.ir.text.blocks import OPEN, Block, block_of
 from graphc.ir.text.loops import (
     WrittenLoop,
     attribute_bodies,
@@ -30,7 +29,8 @@ from graphc.ir.text.loops import (
     scan_lines,
     written_loop,
 )
-from graphc.ir.text.plain_dims import identifiers_of_dims, with_renamed_dims
+from graphc.ir.text.order import in_order_of_lines
+from graphc.ir.text.plain_dims import all_dims, identifiers_of_dims, with_renamed_dims
 from graphc.ir.text.spelling import Speller, Spelling
 from graphc.ir.text.title import title_lines
 from graphc.ir.text.words import FORMS, RESERVED, assign_identifiers, called_words, quoted
@@ -38,9 +38,6 @@ from graphc.ir.types import SHORT, TensorType
 
 #: An expression grows no longer than this by taking in its operands.
 _EXPRESSION = 64
-#: Outside of all blocks.
-OPEN = Block()
-_PHASES = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 _NUMBERED = re.compile(r"\bv\d+\b|\0\d+\0")
 #: A list of outputs is broken into lines of this length.
 _LINE = 96
@@ -48,7 +45,7 @@ _LINE = 96
 
 def graph_text(graph: Graph) -> str:
     """Return the text form of a graph, ending in a newline."""
-    identifiers = identifiers_of_dims(_all_dims(graph))
+    identifiers = identifiers_of_dims(all_dims(graph))
     if any(identifier != name for name, identifier in identifiers.items()):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GraphWarning)  # whoever built the graph was told
@@ -124,23 +121,11 @@ class _Printer:
         return self.lines
 
     def _visit_all(self) -> list[Node]:
-        order = self._by_phase(list(_in_order_of_draws(self.graph.nodes)))
+        order = in_order_of_lines(self.graph.nodes, self.optional)
         for node in order:
             if node not in self.written and not self.is_optional(node):
                 self._visit(node)
         return order
-
-    def _by_phase(self, nodes: Sequence[Node]) -> list[Node]:
-        """Return the nodes phase by phase, as far as what they depend on allows."""
-        level: dict[Node, int] = {}
-        last_draw = 0
-        for node in nodes:
-            has_no_line = node.op.is_leaf or node in self.optional
-            own = 0 if has_no_line else _PHASES.get(node.provenance.phase, 0)
-            level[node] = max([own, *[level[operand] for operand in node.inputs]])
-            if node.op.is_random:
-                level[node] = last_draw = max(level[node], last_draw)
-        return sorted(nodes, key=level.__getitem__)
 
     # -- declarations ------------------------------------------------------------------------
 
@@ -185,7 +170,7 @@ class _Printer:
     def _needs_line(self, node: Node) -> bool:
         if node in self.labels or node.op.is_random or self.uses[node] != 1:
             return True
-        return node in self.user and _block_of(self.user[node]) != _block_of(node)
+        return node in self.user and block_of(self.user[node]) != block_of(node)
 
     def _count_uses(self) -> None:
         """Count where each node is written, and note who writes it: users of what is left out."""
@@ -269,7 +254,7 @@ class _Printer:
             label = self.labels.get(node, identifier)
             if label != identifier:
                 text = f"named({text}, {quoted(label)})"
-            self._enter(_block_of(node))
+            self._enter(block_of(node))
             self._line(f"{identifier}: {self._type(node.type)} = {text}")
 
     def _write_loop(self, loop: WrittenLoop) -> None:
@@ -290,7 +275,7 @@ class _Printer:
             item = self.results.get((node, index))
             targets.append(self._placeholder() if item is None else self.identifiers[item])
         left = targets[0] + "," if len(targets) == 1 else ", ".join(targets)
-        self._enter(_block_of(node))
+        self._enter(block_of(node))
         length = dim_text(node.attrs["length"])
         for line in scan_lines(loop, name, self.code, length, f"{left} = "):
             self._line(line)
@@ -318,7 +303,7 @@ class _Printer:
     def _enter(self, block: Block) -> None:
         if block != self.block and block != OPEN:
             heads = [f"phase({quoted(block.phase)})"] * (block.phase != FORWARD)
-            heads += [f"{word}({quoted(name)})" for word, name in _scopes_of(block)]
+            heads += [f"{word}({quoted(name)})" for word, name in block.scopes()]
             self.lines.append(f"{self.margin}with {', '.join(heads)}:")
         self.block = block
 
@@ -330,7 +315,7 @@ class _Printer:
 
     def _write_updates(self, updates: Iterable[tuple[str, Code, Node]]) -> None:
         for name, value, node in updates:
-            self._enter(_block_of(node))
+            self._enter(block_of(node))
             self._line(f"update({self.identifiers[self.graph.params[name]]}, {value})")
 
     def _write_outputs(self) -> None:
@@ -365,38 +350,6 @@ def _call_lines(function: str, words: Sequence[str]) -> list[str]:
     return [f"{function}(", *[f"    {word}," for word in words], ")"]
 
 
-def _block_of(node: Node) -> Block:
-    provenance = node.provenance
-    return Block(provenance.scope, provenance.phase, provenance.checkpoints)
-
-
-def _scopes_of(block: Block) -> Iterator[tuple[str, str]]:
-    """Yield the words and names that open a block's scopes, outermost first."""
-    outer = ""
-    for path in block.checkpoints:
-        between, _, name = path.removeprefix(outer).strip("/").rpartition("/")
-        if between:
-            yield "scope", between
-        yield "checkpoint", name
-        outer = path
-    rest = block.scope.removeprefix(outer).strip("/")
-    if rest:
-        yield "scope", rest
-
-
-def _in_order_of_draws(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Return the nodes, operands first, with random draws in the order in which they were made."""
-    draws = sorted([n for n in nodes if n.op.is_random], key=lambda n: n.attrs["draw"])
-    done = 0
-    for node in nodes:
-        if not node.op.is_random:
-            yield node
-            continue
-        while done < len(draws) and draws[done].attrs["draw"] <= node.attrs["draw"]:
-            yield draws[done]
-            done += 1
-
-
 def _called_words(graph: Graph) -> list[str]:
     """Return the names of all functions that the graph's text calls."""
     words = {node.op.name: None for node in graph.nodes}
@@ -405,24 +358,3 @@ def _called_words(graph: Graph) -> list[str]:
     for param in graph.params.values():
         words.update(dict.fromkeys(called_words(repr(param.attrs["init"]))))
     return list(words)
-
-
-def _all_dims(graph: Graph) -> list[str]:
-    """Return the names of all dims in the graph, those of its leaves first."""
-    found: dict[Any, None] = {}
-    for node in graph.nodes:
-        for values in (node.shape, *node.attrs.values()):
-            _find_dims(values, found)
-    for body in attribute_bodies(graph.nodes):
-        found.update(dict.fromkeys(map(dim_symbol, _all_dims(body.graph))))
-    return list(dict.fromkeys([*graph.dims, *symbols_of(found)]))
-
-
-def _find_dims(value: Any, found: dict[Any, None]) -> None:
-    """Note the symbolic dims in a shape or in an attribute's value."""
-    if isinstance(value, tuple):
-        for item in value:
-            if type(item) is not int:
-                _find_dims(item, found)
-    elif value is not None and hasattr(value, "free_symbols"):
-        found[value] = None

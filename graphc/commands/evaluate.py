@@ -1,0 +1,40 @@
+"""Evaluate a model on given values; what they leave out is drawn from the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.commands.values import split_state
+from graphc.compile import compile
+from graphc.ir.graph import Graph
+from graphc.run.reference import interpret
+
+
+def evaluate(
+    graph: Graph,
+    values: Mapping[str, Any],
+    gradient: str | None,
+    wrt: Sequence[str] | None,
+    *,
+    seed: int,
+    level: int,
+    reference: bool,
+    check_finite: bool,
+) -> Mapping[str, Any]:
+    """Return the outputs by name, and the gradient of one where it is asked for.
+
+    level      of the passes
+    reference  take the interpreter instead of compiled code
+    """
+    given, inputs = split_state(values, graph.params)
+    state = {**graph.init(seed=seed), **given} if graph.params else None
+    if any(node.op.is_random for node in graph.nodes):
+        inputs["rng"] = np.random.default_rng(seed)
+    if reference:
+        graph = graph.gradient(gradient, wrt) if gradient else graph
+        return interpret(graph, state, check_finite=check_finite, **inputs)
+    function = compile(graph, gradient_of=gradient, wrt=wrt, optimize=level)
+    return function(state, check_finite=check_finite, **inputs)

@@ -1,0 +1,23 @@
+"""Which stage of a model is meant? As it stands in its file, with a gradient, after passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphc.compile import load, optimize
+from graphc.ir.graph import Graph
+from graphc.rewrite.pipeline import stabilize_forward
+
+
+def stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Graph:
+    """Return the graph of a file with its gradient, after the passes of a level."""
+    graph = load(model)
+    if gradient:
+        # The gradient of the stable form, as `compile` takes it.
+        graph = stabilize_forward(graph, level).gradient(gradient, names(wrt))
+    return optimize(graph, level) if level else graph
+
+
+def names(text: str | None) -> list[str] | None:
+    """Return the names in a text such as `W,b`."""
+    return [name.strip() for name in text.split(",")] if text else None

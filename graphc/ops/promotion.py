@@ -1,0 +1,84 @@
+"""Which dtype and shape do operands have together? NumPy's answer, Python numbers being weak."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphWarning
+from graphc.ir.dims import Shape, same_shape
+from graphc.ir.node import Node
+from graphc.ir.provenance import user_location
+from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
+from graphc.ops.leaf import fill
+from graphc.ops.registry import OPS
+
+
+def is_weak(value: Any) -> bool:
+    """Say whether a value is a Python number or a dim, whose dtype the other operand decides."""
+    return (isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)) or (
+        not isinstance(value, Node) and hasattr(value, "free_symbols")
+    )
+
+
+def common_dtype(values: Sequence[Any], is_compared: bool = False) -> np.dtype:
+    """Return the dtype that NumPy gives these operands, Python numbers being weak.
+
+    Warns where float32 becomes float64 because of integers, unless they are only compared.
+    """
+    first = values[0]
+    if isinstance(first, Node) and all(
+        (isinstance(v, Node) and v.dtype == first.dtype)
+        or (type(v) in (int, float) and first.dtype.kind == "f")
+        for v in values
+    ):
+        return first.dtype
+    found = promote(*[v.dtype if isinstance(v, Node) else _weak_number(v) for v in values])
+    if found == FLOAT64 and not is_compared:
+        _warn_of_promotion([v for v in values if isinstance(v, Node)])
+    return found
+
+
+def _warn_of_promotion(operands: Sequence[Node]) -> None:
+    """Warn where integers make float64 of float32, as they do in NumPy."""
+    integers = [x for x in operands if x.dtype.kind == "i"]
+    if not integers or FLOAT64 in [x.dtype for x in operands]:
+        return
+    if FLOAT32 not in [x.dtype for x in operands]:
+        return
+    x = integers[0]
+    where = user_location()
+    warnings.warn(
+        f"float32 with {x.dtype.name} gives float64, as in NumPy"
+        + (f"; at {where}" if where else "")
+        + f"; to stay in float32, cast {x.name or 'the integers'}: astype(…, 'float32')",
+        GraphWarning,
+        stacklevel=2,
+    )
+
+
+def _weak_number(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float)) else 1
+
+
+def conformed(value: Any, shape: Shape, dtype: np.dtype) -> Node:
+    """Return a node or a weak number with this shape and dtype; the shape broadcasts to it."""
+    if not isinstance(value, Node):
+        return fill(value, shape, dtype)
+    if value.op.name == "full" and not (value.dtype == dtype and same_shape(value.shape, shape)):
+        return fill(value.attrs["value"], shape, dtype)
+    if value.dtype != dtype:
+        value = OPS["not_equal"](value, 0) if dtype == BOOL else OPS["cast"](value, dtype)
+    if same_shape(value.shape, shape):
+        return value
+    return OPS["broadcast_to"].make([value], shape=shape)
+
+
+def broadcast_fix(types: Sequence[TensorType]) -> str:
+    """Return what may help where the shapes of operands do not broadcast."""
+    if len(types) == 2 and len(types[0].shape) == len(types[1].shape) == 2:
+        return "transpose one of them, or compare the layers' sizes"
+    return "give the shorter one an axis of size 1, as in b[:, None]"
