@@ -49,6 +49,11 @@ TABLES = {
     "graphc/differentiate/symbolic.py": 3,  # what SymPy calls a function
 }
 
+#: Functions dispatched on the class of an op, at most so many.
+DISPATCHED = {
+    "graphc/draw/traces/indices.py": 1,  # which axes a picture gives one letter
+}
+
 
 @cache
 def tree(path: Path) -> ast.Module:
@@ -161,6 +166,18 @@ def op_tables(path: Path) -> list[int]:
     return lines
 
 
+def functions_by_family(path: Path) -> list[int]:
+    """Return the lines of functions with `singledispatch` on an op."""
+    return [
+        node.lineno
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(d, ast.Name) and d.id == "singledispatch" for d in node.decorator_list)
+        and isinstance(node.args.args[0].annotation, ast.Name)
+        and node.args.args[0].annotation.id == "Op"
+    ]
+
+
 OUTSIDE = [path for path in FILES if room(path) not in {"ops", "rewrite"}]
 
 
@@ -169,6 +186,15 @@ def test_exceptions_are_still_needed() -> None:
         assert len(named_op_comparisons(ROOT / name)) == count, f"NAMED_OPS[{name!r}]"
     for name, count in TABLES.items():
         assert len(op_tables(ROOT / name)) == count, f"TABLES[{name!r}]"
+    for name, count in DISPATCHED.items():
+        assert len(functions_by_family(ROOT / name)) == count, f"DISPATCHED[{name!r}]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_families_answer_by_their_own_methods(path: Path) -> None:
+    name = relative(path)
+    found = functions_by_family(path)
+    assert len(found) <= DISPATCHED.get(name, 0), f"{name}: make it a method of the op, {found}"
 
 
 @pytest.mark.parametrize("path", OUTSIDE, ids=relative)

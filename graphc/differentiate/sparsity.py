@@ -19,7 +19,8 @@ from graphc.ir.access import Span, reads
 from graphc.ir.node import Node
 from graphc.ir.types import FLOAT64
 from graphc.ir.walk import topological
-from graphc.ops.contraction import Einsum, label_sizes, split_spec
+from graphc.ops.contraction import Einsum
+from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 

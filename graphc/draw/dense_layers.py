@@ -17,7 +17,7 @@ from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
-from graphc.ops.contraction import split_spec
+from graphc.ops.contraction_spec import split_spec
 
 #: How many functions of an output's sum are looked at in search of probabilities.
 _NEAR = 16

@@ -170,15 +170,14 @@ class FastSteps(Steps, Fast):
             if leaf.shape and leaf.attrs["name"] not in self.slots
         }
         self.still |= {x: expressions.code[x].text for x in loop.constants if x.shape}
-        self._name_slices(outer, operands)
+        self._name_slices(operands)
 
-    def _name_slices(self, outer: Fast, operands: Sequence[str]) -> None:
+    def _name_slices(self, operands: Sequence[str]) -> None:
         """Give variables to the slices of the sequences that are read, and of the stacks."""
         loop, fresh = self.loop, self.expressions.namer.fresh
         read = {*self.readers, *loop.emitted, *map(self.program.base, loop.following)}
-        arrays, nodes = (
-            by_kind(loop.node.attrs, x).sequences for x in (operands, loop.node.inputs)
-        )
+        arrays = by_kind(loop.node.attrs, operands).sequences
+        nodes = by_kind(loop.node.attrs, loop.node.inputs).sequences
         for leaf, array, node in zip(loop.sequences, arrays, nodes, strict=True):
             if leaf in read:
                 variable = fresh(leaf.attrs["name"])

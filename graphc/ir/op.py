@@ -244,6 +244,13 @@ class Op:
         """Return the number of floating-point operations, by the usual textbook count."""
         return 0
 
+    def scratch(self, node: Node) -> Dim:
+        """Return the bytes that the NumPy form takes for itself while it runs, beside the result.
+
+        What grows with an operand counts: copies, masks, index arrays; NumPy's headers do not.
+        """
+        return 0
+
     def lower(self, node: Node) -> Node | None:
         """Return the same value from ops with a direct NumPy form; None for those themselves."""
         return None

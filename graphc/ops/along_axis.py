@@ -24,6 +24,9 @@ from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
 
+#: An element of the index arrays that stand for the other axes.
+_INDEX_BYTES = 8
+
 
 class TakeAlongAxis(Op):
     """One element for each index along an axis, as `numpy.take_along_axis`."""
@@ -65,6 +68,9 @@ class TakeAlongAxis(Op):
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(f"np.take_along_axis({args[0]}, {args[1]}, axis={node.attrs['axis']})")
+
+    def scratch(self, node: Node) -> Dim:
+        return _INDEX_BYTES * node.size
 
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         return (node.inputs[0].shape[node.attrs["axis"]],) if position else ()
@@ -147,6 +153,10 @@ class AddAlongAxis(Op):
         if index.shape[axis] == 1:  # no place is indexed twice
             return accumulated(f"{out}[{', '.join(places)}]", args[1])
         return f"np.add.at({out}, ({', '.join(places)}), {args[1].text})"
+
+    def scratch(self, node: Node) -> Dim:
+        # The places along the other axes; `out[places] += values` takes the old values out first.
+        return (_INDEX_BYTES + node.dtype.itemsize) * node.inputs[1].size
 
     def lower(self, node: Node) -> Node | None:
         base, values, index = node.inputs

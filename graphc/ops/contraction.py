@@ -6,7 +6,6 @@ It is linear in each operand, and its transpose in an operand is again a contrac
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import mul
@@ -19,14 +18,27 @@ from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, flags
 from graphc.ir.code import ATOM, PRODUCT, Code, Notation
-from graphc.ir.dims import Dim, product, same, shape_text
+from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried
+from graphc.ops.contraction_spec import (
+    LETTERS,
+    explicit_spec,
+    label_sizes,
+    matmul_spec,
+    split_spec,
+)
 from graphc.ops.leaf import as_node
-from graphc.ops.matrix_product import product_code, product_into, viewed_product
+from graphc.ops.matrix_product import (
+    matmul_form,
+    product_code,
+    product_into,
+    tensordot_form,
+    viewed_product,
+)
 from graphc.ops.pointwise import cast
 from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
@@ -38,7 +50,6 @@ from graphc.ops.row_products import (
     sum_over_rows,
 )
 
-LETTERS = string.ascii_lowercase + string.ascii_uppercase
 #: Elements from which on the work counts and not the call; what a named dim counts for.
 _LARGE, _TYPICAL = 8192, 64
 
@@ -58,7 +69,7 @@ class Einsum(Op):
         nodes = [as_node(o) for o in operands]
         dtype = common_dtype(nodes)
         nodes = [cast(n, dtype) for n in nodes]
-        return self.make(nodes, spec=_explicit(spec.replace(" ", ""), [n.ndim for n in nodes]))
+        return self.make(nodes, spec=explicit_spec(spec.replace(" ", ""), [n.ndim for n in nodes]))
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         terms, out = split_spec(attrs["spec"])
@@ -222,34 +233,6 @@ def _words(node: Node, args: Sequence[Code]) -> list[str]:
     return [repr(node.attrs["spec"]).replace("'", '"'), *[a.text for a in args]]
 
 
-def split_spec(spec: str) -> tuple[list[str], str]:
-    """Return the operands' labels and the output's, of an explicit spec."""
-    terms, out = spec.split("->")
-    return terms.split(","), out
-
-
-def label_sizes(terms: Sequence[str], inputs: Sequence[TensorType]) -> dict[str, Dim]:
-    """Return the size of each label, or raise a GraphError where two operands disagree."""
-    sizes: dict[str, Dim] = {}
-    for term, operand in zip(terms, inputs, strict=True):
-        if len(term) != operand.ndim:
-            raise GraphError(
-                "einsum: one label for each axis",
-                where=user_location(),
-                got=f"{term!r} for {operand}",
-            )
-        for label, dim in zip(term, operand.shape, strict=True):
-            if not same(sizes.setdefault(label, dim), dim):
-                raise GraphError(
-                    "the contracted dims differ",
-                    where=user_location(),
-                    got=" and ".join(shape_text(t.shape) for t in inputs),
-                    expected=f"equal sizes for label {label!r} in {','.join(terms)}",
-                    fix="transpose one operand (W.T), or compare the layers' sizes",
-                )
-    return sizes
-
-
 def einsum_labels(
     operands: Sequence[Node], labels: Sequence[Iterable[str]], out: Iterable[str]
 ) -> Node:
@@ -291,84 +274,12 @@ def _onto_diagonal(x: Node, labels: str, term: str, shape: Sequence[Dim]) -> Nod
     return einsum_labels(operands, terms, out)
 
 
-def _explicit(spec: str, ranks: Sequence[int]) -> str:
-    """Return the spec with its output written out and its ellipses replaced by labels."""
-    left, arrow, out = spec.partition("->")
-    terms = left.split(",")
-    if "..." in spec:
-        free = [c for c in LETTERS if c not in spec]
-        counts = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=False)]
-        batch = "".join(free[: max(counts, default=0)])
-        terms = [
-            t.replace("...", batch[len(batch) - c :] if c else "")
-            for t, c in zip(terms, counts, strict=False)
-        ]
-        out = out.replace("...", batch)
-        if not arrow:
-            out = batch
-    if not arrow:
-        letters = sorted(set("".join(terms)) - set(out))
-        out += "".join(c for c in letters if "".join(terms).count(c) == 1)
-    bad = [c for c in "".join([*terms, out]) if c not in LETTERS]
-    if bad:
-        raise GraphError(
-            "einsum: not a valid spec",
-            where=user_location(),
-            got=spec,
-            expected="such as 'ij,jk->ik'",
-        )
-    return ",".join(terms) + "->" + out
-
-
 def is_plain_matmul(node: Node) -> bool:
     """Say whether `a @ b`, parsed again, would give this very node."""
     if len(node.inputs) != 2:
         return False
     a, b = node.inputs
     return min(a.ndim, b.ndim) >= 1 and node.attrs["spec"] == matmul_spec(a.ndim, b.ndim)
-
-
-def matmul_spec(left: int, right: int) -> str:
-    """Return the spec of numpy.matmul for operands of these ranks (equal batch axes)."""
-    batch = LETTERS[3 : 3 + max(left, right, 2) - 2]
-    a = batch[len(batch) - (left - 2) :] + "ab" if left > 2 else ("ab" if left == 2 else "b")
-    b = batch[len(batch) - (right - 2) :] + "bc" if right > 2 else ("bc" if right == 2 else "b")
-    out = batch + ("a" if left > 1 else "") + ("c" if right > 1 else "")
-    return f"{a},{b}->{out}"
-
-
-def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
-    """Return the operands in order, each with whether it is turned, if `@` computes the node."""
-    terms, out = split_spec(node.attrs["spec"])
-    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
-        return None
-    for i, j in ((0, 1), (1, 0)):
-        for turn_i in (False, True):
-            for turn_j in (False, True):
-                a, b = _turned(terms[i], turn_i), _turned(terms[j], turn_j)
-                if a is not None and b is not None and _is_matmul(a, b, out):
-                    return (i, turn_i), (j, turn_j)
-    return None
-
-
-def tensordot_form(
-    terms: Sequence[str], out: str
-) -> tuple[tuple[int, tuple[int, ...]], tuple[int, tuple[int, ...]]] | None:
-    """Return the operands in order, each with the axes that are summed, if `tensordot` does it.
-
-    It multiplies matrices, where einsum multiplies element by element.
-    """
-    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
-        return None
-    shared = [label for label in terms[0] if label in terms[1]]
-    if len(shared) < 2 or any(label in out for label in shared):
-        return None
-    free = ["".join(label for label in term if label not in shared) for term in terms]
-    for i, j in ((0, 1), (1, 0)):
-        if out == free[i] + free[j]:
-            axes = [tuple([terms[k].index(label) for label in shared]) for k in (i, j)]
-            return (i, axes[0]), (j, axes[1])
-    return None
 
 
 def _outer_order(node: Node) -> tuple[int, int] | None:
@@ -394,30 +305,6 @@ def _is_large_outer(node: Node) -> bool:
     for dim in node.shape:
         elements *= dim if isinstance(dim, int) else _TYPICAL
     return elements >= _LARGE
-
-
-def _turned(term: str, turn: bool) -> str | None:
-    if not turn:
-        return term
-    return term[:-2] + term[-1] + term[-2] if len(term) >= 2 else None
-
-
-def _is_matmul(a: str, b: str, out: str) -> bool:
-    if not a or not b:
-        return False
-    batch_a, batch_b = a[:-2], b[:-2]
-    if batch_a != batch_b and batch_a and batch_b:
-        return False
-    if (len(a) == 1 and batch_b) or (len(b) == 1 and batch_a):
-        return False
-    inner = b[-2] if len(b) > 1 else b[-1]
-    if a[-1] != inner:
-        return False
-    rows = a[-2] if len(a) > 1 else ""
-    columns = b[-1] if len(b) > 1 else ""
-    batch = batch_a or batch_b
-    labels = batch + rows + columns
-    return out == labels and len(set(labels)) == len(labels) and inner not in out
 
 
 def _oriented(code: Code, turned: bool, ndim: int) -> Code:

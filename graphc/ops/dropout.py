@@ -58,6 +58,9 @@ class DropoutMask(Draw):
         kept = f"(rng.random({shape}, np.float32) >= {rate!r})"
         return Code(f"{kept} * {dtype}(1 / (1 - {rate!r}))", PRODUCT)
 
+    def scratch(self, node: Node) -> Dim:
+        return node.size  # the mask
+
 
 class IdleDropout(Op):
     """x itself, where training would drop elements."""

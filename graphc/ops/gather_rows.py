@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ops.indexing import Gather
@@ -31,6 +32,9 @@ class GatherRows(Gather):
 
     def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
         return f"take_rows({args[0]}, {args[1]}, out={out})"
+
+    def scratch(self, node: Node) -> Dim:
+        return 0
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         return Code(f"gather_rows({args[0]}, {args[1]}, axis=0)")

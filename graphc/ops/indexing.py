@@ -120,8 +120,11 @@ class Gather(Op):
     ) -> str | None:
         if len(args) > 2:
             return None
-        # mode="raise" would copy through a buffer; NumPy documents that for `out`.
         return f"np.take({args[0]}, {args[1]}, axis={node.attrs['axis']}, out={out})"
+
+    def scratch(self, node: Node) -> Dim:
+        # `np.take` writes a copy first, so that an index out of range leaves `out` as it was.
+        return node.size * node.dtype.itemsize if len(node.inputs) == 2 else 0
 
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         return (node.inputs[0].shape[node.attrs["axis"] + position - 1],) if position else ()
@@ -240,6 +243,11 @@ class ScatterAdd(Op):
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size
+
+    def scratch(self, node: Node) -> Dim:
+        # `out[places] += values` takes the old values out first.
+        values = node.inputs[1]
+        return values.size * values.dtype.itemsize
 
 
 def beside_indexed(shape: Shape, first: int, count: int, instead: int) -> Access:

@@ -24,7 +24,6 @@ from graphc.ir.op import Op
 from graphc.ir.types import TensorType, TupleType
 from graphc.ops.registry import register
 
-
 T = TypeVar("T")
 
 

@@ -1,4 +1,4 @@
-"""A contraction of two operands as one call on views of them, and how it is written.
+"""A contraction of two operands as one product of the arrays or of views, and how it is written.
 
 `abcd,aecd->acbe` is a matrix product for each a and c. NumPy's `matmul` takes the operands as they
 lie in memory, turned by their strides, and writes into a result that is turned alike; its own
@@ -11,9 +11,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.ir.code import ATOM, PRODUCT, Code
+from graphc.ir.node import Node
+from graphc.ops.contraction_spec import split_spec
 
 #: Stands for an axis of size 1 that a view inserts.
 _NEW = None
+
+
+def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
+    """Return the operands in order, each with whether it is turned, if `@` computes the node."""
+    terms, out = split_spec(node.attrs["spec"])
+    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
+        return None
+    for i, j in ((0, 1), (1, 0)):
+        for turn_i in (False, True):
+            for turn_j in (False, True):
+                a, b = _with_last_swapped(terms[i], turn_i), _with_last_swapped(terms[j], turn_j)
+                if a is not None and b is not None and _is_matmul(a, b, out):
+                    return (i, turn_i), (j, turn_j)
+    return None
+
+
+def tensordot_form(
+    terms: Sequence[str], out: str
+) -> tuple[tuple[int, tuple[int, ...]], tuple[int, tuple[int, ...]]] | None:
+    """Return the operands in order, each with the axes that are summed, if `tensordot` does it.
+
+    It multiplies matrices, where einsum multiplies element by element.
+    """
+    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
+        return None
+    shared = [label for label in terms[0] if label in terms[1]]
+    if len(shared) < 2 or any(label in out for label in shared):
+        return None
+    free = ["".join(label for label in term if label not in shared) for term in terms]
+    for i, j in ((0, 1), (1, 0)):
+        if out == free[i] + free[j]:
+            axes = [tuple([terms[k].index(label) for label in shared]) for k in (i, j)]
+            return (i, axes[0]), (j, axes[1])
+    return None
+
+
+def _with_last_swapped(term: str, swap: bool) -> str | None:
+    if not swap:
+        return term
+    return term[:-2] + term[-1] + term[-2] if len(term) >= 2 else None
+
+
+def _is_matmul(a: str, b: str, out: str) -> bool:
+    if not a or not b:
+        return False
+    batch_a, batch_b = a[:-2], b[:-2]
+    if batch_a != batch_b and batch_a and batch_b:
+        return False
+    if (len(a) == 1 and batch_b) or (len(b) == 1 and batch_a):
+        return False
+    inner = b[-2] if len(b) > 1 else b[-1]
+    if a[-1] != inner:
+        return False
+    rows = a[-2] if len(a) > 1 else ""
+    columns = b[-1] if len(b) > 1 else ""
+    batch = batch_a or batch_b
+    labels = batch + rows + columns
+    return out == labels and len(set(labels)) == len(labels) and inner not in out
 
 
 @dataclass(frozen=True)

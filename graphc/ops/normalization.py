@@ -225,15 +225,18 @@ class BatchNormalize(Op):
     def state_updates(
         self, node: Node, value: Callable[[Node], Node]
     ) -> Sequence[tuple[Node, Node]]:
-        x, running_mean, running_var, *counts = node.inputs
         if node.attrs["mode"] != TRAINING:
             return ()
+        x, *states = node.inputs
         axes = self.others(node)
         with inherit(node.provenance, phase=UPDATE):
-            grown = [(count, OPS["add"](value(count), 1)) for count in counts]
+            mean_so_far, variance_so_far, *counts = [
+                value(state) if _is_state(state) else state for state in states
+            ]
+            counted = [OPS["add"](count, 1) for count in counts]
             share = node.attrs["momentum"]
-            for _, batches in grown:
-                share = OPS["divide"](1.0, OPS["cast"](batches, x.dtype))
+            for batches in counted:
+                share = OPS["divide"](1.0, OPS["cast"](batches, x.dtype)).named("momentum")
             mean = OPS["mean"](x, axes)
             centred = OPS["subtract"](x, self.along(node, mean))
             variance = OPS["mean"](OPS["square"](centred), axes)
@@ -242,10 +245,11 @@ class BatchNormalize(Op):
                 fill(_unbiased_count(x, axes), (), x.dtype),
             )
             moved = [
-                (average, _moved(value(average), seen, share))
-                for average, seen in ((running_mean, mean), (running_var, unbiased))
+                _moved(mean_so_far, mean, share),
+                _moved(variance_so_far, unbiased, share),
+                *counted,
             ]
-            return [(state, after) for state, after in (*moved, *grown) if state.op is OPS["param"]]
+            return [pair for pair in zip(states, moved, strict=True) if _is_state(pair[0])]
 
     def flops(self, node: Node) -> Dim:
         return 6 * node.size
@@ -266,6 +270,10 @@ class BatchNormalize(Op):
             (r"\mu", r"\sigma^2") if node.attrs["mode"] == TRAINING else (args[1], args[2])
         )
         return rf"\frac{{{args[0]} - {mean}}}{{\sqrt{{{variance} + \epsilon}}}}"
+
+
+def _is_state(node: Node) -> bool:
+    return node.op is OPS["param"]
 
 
 def _moved(average: Node, seen: Node, share: Node | float) -> Node:
@@ -360,6 +368,4 @@ def state_of(node: Node) -> frozenset[str]:
     """Return the names of the parameters that a batch normalization measures: its averages."""
     if node.op is not batch_normalize:
         return frozenset()
-    return frozenset(
-        str(state.attrs["name"]) for state in node.inputs[1:] if state.op is OPS["param"]
-    )
+    return frozenset(str(state.attrs["name"]) for state in node.inputs[1:] if _is_state(state))

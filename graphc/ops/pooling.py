@@ -140,6 +140,10 @@ class WindowArgExtremum(WindowReduction):
         rank = len(node.attrs["size"])
         return extreme_in_windows(rank, self.extreme, self.ufunc, self.exceeds)
 
+    def scratch(self, node: Node) -> Dim:
+        # The extreme elements, and for one place which of them it exceeds, also times its number.
+        return node.size * (node.inputs[0].dtype.itemsize + 1 + node.dtype.itemsize)
+
 
 class TakeInWindows(Windowed, Movement):
     """The element of each window at the place with a number, counted row by row."""
@@ -220,6 +224,10 @@ class AddInWindows(Windowed, Movement):
 
     def helper(self, node: Node) -> str:
         return add_in_windows_helper(len(node.attrs["size"]))
+
+    def scratch(self, node: Node) -> Dim:
+        # For one place, which values belong there, and those values.
+        return node.inputs[1].size * (1 + node.dtype.itemsize)
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)

@@ -126,6 +126,10 @@ class Bernoulli(Draw):
             return Code(drawn, COMPARISON)
         return Code(f"({drawn}).astype({notation.dtype(node.dtype)})")
 
+    def scratch(self, node: Node) -> Dim:
+        # The numbers that are compared; they are gone when a mask is converted.
+        return (4 if node.dtype.kind == "b" else 1) * node.size
+
 
 random_normal = register(Normal("random_normal", "Normal numbers.", mean=0.0, scale=1.0))
 random_uniform = register(

@@ -11,8 +11,10 @@ from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
+from graphc.ir.symbols import sympy_module
 from graphc.ops.indexing import ScatterAdd
 from graphc.ops.registry import register
 
@@ -53,6 +55,16 @@ class ScatterRows(ScatterAdd):
 
     def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
         return f"add_rows({out}, {args[2]}, {args[1]})"
+
+    def scratch(self, node: Node) -> Dim:
+        """Return the bytes of the row numbers, and of the places of at most 256 rows, twice."""
+        rows, width = node.inputs[2].size, product(node.shape[1:])
+        if not isinstance(rows, int):
+            some = sympy_module().Min(256, rows)
+        else:
+            some = min(256, rows)
+        is_even = isinstance(width, int) and width % 2 == 0
+        return 8 * rows + 16 * some * (width // 2 if is_even else width)
 
 
 scatter_rows = register(

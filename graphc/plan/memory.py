@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+from graphc.ir.dims import Dim, same_shape
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
-from graphc.plan.amounts import Amount, add, amount, scaled
-from graphc.plan.program import Buffer, Program
+from graphc.plan.amounts import Amount, add, amount, expression, largest, maxima, scaled
+from graphc.plan.program import Buffer, Program, Statement
+
+if TYPE_CHECKING:
+    import sympy
 
 #: The dim that stands for the number of threads which run through blocks.
 CORES = "cores"
+#: Elements that NumPy copies at a time where operands do not lie as the result does.
+_COPIED = 8192
 
 
-def memory(program: Program) -> Amount:
-    """Return the bytes that a call in style `fast` holds when it returns.
+def memory(program: Program) -> sympy.Expr:
+    """Return the most bytes that a call in style `fast` holds at any time.
 
-    Inputs and parameters, the buffers and constants that it keeps for the next call, and the
-    outputs that it makes. Buffers are never freed, so this is also the most that it holds at any
-    time, but for what single NumPy calls take for themselves.
+    Inputs and parameters, the buffers and constants that it keeps for the next call, the outputs
+    that it makes, and the most that a single NumPy call takes for itself. Buffers are never freed,
+    so all but the last stays until the call returns.
     """
+    return expression(_held(program)) + _scratch(program)
+
+
+def _held(program: Program) -> Amount:
+    """Return the bytes that a call holds when it returns."""
     total: dict[Any, int] = {}
     for leaf in [*program.graph.inputs.values(), *program.graph.params.values()]:
         add(total, _bytes(leaf))
@@ -51,6 +63,16 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     extent, step = sympy.Max(*(run.extent for run in runs)), runs[0].step
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
     return amount(sympy.Min(extent, step) * workers * sympy.Mul(*rest))
+
+
+def _scratch(program: Program) -> sympy.Expr:
+    """Return the most bytes that a statement needs while it runs, and not afterwards."""
+    sympy = sympy_module()
+    always = list(program.all_statements)
+    needed = [amount(size) for s in always for size in _taken(s)]
+    copied = maxima(size for s in always if s.block != ON_DEMAND for size in _copied(s))
+    few = [sympy.Min(expression(size), _COPIED * 8) for size in copied]
+    return sympy.Max(largest(needed), *few, evaluate=False) if few else largest(needed)
 
 
 def cores() -> int:

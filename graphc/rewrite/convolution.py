@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
-from graphc.ops.contraction import einsum_labels, label_sizes, matmul_form, split_spec
+from graphc.ops.contraction import einsum_labels
+from graphc.ops.contraction_spec import label_sizes, split_spec
+from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule

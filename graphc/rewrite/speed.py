@@ -14,7 +14,8 @@ import numpy as np
 
 from graphc.ir.dims import Dim, product, same_shape
 from graphc.ir.node import Node
-from graphc.ops.contraction import einsum_labels, label_sizes, split_spec
+from graphc.ops.contraction import einsum_labels
+from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.indexing import has_distinct_places
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.registry import OPS

@@ -6,8 +6,10 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import topological
-from graphc.ops.contraction import einsum_labels, matmul_form, split_spec
+from graphc.ops.contraction import einsum_labels
+from graphc.ops.contraction_spec import split_spec
 from graphc.ops.loop import item
+from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule

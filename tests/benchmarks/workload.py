@@ -24,8 +24,8 @@ class Workload:
     `by_hand` returns what it computed under the parameters' names (the gradients, or the new
     values) and under "loss". `losses` holds a contestant's own way of writing the loss, where the
     shared one would be unfair to it or does not run there. `left_out` says why a contestant does
-    not take part. `naive` makes what a student writes straight from the formulas. `small` is the same program with every size 2: what it takes is the cost of the
-    calls alone.
+    not take part. `naive` makes what a student writes straight from the formulas. `small` is the
+    same program with every size 2: what it takes is the cost of the calls alone.
     """
 
     name: str

@@ -124,6 +124,25 @@ def test_formula_and_numpy_form_agree(op: Pointwise, case: Case) -> None:
     np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-14)
 
 
+def states_a_definition(op: Op) -> bool:
+    """Say whether an op is made of others in another way than it is lowered."""
+    return type(op).expand is not Op.expand or type(op).textbook is not Op.textbook
+
+
+@pytest.mark.parametrize(("op", "case"), [c for c in CASES if states_a_definition(c.values[0])])
+def test_definitions_have_the_ops_value(op: Op, case: Case) -> None:
+    """What derivatives go through, and what exact arithmetic takes, is the op."""
+    made = call(op, case)
+    forms = [made.node.op.expand(made.node), made.node.op.textbook(made.node)]
+    value, *others = made.at(
+        made.arrays, [made.node, *[form for form in forms if form is not None]]
+    )
+    assert others
+    for other in others:
+        np.testing.assert_allclose(other, value, rtol=1e-12)
+        assert other.shape == value.shape
+
+
 @pytest.mark.parametrize(("op", "case"), CASES)
 def test_text_round_trip(op: Op, case: Case) -> None:
     graph = graph_of(call(op, case))

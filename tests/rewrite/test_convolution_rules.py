@@ -8,7 +8,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir.graph import Graph
-from graphc.ops.contraction import matmul_form
+from graphc.ops.matrix_product import matmul_form
 
 
 def there_and_back(y: Any, wrt: list[str]) -> Graph:

@@ -14,7 +14,8 @@ from graphc.draw.typography import subscript
 from graphc.ir.dims import same
 from graphc.ir.node import Node
 from graphc.ir.op import Op
-from graphc.ops.contraction import Einsum, split_spec
+from graphc.ops.contraction import Einsum
+from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import Leaf
 from graphc.ops.movement import BroadcastTo, Transpose
 from graphc.ops.pointwise import Pointwise

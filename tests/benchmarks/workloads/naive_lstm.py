@@ -1,4 +1,4 @@
-"""The LSTM step by step: each step multiplies its input, and adds to the gradients of the weights."""
+"""The LSTM step by step: each multiplies its input, and adds to the gradients of the weights."""
 
 from __future__ import annotations
 

@@ -1,0 +1,295 @@
+"""Convolutions as chunks of columns: the windows are laid out a few rows at a time, and multiplied.
+
+Columns are the windows as a matrix: a row for each channel and place in the window, a column for
+each position and sample. They repeat every element as often as a window has places, so all of them
+together leave the cache and take most of a network's memory. A chunk of them does neither.
+
+The axes stand as the products want them: channels first, the axes that the windows slide over,
+samples last. Neighbouring positions and samples are then neighbours in memory, so laying out
+columns and adding them up again copies long rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphError
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim, Shape, as_shape, product, same_shape, shape_text
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import user_location
+from graphc.ir.types import TensorType
+from graphc.ops.contraction import einsum_labels
+from graphc.ops.leaf import as_node, fill
+from graphc.ops.registry import OPS, register
+from graphc.ops.window_code import convolution_helper
+from graphc.ops.windows import laid_out, parts, positions, window_attributes
+
+
+class OfColumns(Op):
+    """A product with the columns of an array [channels, …, samples].
+
+    Attributes: `size`, `stride` and `dilation` of the windows over the axes between the first and
+    the last. `expand` is the definition; derivatives and bounds of reading go through it.
+    """
+
+    family = "contraction"
+    verb = ""
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(f"{self.verb}({', '.join(self._words(node, args, notation))})")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        if not notation.owns_out:
+            return None
+        return f"{self.verb}({', '.join([*self._words(node, args, notation), f'out={out}'])})"
+
+    def _words(self, node: Node, args: Sequence[Code], notation: Notation) -> list[str]:
+        attrs = node.attrs
+        words = [*[a.text for a in args], notation.shape(attrs["size"])]
+        for key in ("stride", "dilation"):
+            if any(not isinstance(n, int) or n != 1 for n in attrs[key]):
+                words.append(f"{key}={notation.shape(attrs[key])}")
+        return words
+
+    def helper(self, node: Node) -> str:
+        return convolution_helper(self.verb)
+
+    def shown_attributes(self, node: Node) -> dict[str, Any]:
+        attrs = dict(node.attrs)
+        plain = ("stride", "dilation")
+        return {k: v for k, v in attrs.items() if k not in plain or any(n != 1 for n in v)}
+
+    def expect(self, fits: bool, inputs: Sequence[TensorType], expected: str) -> None:
+        """Raise where the operands do not fit one another."""
+        if not fits:
+            raise GraphError(
+                f"{self.name}: the operands do not fit",
+                where=user_location(),
+                got=" and ".join(map(str, inputs)),
+                expected=expected,
+            )
+
+
+class Convolve(OfColumns):
+    """filters @ columns(x), [filters, positions, samples]."""
+
+    verb = "_convolve"
+    variable = "convolution"
+
+    def __call__(self, x: Any, filters: Any, size: Any, stride: Any = 1, dilation: Any = 1) -> Node:
+        node = as_node(x)
+        attrs = window_attributes(self.name, node, size, stride, dilation)
+        return self.make([node, as_node(filters)], **attrs)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        x, filters = inputs
+        rows = columns_shape(self.name, x, attrs)[0]
+        fits = filters.ndim == 2 and same_shape(filters.shape[1:], (rows,))
+        self.expect(fits, inputs, f"filters [any, {shape_text((rows,))[1:-1]}]")
+        places = positions(x.shape[:-1], attrs, self.name)
+        return x.with_shape((filters.shape[0], *places, x.shape[-1]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        columns = columns_of(arrays[0], attrs, result.shape[1:-1])
+        return (arrays[1] @ columns).reshape(result.shape)
+
+    def expand(self, node: Node) -> Node:
+        x, filters = node.inputs
+        windows, labels = shown_windows(x, node.attrs)
+        cube = OPS["reshape"](filters, (filters.shape[0], x.shape[0], *node.attrs["size"]))
+        places = [*range(1, 1 + len(node.attrs["size"]))]
+        out = ["filter", *[("at", a) for a in places], "sample"]
+        return einsum_labels(
+            [windows, cube], [labels, ["filter", "channel", *[("in", a) for a in places]]], out
+        )
+
+    def flops(self, node: Node) -> Dim:
+        return 2 * node.size * node.inputs[1].shape[1]
+
+
+class ConvolveFilters(OfColumns):
+    """columns(x) @ d.T, [channels and places, filters]: the derivative by the filters, turned."""
+
+    verb = "_convolve_filters"
+    variable = "filters"
+
+    def __call__(self, x: Any, d: Any, size: Any, stride: Any = 1, dilation: Any = 1) -> Node:
+        node = as_node(x)
+        attrs = window_attributes(self.name, node, size, stride, dilation)
+        return self.make([node, as_node(d)], **attrs)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        x, d = inputs
+        rows, wanted = columns_shape(self.name, x, attrs)
+        fits = d.ndim == x.ndim and same_shape(d.shape[1:], wanted)
+        self.expect(fits, inputs, f"d [any, {shape_text(wanted)[1:-1]}]")
+        return x.with_shape((rows, d.shape[0]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        x, d = arrays
+        columns = columns_of(x, attrs, d.shape[1:-1])
+        return np.asarray(columns @ d.reshape(len(d), columns.shape[1]).T)
+
+    def expand(self, node: Node) -> Node:
+        x, d = node.inputs
+        windows, labels = shown_windows(x, node.attrs)
+        places = [*range(1, 1 + len(node.attrs["size"]))]
+        of_d = ["filter", *[("at", a) for a in places], "sample"]
+        out = ["channel", *[("in", a) for a in places], "filter"]
+        cube = einsum_labels([windows, d], [labels, of_d], out)
+        return OPS["reshape"](cube, node.shape)
+
+    def flops(self, node: Node) -> Dim:
+        x, d = node.inputs
+        return 2 * d.size * node.shape[0]
+
+
+class ConvolveBack(OfColumns):
+    """filters.T @ d, each column added where its window lies: the derivative by x.
+
+    Attribute `shape`: how many elements each axis has that the windows slide over.
+    """
+
+    verb = "_convolve_back"
+    variable = "overlap"
+
+    def __call__(
+        self, d: Any, filters: Any, shape: Any, size: Any, stride: Any = 1, dilation: Any = 1
+    ) -> Node:
+        node = as_node(d)
+        attrs = window_attributes(self.name, node, size, stride, dilation)
+        return self.make([node, as_node(filters)], shape=as_shape(shape), **attrs)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        d, filters = inputs
+        wanted = positions(attrs["shape"], attrs, self.name)
+        window = product(attrs["size"])
+        channels = divided(filters.shape[-1], window) if filters.ndim == 2 else None
+        fits = (
+            channels is not None
+            and d.ndim == len(wanted) + 2
+            and same_shape(d.shape[:-1], (filters.shape[0], *wanted))
+        )
+        self.expect(fits, inputs, f"d [filters, {shape_text(wanted)[1:-1]}, samples]")
+        return d.with_shape((channels or 0, *attrs["shape"], d.shape[-1]))
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        d, filters = arrays
+        rank = len(attrs["size"])
+        columns = filters.T @ d.reshape(len(d), -1)
+        windows = columns.reshape(result.shape[0], *attrs["size"], *d.shape[1:])
+        total = np.zeros((result.shape[0], result.shape[-1], *attrs["shape"]), result.dtype)
+        order = (0, 2 * rank + 1, *range(rank + 1, 2 * rank + 1), *range(1, rank + 1))
+        turned = windows.transpose(order)
+        for place, elements in parts(attrs, turned.shape):
+            total[elements] += turned[place]
+        return np.moveaxis(total, 1, -1)
+
+    def expand(self, node: Node) -> Node:
+        d, filters = node.inputs
+        channels, samples = node.shape[0], node.shape[-1]
+        cube = OPS["reshape"](filters, (filters.shape[0], channels, *node.attrs["size"]))
+        axes = [*range(1, 1 + len(node.attrs["size"]))]
+        at, within = [("at", a) for a in axes], [("in", a) for a in axes]
+        windows = einsum_labels(
+            [d, cube],
+            [["filter", *at, "sample"], ["filter", "channel", *within]],
+            ["channel", "sample", *at, *within],
+        )
+        zeros = fill(0, (channels, samples, *node.attrs["shape"]), node.dtype)
+        attrs = {k: v for k, v in node.attrs.items() if k != "shape"}
+        total = OPS["windows_add"].make([zeros, windows], **attrs)
+        return OPS["transpose"](total, (0, *range(2, total.ndim), 1))
+
+    def flops(self, node: Node) -> Dim:
+        d, filters = node.inputs
+        return (2 * filters.shape[0] + 1) * filters.shape[1] * product(d.shape[1:])
+
+    def _words(self, node: Node, args: Sequence[Code], notation: Notation) -> list[str]:
+        words = super()._words(node, args, notation)
+        return [*words[:2], notation.shape(node.attrs["shape"]), *words[2:]]
+
+
+def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim, Shape]:
+    """Return how many rows the columns of an array have, and the shape of what is in a row."""
+    if x.ndim != len(attrs["size"]) + 2:
+        raise GraphError(
+            f"{op}: channels first, samples last, and windows over the axes between them",
+            where=user_location(),
+            got=str(x),
+            expected=f"{len(attrs['size']) + 2} axes",
+        )
+    rows = product((x.shape[0], *attrs["size"]))
+    return rows, (*positions(x.shape[:-1], attrs, op), x.shape[-1])
+
+
+def divided(size: Dim, by: Dim) -> Dim | None:
+    """Return a size divided by another that must divide it, or None."""
+    return divide_exactly(size, by)
+
+
+def shown_windows(x: Node, attrs: Mapping[str, Any]) -> tuple[Node, list[Any]]:
+    """Return the windows of an array [channels, …, samples], and a label for each of their axes."""
+    axes = range(1, x.ndim - 1)
+    turned = OPS["transpose"](x, (0, x.ndim - 1, *axes))
+    windows = OPS["windows"].make([turned], **{k: attrs[k] for k in ("size", "stride", "dilation")})
+    return windows, ["channel", "sample", *[("at", a) for a in axes], *[("in", a) for a in axes]]
+
+
+def columns_of(x: np.ndarray, attrs: Mapping[str, Any], at: Sequence[int]) -> np.ndarray:
+    """Return all columns of an array [channels, …, samples]."""
+    turned, rank = np.moveaxis(x, -1, 1), len(attrs["size"])
+    windows = laid_out(turned, attrs, (*turned.shape[:2], *at))
+    places = windows.transpose(0, *range(rank + 2, 2 * rank + 2), *range(2, rank + 2), 1)
+    return places.reshape(len(x) * int(np.prod(attrs["size"])), -1)
+
+
+_FRAME = {"size": (2, 3), "stride": (2, 1), "dilation": (1, 2)}
+convolve = register(
+    Convolve(
+        "convolve_windows",
+        "Filters times the windows of x [channels, …, samples].",
+        [
+            Case((Arg((2, 5, 7, 3)), Arg((4, 12))), _FRAME),
+            Case((Arg((2, 6, 3)), Arg((4, 6))), {"size": 3}),
+            Case((Arg((1, 4, 3, 4, 2)), Arg((2, 8))), {"size": (2, 2, 2)}),
+            Case((Arg((2, 5, 0)), Arg((4, 6))), {"size": 3}),
+        ],
+    )
+)
+convolve_filters = register(
+    ConvolveFilters(
+        "convolve_filters",
+        "Windows of x [channels, …, samples] times d: the derivative of a convolution by filters.",
+        [
+            Case((Arg((2, 5, 7, 3)), Arg((4, 2, 3, 3))), _FRAME),
+            Case((Arg((2, 6, 3)), Arg((4, 4, 3))), {"size": 3}),
+            Case((Arg((2, 5, 0)), Arg((4, 3, 0))), {"size": 3}),
+        ],
+    )
+)
+convolve_back = register(
+    ConvolveBack(
+        "convolve_back",
+        "Filters times d, added where the windows lie: the derivative of a convolution by x.",
+        [
+            Case((Arg((4, 2, 3, 3)), Arg((4, 12))), {"shape": (5, 7), **_FRAME}),
+            Case((Arg((4, 4, 3)), Arg((4, 6))), {"shape": (6,), "size": 3}),
+            Case((Arg((4, 3, 0)), Arg((4, 6))), {"shape": (5,), "size": 3}),
+        ],
+    )
+)
