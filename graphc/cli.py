@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import graphc as gc
+from graphc.commands.checkpoints import choices, comparison
 from graphc.commands.describe import derivation, op_page, ops_table
 from graphc.commands.evaluate import evaluate
 from graphc.commands.files import put_text, save_arrays
+from graphc.commands.messages import plain_warnings, readable_errors
 from graphc.commands.picture import picture
-from graphc.commands.stage import names, stage
+from graphc.commands.stage import names, stage, stage_of
 from graphc.commands.train import train as train_model
 from graphc.commands.values import parse_values, printed
 from graphc.errors import GraphError
@@ -57,38 +56,8 @@ def main() -> None:
     """Run the command line: exit with 0, or with 1 and one readable error on stderr."""
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = "--debug" in sys.argv[1:]
-    try:
-        with _plain_warnings():
-            app(args=arguments or ["--help"], prog_name="graphc")
-    except SystemExit as finished:
-        sys.exit(1 if finished.code else 0)
-    except GraphError as error:
-        if debug:
-            raise
-        sys.exit(f"error: {error}")
-    except IndexError as error:  # known only when the numbers are: NumPy says which
-        if debug:
-            raise
-        sys.exit(f"error: an index array points beside what it indexes\n  got       {error}")
-    except Exception as error:
-        if debug:
-            raise
-        sys.exit(
-            f"error: {type(error).__name__}: {error}\n"
-            "  this is a fault of graphc; --debug shows where it happened"
-        )
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Show a warning as one line, without the place in graphc that raised it."""
-
-    def show(message: Warning | str, *place: Any) -> None:
-        print(f"warning: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]  # it takes the place and drops it
-        yield
+    with plain_warnings(), readable_errors(debug):
+        app(args=arguments or ["--help"], prog_name="graphc")
 
 
 def _version(wanted: bool) -> None:
@@ -123,10 +92,27 @@ def show(
 
 
 @app.command()
-def cost(model: Model, gradient: Gradient = None, at: At = None, level: Level = 0) -> None:
+def cost(
+    model: Model,
+    gradient: Gradient = None,
+    at: At = None,
+    level: Level = 0,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Compare what the backward pass may recompute.")
+    ] = False,
+) -> None:
     """Print FLOPs, bytes moved and peak memory, as expressions of the dims (--at N=128)."""
-    found = stage(model, gradient, None, level).cost()
-    print(found.at(**parse_values(at or [])))
+    sizes = parse_values(at or [])
+    if not checkpoints:
+        print(stage(model, gradient, None, level).cost().at(**sizes))
+        return
+    if gradient is None:
+        raise GraphError(
+            "checkpoints trade memory of a gradient", fix="graphc cost … --gradient loss"
+        )
+    found = choices(gc.load(model))
+    costs = {name: stage_of(g, gradient, None, level).cost() for name, g in found.items()}
+    print(comparison({name: cost.at(**sizes) for name, cost in costs.items()}))
 
 
 @app.command()

@@ -301,3 +301,23 @@ def test_printed_values_have_the_digits_that_they_have() -> None:
     assert printed("y", np.float32(11.652071)) == "y = 11.652071"
     assert printed("y", np.array(0.1)) == "y = 0.1"
     assert printed("y", np.arange(3)) == "y [3] int64 =\n[0, 1, 2]"
+
+
+def test_cost_compares_checkpoints(terminal: Terminal, tmp_path: Path) -> None:
+    h = gc.input("x", ("N", 16))
+    for block in ("first", "second"):
+        with gc.scope(block):
+            for layer in range(3):
+                h = gc.tanh(h @ gc.param(f"W_{block}_{layer}", (16, 16)))
+    model = tmp_path / "deep.graph"
+    gc.graph({"loss": gc.mean(gc.square(h))}, name="deep").save(str(model))
+    out = terminal.ok("cost", str(model), "--gradient", "loss", "--checkpoints", "--at", "N=1000")
+    rows = {line[:10].strip(): line.replace(",", "").split()[-3:] for line in out.splitlines()[1:]}
+    assert list(rows) == ["nothing", "first", "second", "each scope"]
+    flops, peak, held = ({name: int(row[i]) for name, row in rows.items()} for i in range(3))
+    assert flops["nothing"] < flops["first"] == flops["second"] < flops["each scope"]
+    assert peak["each scope"] < peak["first"] < peak["nothing"]
+    assert held["each scope"] < held["nothing"]
+    assert "graphc cost" in terminal.fails("cost", str(model), "--checkpoints")
+    words = ("cost", str(model), "--gradient", "loss", "--checkpoints")
+    assert "--at N=128" in terminal.fails(*words)

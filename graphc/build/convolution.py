@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.build.initializers import Uniform
-from graphc.build.layers import Activation, activate, floating
+from graphc.build.layers import Activation, activate, floating, weight_of
 from graphc.build.naming import layer_name, remember
 from graphc.build.window_layers import (
     BATCH,
     channels_of,
     expect_known,
-    filters_of,
     frame_of,
     in_groups,
     kernel_of,
@@ -209,7 +208,7 @@ def _convolution(
         expect_known(label, positions)
         if is_local and init is None:
             init = _glorot_at_each_position(size, share, kernel)
-        W = filters_of(label, node, weight, (*positions, size, share, *kernel), init)
+        W = weight_of(label, weight, (*positions, size, share, *kernel), node.dtype, init)
         W = in_groups(W, -rank - 2, groups)
         z = out_of_groups(_contracted(shown, W, rank, groups, is_local), -rank - 1, groups)
         z = with_bias(label, z, bias, use_bias, (size, *positions), rank)

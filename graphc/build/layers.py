@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from graphc.build.contractions import matmul
 from graphc.build.graphs import param
 from graphc.build.initializers import GlorotUniform
 from graphc.build.naming import layer_name, remember
 from graphc.build.pointwise import POINTWISE
 from graphc.errors import GraphError, nearest
+from graphc.ir.dims import Shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ir.types import FLOAT32
@@ -18,7 +21,16 @@ from graphc.ops.dropout import checked_rate, dropped
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
-__all__ = ["Activation", "activate", "dense", "dropout", "expect_shape", "floating"]
+__all__ = [
+    "Activation",
+    "activate",
+    "bias_of",
+    "dense",
+    "dropout",
+    "expect_shape",
+    "floating",
+    "weight_of",
+]
 
 Activation = Callable[[Node], Node] | str | None
 
@@ -49,17 +61,14 @@ def dense(
     label = layer_name("dense", name, node)
     with scope(label):
         if weight is None:
-            weight = _new_weight(label, node, size, init)
-        expect_shape(f"{label}: weight", weight, (node.shape[-1], size))
-        z = matmul(node, weight)
+            _expect_known_features(label, node)
+        z = matmul(node, weight_of(label, weight, (node.shape[-1], size), node.dtype, init))
         if use_bias or bias is not None:
-            b = param(f"{label}.b", (size,), node.dtype) if bias is None else bias
-            expect_shape(f"{label}: bias", b, (size,))
-            z = OPS["add"](z, b)
+            z = OPS["add"](z, bias_of(label, bias, (size,), node.dtype))
         return remember(node, activate(z, activation))
 
 
-def _new_weight(label: str, node: Node, size: int, init: Any) -> Node:
+def _expect_known_features(label: str, node: Node) -> None:
     if type(node.shape[-1]) is not int:
         raise GraphError(
             f"{label}: the size of the weight depends on a named dim",
@@ -68,8 +77,23 @@ def _new_weight(label: str, node: Node, size: int, init: Any) -> Node:
             expected="a last axis of known size",
             fix="write the number of features in the input's shape",
         )
-    rule = GlorotUniform() if init is None else init
-    return param(f"{label}.W", (node.shape[-1], size), node.dtype, init=rule)
+
+
+def weight_of(label: str, given: Node | None, shape: Shape, dtype: np.dtype, init: Any) -> Node:
+    """Return the weight that is given, or a new one, Glorot-uniform unless `init` says how."""
+    if given is None:
+        rule = GlorotUniform() if init is None else init
+        return param(f"{label}.W", shape, dtype, init=rule)
+    expect_shape(f"{label}: weight", given, shape)
+    return given
+
+
+def bias_of(label: str, given: Node | None, shape: Shape, dtype: np.dtype) -> Node:
+    """Return the bias that is given, or a new one of zeros."""
+    if given is None:
+        return param(f"{label}.b", shape, dtype)
+    expect_shape(f"{label}: bias", given, shape)
+    return given
 
 
 def expect_shape(what: str, node: Node, shape: tuple[Any, ...]) -> None:

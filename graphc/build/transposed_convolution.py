@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.build.layers import Activation, activate, floating
+from graphc.build.layers import Activation, activate, floating, weight_of
 from graphc.build.naming import layer_name, remember
 from graphc.build.window_layers import (
     BATCH,
     Frame,
     Widths,
     channels_of,
-    filters_of,
     frame_of,
     in_groups,
     kernel_of,
@@ -149,7 +148,7 @@ def _transposed(
         kernel = kernel_of(label, kernel_size, weight, rank)
         frame = frame_of(label, kernel, stride, padding, dilation)
         more = _output_padding(label, output_padding, frame)
-        W = filters_of(label, node, weight, (channels, size // groups, *kernel), init)
+        W = weight_of(label, weight, (channels, size // groups, *kernel), node.dtype, init)
         W = in_groups(W, -rank - 2, groups)
         values = _products(in_groups(node, -rank - 1, groups), W, rank, groups)
         spans = map(span, kernel, frame.dilation)

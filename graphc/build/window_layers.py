@@ -1,4 +1,4 @@
-"""What convolution and pooling layers share: kernel sizes, padding, channels, filters, biases."""
+"""What convolution and pooling layers share: kernel sizes, padding, channels, biases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from graphc.build.graphs import param
-from graphc.build.initializers import GlorotUniform
-from graphc.build.layers import expect_shape
+from graphc.build.layers import bias_of
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, Shape, as_dim, dim_text, shape_text
 from graphc.ir.node import Node
@@ -107,15 +105,6 @@ def kernel_of(label: str, kernel_size: Any, weight: Node | None, rank: int) -> t
     return weight.shape[-rank:]
 
 
-def filters_of(label: str, x: Node, weight: Node | None, shape: Shape, init: Any) -> Node:
-    """Return the filters given, or new ones of this shape."""
-    if weight is None:
-        rule = GlorotUniform() if init is None else init
-        return param(f"{label}.W", shape, x.dtype, init=rule)
-    expect_shape(f"{label}: weight", weight, shape)
-    return weight
-
-
 def with_bias(
     label: str, z: Node, bias: Node | None, use_bias: bool, shape: Shape, rank: int
 ) -> Node:
@@ -125,8 +114,7 @@ def with_bias(
     """
     if bias is None and not use_bias:
         return z
-    b = param(f"{label}.b", shape, z.dtype) if bias is None else bias
-    expect_shape(f"{label}: bias", b, shape)
+    b = bias_of(label, bias, shape, z.dtype)
     spread = OPS["reshape"](b, (*shape, *(1 for _ in range(rank)))) if len(shape) == 1 else b
     return OPS["add"](z, spread)
 

@@ -11,7 +11,11 @@ from graphc.rewrite.pipeline import stabilize_forward
 
 def stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Graph:
     """Return the graph of a file with its gradient, after the passes of a level."""
-    graph = load(model)
+    return stage_of(load(model), gradient, wrt, level)
+
+
+def stage_of(graph: Graph, gradient: str | None, wrt: str | None, level: int) -> Graph:
+    """Return a graph with its gradient, after the passes of a level."""
     if gradient:
         # The gradient of the stable form, as `compile` takes it.
         graph = stabilize_forward(graph, level).gradient(gradient, names(wrt))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from graphc.emit.lines import Line
 from graphc.emit.names import Namer
 from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.dims import same
 from graphc.ir.node import Node
+from graphc.ops.reshaping import Reshape
 from graphc.plan.program import Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:
@@ -25,14 +25,15 @@ _WHY = "  # blocks stay in the cache"
 
 #: What a module with runs imports, and the cores that its threads may use.
 IMPORTS = ("import os", "from concurrent.futures import ThreadPoolExecutor")
-CORES = 'CORES = int(os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)'
+CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)'
 #: The module-level function that calls a block's function.
 IN_BLOCKS = '''
 def in_blocks(work, extent, step):
-    """Call work(rows, worker) for each block of rows, on all cores; return its results in order."""
+    """Call work(rows, worker) for each block, on all cores; return the results in order."""
     if extent <= step:
         return [work(slice(0, extent), 0)]
-    blocks = [slice(start, min(start + step, extent)) for start in range(0, extent, step)]
+    starts = range(0, extent, step)
+    blocks = [slice(start, min(start + step, extent)) for start in starts]
     workers = min(CORES, len(blocks))
 
     def share(worker):
@@ -74,18 +75,32 @@ def block_sizes(
     sizes: dict[Buffer, str] = {}
     for buffer in program.block_buffers:
         runs = program.runs_through(buffer)
-        step, rest = runs[0].step, buffer.type.shape[1:]
+        step, (length, *rest) = runs[0].step, buffer.type.shape
+        assert isinstance(length, int)
         extents = list(dict.fromkeys(str(notation.dim(run.extent)) for run in runs))
         extent = extents[0] if len(extents) == 1 else f"max({', '.join(extents)})"
         if (extent, step) not in counted:
-            rows, workers = namer.fresh("rows"), namer.fresh("workers")
-            lines.append(f"{rows} = min({extent}, {step})")
-            lines.append(f"{workers} = min(CORES, -(-{Code(extent).within(ATOM)} // {step}) or 1)")
-            counted[extent, step] = rows, workers
-        rows, workers = counted[extent, step]
-        rest_text = "".join(f", {notation.dim(dim)}" for dim in rest)
-        sizes[buffer] = f"({workers}, {rows}{rest_text})"
+            counted[extent, step] = _counts(lines, namer, extent, step)
+        workers, rows = counted[extent, step]
+        count = length // step
+        if rows == "1":
+            rows = str(count)
+        elif count > 1:
+            rows = f"{count} * {rows}"
+        sizes[buffer] = f"({', '.join([workers, rows, *map(notation.dim, rest)])})"
     return lines, sizes
+
+
+def _counts(lines: list[str], namer: Namer, extent: str, step: int) -> tuple[str, str]:
+    """Write how many workers and how many rows of a block there are; return their variables."""
+    workers = namer.fresh("workers")
+    if step == 1:
+        lines.append(f"{workers} = min(CORES, {extent} or 1)")
+        return workers, "1"
+    rows = namer.fresh("rows")
+    lines.append(f"{rows} = min({extent}, {step})")
+    lines.append(f"{workers} = min(CORES, -(-{Code(extent).within(ATOM)} // {step}) or 1)")
+    return workers, rows
 
 
 class _Blocks:
@@ -97,8 +112,10 @@ class _Blocks:
         self.codes = body.expressions.code
         self.notation = body.expressions.notation
         namer = body.expressions.namer
-        words = ("block", "rows", "worker", "size")
-        self.function, self.rows, self.worker, self.size = (namer.fresh(word) for word in words)
+        self.function = namer.fresh("block")
+        if not body.block_words:  # each function's own, so all may use the same
+            body.block_words = tuple(namer.fresh(word) for word in ("rows", "worker", "size"))
+        self.rows, self.worker, self.size = body.block_words
         #: Total -> the variable of a block's part of it.
         self.parts: dict[Node, str] = {}
         #: Lines that bind a variable to a block of an array.
@@ -109,8 +126,9 @@ class _Blocks:
     def write(self) -> None:
         body = self.body
         for statement in self.run.statements:
-            if statement.node in self.run.whole or statement.node in self.run.totals:
-                body.current = statement.node
+            node = statement.node
+            if node in self.run.whole | self.run.totals and not node.op.is_view:
+                body.current = node
                 self.begin(statement)
         for statement in self.run.statements:
             for operand in statement.operands:
@@ -151,11 +169,8 @@ class _Blocks:
             body.plain(f"{name}.fill(0)")
 
     def is_in_rows(self, operand: Node) -> bool:
-        """Say whether a block reads rows of an array, rather than all of it."""
-        first = self.run.statements[0].node
-        is_outside = self.body.program.runs.get(operand) is not self.run
-        is_long = operand.ndim >= first.ndim and bool(operand.shape)
-        return is_outside and is_long and same(operand.shape[0], self.run.extent)
+        """Say whether a block reads rows of an array from outside, rather than all of it."""
+        return operand in self.run.rows and self.body.program.runs.get(operand) is not self.run
 
     def slice(self, node: Node) -> None:
         """Bind a variable to a block of an array."""
@@ -164,7 +179,10 @@ class _Blocks:
         code = self.outside[node] = self.codes[node]
         wanted = f"{code}_rows" if code.text.isidentifier() else "part"
         name = self.body.expressions.namer.fresh(wanted)
-        self.slices.append(f"{name} = {code.within(ATOM)}[{self.rows}]")
+        rows, count = self.rows, self.run.rows[node]
+        if count > 1:
+            rows = f"{count} * {rows}.start : {count} * {rows}.stop"
+        self.slices.append(f"{name} = {code.within(ATOM)}[{rows}]")
         self.codes[node] = Code(name)
 
     def write_steps(self) -> dict[Buffer, str]:
@@ -185,7 +203,12 @@ class _Blocks:
     def step(self, statement: Statement) -> None:
         body, node = self.body, statement.node
         codes = body.expressions.operands(statement)
-        if node in self.run.totals:
+        if isinstance(node.op, Reshape):
+            rest = "".join(f", {self.notation.dim(dim)}" for dim in node.shape[1:])
+            self.codes[node] = Code(f"{codes[0].within(ATOM)}.reshape(-1{rest})")
+        elif node.op.is_view:
+            self.codes[node] = node.op.numpy(node, codes, self.notation)
+        elif node in self.run.totals:
             name = self.codes[node].text
             self.parts[node] = body.expressions.namer.fresh(f"{name}_part")
             body.emit(f"{self.parts[node]} = {self.part(node, codes)}", node)
@@ -221,7 +244,9 @@ class _Blocks:
             if buffer not in body.first_names:
                 body.first_names[buffer] = namer.fresh(f"{name}_block")
             kept = body.first_names[buffer]
-            self.slices.append(f"{name} = {kept}[{self.worker}, :{self.size}]")
+            count = buffer.type.shape[0] // self.run.step
+            size = f" {count} * {self.size}" if count > 1 else self.size
+            self.slices.append(f"{name} = {kept}[{self.worker}, :{size}]")
         for line in self.slices:
             body.plain(line)
 
@@ -229,6 +254,9 @@ class _Blocks:
         """Call the function for all blocks; a total becomes a number of its dtype."""
         body = self.body
         self.codes.update(self.outside)
+        for statement in self.run.statements:
+            if statement.node.op.is_view and statement.node in self.run.whole:
+                body.view(statement, body.expressions.operands(statement))
         extent = self.notation.dim(self.run.extent)
         call = f"in_blocks({self.function}, {extent}, {self.run.step})"
         self.blank()

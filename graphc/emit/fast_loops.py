@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.emit.body import INDENT, read_by
 from graphc.emit.expressions import call, comment, in_place_operator, with_comment
-from graphc.emit.fast import FastBody
+from graphc.emit.fast import FastBody, place_taken, taken_code
 from graphc.emit.lines import Line
 from graphc.emit.loops import Names, Steps, bind_items, inner_expressions, is_plain, loop_names
 from graphc.ir.code import Code
@@ -287,31 +287,43 @@ class FastSteps(Steps, Fast):
     def view(self, statement: Statement, codes: list[Code]) -> None:
         """Bind a view once: of all steps' values, or of memory that is the same at each step."""
         node, source = statement.node, statement.operands[0]
-        if not isinstance(node.op, _ALWAYS_VIEWS):
-            super().view(statement, codes)
-        elif source in self.stacked:
-            stack, array = self.stacked[source]
-            whole = batched_at_once(node, [stack], self.loop.node.attrs["length"])
-            assert whole is not None
-            variable = self.expressions.name(node)
-            shown = self._bound_before(node, whole, f"{variable}_steps", array)
-            self.rows.add(variable, shown)
-            self.stacked[node] = (whole, shown)
-        elif self._memory(source) is not None:
-            memory = self._memory(source)
-            wanted = self.expressions.wanted_name(node)
-            self.still[node] = self._bound_before(node, node, wanted, str(memory))
-            self.expressions.code[node] = Code(self.still[node])
-        else:
-            super().view(statement, codes)
+        memory = self._memory(source)
+        if source in self.stacked and self._view_of_all_steps(node, source):
+            return
+        if memory is not None and isinstance(node.op, _ALWAYS_VIEWS):
+            code = node.op.numpy(node, [Code(memory)], self.expressions.notation)
+            name = self._bound_before(node, node, self.expressions.wanted_name(node), code)
+            self.still[node], self.expressions.code[node] = name, Code(name)
+            return
+        if source in self.program.place and memory is not None:
+            # In one piece, so another shape is a view too; what turns it is bound before the loop.
+            self.still[node] = str(node.op.numpy(node, [Code(memory)], self.expressions.notation))
+        super().view(statement, codes)
 
-    def _bound_before(self, node: Node, shown: Node, wanted: str, source: str) -> str:
+    def _view_of_all_steps(self, node: Node, source: Node) -> bool:
+        """Bind a view of all steps' values, of which each step has its slice, if that is one."""
+        stack, array = self.stacked[source]
+        notation, found = self.expressions.notation, place_taken(node)
+        whole = batched_at_once(node, [stack], self.loop.node.attrs["length"])
+        assert whole is not None
+        before = self.stacked.get(node.inputs[0].inputs[0]) if found is not None else None
+        if found is not None and before is not None:
+            code = taken_code(Code(before[1]), found[0] + 1, found[1], notation)
+        elif isinstance(node.op, _ALWAYS_VIEWS):
+            code = node.op.numpy(whole, [Code(array)], notation)
+        else:
+            return False
+        variable = self.expressions.name(node)
+        shown = self._bound_before(node, whole, f"{variable}_steps", code)
+        self.rows.add(variable, shown)
+        self.stacked[node] = (whole, shown)
+        return True
+
+    def _bound_before(self, node: Node, shown: Node, wanted: str, code: Code) -> str:
         """Bind a view before the loop and return its variable."""
         name = self.expressions.namer.fresh(wanted)
-        code = node.op.numpy(shown, [Code(source)], self.expressions.notation)
         remark = comment(self.expressions, shown)
-        indent = self.indent.removesuffix(INDENT)
-        lines = with_comment(f"{name} = {code}", remark, indent)
+        lines = with_comment(f"{name} = {code}", remark, self.indent.removesuffix(INDENT))
         self.in_front.append((name, [Line(line, node) for line in lines]))
         return name
 

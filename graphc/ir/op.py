@@ -159,6 +159,17 @@ class Op:
         """
         return None
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        """Return the node computed from operands with their axes in another order.
+
+        `order` is that of one operand; `turned(x, order)` gives any of them as transpose(x, order).
+        The answer is transpose(node, its order), and its order. None where an op has no such form,
+        or another order gains nothing.
+        """
+        return None
+
     def expand(self, node: Node) -> Node | None:
         """Return the node's definition in other ops, where derivatives go through that.
 

@@ -19,16 +19,27 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import Dim, Shape, as_shape, product, same_shape, shape_text
+from graphc.ir.dims import (
+    Dim,
+    Shape,
+    as_dim,
+    as_shape,
+    divide_exactly,
+    product,
+    same_shape,
+    shape_text,
+)
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
+from graphc.ir.symbols import sympy_module
 from graphc.ir.types import TensorType
 from graphc.ops.contraction import einsum_labels
+from graphc.ops.convolution_code import CHUNK, SOURCES
 from graphc.ops.leaf import as_node, fill
+from graphc.ops.pooling import laid_out
 from graphc.ops.registry import OPS, register
-from graphc.ops.window_code import convolution_helper
-from graphc.ops.windows import laid_out, parts, positions, window_attributes
+from graphc.ops.windows import parts, positions, window_attributes
 
 
 class OfColumns(Op):
@@ -41,26 +52,39 @@ class OfColumns(Op):
     family = "contraction"
     verb = ""
 
+    imports = ("from numpy.lib.stride_tricks import sliding_window_view",)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        return Code(f"{self.verb}({', '.join(self._words(node, args, notation))})")
+        fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"
+        return Code(self._call(node, args, fresh, notation))
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        if not notation.owns_out:
-            return None
-        return f"{self.verb}({', '.join([*self._words(node, args, notation), f'out={out}'])})"
+        # The result is filled through a view of it as a matrix, which only one piece has.
+        return self._call(node, args, out, notation) if notation.owns_out else None
 
-    def _words(self, node: Node, args: Sequence[Code], notation: Notation) -> list[str]:
-        attrs = node.attrs
-        words = [*[a.text for a in args], notation.shape(attrs["size"])]
+    def _call(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
+        words = [*[a.text for a in args], notation.shape(node.attrs["size"])]
         for key in ("stride", "dilation"):
-            if any(not isinstance(n, int) or n != 1 for n in attrs[key]):
-                words.append(f"{key}={notation.shape(attrs[key])}")
-        return words
+            if any(not isinstance(n, int) or n != 1 for n in node.attrs[key]):
+                words.append(f"{key}={notation.shape(node.attrs[key])}")
+        return f"{self.verb}({', '.join([*words, f'out={out}'])})"
 
     def helper(self, node: Node) -> str:
-        return convolution_helper(self.verb)
+        return SOURCES[self.verb]
+
+    def scratch(self, node: Node) -> Dim:
+        # One chunk of columns is made while the last one is still there.
+        count, row = self.laid_out_rows(node)
+        sympy = sympy_module()
+        at_once = sympy.Min(count, sympy.Max(1, sympy.floor(sympy.Integer(CHUNK) / row)))
+        return as_dim(2 * row * at_once * node.dtype.itemsize)
+
+    def laid_out_rows(self, node: Node) -> tuple[Dim, Dim]:
+        """Return how many rows of positions there are, and the elements of the columns of one."""
+        rows, (count, *inner) = columns_shape(self.name, node.inputs[0].type, node.attrs)
+        return count, rows * product(inner)
 
     def shown_attributes(self, node: Node) -> dict[str, Any]:
         attrs = dict(node.attrs)
@@ -100,7 +124,7 @@ class Convolve(OfColumns):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        columns = columns_of(arrays[0], attrs, result.shape[1:-1])
+        columns = columns_of(arrays[0], attrs)
         return (arrays[1] @ columns).reshape(result.shape)
 
     def expand(self, node: Node) -> Node:
@@ -139,7 +163,7 @@ class ConvolveFilters(OfColumns):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         x, d = arrays
-        columns = columns_of(x, attrs, d.shape[1:-1])
+        columns = columns_of(x, attrs)
         return np.asarray(columns @ d.reshape(len(d), columns.shape[1]).T)
 
     def expand(self, node: Node) -> Node:
@@ -152,8 +176,10 @@ class ConvolveFilters(OfColumns):
         return OPS["reshape"](cube, node.shape)
 
     def flops(self, node: Node) -> Dim:
-        x, d = node.inputs
-        return 2 * d.size * node.shape[0]
+        return 2 * node.inputs[1].size * node.shape[0]
+
+    def scratch(self, node: Node) -> Dim:
+        return super().scratch(node) + node.size * node.dtype.itemsize  # a chunk's products
 
 
 class ConvolveBack(OfColumns):
@@ -176,7 +202,7 @@ class ConvolveBack(OfColumns):
         d, filters = inputs
         wanted = positions(attrs["shape"], attrs, self.name)
         window = product(attrs["size"])
-        channels = divided(filters.shape[-1], window) if filters.ndim == 2 else None
+        channels = divide_exactly(filters.shape[-1], window) if filters.ndim == 2 else None
         fits = (
             channels is not None
             and d.ndim == len(wanted) + 2
@@ -215,13 +241,13 @@ class ConvolveBack(OfColumns):
         total = OPS["windows_add"].make([zeros, windows], **attrs)
         return OPS["transpose"](total, (0, *range(2, total.ndim), 1))
 
+    def laid_out_rows(self, node: Node) -> tuple[Dim, Dim]:
+        d, filters = node.inputs
+        return d.shape[1], filters.shape[1] * product(d.shape[2:])
+
     def flops(self, node: Node) -> Dim:
         d, filters = node.inputs
         return (2 * filters.shape[0] + 1) * filters.shape[1] * product(d.shape[1:])
-
-    def _words(self, node: Node, args: Sequence[Code], notation: Notation) -> list[str]:
-        words = super()._words(node, args, notation)
-        return [*words[:2], notation.shape(node.attrs["shape"]), *words[2:]]
 
 
 def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim, Shape]:
@@ -237,11 +263,6 @@ def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim
     return rows, (*positions(x.shape[:-1], attrs, op), x.shape[-1])
 
 
-def divided(size: Dim, by: Dim) -> Dim | None:
-    """Return a size divided by another that must divide it, or None."""
-    return divide_exactly(size, by)
-
-
 def shown_windows(x: Node, attrs: Mapping[str, Any]) -> tuple[Node, list[Any]]:
     """Return the windows of an array [channels, …, samples], and a label for each of their axes."""
     axes = range(1, x.ndim - 1)
@@ -250,10 +271,11 @@ def shown_windows(x: Node, attrs: Mapping[str, Any]) -> tuple[Node, list[Any]]:
     return windows, ["channel", "sample", *[("at", a) for a in axes], *[("in", a) for a in axes]]
 
 
-def columns_of(x: np.ndarray, attrs: Mapping[str, Any], at: Sequence[int]) -> np.ndarray:
+def columns_of(x: np.ndarray, attrs: Mapping[str, Any]) -> np.ndarray:
     """Return all columns of an array [channels, …, samples]."""
     turned, rank = np.moveaxis(x, -1, 1), len(attrs["size"])
-    windows = laid_out(turned, attrs, (*turned.shape[:2], *at))
+    at = positions(turned.shape, attrs, "convolution")
+    windows = laid_out(turned, attrs, (*turned.shape[:2], *map(int, at)))
     places = windows.transpose(0, *range(rank + 2, 2 * rank + 2), *range(2, rank + 2), 1)
     return places.reshape(len(x) * int(np.prod(attrs["size"])), -1)
 

@@ -1,100 +1,92 @@
-"""The functions on columns that emitted modules bring along, for one number of axes each.
+"""The functions on columns that emitted modules bring along; they work for any number of axes.
 
-A chunk of columns has about `CHUNK` elements: in float32 a quarter of a MiB, which stays in the
-second-level cache beside what it is multiplied by. Measured: products of such chunks take 0.8 of the
-time of one product of all columns, and those never have to be read back from memory.
+A chunk of columns has about `CHUNK` elements, in float32 a quarter of a MiB, which stays in the
+second-level cache beside what it is multiplied by. Measured: products of such chunks take 0.8 of
+the time of one product of all columns, which would have to be written and read back from memory.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 CHUNK = 65536
 
 _CHUNKS = f'''
 def _chunks(rows, size):
-    """Yield slices of rows of a size; a chunk of {CHUNK} elements stays in the cache."""
+    """Yield slices of rows of a size: {CHUNK} elements at a time stay in the cache."""
     step = max(1, {CHUNK} // max(1, size))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
 '''
 
+_WINDOWS = '''
+def _windows(x, size, stride, dilation):
+    """Show windows of x [channels, ..., samples]: first all places, then all positions."""
+    inner = tuple(range(1, x.ndim - 1))
+    stride, dilation = stride or (1,) * len(size), dilation or (1,) * len(size)
+    span = [d * (k - 1) + 1 for k, d in zip(size, dilation)]
+    steps = tuple([slice(None, None, s) for s in (1, *stride, 1, *dilation)])
+    windows = sliding_window_view(x, span, axis=inner, writeable=True)[steps]
+    return np.moveaxis(windows, tuple(range(x.ndim, windows.ndim)), inner)
+'''
 
-def convolution_helper(verb: str, rank: int) -> str:
-    """Return the functions for windows over `rank` axes: `_convolve_2d`, or one of its relatives."""
-    return "\n\n".join(_FUNCTIONS[verb](rank))
+_COLUMN_CHUNKS = f'''{_CHUNKS}
 
+{_WINDOWS}
 
-def _convolve(rank: int) -> Sequence[str]:
-    return (
-        _windows(rank),
-        _CHUNKS,
-        f'''
-def _convolve_{rank}d(x, filters, size, stride={_ones(rank)}, dilation={_ones(rank)}, out=None):
-    """Return filters @ columns of x [channels, ..., samples], a chunk of columns at a time."""
-    windows = _windows_{rank}d(x, size, stride, dilation)
-    count, *inner = windows.shape[{rank + 1}:]
-    if out is None:
-        out = np.empty((len(filters), count, *inner), x.dtype)
-    flat, width = out.reshape(len(filters), -1), math.prod(inner)
-    for rows in _chunks(count, filters.shape[1] * width):
-        columns = windows[{_rows(rank)}].reshape(filters.shape[1], -1)
-        part = flat[:, rows.start * width : rows.stop * width]
-        np.matmul(filters, columns, out=part)
-    return out
-''',
-    )
-
-
-def _convolve_filters(rank: int) -> Sequence[str]:
-    return (
-        _windows(rank),
-        _CHUNKS,
-        f'''
-def _convolve_filters_{rank}d(x, d, size, stride={_ones(rank)}, dilation={_ones(rank)}, out=None):
-    """Return columns of x [channels, ..., samples] @ d.T, a chunk of columns at a time."""
-    windows = _windows_{rank}d(x, size, stride, dilation)
-    height, (count, *inner) = math.prod(windows.shape[:{rank + 1}]), d.shape[1:]
-    if out is None:
-        out = np.empty((height, len(d)), x.dtype)
-    out.fill(0)
-    flat, width = d.reshape(len(d), -1), math.prod(inner)
+def _column_chunks(x, size, stride, dilation):
+    """Yield the columns of x a chunk at a time, and which columns they are."""
+    windows = _windows(x, size, stride, dilation)
+    whole = (slice(None),) * len(size)
+    height = int(np.prod(windows.shape[: len(size) + 1]))
+    count, *inner = windows.shape[len(size) + 1 :]
+    width = int(np.prod(inner))
     for rows in _chunks(count, height * width):
-        columns = windows[{_rows(rank)}].reshape(height, -1)
-        out += columns @ flat[:, rows.start * width : rows.stop * width].T
+        columns = windows[(..., rows, *whole)].reshape(height, -1)
+        yield columns, slice(rows.start * width, rows.stop * width)
+'''
+
+_CONVOLVE = f'''{_COLUMN_CHUNKS}
+
+def _convolve(x, filters, size, *, stride=None, dilation=None, out):
+    """Multiply filters by the columns of x, a chunk at a time."""
+    product = out.reshape(len(filters), -1)
+    for columns, at in _column_chunks(x, size, stride, dilation):
+        np.matmul(filters, columns, out=product[:, at])
     return out
-''',
-    )
+'''
 
+_CONVOLVE_FILTERS = f'''{_COLUMN_CHUNKS}
 
-def _convolve_back(rank: int) -> Sequence[str]:
-    at = _names("", rank) if rank > 3 else list("ijk"[:rank])
-    sizes, steps, gaps = (_names(letter, rank) for letter in "ksd")
-    counts = _names("n", rank)[1:]
-    cuts = [f"{at[0]} * d1 + first : {at[0]} * d1 + last : s1"]
-    for a, i in zip(range(2, rank + 1), at[1:], strict=True):
-        cuts.append(f"{i} * d{a} : {i} * d{a} + n{a} * s{a} : s{a}")
-    lines = [
-        "",
-        f"def _convolve_back_{rank}d(",
-        f"    d, filters, shape, size, stride={_ones(rank)}, dilation={_ones(rank)}, out=None",
-        "):",
-        '    """Add filters.T @ d, a chunk of columns at a time, where the windows lie."""',
-    ]
-    tail = "," if rank == 1 else ""
-    lines += [
-        f"    {', '.join(steps)}{tail} = stride",
-        f"    {', '.join(gaps)}{tail} = dilation",
-        f"    count, *inner = d.shape[1:]",
-        f"    channels = filters.shape[1] // math.prod(size)",
-        "    if out is None:",
-        "        out = np.empty((channels, *shape, d.shape[-1]), d.dtype)",
-        "    out.fill(0)",
-        "    flat, width = d.reshape(len(d), -1), math.prod(inner)",
-        "    for rows in _chunks(count, filters.shape[1] * width):",
-        "        columns = filters.T @ flat[:, rows.start * width : rows.stop * width]",
-        "        windows = columns.reshape(channels, *size, -1, *inner)",
-        "        first, last = rows.start * s1, rows.stop * s1",
-        f"        for {', '.join(at)}{tail} in np.ndindex(*size):",
-    ]
-    return (_CHUNKS, "\n".join(lines) + "\n")
+def _convolve_filters(x, d, size, *, stride=None, dilation=None, out):
+    """Multiply the columns of x by those of d, a chunk at a time: a sum of products."""
+    flat = d.reshape(len(d), -1)
+    out.fill(0)
+    for columns, at in _column_chunks(x, size, stride, dilation):
+        out += columns @ flat[:, at].T
+    return out
+'''
+
+_CONVOLVE_BACK = f'''{_CHUNKS}
+
+{_WINDOWS}
+
+def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
+    """Multiply filters.T by d, a chunk at a time, and add each column to its window of out."""
+    flat, whole = d.reshape(len(d), -1), (slice(None),) * len(size)
+    width = int(np.prod(d.shape[2:]))
+    windows = _windows(out, size, stride, dilation)
+    out.fill(0)
+    for rows in _chunks(d.shape[1], filters.shape[1] * width):
+        columns = filters.T @ flat[:, rows.start * width : rows.stop * width]
+        part = windows[(..., rows, *whole)]
+        columns = columns.reshape(part.shape)
+        for place in np.ndindex(*size):
+            part[(slice(None), *place)] += columns[(slice(None), *place)]
+    return out
+'''
+
+#: Function -> its source, and that of the functions which it calls.
+SOURCES = {
+    "_convolve": _CONVOLVE,
+    "_convolve_filters": _CONVOLVE_FILTERS,
+    "_convolve_back": _CONVOLVE_BACK,
+}

@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import ast
 import math
-import operator
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from graphc.ir.text.syntax import BINARY, COMPARE
+
 Algebra = Mapping[str, Callable[..., Any]]
 
-_BINARY = {
-    ast.Add: ("add", operator.add),
-    ast.Sub: ("subtract", operator.sub),
-    ast.Mult: ("multiply", operator.mul),
-    ast.Div: ("divide", operator.truediv),
-    ast.Pow: ("power", operator.pow),
-}
-_COMPARE = {
-    ast.Lt: "less",
-    ast.LtE: "less_equal",
-    ast.Gt: "greater",
-    ast.GtE: "greater_equal",
-    ast.Eq: "equal",
-    ast.NotEq: "not_equal",
-}
-
+#: What formulas have of Python's operators.
+_KINDS: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+ARITHMETIC = {kind: BINARY[kind] for kind in _KINDS}
 _CONSTANTS = {"pi": math.pi}
 
 
@@ -62,13 +50,13 @@ def evaluate_formula(text: str, variables: Mapping[str, Any], algebra: Algebra) 
                 return -operand
             return algebra["negative"](operand)
         if isinstance(node, ast.BinOp):
-            name, python = _BINARY[type(node.op)]
+            name, python = ARITHMETIC[type(node.op)]
             left, right = walk(node.left), walk(node.right)
             if isinstance(left, (int, float)) and isinstance(right, (int, float)):
                 return python(left, right)
             return algebra[name](left, right)
         if isinstance(node, ast.Compare):
-            return algebra[_COMPARE[type(node.ops[0])]](walk(node.left), walk(node.comparators[0]))
+            return algebra[COMPARE[type(node.ops[0])]](walk(node.left), walk(node.comparators[0]))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return algebra[node.func.id](*[walk(argument) for argument in node.args])
         raise ValueError(f"not part of a formula: {ast.unparse(node)} in {text!r}")

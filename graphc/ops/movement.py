@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -283,6 +283,12 @@ class Pad(Movement):
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
         return True if node.attrs["value"] == -np.inf else None
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        widths = tuple([node.attrs["widths"][axis] for axis in order])
+        return self.make([turned(node.inputs[0], order)], **{**node.attrs, "widths": widths}), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         value = node.attrs["value"]

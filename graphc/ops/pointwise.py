@@ -190,6 +190,12 @@ class Pointwise(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return by_element(node, carried, size)
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, **node.attrs), order
+
     # -- writing -----------------------------------------------------------------------------
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:

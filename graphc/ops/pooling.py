@@ -6,7 +6,7 @@ windows out: one step for each place in a window, over all windows at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from graphc.ops.windows import (
     Windowed,
     parts,
     positions,
+    turned_frame,
     window_attributes,
     windows_that_hold,
 )
@@ -64,6 +65,12 @@ class WindowReduction(Windowed):
         axes = tuple(range(-len(attrs["size"]), 0))
         fold = getattr(np, self.ufunc)
         return np.asarray(fold.reduce(laid_out(arrays[0], attrs, result.shape), axis=axes))
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, **turned_frame(node, order)), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         operands = f"np.{self.ufunc}", args[0].text
@@ -170,6 +177,12 @@ class TakeInWindows(Windowed, Movement):
         operands = [zeros_like(node.inputs[0]), cotangent, node.inputs[1]]
         return OPS["add_in_windows"].make(operands, **node.attrs)
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, **turned_frame(node, order)), order
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shown = OPS["windows"].make(node.inputs[:1], **node.attrs)
         view = OPS["windows"].numpy(shown, args[:1], notation)
@@ -213,6 +226,12 @@ class AddInWindows(Windowed, Movement):
         if index == 0:
             return cotangent
         return OPS["take_in_windows"].make([cotangent, node.inputs[2]], **node.attrs)
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, **turned_frame(node, order)), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError(f"{self.name} writes into its base: use numpy_into")

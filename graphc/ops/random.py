@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import COMPARISON, PRODUCT, SUM, Code, Notation
-from graphc.ir.dims import as_shape
+from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +102,19 @@ class Reduction(Op):
             at = next(places) if node.attrs["keepdims"] or axis not in axes else None
             spans.append(whole(dim) if at is None or axis in axes else along(at))
         return tuple(spans)
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        """Return the same over the axes where they stand now; those that are left keep the order."""
+        gone, keepdims = node.attrs["axis"], node.attrs["keepdims"]
+        axes = tuple([at for at, axis in enumerate(order) if axis in gone])
+        result = self.make([turned(node.inputs[0], order)], **{**node.attrs, "axis": axes})
+        if keepdims:
+            return result, order
+        return result, tuple(
+            [axis - sum(a < axis for a in gone) for axis in order if axis not in gone]
+        )
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)

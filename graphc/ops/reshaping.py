@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,28 @@ class Reshape(Movement):
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self(only(carried), (size, *node.shape))
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        shape: Shape = node.inputs[0].shape
+        results: list[int] = []
+        groups = {
+            sources[0]: (sources, out)
+            for sources, out in reshape_groups(shape, node.shape)
+            if sources
+        }
+        at = 0
+        while at < len(order):
+            sources, out = groups.get(order[at], ((), ()))
+            if not sources or order[at : at + len(sources)] != tuple(sources):
+                return None
+            results += out
+            at += len(sources)
+        if len(results) != node.ndim:
+            return None
+        wanted = tuple([node.shape[axis] for axis in results])
+        return self(turned(node.inputs[0], order), wanted), tuple(results)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         inserted = new_axes(node.inputs[0].shape, node.shape)

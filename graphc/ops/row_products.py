@@ -1,7 +1,8 @@
-"""Products over the rows of narrow matrices, as threads that work side by side compute them.
+"""Products of small matrices, as threads that work side by side compute them.
 
-BLAS starts threads of its own for long arrays; called by several threads at once, they wait for one
-another. Stacks of 256 rows are below the size from which it does.
+BLAS starts threads of its own for larger ones; called by several threads at once, they wait for one
+another. OpenBLAS does so from 9,216 elements on in a matrix times a vector, and from 2¹⁸ products
+on in a matrix times a matrix.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.ir.code import Code
+from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 
-#: A wider matrix would not stay in the cache, nor 256 of its rows below the size for threads.
+#: A wider matrix would not stay in the cache.
 WIDEST = 32
+#: Products in one matrix product that BLAS computes in the thread that calls it.
+_MOST = 2**18
 
 HELPERS = '''
 def dot_each_row(matrix, vector, out):
     """Write matrix @ vector into out, in products too small for BLAS to start threads."""
     rows, width = matrix.shape
-    whole = rows - rows % 256
-    np.matmul(matrix[:whole].reshape(-1, 256, width), vector, out=out[:whole].reshape(-1, 256))
+    step = max(1, 4096 // width)
+    whole = rows - rows % step
+    stack = matrix[:whole].reshape(-1, step, width)
+    np.matmul(stack, vector, out=out[:whole].reshape(-1, step))
     np.dot(matrix[whole:], vector, out=out[whole:])
     return out
 
@@ -29,9 +35,19 @@ def sum_of_products(a, b):
     rows = len(a)
     whole = rows - rows % 256
     left, right = (array.reshape(rows, *array.shape[1:] or [1]) for array in (a, b))
-    stacks = left[:whole].reshape(-1, 256, left.shape[1]).swapaxes(1, 2)
-    total = (stacks @ right[:whole].reshape(-1, 256, right.shape[1])).sum(axis=0)
-    return (total + left[whole:].T @ right[whole:]).reshape(a.shape[1:] + b.shape[1:])
+    lefts = left[:whole].reshape(-1, 256, left.shape[1]).swapaxes(1, 2)
+    rights = right[:whole].reshape(-1, 256, right.shape[1])
+    total = (lefts @ rights).sum(axis=0) + left[whole:].T @ right[whole:]
+    return total.reshape(a.shape[1:] + b.shape[1:])
+
+
+def matmul_in_parts(a, b, out):
+    """Write a @ b into out, in products too small for BLAS to start threads."""
+    step = max(1, 2**18 // (b.shape[-2] * b.shape[-1]))
+    for start in range(0, a.shape[-2], step):
+        part = slice(start, start + step)
+        np.matmul(a[..., part, :], b, out=out[..., part, :])
+    return out
 '''
 
 
@@ -73,3 +89,10 @@ def sum_over_rows(node: Node, args: Sequence[Code]) -> Code:
     first, second = (word[1:] for word in terms.split(","))
     a, b = args if first + second == out else reversed(args)
     return Code(f"sum_of_products({a}, {b})")
+
+
+def stack_product(sizes: Sequence[Dim]) -> str:
+    """Return the function that multiplies two stacks of matrices; `sizes` are of one product."""
+    count = product(sizes)
+    is_small = isinstance(count, int) and count <= _MOST
+    return "np.matmul" if is_small else "matmul_in_parts"

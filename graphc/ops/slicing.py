@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,12 @@ class Slice(Movement):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        bounds = tuple([node.attrs["bounds"][axis] for axis in order])
+        return self.make([turned(x, order) for x in node.inputs], bounds=bounds), order
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
         return Code(f"{args[0].within(ATOM)}[{words}]")
@@ -116,6 +122,12 @@ class SliceAdd(Movement):
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        bounds = tuple([node.attrs["bounds"][axis] for axis in order])
+        return self.make([turned(x, order) for x in node.inputs], bounds=bounds), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("slice_add writes into its base: use numpy_into")

@@ -69,6 +69,20 @@ class Windowed(Op):
         return by_element(node, carried, size)
 
 
+def turned_frame(node: Node, order: Sequence[int]) -> dict[str, Any]:
+    """Return size, stride and dilation of windows over axes in another order.
+
+    Windows slide over the last axes; an axis among those that they do not reach into has size 1.
+    """
+    rank = len(node.attrs["size"])
+    lead = node.ndim - rank
+    first = min(i for i, axis in enumerate(order) if axis >= lead)
+    return {
+        key: tuple([node.attrs[key][axis - lead] if axis >= lead else 1 for axis in order[first:]])
+        for key in ("size", "stride", "dilation")
+    }
+
+
 class Windows(Windowed, Movement):
     """x[…, p*stride + i*dilation] at […, p, i]: first all positions p, then all places i."""
 

@@ -46,7 +46,7 @@ class Cost:
     flops: sympy.Expr
     bytes: sympy.Expr
     peak_bytes: sympy.Expr
-    #: What a call in style `fast` holds: arguments, kept arrays and outputs.
+    #: The most that a call in style `fast` holds: arguments, kept arrays, outputs, scratch.
     memory_bytes: sympy.Expr
     parameters: sympy.Expr
     parameter_bytes: sympy.Expr
@@ -153,7 +153,7 @@ def cost(graph: Graph) -> Cost:
         flops=expression(totals.get((" flops", ""), NOTHING)),
         bytes=expression(totals.get((" bytes", ""), NOTHING)),
         peak_bytes=largest(live_amounts(graph)),
-        memory_bytes=expression(memory(plan(graph, with_blocks=True))),
+        memory_bytes=memory(plan(graph, with_blocks=True)),
         parameters=expression(sizes),
         parameter_bytes=expression(held),
         by_node={n: Work(expression(f), expression(b)) for n, (f, b) in works.items()},

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphc.ir.dims import Dim, same_shape
+from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
+from graphc.ops.registry import OPS
 from graphc.plan.amounts import Amount, add, amount, expression, largest, maxima, scaled
-from graphc.plan.program import Buffer, Program, Statement
+from graphc.plan.program import ON_DEMAND, Buffer, Program, Statement
 
 if TYPE_CHECKING:
     import sympy
@@ -59,26 +59,57 @@ def _held(program: Program) -> Amount:
 def _blocks(program: Program, buffer: Buffer) -> Amount:
     """Return the elements of a buffer that has a block of rows for each core at work."""
     sympy = sympy_module()
-    runs, rest = program.runs_through(buffer), buffer.type.shape[1:]
-    extent, step = sympy.Max(*(run.extent for run in runs)), runs[0].step
+    runs = program.runs_through(buffer)
+    extent, step = sympy.Max(*(run.extent for run in runs)), sympy.Integer(runs[0].step)
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
-    return amount(sympy.Min(extent, step) * workers * sympy.Mul(*rest))
+    return amount(sympy.Min(extent, step) * workers * sympy.Mul(*buffer.type.shape) / step)
 
 
 def _scratch(program: Program) -> sympy.Expr:
     """Return the most bytes that a statement needs while it runs, and not afterwards."""
-    sympy = sympy_module()
-    always = list(program.all_statements)
-    needed = [amount(size) for s in always for size in _taken(s)]
-    copied = maxima(size for s in always if s.block != ON_DEMAND for size in _copied(s))
-    few = [sympy.Min(expression(size), _COPIED * 8) for size in copied]
-    return sympy.Max(largest(needed), *few, evaluate=False) if few else largest(needed)
+    always = [s for s in program.all_statements if s.block != ON_DEMAND]
+    copied: dict[int, list[Amount]] = {}
+    for statement in always:
+        of_an_element = _copied_operands(statement) * statement.node.dtype.itemsize
+        copied.setdefault(of_an_element, []).append(amount(statement.node.size))
+    some = sympy_module().Min
+    parts = [
+        scaled(amount(some(expression(size), _COPIED)), of_an_element)
+        for of_an_element, sizes in copied.items()
+        for size in (maxima(sizes) if of_an_element else ())
+    ]
+    return largest([*map(_taken, always), *parts])
+
+
+def _taken(statement: Statement) -> Amount:
+    """Return the bytes that an op takes for itself, and for uniform operands written out."""
+    node = statement.node
+    total = dict(amount(node.op.scratch(node)))
+    if not (node.op.broadcasts(node) or node.op.accumulates or node.op.is_view):
+        for operand in statement.operands:
+            if is_fill(operand):
+                add(total, _bytes(operand))
+    return total
+
+
+def _copied_operands(statement: Statement) -> int:
+    """Return how many operands NumPy copies part by part: repeated, converted, or apart."""
+    node = statement.node
+    if not node.op.broadcasts(node):
+        return 0
+    pairs = zip(statement.operands, node.inputs, strict=True)
+    return sum(
+        x.dtype != whole.dtype
+        or not same_shape(x.shape, node.shape)
+        or (x.op.is_view and x.op is not OPS["reshape"])
+        for x, whole in pairs
+        if x.shape and not is_fill(x)
+    )
 
 
 def cores() -> int:
     """Return how many threads emitted code uses on this machine."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return int(wanted or os.cpu_count() or 1)
+    return int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)
 
 
 def _bytes(node: Node) -> Amount:

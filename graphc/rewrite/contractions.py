@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from graphc.ir.dims import Dim, product, same, same_shape
 from graphc.ir.node import Node
@@ -242,11 +243,7 @@ def _regrouped(node: Node, i: int) -> Node | None:
 _M = "x: input(f64, 3, 4)\nw: input(f64, 4, 2)\n"
 _LABELS = "the labels say it, and nothing moves"
 
-
-def _rule(name: str, before: str, after: str, why: str, **more: object) -> Rule:
-    more.setdefault("roots", ("einsum",))
-    return Rule(name, before, after, why, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
-
+_rule = partial(Rule, exactness=REASSOCIATES, roots=("einsum",))
 
 CONTRACTIONS = (
     _rule(

@@ -7,6 +7,7 @@ softmax are ordinary numbers. It moves only where it uncovers such a form (`Fact
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from graphc.ir.dims import product, same
 from graphc.ir.node import Node
@@ -162,12 +163,7 @@ def _two_pass_variance(node: Node, facts: Facts) -> Node | None:
 _Z = "z: input(f64, 3, 4)\n"
 _WHY = "a probability that rounds to 0 has no logarithm"
 
-
-def _rule(name: str, before: str, after: str, **more: object) -> Rule:
-    more.setdefault("why", _WHY)
-    more.setdefault("roots", ("log",))
-    return Rule(name, before, after, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
-
+_rule = partial(Rule, why=_WHY, exactness=REASSOCIATES, roots=("log",))
 
 LOGARITHM_MOVES = (
     _rule(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.ir.node import Node
-from graphc.ops.formula import _BINARY, _COMPARE, parse_formula
+from graphc.ir.text.syntax import COMPARE
+from graphc.ops.formula import ARITHMETIC, parse_formula
 from graphc.ops.leaf import full
 from graphc.ops.registry import get_op
 from graphc.rewrite.numbering import is_commutative
@@ -129,9 +130,9 @@ def _read(tree: ast.expr) -> Pattern:
             return Number(-operand.value)
         return Applied("negative", (operand,))
     if isinstance(tree, ast.BinOp):
-        return Applied(_BINARY[type(tree.op)][0], (_read(tree.left), _read(tree.right)))
+        return Applied(ARITHMETIC[type(tree.op)][0], (_read(tree.left), _read(tree.right)))
     if isinstance(tree, ast.Compare):
-        return Applied(_COMPARE[type(tree.ops[0])], (_read(tree.left), _read(tree.comparators[0])))
+        return Applied(COMPARE[type(tree.ops[0])], (_read(tree.left), _read(tree.comparators[0])))
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
         return Applied(get_op(tree.func.id).name, tuple(map(_read, tree.args)))
     raise ValueError(f"not part of a pattern: {ast.unparse(tree)}")

@@ -13,6 +13,7 @@ from graphc.ir.node import Node
 from graphc.rewrite.adjoints import ADJOINTS
 from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.bodies import has_loops, in_bodies
+from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
 from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
@@ -26,6 +27,7 @@ from graphc.rewrite.hoist import (
     hoist_before_loops,
     sink_behind_loops,
 )
+from graphc.rewrite.lay_apart import APART, lay_apart
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.loop_results import PRUNE, prune_loops
 from graphc.rewrite.lower import EXACT_SHIFT, LOWER
@@ -130,6 +132,13 @@ CONTRACT_PASS = Pass(
 CONVOLVE_PASS = Pass(
     "convolutions", "Make products of windows products of matrices", CONVOLUTIONS, SIMPLIFY, level=2
 )
+CHANNELS_PASS = Pass(
+    "channels first",
+    "Convolve by chunks of columns, and keep the order of axes that suits them",
+    (CONVOLVE, KEEP_ORDER),
+    whole=channels_first,
+    level=2,
+)
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
 FAST = (*SPEED, *OVERFLOW)
@@ -138,6 +147,13 @@ JOIN_PASS = Pass(
     "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, level=2
 )
 EMIT_PASS = Pass("emit whole", "Stack an array, not its slices", (EMIT_WHOLE,), whole=emit_whole)
+APART_PASS = Pass(
+    "lay apart",
+    "Write one behind the other what is read in slices side by side",
+    (APART,),
+    whole=lay_apart,
+    level=2,
+)
 TURN_PASS = Pass(
     "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights, level=2
 )
@@ -213,10 +229,14 @@ PASSES = (
 )
 
 #: What runs in style `fast`.
+_BEFORE_COLUMNS = PASSES.index(CONVOLVE_PASS)
 FAST_PASSES = (
-    *PASSES[:-1],
+    *PASSES[:_BEFORE_COLUMNS],
+    CHANNELS_PASS,
+    *PASSES[_BEFORE_COLUMNS:-1],
     JOIN_PASS,
     replace(EMIT_PASS, is_for_loops=True),
+    replace(APART_PASS, is_for_loops=True),
     replace(TURN_PASS, is_for_loops=True),
     MERGE_PASS,
     SPEED_PASS,

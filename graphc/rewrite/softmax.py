@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
@@ -174,10 +175,7 @@ _Z = "z: input(f64, 3, 4)\n"
 _E = "exp(z)/sum(exp(z), axis=1, keepdims=True)"
 _OVERFLOW = "exp overflows, and the quotient would be inf/inf"
 
-
-def _rule(name: str, before: str, after: str, why: str, **more: object) -> Rule:
-    return Rule(name, before, after, why, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
-
+_rule = partial(Rule, exactness=REASSOCIATES)
 
 SOFTMAX = (
     _rule(

@@ -8,6 +8,7 @@ worse to read, so style `readable` does without them. The figures are in docs/be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -230,9 +231,7 @@ def _slice_of_scatter(node: Node, facts: Facts) -> Node | None:
     return OPS["slice"](gathered, bounds)
 
 
-def _rule(name: str, before: str, after: str, why: str, **more: object) -> Rule:
-    return Rule(name, before, after, why, exactness=REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
-
+_rule = partial(Rule, exactness=REASSOCIATES)
 
 _X = "x: input(f64, 3, 4)\n"
 

@@ -7,6 +7,8 @@ left side loses them. `log` reaches its argument through products, choices and m
 
 from __future__ import annotations
 
+from functools import partial
+
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
 _SMALL = "1 + x rounds a small x away"
@@ -15,10 +17,7 @@ _UNDERFLOW = "a probability that rounds to 0 has no logarithm"
 _CANCEL = "the difference of nearly equal numbers loses its digits"
 _LN2 = "0.6931471805599453"
 
-
-def _row(name: str, before: str, after: str, why: str, when: str = "", **more: object) -> Rule:
-    return Rule(name, before, after, why, when, REASSOCIATES, **more)  # type: ignore[arg-type]  # Rule's own fields
-
+_row = partial(Rule, exactness=REASSOCIATES)
 
 LOGARITHMS = (
     _row("log_one_plus_exp", "log(1 + exp(x))", "softplus(x)", _OVERFLOW),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -78,3 +81,87 @@ def test_whole_numbers_are_not_summed_as_floats() -> None:
     graph = gc.graph({"total": gc.sum(y)})
     given = {"k": np.array([2**40 + 1, 3, -(2**41)])}
     assert gc.compile(graph)(**given)["total"] == gc.interpret(graph, **given)["total"]
+
+
+def attention(batch: gc.Dim | int) -> gc.Graph:
+    """Scaled dot-product attention with its gradient: rows of 8·64·64 scores."""
+    x = gc.input("x", (batch, 64, 64), dtype="float64")
+
+    def heads(name: str) -> gc.Node:
+        w = gc.param(name, (64, 64), dtype="float64", init=gc.init.normal(0.2))
+        return gc.transpose(gc.reshape(x @ w, (batch, 64, 8, 8)), (0, 2, 1, 3))
+
+    q, k, v = heads("q"), heads("k"), heads("v")
+    a = gc.softmax(q @ gc.transpose(k, (0, 1, 3, 2)) / 8**0.5, axis=-1)
+    h = gc.reshape(gc.transpose(a @ v, (0, 2, 1, 3)), (batch, 64, 64))
+    return gc.graph({"loss": gc.sum(gc.square(h)), "weights": a}, name="attention")
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 9])
+@pytest.mark.parametrize("is_named", [True, False])
+def test_samples_with_much_work_are_blocks(size: int, is_named: bool) -> None:
+    graph = attention(gc.dim("N") if is_named else size)
+    f = gc.compile(graph, gradient_of="loss")
+    if is_named or size > 8:
+        assert "in_blocks(" in f.source
+        assert "matmul_in_parts(" not in f.source  # 64·8·64 products are few enough
+    state = f.init(seed=0)
+    given = {"x": np.random.default_rng(0).normal(size=(size, 64, 64))}
+    for _ in range(2):
+        got, expected = f(state, **given), gc.interpret(f.graph, state, **given)
+        for name, value in expected.items():
+            np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_other_views_of_the_rows_are_seen_outside_too(size: int) -> None:
+    x = gc.input("x", ("N", 300, 100), dtype="float64")
+    h = gc.tanh(x - gc.max(x, axis=2, keepdims=True))
+    flat = gc.reshape(gc.exp(h) * 2, (gc.dim("N") * 3, 10000))
+    turned = gc.transpose(gc.sin(h), (0, 2, 1))
+    outputs = {"flat": flat, "turned": turned, "total": gc.sum(flat * flat), "lines": flat - 1}
+    graph = gc.graph(outputs)
+    f = gc.compile(graph)
+    assert "in_blocks(" in f.source
+    given = {"x": np.random.default_rng(0).normal(size=(size, 300, 100))}
+    for _ in range(2):
+        got, expected = f(**given), gc.interpret(graph, **given)
+        for name, value in expected.items():
+            np.testing.assert_allclose(got[name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_large_products_of_a_stack_are_split() -> None:
+    a, b = gc.input("a", ("N", 128, 96)), gc.input("b", ("N", 96, 128))
+    graph = gc.graph({"y": gc.exp(-gc.square(gc.tanh(a @ b)))})
+    f = gc.compile(graph)
+    assert "matmul_in_parts(" in f.source
+    rng = np.random.default_rng(0)
+    given = {"a": rng.normal(size=(3, 128, 96)), "b": rng.normal(size=(3, 96, 128))}
+    given = {name: value.astype(np.float32) for name, value in given.items()}
+    np.testing.assert_allclose(f(**given)["y"], gc.interpret(graph, **given)["y"], rtol=1e-4)
+
+
+def test_threads_that_share_a_function_do_not_meet() -> None:
+    x = gc.input("x", ("n",), dtype="float64")
+    f = gc.compile(gc.graph({"y": chain(x), "total": gc.sum(chain(x) * 2)}))
+    arrays = [np.linspace(-3, 3 + i, 3 * BLOCK + i) for i in range(4)]
+    expected = [f(x=array) for array in arrays]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(5):
+            for got, wanted in zip(threads.map(lambda x: f(x=x), arrays), expected, strict=True):
+                assert got["total"] == wanted["total"]
+                np.testing.assert_array_equal(got["y"], wanted["y"])
+
+
+def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = gc.input("x", ("n",))
+    graph = gc.graph({"total": gc.sum(chain(x))})
+    given = np.random.default_rng(0).normal(size=5 * BLOCK + 11).astype(np.float32)
+    totals = []
+    for cores in ("1", "2", "3", "64"):
+        monkeypatch.setenv("OMP_NUM_THREADS", cores)
+        module: dict[str, Any] = {"__name__": "module"}
+        exec(gc.compile(graph).source, module)
+        assert module["CORES"] == int(cores)
+        totals.append(module["graph"](given)["total"])
+    assert len({float(total) for total in totals}) == 1

@@ -1,0 +1,266 @@
+"""Channels first: convolutions by chunks of columns, and between them arrays in their axis order.
+
+The product of filters and columns has channels first and samples last. An array that is computed
+from it element by element, or pooled, is computed in that order too, and so the next convolution
+finds its channels first: nothing is turned on the way. What has no order of axes to change (a sum,
+a product of matrices, an output) reads a transposed view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from graphc.ir.dims import Dim, product
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import inherit
+from graphc.ops.contraction import split_spec
+from graphc.ops.leaf import fill, full, is_fill
+from graphc.ops.registry import OPS
+from graphc.rewrite.bodies import Became, replaced
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+
+CONVOLVE = Rule(
+    "convolve_in_chunks",
+    "einsum('ncxyij,ocij->noxy', windows(x), W)",
+    "convolve_windows(channels first x, W)",
+    "chunks of columns stay in the cache, and long rows of them are copied at once",
+    exactness=REASSOCIATES,
+    apply=lambda node, facts: None,
+)
+KEEP_ORDER = Rule(
+    "keep_axis_order",
+    "f(transpose(z))",
+    "transpose(f(z))",
+    "what follows a convolution stays in the order of axes that the next one wants",
+    apply=lambda node, facts: None,
+)
+
+#: An array with its axes in another order, and which axes of it they are: transpose(x, order).
+Held: TypeAlias = tuple[Node, tuple[int, ...]]
+
+
+def channels_first(graph: Graph, became: Became | None = None) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph whose convolutions work on arrays [channels, …, samples]."""
+    draft = _Draft({})
+    for node in graph.nodes:
+        for x in node.inputs:
+            draft.uses[x] = draft.uses.get(x, 0) + 1
+    for node in graph.nodes:
+        draft.add(node)
+    if not draft.firings:
+        return graph, ()
+    return replaced(graph, draft.new, became if became is not None else {}), tuple(draft.firings)
+
+
+@dataclass
+class _Draft:
+    """The new graph while it grows: what stands for each node, and in which order it is held."""
+
+    uses: dict[Node, int]
+    new: dict[Node, Node] = field(default_factory=dict)
+    held: dict[Node, Held] = field(default_factory=dict)
+    firings: list[Firing] = field(default_factory=list)
+
+    def add(self, node: Node) -> None:
+        with inherit(node.provenance):
+            rule, found = CONVOLVE, self.convolved(node)
+            if found is None:
+                rule, found = KEEP_ORDER, self.in_order(node)
+            if found is None:
+                self.new[node] = rebuilt(node, tuple([self.new[x] for x in node.inputs]))
+                return
+            result, order = found
+            if node.name:
+                result = result.named(node.name)
+            self.new[node] = turned_back = OPS["transpose"](result, _inverse(order))
+            if order != tuple(range(len(order))) and not self.is_filter(result):
+                self.held[node] = result, order
+        self.firings.append(Firing(rule, (node,), turned_back))
+
+    @staticmethod
+    def is_filter(result: Node) -> bool:
+        """Say whether a result is a derivative by filters, which are kept in their own order."""
+        return OPS["convolve_filters"] in (result.op, *[x.op for x in result.inputs])
+
+    # -- what is computed in another order of axes -----------------------------------------------
+
+    def in_order(self, node: Node) -> Held | None:
+        """Return the node in the order of an operand that is held in another one."""
+        for x in node.inputs:
+            if x in self.held:
+                return node.op.reordered(node, self.held[x][1], self.turned)
+        return None
+
+    def turned(self, x: Node, order: Sequence[int]) -> Node:
+        """Return transpose(x, order) of a node of the old graph."""
+        inner, own = self.held.get(x, (x, ()))
+        if own == tuple(order):
+            return inner
+        shape = tuple([x.shape[a] for a in order])
+        if x.op is full:
+            return fill(x.attrs["value"], shape, x.dtype)
+        if x.op is OPS["broadcast_to"]:
+            source = self.new[x.inputs[0]]
+            source = OPS["reshape"](source, (1,) * (x.ndim - source.ndim) + source.shape)
+            return OPS["broadcast_to"](_transposed(source, order), shape)
+        return _transposed(self.new[x], order)
+
+    def laid_out(self, x: Node, order: Sequence[int]) -> Node:
+        """Return transpose(x, order), copied where its elements do not lie in that order."""
+        inner, own = self.held.get(x, (x, ()))
+        if own == tuple(order):
+            return inner
+        if x not in self.held and _moves_only_ones(x, order):
+            return _transposed(self.new[x], order)
+        if x.op is OPS["pad"]:  # which makes a copy
+            found = x.op.reordered(x, tuple(order), self.turned)
+            assert found is not None
+            return found[0]
+        shape = tuple([x.shape[a] for a in order])
+        return OPS["pack"].make([self.new[x]], axes=tuple(order), shape=shape)
+
+    # -- convolutions ----------------------------------------------------------------------------
+
+    def convolved(self, node: Node) -> Held | None:
+        """Return the convolution that a node is, or the derivative of one by filters or image."""
+        if node.op is OPS["windows_add"]:
+            return self.added_back(node)
+        if node.op is not OPS["einsum"] or len(node.inputs) != 2:
+            return None
+        at = 0 if node.inputs[0].op is OPS["windows"] else 1
+        shown, other = node.inputs[at], node.inputs[1 - at]
+        if shown.op is not OPS["windows"] or other.op is OPS["windows"]:
+            return None
+        terms, out = split_spec(node.attrs["spec"])
+        rank = len(shown.attrs["size"])
+        given = terms[1 - at]
+        sizes = dict(zip([*terms[at], *given], [*shown.shape, *other.shape], strict=True))
+        roles = Roles.of(terms[at], out, given, rank)
+        if roles is not None:
+            operands = [self.image(shown, roles), self.filters(other, given, roles)]
+            result = OPS["convolve_windows"].make(operands, **shown.attrs)
+            return self.spread(result, roles.response, out, sizes)
+        roles = Roles.of(terms[at], given, out, rank)
+        if roles is not None:
+            operands = [self.image(shown, roles), self.response(other, given, roles)]
+            result = OPS["convolve_filters"].make(operands, **shown.attrs)
+            return self.spread(result, roles.rows + roles.filters, out, sizes)
+        return None
+
+    def added_back(self, node: Node) -> Held | None:
+        """Return zeros with a product's windows added: the derivative by the image."""
+        base, values = node.inputs
+        is_own = values.op is OPS["einsum"] and self.uses[values] == 1
+        if not is_fill(base, 0) or not is_own or len(values.inputs) != 2:
+            return None
+        terms, out = split_spec(values.attrs["spec"])
+        rank = len(node.attrs["size"])
+        for i in (0, 1):
+            roles = Roles.of(out, terms[i], terms[1 - i], rank)
+            if roles is not None:
+                d = self.response(values.inputs[i], terms[i], roles)
+                filters = self.filters(values.inputs[1 - i], terms[1 - i], roles)
+                space = node.shape[node.ndim - rank :]
+                result = OPS["convolve_back"].make([d, filters], shape=space, **node.attrs)
+                labels = out[: len(out) - rank]
+                sizes = dict(zip(labels, node.shape, strict=True))
+                return self.spread(result, roles.image, labels, sizes)
+        return None
+
+    def image(self, shown: Node, roles: Roles) -> Node:
+        """Return what windows show as [channels, …, samples]."""
+        x = shown.inputs[0]
+        labels = roles.windows[: x.ndim]
+        laid_out = self.laid_out(x, [labels.index(c) for c in roles.image])
+        return _cube(laid_out, len(roles.channels), len(roles.positions))
+
+    def response(self, x: Node, labels: str, roles: Roles) -> Node:
+        """Return what convolution makes, or its cotangent, as [filters, …, samples]."""
+        turned = self.turned(x, [labels.index(c) for c in roles.response])
+        return _cube(turned, len(roles.filters), len(roles.positions))
+
+    def filters(self, x: Node, labels: str, roles: Roles) -> Node:
+        """Return filters as a matrix [filters, channels and places]."""
+        turned = self.turned(x, [labels.index(c) for c in roles.filters + roles.rows])
+        split = len(roles.filters)
+        return OPS["reshape"](
+            turned, (product(turned.shape[:split]), product(turned.shape[split:]))
+        )
+
+    def spread(self, result: Node, labels: str, out: str, sizes: dict[str, Dim]) -> Held:
+        """Return a result with an axis for each label, and which axes of `out` they are."""
+        whole = OPS["reshape"](result, tuple([sizes[c] for c in labels]))
+        return whole, tuple([out.index(c) for c in labels])
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The labels of windows by what they are in a convolution."""
+
+    windows: str
+    channels: str
+    samples: str
+    positions: str
+    places: str
+    filters: str
+
+    @classmethod
+    def of(cls, windows: str, response: str, filters: str, rank: int) -> Roles | None:
+        """Return the roles where three arrays are windows, response and filters of a convolution.
+
+        Two of them are operands and one is the result: a convolution and its two derivatives.
+        Each label stands in two of them, positions in the response and places in the filters.
+        """
+        terms = (windows, response, filters)
+        if any(len(set(term)) != len(term) for term in terms):
+            return None
+        if any(sum(c in term for term in terms) != 2 for c in "".join(terms)):
+            return None
+        lead = windows[: len(windows) - 2 * rank]
+        positions = windows[len(lead) : len(lead) + rank]
+        places = windows[len(lead) + rank :]
+        if not set(positions) <= set(response) or not set(places) <= set(filters):
+            return None
+        channels = "".join(c for c in lead if c in filters)
+        samples = "".join(c for c in lead if c in response)
+        shared = "".join(c for c in filters if c in response)
+        return cls(windows, channels, samples, positions, places, shared)
+
+    @property
+    def image(self) -> str:
+        return self.channels + self.positions + self.samples
+
+    @property
+    def response(self) -> str:
+        return self.filters + self.positions + self.samples
+
+    @property
+    def rows(self) -> str:
+        return self.channels + self.places
+
+
+def _cube(x: Node, first: int, rank: int) -> Node:
+    """Return x with its first axes made one, then `rank` axes as they are, then the others one."""
+    shape = x.shape
+    end = first + rank
+    return OPS["reshape"](x, (product(shape[:first]), *shape[first:end], product(shape[end:])))
+
+
+def _transposed(x: Node, order: Sequence[int]) -> Node:
+    """Return transpose(x, order), as a reshape where that does it."""
+    if _moves_only_ones(x, order):
+        return OPS["reshape"](x, tuple([x.shape[a] for a in order]))
+    return OPS["transpose"](x, order)
+
+
+def _moves_only_ones(x: Node, order: Sequence[int]) -> bool:
+    """Say whether the axes of more than one element keep their order."""
+    long = [a for a in order if not (isinstance(x.shape[a], int) and x.shape[a] == 1)]
+    return long == sorted(long)
+
+
+def _inverse(order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
