@@ -10,11 +10,13 @@ from __future__ import annotations
 CHUNK = 65536
 
 _CHUNKS = f'''
-def _chunks(rows, size):
-    """Yield slices of rows of a size: {CHUNK} elements at a time stay in the cache."""
+def _chunks(rows, size, dtype):
+    """Yield slices of rows, and room for them: {CHUNK} elements at a time stay in the cache."""
     step = max(1, {CHUNK} // max(1, size))
+    buffer = np.empty(min(step, rows) * size, dtype)
     for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
+        stop = min(start + step, rows)
+        yield slice(start, stop), buffer[: (stop - start) * size]
 '''
 
 _WINDOWS = '''
@@ -39,9 +41,10 @@ def _column_chunks(x, size, stride, dilation):
     height = int(np.prod(windows.shape[: len(size) + 1]))
     count, *inner = windows.shape[len(size) + 1 :]
     width = int(np.prod(inner))
-    for rows in _chunks(count, height * width):
-        columns = windows[(..., rows, *whole)].reshape(height, -1)
-        yield columns, slice(rows.start * width, rows.stop * width)
+    for rows, columns in _chunks(count, height * width, x.dtype):
+        part = windows[(..., rows, *whole)]
+        columns.reshape(part.shape)[...] = part
+        yield columns.reshape(height, -1), slice(rows.start * width, rows.stop * width)
 '''
 
 _CONVOLVE = f'''{_COLUMN_CHUNKS}
@@ -72,15 +75,23 @@ _CONVOLVE_BACK = f'''{_CHUNKS}
 def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
     """Multiply filters.T by d, a chunk at a time, and add each column to its window of out."""
     flat, whole = d.reshape(len(d), -1), (slice(None),) * len(size)
-    width = int(np.prod(d.shape[2:]))
+    (count, *inner), (_, height) = d.shape[1:], filters.shape
+    width = int(np.prod(inner))
     windows = _windows(out, size, stride, dilation)
     out.fill(0)
-    for rows in _chunks(d.shape[1], filters.shape[1] * width):
-        columns = filters.T @ flat[:, rows.start * width : rows.stop * width]
+    for rows, columns in _chunks(count, height * width, d.dtype):
+        at = slice(rows.start * width, rows.stop * width)
+        np.matmul(filters.T, flat[:, at], out=columns.reshape(height, -1))
         part = windows[(..., rows, *whole)]
         columns = columns.reshape(part.shape)
-        for place in np.ndindex(*size):
-            part[(slice(None), *place)] += columns[(slice(None), *place)]
+        # Neither the windows at one place overlap, nor the places of one row of windows.
+        if rows.stop - rows.start < size[0]:
+            steps = np.ndindex(*size[1:], rows.stop - rows.start)
+            steps = ((slice(None), slice(None), *step) for step in steps)
+        else:
+            steps = ((slice(None), *place) for place in np.ndindex(*size))
+        for step in steps:
+            part[step] += columns[step]
     return out
 '''
 

@@ -177,12 +177,6 @@ class TakeInWindows(Windowed, Movement):
         operands = [zeros_like(node.inputs[0]), cotangent, node.inputs[1]]
         return OPS["add_in_windows"].make(operands, **node.attrs)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, **turned_frame(node, order)), order
-
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shown = OPS["windows"].make(node.inputs[:1], **node.attrs)
         view = OPS["windows"].numpy(shown, args[:1], notation)

@@ -106,7 +106,7 @@ class Reduction(Op):
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
-        """Return the same over the axes where they stand now; those that are left keep the order."""
+        """Return the same over the axes where they stand now; the others keep that order."""
         gone, keepdims = node.attrs["axis"], node.attrs["keepdims"]
         axes = tuple([at for at, axis in enumerate(order) if axis in gone])
         result = self.make([turned(node.inputs[0], order)], **{**node.attrs, "axis": axes})

@@ -30,8 +30,9 @@ def parts_helper(rank: int) -> str:
         f"    {_names('s', rank)}, {_names('d', rank)} = stride, dilation",
     ]
     lines += [f"    n{a} = x.shape[{a - rank - 1}] - d{a} * (size[{a - 1}] - 1)" for a in axes]
-    least = f"min({', '.join(f'n{a}' for a in axes)})" if rank > 1 else "n1"
-    lines.append(f"    if {least} < 1:")
+    counts = ", ".join(f"n{a}" for a in axes)
+    fits = f"zip(({counts}{',' * (rank == 1)}), size)"
+    lines.append(f"    if any(n < 1 < k for n, k in {fits}):")
     lines.append('        raise ValueError(f"windows of {size} do not fit into {x.shape}")')
     for depth, index in enumerate(at):
         lines.append(f"{'    ' * (depth + 1)}for {index} in range(size[{depth}]):")

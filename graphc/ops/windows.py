@@ -22,6 +22,7 @@ from graphc.ir.dims import (
     dim_text,
     floor_divide,
     normal,
+    same,
     same_shape,
     shape_text,
 )
@@ -254,12 +255,15 @@ def span(size: Dim, dilation: Dim) -> Dim:
 
 
 def positions(shape: Shape, attrs: Mapping[str, Any], op: str) -> Shape:
-    """Return how many windows fit along each of the last axes: floor((n - span)/stride) + 1."""
+    """Return how many windows fit along each of the last axes: floor((n - span)/stride) + 1.
+
+    Windows of one element fit into an axis without elements: there are none.
+    """
     size, stride, dilation = attrs["size"], attrs["stride"], attrs["dilation"]
     counts = []
     for n, k, s, d in zip(shape[len(shape) - len(size) :], size, stride, dilation, strict=True):
         room = n - span(k, d)
-        if isinstance(room, int) and room < 0:
+        if isinstance(room, int) and room < 0 and not same(k, 1):
             raise GraphError(
                 f"{op}: the window is larger than the array",
                 where=user_location(),

@@ -281,8 +281,7 @@ def _split_operands(statement: Statement) -> set[Node] | None:
             return None
         return {x for x in operands if x.ndim == node.ndim and same(x.shape[0], node.shape[0])}
     if isinstance(node.op, Reduction):
-        is_within = 0 not in node.attrs["axis"] and node.op.name in ("sum", "max", "min")
-        return set(operands) if is_within else None
+        return set(operands) if 0 not in node.attrs["axis"] else None
     if isinstance(node.op, Transpose):
         return set(operands) if node.attrs["axes"][0] == 0 else None
     if isinstance(node.op, Einsum):

@@ -157,10 +157,29 @@ def _moved_negative(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _moved_coefficient(node: Node, facts: Facts) -> Node | None:
+    """move(x·c₁)·c₂ → move(x)·(c₁·c₂): coefficients meet through views of an array."""
+    for moved, factor in (node.inputs, node.inputs[::-1]):
+        inner = moved
+        while inner.op.name in _MOVES and not facts.is_shared(inner):
+            inner = inner.inputs[0]
+        if inner is moved or inner.op.name != "multiply" or factor.op is not full:
+            continue
+        if facts.is_shared(inner) or not is_number(factor) or not facts.is_float(node):
+            continue
+        for x, coefficient in (inner.inputs, inner.inputs[::-1]):
+            if coefficient.op is not full or not is_number(coefficient) or x.op is full:
+                continue
+            number = coefficient.attrs["value"] * factor.attrs["value"]
+            if facts.fits(number):
+                return OPS["multiply"](_moved_like(moved, x), number)
+    return None
+
+
 def _moved_like(moved: Node, x: Node) -> Node:
-    """Return x moved by the broadcasts and reshapes that made `moved`."""
+    """Return x moved by the views that made `moved`."""
     moves: list[Node] = []
-    while moved.op.name in ("broadcast_to", "reshape"):
+    while moved.op.name in _MOVES:
         moves.append(moved)
         moved = moved.inputs[0]
     for move in reversed(moves):
@@ -168,6 +187,8 @@ def _moved_like(moved: Node, x: Node) -> Node:
     return x
 
 
+#: Views that show each element of an array, once or more often.
+_MOVES = ("broadcast_to", "reshape", "transpose")
 _VI = "v: input(f64, 3, 1)\ni: input(i64, 3, 1)\n"
 _AT = f"x: input(f64, 3, 4)\n{_VI}"
 _ZEROS = "full((3, 4), 0.0, dtype=f64)"
@@ -260,6 +281,17 @@ ADJOINTS = (
         example="x: input(f64, N, 4)\ni: input(i64, N, 1)\n"
         "c = broadcast_to(full((), -1.0, dtype=f64)/full((), N, dtype=f64), (N, 1))\n"
         "y = add_along_axis(x/full((N, 4), N, dtype=f64), c, i, axis=1)",
+    ),
+    Rule(
+        "moved_coefficient",
+        "transpose(x*c1)*c2",
+        "transpose(x)*(c1*c2)",
+        "numeric coefficients are gathered into one",
+        apply=_moved_coefficient,
+        roots=("multiply",),
+        operands=_MOVES,
+        exactness=REASSOCIATES,
+        example="x: input(f64, 3, 4)\ny = transpose(x*3.0)*2.0",
     ),
     Rule(
         "share_of_scaled",

@@ -22,7 +22,7 @@ import fresh
 import measure
 import numpy as np
 from measure import Ratio, interleaved, largest_difference, ratios
-from memory import measured
+from memory import measured, predicted
 from peers import CONTESTANTS, AbsenceError, graphc
 from workload import Workload
 from workloads.all import WORKLOADS
@@ -44,7 +44,16 @@ PLANNED = {
     "convolution-5x5": 2.7,
     "convolution": 1.4,
 }
-MEMORY = ("mlp-large", "attention", "gaussian-mixture", "lstm-large", "convolution", "lenet")
+MEMORY = (
+    "mlp-large",
+    "attention",
+    "gaussian-mixture",
+    "skip-gram",
+    "character-rnn",
+    "lstm-large",
+    "convolution",
+    "lenet",
+)
 
 
 @dataclass
@@ -143,10 +152,12 @@ def naive_table(results: dict[str, Result]) -> list[str]:
 
 def memory_table(results: dict[str, Result]) -> list[str]:
     names = ("graphc", "NumPy by hand", "PyTorch")
-    lines = ["| workload | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    titles = ("workload", "graphc, predicted", *names)
+    lines = [f"| {' | '.join(titles)} |", "|---|" + "---:|" * (len(titles) - 1)]
     for workload in MEMORY:
         if workload in results:
             sizes = [measured(workload, name) for name in names]
+            sizes.insert(0, predicted(WORKLOADS[workload]()))
             cells = ["–" if size is None else f"{size / 2**20:.1f}" for size in sizes]
             lines.append(f"| {results[workload].name} | {' | '.join(cells)} |")
     return lines
@@ -196,7 +207,8 @@ def write_page(results: dict[str, Result]) -> None:
         "",
         "### Memory",
         "",
-        "Largest growth of resident memory, in MiB, over data, parameters and libraries.",
+        "Largest growth of resident memory, in MiB, over data, parameters and libraries; in front,",
+        "what `Graph.cost()` predicts.",
         "",
         *memory_table(results),
         "",

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from peers import CONTESTANTS, compiled_of
+from workload import Workload
 
 HERE = Path(__file__).parent
 #: Calls that are made while memory is watched.
@@ -29,7 +31,6 @@ def resident(field: str) -> int:
 
 def growth(workload: str, contestant: str) -> int:
     """Return the largest growth of resident memory, in this process."""
-    from peers import CONTESTANTS
     from workloads.all import WORKLOADS
 
     work = WORKLOADS[workload]()
@@ -46,6 +47,21 @@ def growth(workload: str, contestant: str) -> int:
     for _ in range(CALLS):
         run()
     return resident("VmHWM") - before
+
+
+def predicted(work: Workload) -> int:
+    """Return the bytes that the cost sheet says graphc takes over data and parameters."""
+    compiled = compiled_of(work)
+    arrays = {**work.data, **work.params}
+    sizes = {
+        str(dim): size
+        for name, node in compiled.graph.inputs.items()
+        for dim, size in zip(node.shape, arrays[name].shape, strict=True)
+        if not isinstance(dim, int)
+    }
+    cost = compiled.graph.cost()
+    given = {name: size for name, size in sizes.items() if name in cost.dims}
+    return int(cost.at(**given).memory_bytes) - sum(a.nbytes for a in arrays.values())
 
 
 def measured(workload: str, contestant: str) -> int | None:

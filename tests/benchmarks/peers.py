@@ -14,6 +14,7 @@ import numpy as np
 from workload import Arrays, Workload
 
 import graphc as gc
+from graphc.run.compiled import CompiledFunction
 
 Run = Callable[[], Any]
 Outcome = Callable[[Any], Mapping[str, Any]]
@@ -28,13 +29,19 @@ def copies(arrays: Arrays) -> Arrays:
     return {name: array.copy() for name, array in arrays.items()}
 
 
+def compiled_of(work: Workload) -> CompiledFunction:
+    """Return the training step of a workload, or its value and gradient."""
+    if work.rate is not None:
+        return gc.compile(work.graph, minimize="loss", optimizer=gc.optim.sgd(work.rate))
+    return gc.compile(work.graph, gradient_of="loss", wrt=list(work.params))
+
+
 def graphc(work: Workload) -> Contestant:
     """Return the compiled call: a training step, or value and gradient."""
+    function = compiled_of(work)
     if work.rate is not None:
-        step = gc.compile(work.graph, minimize="loss", optimizer=gc.optim.sgd(work.rate))
         state = copies(work.params)
-        return lambda: step(state, **work.data), lambda result: {**state, "loss": result["loss"]}
-    function = gc.compile(work.graph, gradient_of="loss", wrt=list(work.params))
+        return lambda: function(state, **work.data), lambda r: {**state, "loss": r["loss"]}
     state = {name: work.params[name].copy() for name in work.graph.params}
     given = [state] if state else []
     inputs = {**work.data, **{n: work.params[n] for n in work.params if n in work.graph.inputs}}
