@@ -310,6 +310,15 @@ W: param(f32, 4, 3)
 U: param(f32, 3, 3)
 h, hs = scan(cell, init=zeros((N, 3)), xs=x)
 """
+_GATES = """def cell(h, x_t):
+    gates = sigmoid(x_t + h @ U)
+    h = gates[:, :3]*h + gates[:, 3:]
+    return h
+x: input(f32, 9, N, 6)
+U: param(f32, 3, 6)
+h, = scan(cell, init=zeros((N, 3)), xs=x)
+output(h)
+"""
 #: Pass -> a graph that shows what it does, where the example of its first rule would not.
 SHOWN = {
     "simplify": "x: input(f32, N)\ny = -(-x) + 0*3 + x*1\noutput(y)",
@@ -321,6 +330,7 @@ SHOWN = {
     "for speed": "z: input(f32, N, 10)\ny = mean(softplus(z), axis=0)\noutput(y)",
     "lower": "x: input(f32, N)\ny = silu(x)\noutput(y)",
     "hoist before loops": _LOOP + "output(h)",
+    "lay apart": _GATES,
     "turn weights": _LOOP.replace("h @ U", "h @ U.T") + "output(h)",
     "side by side": "z: input(f32, N, 4)\na = tanh(z[:, :2])\nb = tanh(z[:, 2:])\noutput(a, b)",
     "share exponentials": "x: input(f32, N)\ny = exp(x)\nz = exp(-x)\noutput(y, z)",

@@ -24,7 +24,11 @@ _INDENT = "    "
 _WHY = "  # blocks stay in the cache"
 
 #: What a module with runs imports, and the cores that its threads may use.
-IMPORTS = ("import os", "from concurrent.futures import ThreadPoolExecutor")
+IMPORTS = (
+    "import os",
+    "from concurrent.futures import ThreadPoolExecutor",
+    "from contextvars import copy_context",
+)
 CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)'
 #: The module-level function that calls a block's function.
 IN_BLOCKS = '''
@@ -42,7 +46,10 @@ def in_blocks(work, extent, step):
     if workers == 1:
         return share(0)
     with ThreadPoolExecutor(workers - 1) as threads:
-        others = [threads.submit(share, worker) for worker in range(1, workers)]
+        others = [
+            threads.submit(copy_context().run, share, worker)
+            for worker in range(1, workers)
+        ]
         shares = [share(0), *(other.result() for other in others)]
     return [shares[i % workers][i // workers] for i in range(len(blocks))]
 '''
@@ -51,15 +58,6 @@ def in_blocks(work, extent, step):
 def write_run(body: FastBody, run: Run) -> None:
     """Write the function of a block, and its calls; before it, the arrays that outlive it."""
     _Blocks(body, run).write()
-
-
-def quiet(statements: Sequence[Statement]) -> list[str]:
-    """Return the decorator that silences warnings which the statements' formulas expect."""
-    kinds = sorted({kind for s in statements for kind in s.node.op.quiet(s.node)})
-    if not kinds:
-        return []
-    words = ", ".join(f'{kind}="ignore"' for kind in kinds)
-    return [f"@np.errstate({words})"]
 
 
 def block_sizes(
@@ -234,8 +232,6 @@ class _Blocks:
         body, namer = self.body, self.body.expressions.namer
         body.indent = body.indent.removesuffix(_INDENT)
         self.blank()
-        for line in quiet(self.run.statements):
-            body.plain(line)
         body.plain(f"def {self.function}({self.rows}, {self.worker}):{_WHY}")
         body.indent += _INDENT
         if blocks:

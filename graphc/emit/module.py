@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.emit.blocks import CORES, IMPORTS, IN_BLOCKS, block_sizes, quiet
+from graphc.emit.blocks import CORES, IMPORTS, IN_BLOCKS, block_sizes
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import WIDTH, Expressions, call
 from graphc.emit.fast_loops import Fast
@@ -238,14 +238,23 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
             program, expressions, saved, layout.is_fast, body.on_demand
         )
     lines += return_lines(program, expressions, saved, layout.is_fast)
-    others = [s for s in program.all_statements if s.node not in program.runs]
-    return [*allocate, [*quiet(others), *lines]]
+    decorated = _quiet(program) + lines
+    return [*allocate, decorated]
 
 
 def _summary(graph: Graph, layout: Layout) -> str:
     if graph.updates:
         return "Take one step on a batch, update `state` in place, return the outputs."
     return "Return the outputs by name."
+
+
+def _quiet(program: Program) -> list[str]:
+    """Return the decorator that silences warnings which the program's formulas expect."""
+    kinds = sorted({kind for s in program.all_statements for kind in s.node.op.quiet(s.node)})
+    if not kinds:
+        return []
+    words = ", ".join(f'{kind}="ignore"' for kind in kinds)
+    return [f"@np.errstate({words})"]
 
 
 def _state_lines(program: Program, layout: Layout) -> list[str]:

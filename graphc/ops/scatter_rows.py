@@ -31,13 +31,13 @@ def add_rows(table, rows, values):
         pair = np.result_type(table, np.complex64)
         flat, values, width = flat.view(pair), values.view(pair), width // 2
     rows = rows.reshape(-1, 1).astype(np.intp) * width
-    steps = np.tile(np.arange(width), (min(len(rows), 256), 1))
+    steps = np.tile(np.arange(width), (min(len(rows), 512), 1))
     places = np.empty_like(steps)
-    for start in range(0, len(rows), 256):  # so that the places take little memory
+    for start in range(0, len(rows), 512):  # so that the places take little memory
         part = places[: len(rows) - start]
-        np.copyto(part, rows[start : start + 256])
+        np.copyto(part, rows[start : start + 512])
         part += steps[: len(part)]
-        np.add.at(flat, part.reshape(-1), values[start * width : (start + 256) * width])
+        np.add.at(flat, part.reshape(-1), values[start * width : (start + 512) * width])
 '''
 
 
@@ -57,12 +57,12 @@ class ScatterRows(ScatterAdd):
         return f"add_rows({out}, {args[2]}, {args[1]})"
 
     def scratch(self, node: Node) -> Dim:
-        """Return the bytes of the row numbers, and of the places of at most 256 rows, twice."""
+        """Return the bytes of the row numbers, and of the places of at most 512 rows, twice."""
         rows, width = node.inputs[2].size, product(node.shape[1:])
         if not isinstance(rows, int):
-            some = sympy_module().Min(256, rows)
+            some = sympy_module().Min(512, rows)
         else:
-            some = min(256, rows)
+            some = min(512, rows)
         is_even = isinstance(width, int) and width % 2 == 0
         return 8 * rows + 16 * some * (width // 2 if is_even else width)
 

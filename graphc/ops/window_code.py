@@ -106,6 +106,23 @@ def _add_in_windows_{rank}d(x, values, index, size, stride, dilation={_ones(rank
 '''
 
 
+def add_at_extreme(rank: int) -> str:
+    """Return the function that adds one value for each window where its extreme stands first."""
+    return f'''{parts_helper(rank)}
+
+
+def _add_at_extreme_{rank}d(x, values, source, extreme, size, stride, dilation={_ones(rank)}):
+    """Add each value to x where its window of source has its extreme element first."""
+    frame = size, stride, dilation
+    pairs = zip(_window_parts_{rank}d(x, *frame), _window_parts_{rank}d(source, *frame))
+    free = np.ones(extreme.shape, bool)
+    for (_, part), (_, there) in pairs:
+        first = (there == extreme) & free
+        free ^= first
+        part += values * first
+'''
+
+
 def _names(letter: str, rank: int) -> str:
     names = [f"{letter}{axis}" for axis in range(1, rank + 1)]
     return f"({', '.join(names)}{',' if rank == 1 else ''})"

@@ -136,6 +136,16 @@ def _reduced_windows(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](result, node.shape)
 
 
+def _at_extreme(node: Node, facts: Facts) -> Node | None:
+    """add_in_windows(base, v, window_argmax(x)) → add_at_window_max(base, v, x)."""
+    base, values, number = node.inputs
+    direct = _AT_EXTREME.get(number.op.name)
+    if direct is None or number.attrs != node.attrs:
+        return None
+    return OPS[direct](base, values, number.inputs[0], **node.attrs)
+
+
+_AT_EXTREME = {"window_argmax": "add_at_window_max", "window_argmin": "add_at_window_min"}
 _REDUCTIONS = {"sum": "window_sum", "mean": "window_sum", "max": "window_max", "min": "window_min"}
 _IMAGE = "x: input(f64, 2, 3, 5, 5)\nW: input(f64, 4, 3, 2, 2)\n"
 
@@ -187,5 +197,20 @@ POOLING = (
         roots=("sum", "mean"),
         operands=("windows",),
         example="x: input(f64, 2, 5, 5)\ny = mean(windows(x, size=(2, 2)), axis=(-2, -1))",
+    ),
+)
+
+POOLING_GRADIENTS = (
+    Rule(
+        "gradient_at_extreme",
+        "add_in_windows(base, v, window_argmax(x))",
+        "add_at_window_max(base, v, x)",
+        "comparing with the maximum, which pooling has found, takes less time than finding places",
+        apply=_at_extreme,
+        roots=("add_in_windows",),
+        operands=("window_argmax", "window_argmin"),
+        example="x: input(f64, 2, 4, 4)\nv: input(f64, 2, 2, 2)\n"
+        "i = window_argmax(x, size=(2, 2), stride=(2, 2))\n"
+        "y = add_in_windows(zeros((2, 4, 4), dtype=f64), v, i, size=(2, 2), stride=(2, 2))",
     ),
 )

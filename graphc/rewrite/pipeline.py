@@ -15,7 +15,7 @@ from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.bodies import has_loops, in_bodies
 from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
 from graphc.rewrite.contractions import CONTRACTIONS
-from graphc.rewrite.convolution import CONVOLUTIONS, POOLING
+from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.fold_constants import FOLD

@@ -41,6 +41,7 @@ PASSES = {
     "share_exponentials": "x: input(f64, 5)\ny = exp(x)\nz = exp(-x)\noutput(y, z)",
     "join_slices": "x: input(f64, 3, 4)\ny = tanh(x[:, :2])\nz = tanh(x[:, 2:])\noutput(y, z)",
     "emit_whole": GATES,
+    "lay_apart": GATES,
     "turn_weights": LOOP,
     "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
     "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",

@@ -1,0 +1,121 @@
+"""The gradient of the largest element of a window: it goes where that element stands first.
+
+`add_in_windows` says this with the number of the place, which has to be found beforehand. Where the
+largest element itself is known, as it is after pooling, comparing with it finds the place while
+adding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.access import Access, identity
+from graphc.ir.attributes import Attributes
+from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim
+from graphc.ir.node import Node
+from graphc.ir.op import Arg, Case
+from graphc.ir.types import TensorType
+from graphc.ops.leaf import as_node
+from graphc.ops.movement import Movement
+from graphc.ops.pooling import expect_one_each, pooled_shape
+from graphc.ops.registry import OPS, register
+from graphc.ops.window_code import add_at_extreme, call
+from graphc.ops.windows import Windowed, turned_frame, window_attributes, windows_that_hold
+
+
+class AddAtExtreme(Windowed, Movement):
+    """A copy of `base` with one value added for each window of x, where its extreme stands first.
+
+    `extreme` is the extreme of each window of x, given again so that nobody computes it twice.
+    """
+
+    accumulates = True
+
+    def __init__(self, name: str, doc: str, number: str, cases: Sequence[Case]) -> None:
+        self.number = number
+        super().__init__(name, doc, cases)
+
+    def __call__(
+        self, base: Any, values: Any, x: Any, size: Any, stride: Any = 1, dilation: Any = 1
+    ) -> Node:
+        nodes = as_node(base), as_node(values), as_node(x)
+        attrs = window_attributes(self.name, nodes[0], size, stride, dilation)
+        return self.of(*nodes, attrs)
+
+    def of(self, base: Node, values: Node, x: Node, attrs: Mapping[str, Any]) -> Node:
+        """Return the node for windows that are known."""
+        extreme = OPS[self.number.replace("arg", "")].make([x], **attrs)
+        return self.make([base, values, x, extreme], **attrs)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        base, values, _, extreme = inputs
+        wanted = pooled_shape(base.shape, attrs, self.name)
+        expect_one_each(self.name, wanted, values, extreme)
+        return base
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        base, values, x, extreme = arrays
+        found = TensorType(np.dtype(np.int32), extreme.shape)
+        index = OPS[self.number].reference([x], attrs, found)
+        return OPS["add_in_windows"].reference([base, values, index], attrs, result)
+
+    def expand(self, node: Node) -> Node:
+        base, values, x, _ = node.inputs
+        index = OPS[self.number].make([x], **node.attrs)
+        return OPS["add_in_windows"].make([base, values, index], **node.attrs)
+
+    def reads(self, node: Node, index: int) -> Access:
+        return windows_that_hold(node, node.inputs[1].shape) if index else identity(node.ndim)
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, **turned_frame(node, order)), order
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        operands = [a.text for a in args[1:]]
+        return call("add_at_extreme", node.attrs, notation, out, *operands)
+
+    def text(self, node: Node, args: Sequence[Code]) -> Code:
+        return super().text(node, args[:3])
+
+    def helper(self, node: Node) -> str:
+        return add_at_extreme(len(node.attrs["size"]))
+
+    def reuses(self, node: Node) -> tuple[int, ...]:
+        return (0,)
+
+    def flops(self, node: Node) -> Dim:
+        return node.inputs[1].size
+
+
+_CASES = [
+    Case((Arg((2, 5, 6)), Arg((2, 2, 4)), Arg((2, 5, 6))), {"size": (2, 3), "stride": (2, 1)}),
+    Case((Arg((7,)), Arg((3,)), Arg((7,))), {"size": 2, "dilation": 4}),
+    Case((Arg((2, 4, 4)), Arg((2, 2, 2)), Arg((2, 4, 4))), {"size": (2, 2), "stride": 2}),
+]
+add_at_window_max = register(
+    AddAtExtreme(
+        "add_at_window_max",
+        "A copy of base with one value added for each window of x, where its maximum stands first.",
+        "window_argmax",
+        _CASES,
+    )
+)
+add_at_window_min = register(
+    AddAtExtreme(
+        "add_at_window_min",
+        "A copy of base with one value added for each window of x, where its minimum stands first.",
+        "window_argmin",
+        _CASES,
+    )
+)
