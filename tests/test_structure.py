@@ -30,14 +30,13 @@ HOUSE = (
     ("compile", "explore"),
     ("graphc",),
     ("commands",),
-    ("commands",),
     ("cli",),
     ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 
 #: "About 400 lines": past this a file answers more than one question.
-LONGEST = 460
+LONGEST = 415
 
 #: Comparisons of an op's name with literal text outside `ops/` and `rewrite/`, at most so many.
 NAMED_OPS = {

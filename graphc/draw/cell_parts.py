@@ -146,7 +146,7 @@ class _Finder:
 
     def _sum(self, node: Node) -> bool:
         """Take a sum with something linear in it as linear."""
-        if getattr(node.op, "infix", None) not in ("+", "-"):
+        if node.op.infix not in ("+", "-"):
             return False
         if not any(x in self.linear for x in node.inputs):
             return False
@@ -200,7 +200,7 @@ class _Finder:
 
     def _label(self, node: Node) -> str:
         """Return what a box shows: `σ`, `×`, `1 −`."""
-        infix = getattr(node.op, "infix", None)
+        infix = node.op.infix
         texts = [self._constant(x) if x in self.free else _HOLE for x in node.inputs]
         if infix == "*" and texts == [_HOLE, _HOLE]:
             return "×"

@@ -207,7 +207,7 @@ class _Finder:
 
     def _sum(self, node: Node) -> bool:
         """Take a bias, another product, or a skip connection into the layer."""
-        if getattr(node.op, "infix", None) != "+":
+        if node.op.infix != "+":
             return False
         layers = [self.layer(i) for i in node.inputs]
         known = sorted({index for index in layers if index is not None})
@@ -274,7 +274,7 @@ def _bare(node: Node) -> Node:
 
 def _contracted_axes(node: Node, data: Node, weight: Node) -> tuple[int, int] | None:
     """Return the unit axis of the data and the input axis of the weight, of a dense product."""
-    if not node.ndim and getattr(node.op, "infix", None) == "*":
+    if not node.ndim and node.op.infix == "*":
         return 0, 0
     if node.op is not OPS["einsum"] or weight.ndim > 2:
         return None

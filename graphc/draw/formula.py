@@ -56,12 +56,12 @@ def formula(node: Node, args: Sequence[Code], *, tight: bool = False) -> Code:
 
 def is_product(node: Node) -> bool:
     """Say whether the node multiplies elements: `a*b`."""
-    return getattr(node.op, "infix", None) == "*"
+    return node.op.infix == "*"
 
 
 def exponent_index(node: Node) -> int | None:
     """Return which operand the node's formula raises as an exponent, if one is."""
-    return 1 if getattr(node.op, "infix", None) == "**" else None
+    return 1 if node.op.infix == "**" else None
 
 
 def _leaf(node: Node) -> Code:

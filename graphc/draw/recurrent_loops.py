@@ -218,7 +218,7 @@ def weight_nodes(nodes: Sequence[Node], placeholders: Iterable[Node]) -> set[Nod
 
 def weight_of(node: Node, weights: set[Node]) -> Node | None:
     """Return the weights that a node multiplies data with, if it is such a product."""
-    is_product = node.op.family == "contraction" or getattr(node.op, "infix", None) == "*"
+    is_product = node.op.family == "contraction" or node.op.infix == "*"
     if not is_product or len(node.inputs) != 2:
         return None
     left, right = node.inputs

@@ -88,7 +88,7 @@ class Expressions:
     @staticmethod
     def is_led(node: Node, position: int) -> bool:
         """Say whether an operator takes its dtype from a later operand: `1 / np.float32(N)`."""
-        return getattr(node.op, "infix", None) is not None and position < len(node.inputs) - 1
+        return node.op.infix is not None and position < len(node.inputs) - 1
 
     def typed(self, operand: Node) -> Code:
         """Return a number as a NumPy scalar of its dtype."""
@@ -107,7 +107,7 @@ class Expressions:
 
 def in_place_operator(node: Node) -> str | None:
     """Return `-=` for a difference, and so on: the operator that changes its left operand."""
-    symbol = getattr(node.op, "infix", None)
+    symbol = node.op.infix
     return f"{symbol}=" if symbol in ("+", "-", "*", "/") else None
 
 

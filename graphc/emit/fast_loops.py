@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.emit.body import INDENT, read_by
-from graphc.emit.expressions import call, comment, in_place_operator, with_comment
+from graphc.emit.expressions import WIDTH, call, comment, in_place_operator, with_comment
 from graphc.emit.fast import FastBody, place_taken, taken_code
 from graphc.emit.lines import Line
 from graphc.emit.loops import Names, Steps, bind_items, inner_expressions, is_plain, loop_names
@@ -65,14 +65,12 @@ class Rows:
         if len(variables) == 1:
             return [f"{indent}for {variables[0]} in {arrays[0]}:"]
         line = f"for {', '.join(variables)} in zip"
-        if len(indent) + len(line) < 80:
+        if len(indent) + len(line) < WIDTH - len("("):
             return call(line, arrays, indent, ":")
-        inner = [f"{indent}    {word}," for word in variables]
-        return [
-            f"{indent}for (",
-            *inner,
-            *[f"{indent}) in zip(", *[f"{indent}    {word}," for word in arrays], f"{indent}):"],
-        ]
+        targets, sources = (
+            [f"{indent}    {word}," for word in each] for each in (variables, arrays)
+        )
+        return [f"{indent}for (", *targets, f"{indent}) in zip(", *sources, f"{indent}):"]
 
 
 class Fast(FastBody):
@@ -278,9 +276,8 @@ class FastSteps(Steps, Fast):
         text, dtype = self.expressions.number(node).text, node.dtype.name
         key = f"np.full((), {text}, np.{dtype})"
         if key not in self.kept_numbers:
-            spoken = text.replace("-", "minus_").replace(".", "_")
-            wanted = _WORDS.get(text) or (f"number_{spoken}" if spoken.isidentifier() else "size")
-            self.kept_numbers[key] = self.expressions.namer.fresh(wanted)
+            spoken = "size" if text[-1].isalpha() else f"number_{text.replace('-', 'minus_')}"
+            self.kept_numbers[key] = self.expressions.namer.fresh(_WORDS.get(text, spoken))
         self.constants[self.kept_numbers[key]] = key
         return Code(self.kept_numbers[key])
 
@@ -295,7 +292,7 @@ class FastSteps(Steps, Fast):
             name = self._bound_before(node, node, self.expressions.wanted_name(node), code)
             self.still[node], self.expressions.code[node] = name, Code(name)
             return
-        if source in self.program.place and memory is not None:
+        if memory is not None and source in self.program.place:
             # In one piece, so another shape is a view too; what turns it is bound before the loop.
             self.still[node] = str(node.op.numpy(node, [Code(memory)], self.expressions.notation))
         super().view(statement, codes)
@@ -330,10 +327,12 @@ class FastSteps(Steps, Fast):
     def _memory(self, node: Node) -> str | None:
         """Return the variable that shows a value's memory before the first step too."""
         buffer = self.program.place.get(node)
-        if buffer is None or buffer in self.reshaped:
+        if buffer is None:
             return self.still.get(node)
-        is_alike = same_shape(buffer.type.shape, node.shape)
-        return self.first_names.get(buffer) if is_alike else None
+        # Some values are made afresh at each step, although there is a place for them.
+        is_there = self.buffer_names.get(buffer) == self.expressions.code[node].text
+        is_alike = buffer not in self.reshaped and same_shape(buffer.type.shape, node.shape)
+        return self.first_names.get(buffer) if is_there and is_alike else None
 
     def lines_before(self, written: Sequence[str]) -> list[str]:
         """Return the lines in front of the loop and its head, without what nobody reads."""

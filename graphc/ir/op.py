@@ -89,6 +89,12 @@ class Op:
     variable: str = ""
     #: What happens at a kink, in a few words, printed where it matters: "relu'(0) = 0".
     convention: str = ""
+    #: The operator that Python writes it with, between two operands or before one.
+    infix: str | None = None
+    prefix: str | None = None
+    #: What drawings and LaTeX show in place of its name, as templates over the operands.
+    symbol: str | None = None
+    tex: str | None = None
 
     # -- building ----------------------------------------------------------------------------
 

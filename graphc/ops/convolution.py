@@ -75,11 +75,11 @@ class OfColumns(Op):
         return SOURCES[self.verb]
 
     def scratch(self, node: Node) -> Dim:
-        # One chunk of columns is made while the last one is still there.
+        # One chunk of columns is in memory at a time.
         count, row = self.laid_out_rows(node)
         sympy = sympy_module()
         at_once = sympy.Min(count, sympy.Max(1, sympy.floor(sympy.Integer(CHUNK) / row)))
-        return as_dim(2 * row * at_once * node.dtype.itemsize)
+        return as_dim(row * at_once * node.dtype.itemsize)
 
     def laid_out_rows(self, node: Node) -> tuple[Dim, Dim]:
         """Return how many rows of positions there are, and the elements of the columns of one."""
@@ -132,9 +132,9 @@ class Convolve(OfColumns):
         windows, labels = shown_windows(x, node.attrs)
         cube = OPS["reshape"](filters, (filters.shape[0], x.shape[0], *node.attrs["size"]))
         places = [*range(1, 1 + len(node.attrs["size"]))]
-        out = ["filter", *[("at", a) for a in places], "sample"]
+        out = ["filter", *[f"at {a}" for a in places], "sample"]
         return einsum_labels(
-            [windows, cube], [labels, ["filter", "channel", *[("in", a) for a in places]]], out
+            [windows, cube], [labels, ["filter", "channel", *[f"in {a}" for a in places]]], out
         )
 
     def flops(self, node: Node) -> Dim:
@@ -170,8 +170,8 @@ class ConvolveFilters(OfColumns):
         x, d = node.inputs
         windows, labels = shown_windows(x, node.attrs)
         places = [*range(1, 1 + len(node.attrs["size"]))]
-        of_d = ["filter", *[("at", a) for a in places], "sample"]
-        out = ["channel", *[("in", a) for a in places], "filter"]
+        of_d = ["filter", *[f"at {a}" for a in places], "sample"]
+        out = ["channel", *[f"in {a}" for a in places], "filter"]
         cube = einsum_labels([windows, d], [labels, of_d], out)
         return OPS["reshape"](cube, node.shape)
 
@@ -230,7 +230,7 @@ class ConvolveBack(OfColumns):
         channels, samples = node.shape[0], node.shape[-1]
         cube = OPS["reshape"](filters, (filters.shape[0], channels, *node.attrs["size"]))
         axes = [*range(1, 1 + len(node.attrs["size"]))]
-        at, within = [("at", a) for a in axes], [("in", a) for a in axes]
+        at, within = [f"at {a}" for a in axes], [f"in {a}" for a in axes]
         windows = einsum_labels(
             [d, cube],
             [["filter", *at, "sample"], ["filter", "channel", *within]],
@@ -263,12 +263,12 @@ def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim
     return rows, (*positions(x.shape[:-1], attrs, op), x.shape[-1])
 
 
-def shown_windows(x: Node, attrs: Mapping[str, Any]) -> tuple[Node, list[Any]]:
+def shown_windows(x: Node, attrs: Mapping[str, Any]) -> tuple[Node, list[str]]:
     """Return the windows of an array [channels, …, samples], and a label for each of their axes."""
     axes = range(1, x.ndim - 1)
     turned = OPS["transpose"](x, (0, x.ndim - 1, *axes))
     windows = OPS["windows"].make([turned], **{k: attrs[k] for k in ("size", "stride", "dilation")})
-    return windows, ["channel", "sample", *[("at", a) for a in axes], *[("in", a) for a in axes]]
+    return windows, ["channel", "sample", *[f"at {a}" for a in axes], *[f"in {a}" for a in axes]]
 
 
 def columns_of(x: np.ndarray, attrs: Mapping[str, Any]) -> np.ndarray:

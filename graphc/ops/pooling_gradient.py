@@ -19,11 +19,11 @@ from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import TensorType
-from graphc.ops.leaf import as_node
+from graphc.ops.leaf import as_node, is_fill
 from graphc.ops.movement import Movement
 from graphc.ops.pooling import expect_one_each, pooled_shape
 from graphc.ops.registry import OPS, register
-from graphc.ops.window_code import add_at_extreme, call
+from graphc.ops.window_code import at_extreme, call
 from graphc.ops.windows import Windowed, turned_frame, window_attributes, windows_that_hold
 
 
@@ -83,13 +83,25 @@ class AddAtExtreme(Windowed, Movement):
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         operands = [a.text for a in args[1:]]
-        return call("add_at_extreme", node.attrs, notation, out, *operands)
+        return call(f"{self._verb(node)}_at_extreme", node.attrs, notation, out, *operands)
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         return super().text(node, args[:3])
 
     def helper(self, node: Node) -> str:
-        return add_at_extreme(len(node.attrs["size"]))
+        return at_extreme(len(node.attrs["size"]), self._verb(node))
+
+    def _verb(self, node: Node) -> str:
+        """Return how values come to their places: added, or written over zeros that none shares."""
+        frame = zip(*(node.attrs[k] for k in ("size", "stride", "dilation")), strict=True)
+        is_apart = all(
+            d == 1 and isinstance(k, int) and isinstance(s, int) and k <= s for k, s, d in frame
+        )
+        return "put" if is_apart and is_fill(node.inputs[0], 0) else "add"
+
+    def scratch(self, node: Node) -> Dim:
+        # Which places are still free, and for one place which values belong there, and those.
+        return node.inputs[1].size * (3 + node.dtype.itemsize)
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)

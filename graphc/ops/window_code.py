@@ -106,20 +106,24 @@ def _add_in_windows_{rank}d(x, values, index, size, stride, dilation={_ones(rank
 '''
 
 
-def add_at_extreme(rank: int) -> str:
-    """Return the function that adds one value for each window where its extreme stands first."""
+def at_extreme(rank: int, verb: str) -> str:
+    """Return the function that gives one value for each window to where its extreme stands first.
+
+    `verb`: "add" it there, or, where windows do not overlap, "put" it there and 0 around it.
+    """
+    line = {"add": "part += values * first", "put": "np.multiply(values, first, out=part)"}[verb]
     return f'''{parts_helper(rank)}
 
 
-def _add_at_extreme_{rank}d(x, values, source, extreme, size, stride, dilation={_ones(rank)}):
-    """Add each value to x where its window of source has its extreme element first."""
+def _{verb}_at_extreme_{rank}d(x, values, source, extreme, size, stride, dilation={_ones(rank)}):
+    """{verb.capitalize()} each value where its window of source has its extreme element first."""
     frame = size, stride, dilation
     pairs = zip(_window_parts_{rank}d(x, *frame), _window_parts_{rank}d(source, *frame))
     free = np.ones(extreme.shape, bool)
     for (_, part), (_, there) in pairs:
         first = (there == extreme) & free
         free ^= first
-        part += values * first
+        {line}
 '''
 
 

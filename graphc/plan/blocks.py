@@ -10,13 +10,12 @@ apart joins: products of stacks, reductions within a row, other views of the row
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.dims import Dim, Shape, product, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD
-from graphc.ir.types import TensorType
 from graphc.ops.contraction import Einsum
 from graphc.ops.contraction_spec import split_spec
 from graphc.ops.matrix_product import viewed_product
@@ -63,16 +62,6 @@ def in_blocks(
     return ordered, _runs(ordered, chains, kept)
 
 
-def block_types(runs: Mapping[Node, Run]) -> dict[Node, TensorType]:
-    """Return the type of the array that each value of a chain needs where nobody reads it later."""
-    types = {}
-    for node, run in runs.items():
-        if node.shape and node not in run.whole | run.totals and not node.op.is_view:
-            rows = run.step * run.rows[node]
-            types[node] = node.type.with_shape((rows, *node.shape[1:]))
-    return types
-
-
 @dataclass
 class _Chain:
     """A chain while it grows: its statements, and those that move in front of it and behind it.
@@ -102,7 +91,7 @@ class _Chain:
         width = product(shape[1:])
         if not isinstance(width, int) or width == 0:
             return None
-        if isinstance(shape[0], int) and shape[0] * width < _LARGE:
+        if isinstance(shape[0], int) and (shape[0] == 1 or shape[0] * width < _LARGE):
             return None
         chain = cls(shape, statement.block, is_wide=width >= _LARGE_ROW)
         if not chain.is_wide and width > _LONGEST_ROW:
@@ -132,7 +121,7 @@ class _Chain:
         elif self.joined(statement):
             pass
         elif any(x in self.values for x in operands):
-            if not self.is_wide or statement.target is not None:
+            if not self.is_wide:
                 return False
             self.behind.append(statement)
             self.results.add(node)
@@ -145,10 +134,9 @@ class _Chain:
 
     def _may_go_before(self, statement: Statement) -> bool:
         """Say whether a statement that reads none of the chain's values may move in front of it."""
-        op = statement.node.op
-        if self.is_wide:
-            return statement.target is None
-        return op.is_view or op.is_leaf or not statement.node.inputs or _is_scalar_work(statement)
+        node = statement.node
+        is_free = node.op.is_view or not node.inputs
+        return self.is_wide or is_free or _is_scalar_work(statement)
 
     def joined(self, statement: Statement) -> bool:
         """Take a statement into the chain, if it belongs there."""

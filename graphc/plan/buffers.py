@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from graphc.plan.program import ON_DEMAND, Buffer
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop
-    from graphc.plan.program import Statement
+    from graphc.plan.program import Run, Statement
 
 
 def assign_buffers(
@@ -24,19 +24,20 @@ def assign_buffers(
     stores: Mapping[str, Node],
     observed: Mapping[str, Node],
     loops: Mapping[Node, Loop],
-    block_types: Mapping[Node, TensorType] = MappingProxyType({}),
+    runs: Mapping[Node, Run] = MappingProxyType({}),
 ) -> tuple[tuple[Buffer, ...], dict[Node, Buffer]]:
     """Return the kept arrays, and the one each value is written into.
 
     Values that leave the call (outputs) are allocated afresh, so that they survive the next call;
     scalars and views need no memory of their own. A value may take over the memory of an operand
     that dies with it, where its op allows that, or else the memory of any dead value of its type.
-    `block_types` are the types of what needs no more memory than a block of its array.
+    What stays within a run needs no more memory than a block of its array.
     """
     storage = storages(statements, loops)
     death = _deaths(graph, statements, storage, stores, observed)
+    _outlive_runs(death, statements, storage, runs)
     leaving = {storage.get(node, node) for node in graph.outputs.values()}
-    free: dict[tuple[TensorType, bool], list[Buffer]] = {}
+    free: dict[tuple[TensorType, int], list[Buffer]] = {}
     buffers: list[Buffer] = []
     place: dict[Node, Buffer] = {}
     dying: dict[int, list[Node]] = {}
@@ -44,23 +45,26 @@ def assign_buffers(
         dying.setdefault(at, []).append(node)
 
     def new_or_free(node: Node) -> Buffer:
-        needed = block_types.get(node, node.type)
-        pool = free.get((needed, node in block_types))
+        needed = _needed(node, runs)
+        pool = free.get(needed)
         if pool:
             return pool.pop()
-        buffers.append(Buffer(len(buffers), needed))
+        buffers.append(Buffer(len(buffers), needed[0]))
         return buffers[-1]
 
     def of_any_shape(result: Node) -> Buffer | None:
         """Return free memory for the result of a loop, which may show it in another shape."""
-        for (kind, is_block), pool in free.items():
+        for (kind, step), pool in free.items():
             fits = kind.dtype == result.dtype and same(kind.size, result.size)
-            if pool and fits and not is_block:
+            if pool and fits and not step:
                 return pool.pop()
         return None
 
     for at, statement in enumerate(statements):
         node = statement.node
+        for total in _totals_from(statement, runs):
+            if total.shape and total not in leaving:
+                place[total] = new_or_free(total)
         if statement.block == ON_DEMAND:
             pass  # rarely asked for, so nothing is kept for it
         elif node in loops:
@@ -70,16 +74,16 @@ def assign_buffers(
                     place[result] = of_any_shape(result) or new_or_free(result)
                     if result not in death:
                         dying.setdefault(at, []).append(result)
-        elif _needs_memory(node) and statement.target is None and node not in leaving:
+        elif node in place or node in leaving:
+            pass
+        elif _needs_memory(node) and statement.target is None:
             found = _taken_over(statement, at, storage, death, place)
-            if found is not None and found.type != block_types.get(node, node.type):
-                found = None
-            place[node] = found or new_or_free(node)
+            is_alike = found is not None and _needed(found, runs) == _needed(node, runs)
+            place[node] = place[found] if found is not None and is_alike else new_or_free(node)
         for dead in dying.get(at, ()):
             if dead in place and not (place.get(node) is place[dead] and node is not dead):
                 # By the shape in which its last value shows it.
-                kind = (block_types.get(dead, dead.type), dead in block_types)
-                free.setdefault(kind, []).append(place[dead])
+                free.setdefault(_needed(dead, runs), []).append(place[dead])
     return tuple(buffers), place
 
 
@@ -126,6 +130,50 @@ def _deaths(
     return death
 
 
+def _outlive_runs(
+    death: dict[Node, int],
+    statements: Sequence[Statement],
+    storage: Mapping[Node, Node],
+    runs: Mapping[Node, Run],
+) -> None:
+    """Keep what every block of a run reads until all blocks are done.
+
+    Only an array that each block reads its own rows of may be overwritten there, by the same rows
+    of an array of its type.
+    """
+    end = 0
+    for at in reversed(range(len(statements))):
+        run = runs.get(statements[at].node)
+        if run is None:
+            continue
+        if statements[at] is run.statements[-1]:
+            end = at + 1
+        for operand in statements[at].operands:
+            base = storage.get(operand, operand)
+            is_inside = runs.get(operand) is run
+            if not (is_inside or (operand is base and operand in run.rows)):
+                death[base] = max(death[base], end)
+
+
+def _totals_from(statement: Statement, runs: Mapping[Node, Run]) -> Iterator[Node]:
+    """Return the totals of a run at its first statement: all blocks add to what is zero before."""
+    run = runs.get(statement.node)
+    if run is not None and statement is run.statements[0]:
+        yield from (s.node for s in run.statements if s.node in run.totals)
+
+
+def _needed(node: Node, runs: Mapping[Node, Run]) -> tuple[TensorType, int]:
+    """Return the type of the array that a value needs, and the step of the run it stays within.
+
+    Runs of other steps have other numbers of blocks; the step of a whole array is 0.
+    """
+    run = runs.get(node)
+    if run is None or node in run.whole or node in run.totals:
+        return node.type, 0
+    rows = run.step * run.rows[node]
+    return node.type.with_shape((rows, *node.shape[1:])), run.step
+
+
 def _needs_memory(node: Node) -> bool:
     """Say whether a value is an array that is computed, not a leaf, a number, a view or a fill."""
     is_item = isinstance(node.op, Item)
@@ -138,8 +186,8 @@ def _taken_over(
     storage: Mapping[Node, Node],
     death: Mapping[Node, int],
     place: Mapping[Node, Buffer],
-) -> Buffer | None:
-    """Return the buffer of an operand that dies here and may be overwritten, or None."""
+) -> Node | None:
+    """Return the operand that dies here and whose buffer may be overwritten, or None."""
     node = statement.node
     for index in node.op.reuses(node):
         operand = statement.operands[index]
@@ -148,5 +196,5 @@ def _taken_over(
             continue
         others = [storage.get(x, x) for x in statement.operands if x is not operand]
         if operand.type == node.type and all(operand is not x for x in others):
-            return place[operand]
+            return operand
     return None

@@ -62,7 +62,7 @@ def written_as_numbers(nodes: Iterable[Node]) -> frozenset[Node]:
 def _is_safe_arithmetic(node: Node) -> bool:
     if node.shape or node.dtype.kind == "b":
         return False
-    symbol = getattr(node.op, "infix", None) or getattr(node.op, "prefix", None)
+    symbol = node.op.infix or node.op.prefix
     if symbol == "/":
         value = node.inputs[1].attrs.get("value", 0)
         return isinstance(value, (int, float)) and value != 0  # a dim may turn out to be 0

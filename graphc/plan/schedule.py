@@ -12,7 +12,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.walk import topological
 from graphc.ops.loop import Item
-from graphc.plan.blocks import block_types, in_blocks
+from graphc.plan.blocks import in_blocks
 from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.loops import loops_of
@@ -60,7 +60,7 @@ def plan(
     if with_blocks:
         read_at_last = {*graph.outputs.values(), *seen.values(), *stores.values()}
         statements, runs = in_blocks(statements, read_at_last)
-    buffers, place = assign_buffers(graph, statements, stores, seen, loops, block_types(runs))
+    buffers, place = assign_buffers(graph, statements, stores, seen, loops, runs)
     return Program(
         graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs
     )

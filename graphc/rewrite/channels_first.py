@@ -16,7 +16,7 @@ from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
-from graphc.ops.contraction import split_spec
+from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, replaced

@@ -13,6 +13,7 @@ from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
+from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
@@ -145,6 +146,24 @@ def _at_extreme(node: Node, facts: Facts) -> Node | None:
     return OPS[direct](base, values, number.inputs[0], **node.attrs)
 
 
+def _mask_of_extreme(node: Node, facts: Facts) -> Node | None:
+    """at_max(0, v, x)·(x > c) → at_max(0, v·(max > c), x): where v goes, x is the maximum."""
+    for at in (0, 1):
+        placed, factor = node.inputs[at], node.inputs[1 - at]
+        mask = factor.inputs[0] if factor.op is OPS["cast"] else factor
+        if placed.op not in _PLACED or mask.op not in _COMPARED or facts.is_shared(placed):
+            continue
+        base, values, x, extreme = placed.inputs
+        if not is_fill(base, 0) or mask.inputs[0] is not x or mask.inputs[1].op is not full:
+            continue
+        bound = fill(mask.inputs[1].attrs["value"], extreme.shape, extreme.dtype)
+        kept = OPS["multiply"](values, OPS["cast"](mask.op(extreme, bound), values.dtype))
+        return placed.op.make([base, kept, x, extreme], **placed.attrs)
+    return None
+
+
+_PLACED = {OPS["add_at_window_max"], OPS["add_at_window_min"]}
+_COMPARED = {OPS["greater"], OPS["less"], OPS["greater_equal"], OPS["less_equal"]}
 _AT_EXTREME = {"window_argmax": "add_at_window_max", "window_argmin": "add_at_window_min"}
 _REDUCTIONS = {"sum": "window_sum", "mean": "window_sum", "max": "window_max", "min": "window_min"}
 _IMAGE = "x: input(f64, 2, 3, 5, 5)\nW: input(f64, 4, 3, 2, 2)\n"
@@ -212,5 +231,17 @@ POOLING_GRADIENTS = (
         example="x: input(f64, 2, 4, 4)\nv: input(f64, 2, 2, 2)\n"
         "i = window_argmax(x, size=(2, 2), stride=(2, 2))\n"
         "y = add_in_windows(zeros((2, 4, 4), dtype=f64), v, i, size=(2, 2), stride=(2, 2))",
+    ),
+    Rule(
+        "mask_of_extreme",
+        "add_at_window_max(0, v, x)*(x > 0)",
+        "add_at_window_max(0, v*(max > 0), x)",
+        "the maximum passes relu where its window's element does, and has fewer elements",
+        apply=_mask_of_extreme,
+        roots=("multiply",),
+        operands=("add_at_window_max", "add_at_window_min"),
+        example="x: input(f64, 2, 4, 4)\nv: input(f64, 2, 2, 2)\n"
+        "i = add_at_window_max(zeros((2, 4, 4), dtype=f64), v, x, size=(2, 2), stride=(2, 2))\n"
+        "y = i*cast(x > 0, 'float64')",
     ),
 )

@@ -141,7 +141,7 @@ CHANNELS_PASS = Pass(
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
-FAST = (*SPEED, *OVERFLOW)
+FAST = (*SPEED, *OVERFLOW, *POOLING_GRADIENTS)
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
 JOIN_PASS = Pass(
     "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, level=2

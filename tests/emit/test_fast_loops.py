@@ -156,3 +156,21 @@ def test_one_place_along_an_axis_is_an_index() -> None:
     graph = gc.graph({"y": gc.exp(x[2]) * x[-1]})
     source = gc.compile(graph, style="fast").source
     assert "np.exp(x[2], out=x_exp)" in source and "x_exp * x[4]" in source
+
+
+def test_a_view_of_a_value_that_is_made_afresh_shows_that_value() -> None:
+    x, s = gc.input("x", (4, 3), dtype="float64"), gc.input("s", (3,), dtype="float64")
+    i, j = gc.constant([0, 1, 2]), gc.constant([2, 0, 0])
+
+    def cell(h: gc.Node, x_t: gc.Node) -> gc.Node:
+        first = gc.sin(gc.tanh(h + x_t) * h)
+        table = gc.tanh(first[:, None] * x_t[None, :])
+        second = gc.cos(gc.sum(table, axis=0))
+        picked = table[i, j]  # two index arrays: no call writes that into an array
+        return gc.tanh(picked[::-1] + second * picked[::-1])
+
+    found = gc.scan(cell, init=s, xs=x)
+    graph = gc.graph({"h": found[0] if isinstance(found, tuple) else found})
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(4, 3)), "s": rng.normal(size=3)}
+    assert_is_interpreted(gc.compile(graph, style="fast"), graph, **given)

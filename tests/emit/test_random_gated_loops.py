@@ -31,9 +31,13 @@ def random_cell(seed: int) -> tuple[gc.Graph, dict[str, np.ndarray]]:
     starts = [gc.input(f"s{i}", (N, H), dtype="float64") for i in range(2)]
 
     def view(a: Node) -> Node:
-        kind = rng.integers(5)
+        kind = rng.integers(7)
         if kind == 0:
             return a[:, ::-1]
+        if kind == 5:
+            return a[gc.constant([[0, 1, 3, 2]] * N), gc.constant([[3, 0, 1, 1]] * N)]
+        if kind == 6:
+            return gc.cumsum(a, axis=1)
         if kind == 1:
             return gc.transpose(a)  # N = H
         if kind == 2:

@@ -165,3 +165,57 @@ def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
         assert module["CORES"] == int(cores)
         totals.append(module["graph"](given)["total"])
     assert len({float(total) for total in totals}) == 1
+
+
+def agrees(graph: gc.Graph, given: dict[str, Any], loops_expected: int = 1) -> None:
+    """Compare two calls on the same workspace with the reference."""
+    f = gc.compile(graph)
+    assert loops(f.source) == loops_expected
+    expected = gc.interpret(graph, **given)
+    for _ in range(2):
+        got = f(**given)
+        for name, value in expected.items():
+            np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-9)
+
+
+def test_what_all_blocks_read_is_not_overwritten_by_one_of_them() -> None:
+    x, v = gc.input("x", (128, 128, 128)), gc.input("v", (128,))
+    bias = gc.tanh(gc.cumsum(v))  # dies in the chain, and is as long as the largest of each row
+    largest = gc.max(chain(x + bias), axis=(1, 2))
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(128, 128, 128)), "v": rng.normal(size=128)}
+    given = {name: value.astype(np.float32) for name, value in given.items()}
+    f = gc.compile(gc.graph({"y": gc.cumsum(largest)}))
+    assert loops(f.source) == 1
+    np.testing.assert_allclose(f(**given)["y"], gc.interpret(f.graph, **given)["y"], rtol=1e-4)
+
+
+def test_a_view_of_all_rows_outlives_the_blocks() -> None:
+    x = gc.input("x", (600, 30), dtype="float64")
+    turned = gc.transpose(gc.cumsum(x @ gc.transpose(x), axis=0))
+    graph = gc.graph({"y": chain(chain(turned * 0.1)) @ x})
+    agrees(graph, {"x": np.random.default_rng(0).normal(size=(600, 30))})
+
+
+def test_a_total_begins_while_the_chain_still_reads() -> None:
+    x, v = gc.input("x", ("N", 5), dtype="float64"), gc.input("v", (5,), dtype="float64")
+    graph = gc.graph({"y": gc.cumsum(chain(chain(x @ gc.cumsum(v))) @ x)})
+    rng = np.random.default_rng(0)
+    agrees(graph, {"x": rng.normal(size=(2 * BLOCK, 5)), "v": rng.normal(size=5)})
+
+
+@pytest.mark.parametrize("size", [1, 3, 6, 8, 20])
+def test_runs_of_other_steps_have_blocks_of_their_own(size: int) -> None:
+    N = gc.dim("N")
+    x, z = gc.input("x", (N, 32768), dtype="float64"), gc.input("z", (N, 16384), dtype="float64")
+    in_eights = gc.sum(gc.max(chain(z), axis=1))
+    in_fours = gc.max(chain(gc.reshape(chain(x + in_eights), (2 * N, 16384))), axis=1)
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(size, 32768)), "z": rng.normal(size=(size, 16384))}
+    agrees(gc.graph({"a": in_fours, "b": in_eights}), given, 2)
+
+
+def test_a_single_long_row_is_no_stack_of_blocks() -> None:
+    x = gc.input("x", (1, 3 * BLOCK), dtype="float64")
+    graph = gc.graph({"y": gc.cumsum(chain(gc.cumsum(x, axis=1) * 1e-3), axis=1)})
+    agrees(graph, {"x": np.linspace(-3, 3, 3 * BLOCK)[None]}, 0)

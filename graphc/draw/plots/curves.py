@@ -13,6 +13,7 @@ from graphc.draw.plots.plot import Plot
 from graphc.errors import GraphError, nearest
 from graphc.ir.node import Node
 from graphc.ops import OPS
+from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 #: Colour and dash of each function: the dash alone tells them apart.
@@ -97,14 +98,14 @@ def values_and_slopes(
 
 
 def _op(name: str) -> Function:
-    op = OPS.get(name)
-    if op is None or getattr(op, "arity", 0) != 1:
-        hint = nearest(name, [n for n, known in OPS.items() if getattr(known, "arity", 0) == 1])
+    known = {n: op for n, op in OPS.items() if isinstance(op, Pointwise) and op.arity == 1}
+    if name not in known:
+        hint = nearest(name, list(known))
         raise GraphError(
             f"no function of one argument is called {name!r}",
             fix=f"did you mean {hint!r}?" if hint else None,
         )
-    return op
+    return known[name]
 
 
 def _broken(values: np.ndarray) -> np.ndarray:

@@ -204,7 +204,7 @@ def rescaled_number(node: Node, factor: float) -> Node | None:
 def _with_first(node: Node, change: Callable[[Node], Node | None]) -> Node | None:
     """Return a product or quotient with its first factor changed; None where that is None."""
     following: list[Node] = []
-    while getattr(node.op, "infix", None) in ("*", "/") or (node.op.is_view and node.inputs):
+    while node.op.infix in ("*", "/") or (node.op.is_view and node.inputs):
         following.append(node)
         node = node.inputs[0]
     changed = change(node)

@@ -99,8 +99,8 @@ def _signed(text: str, letters: Mapping[str, str]) -> str:
 @cache
 def _function_name(word: str) -> str:
     """Return a function's name as labels write it: ln for log, σ for sigmoid."""
-    op = OPS.get(word)
-    called = _CALLED.fullmatch(getattr(op, "symbol", None) or "")
+    symbol = OPS[word].symbol if word in OPS else None
+    called = _CALLED.fullmatch(symbol or "")
     return called[1] if called else word
 
 

@@ -176,7 +176,7 @@ class _TextWriter(_Writer):
             return Code(f"{call[1]}({args[0].text})")
         if len(args) == 1 and node.op.label(node, marks) == f"−{marks[0]}":
             return self.negative(args[0])
-        if getattr(node.op, "infix", None) == "/" and self.is_quotient(args[0]):
+        if node.op.infix == "/" and self.is_quotient(args[0]):
             args = [Code(self.enclosed(args[0].text)), args[1]]
         code = formula(node, args)
         if " / " in code.text and code.precedence == PRODUCT:
@@ -220,14 +220,14 @@ class _LatexWriter(_Writer):
         if not node.inputs:
             return _leaf_latex(node.op.latex(node, marks))
         own = type(node.op).latex not in (Op.latex, Pointwise.latex)
-        if getattr(node.op, "tex", None) or (own and not isinstance(node.op, Reduction)):
+        if node.op.tex or (own and not isinstance(node.op, Reduction)):
             return node.op.latex(node, marks)
         label = node.op.label(node, marks)
         call = re.fullmatch(r"(\w+)\((.*)\)", label)
         if call is not None:
             name = call[1].replace("_", r"\_")
             return rf"\operatorname{{{name}}}\left({_in_text_mode(call[2])}\right)"
-        if getattr(node.op, "infix", None) or getattr(node.op, "symbol", None):
+        if node.op.infix or node.op.symbol:
             return label.translate(_SIGNS)
         return _in_text_mode(label)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from workload import Arrays, Workload, normal
 from workloads import naive_convolution
 
@@ -14,29 +15,43 @@ import graphc as gc
 RATE = 0.01
 
 
-def columns(x: np.ndarray, k: int, pad: int, out: np.ndarray, padded: np.ndarray) -> None:
-    """Write the windows of x as a matrix: one strided copy for each place in the window."""
-    N, C, H, W = x.shape
-    if pad:
-        padded[:, :, pad:-pad, pad:-pad] = x
-    source = padded if pad else x
-    view = out.reshape(C, k, k, N, H + 2 * pad - k + 1, W + 2 * pad - k + 1)
-    rows, cols = view.shape[-2:]
-    for i in range(k):
-        for j in range(k):
-            view[:, i, j] = source[:, :, i : i + rows, j : j + cols].swapaxes(0, 1)
+def shown(x: np.ndarray, k: int) -> np.ndarray:
+    """Show the windows of x [channels, height, width, samples]: first places, then positions."""
+    return sliding_window_view(x, (k, k), axis=(1, 2)).transpose(0, 4, 5, 1, 2, 3)
 
 
-def images(d_columns: np.ndarray, k: int, pad: int, out: np.ndarray) -> np.ndarray:
-    """Add the windows up again where they lay; `out` is padded, and its middle is returned."""
-    N, C, H, W = out.shape
-    rows, cols = H - k + 1, W - k + 1
-    view = d_columns.reshape(C, k, k, N, rows, cols)
-    out.fill(0)
-    for i in range(k):
-        for j in range(k):
-            out[:, :, i : i + rows, j : j + cols] += view[:, i, j].swapaxes(0, 1)
-    return out[:, :, pad : H - pad, pad : W - pad]
+def convolve(W: np.ndarray, x: np.ndarray, out: np.ndarray, row: np.ndarray) -> None:
+    """Write W @ columns, one row of positions at a time: its columns stay in the cache.
+
+    With samples last, columns are copied in runs of a whole row of all samples.
+    """
+    F, k = len(W), W.shape[-1]
+    windows, flat = shown(x, k), W.reshape(F, -1)
+    columns = row.reshape(*windows.shape[:3], *windows.shape[4:])
+    for r in range(out.shape[1]):
+        columns[...] = windows[:, :, :, r]
+        np.matmul(flat, row, out=out[:, r].reshape(F, -1))
+
+
+def convolve_back(
+    W: np.ndarray, x: np.ndarray, d: np.ndarray, d_x: np.ndarray | None, row: np.ndarray
+) -> np.ndarray:
+    """Return the gradient by W, and write that by x; both need a row's columns only once."""
+    F, k = len(W), W.shape[-1]
+    windows, flat = shown(x, k), W.reshape(F, -1)
+    columns = row.reshape(*windows.shape[:3], *windows.shape[4:])
+    d_W = np.zeros((len(row), F), np.float32)
+    if d_x is not None:
+        d_x.fill(0)
+    for r in range(d.shape[1]):
+        d_row = d[:, r].reshape(F, -1)
+        columns[...] = windows[:, :, :, r]
+        d_W += np.matmul(row, d_row.T)
+        if d_x is not None:
+            np.matmul(flat.T, d_row, out=row)
+            for j in range(k):
+                d_x[:, r : r + k, j : j + columns.shape[3]] += columns[:, :, j]
+    return d_W.T.reshape(W.shape)
 
 
 # -- one layer -----------------------------------------------------------------------------------
@@ -50,29 +65,27 @@ def layer_graph(C: int, size: int, filters: int, k: int) -> gc.Graph:
 
 
 def layer_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
-    """Columns and three matrix products."""
+    """Channels first and samples last in memory."""
     x, target, W, b = params["x"], data["target"], params["conv.W"], params["conv.b"]
     (N, C, size, _), (F, _, k, _) = x.shape, W.shape
     pad, places = k // 2, N * size * size
-    padded = np.zeros((N, C, size + 2 * pad, size + 2 * pad), np.float32)
-    of_x = np.empty((C * k * k, places), np.float32)
-    z = np.empty((F, places), np.float32)
+    padded = np.zeros((C, size + 2 * pad, size + 2 * pad, N), np.float32)
     d_padded = np.empty_like(padded)
-    wanted = np.ascontiguousarray(target.swapaxes(0, 1)).reshape(F, places)
+    inside = (slice(None), slice(pad, pad + size), slice(pad, pad + size))
+    row = np.empty((C * k * k, size * N), np.float32)
+    z = np.empty((F, size, size, N), np.float32)
     ones = np.ones(places, np.float32)
 
     def run() -> Mapping[str, Any]:
-        columns(x, k, pad, of_x, padded)
-        flat = W.reshape(F, -1)
-        np.dot(flat, of_x, out=z)
-        np.add(z, b[:, None], out=z)
-        np.subtract(z, wanted, out=z)
+        padded[inside] = x.transpose(1, 2, 3, 0)
+        convolve(W, padded, z, row)
+        np.add(z, b[:, None, None, None], out=z)
+        np.subtract(z, target.transpose(1, 2, 3, 0), out=z)
         loss = np.vdot(z, z) / z.size
         np.multiply(z, np.float32(2 / z.size), out=z)
-        d_W = np.dot(z, of_x.T).reshape(W.shape)
-        np.dot(flat.T, z, out=of_x)
-        d_x = images(of_x, k, pad, d_padded).copy()
-        return {"loss": loss, "conv.W": d_W, "conv.b": np.dot(z, ones), "x": d_x}
+        d_W = convolve_back(W, padded, z, d_padded, row)
+        d_x = d_padded[inside].transpose(3, 0, 1, 2).copy()
+        return {"loss": loss, "conv.W": d_W, "conv.b": np.dot(z.reshape(F, -1), ones), "x": d_x}
 
     return run
 
@@ -126,56 +139,51 @@ def lenet_graph() -> gc.Graph:
 
 def pooled(h: np.ndarray, top: np.ndarray) -> None:
     """Write the largest of each 2 × 2 pixels."""
-    np.maximum(h[..., ::2, ::2], h[..., ::2, 1::2], out=top)
-    np.maximum(top, h[..., 1::2, ::2], out=top)
-    np.maximum(top, h[..., 1::2, 1::2], out=top)
+    np.maximum(h[:, ::2, ::2], h[:, ::2, 1::2], out=top)
+    np.maximum(top, h[:, 1::2, ::2], out=top)
+    np.maximum(top, h[:, 1::2, 1::2], out=top)
 
 
 def unpooled(h: np.ndarray, top: np.ndarray, d_top: np.ndarray, out: np.ndarray) -> None:
-    """Write the gradient of the largest pixels; the first that attains it gets it."""
-    taken = np.zeros(top.shape, bool)
+    """Write the gradient through relu and pooling: to the first largest pixel, if it is above 0."""
+    free = top > 0
     for i in (0, 1):
         for j in (0, 1):
-            first = (h[..., i::2, j::2] == top) & ~taken
-            np.multiply(d_top, first, out=out[..., i::2, j::2])
-            taken |= first
+            first = (h[:, i::2, j::2] == top) & free
+            np.multiply(d_top, first, out=out[:, i::2, j::2])
+            free ^= first
 
 
 def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
-    """Channels first in memory, so that a convolution is one product of matrices with columns."""
+    """Channels first and samples last in memory, from the padded images to the dense layers."""
     x, y = data["x"], data["y"]
     N = len(x)
     W1, b1, W2, b2 = (params[n] for n in ("conv1.W", "conv1.b", "conv2.W", "conv2.b"))
     dense = [(params[f"fc{i}.W"], params[f"fc{i}.b"]) for i in (1, 2, 3)]
-    padded = np.zeros((N, 1, 32, 32), np.float32)
-    cols1, cols2 = (np.empty(s, np.float32) for s in ((25, N * 784), (150, N * 100)))
-    h1, d_h1 = (np.empty((6, N, 28, 28), np.float32) for _ in range(2))
-    h2, d_h2 = (np.empty((16, N, 10, 10), np.float32) for _ in range(2))
-    p1, p2 = np.empty((6, N, 14, 14), np.float32), np.empty((16, N, 5, 5), np.float32)
-    d_p1 = np.empty((N, 6, 14, 14), np.float32)
-    flat = np.empty((N, 400), np.float32)
+    padded = np.zeros((1, 32, 32, N), np.float32)
+    row1, row2 = (np.empty(s, np.float32) for s in ((25, 28 * N), (150, 10 * N)))
+    h1, d_h1 = (np.empty((6, 28, 28, N), np.float32) for _ in range(2))
+    h2, d_h2 = (np.empty((16, 10, 10, N), np.float32) for _ in range(2))
+    p1, d_p1 = (np.empty((6, 14, 14, N), np.float32) for _ in range(2))
+    p2 = np.empty((16, 5, 5, N), np.float32)
     rows, ones = np.arange(N), np.ones(N * 784, np.float32)
 
-    def convolved(W: np.ndarray, b: np.ndarray, cols: np.ndarray, out: np.ndarray) -> None:
-        z = out.reshape(len(W), -1)
-        np.dot(W.reshape(len(W), -1), cols, out=z)
-        np.add(z, b[:, None], out=z)
+    def convolved(W: np.ndarray, b: np.ndarray, x: np.ndarray, z: np.ndarray, row: Any) -> None:
+        convolve(W, x, z, row)
+        np.add(z, b[:, None, None, None], out=z)
         np.maximum(z, 0, out=z)
 
     def descend(param: np.ndarray, gradient: np.ndarray) -> None:
-        gradient = gradient.reshape(param.shape)
         gradient *= RATE
         np.subtract(param, gradient, out=param)
 
     def run() -> Mapping[str, Any]:
-        columns(x, 5, 2, cols1, padded)
-        convolved(W1, b1, cols1, h1)
+        padded[:, 2:-2, 2:-2] = x.transpose(1, 2, 3, 0)
+        convolved(W1, b1, padded, h1, row1)
         pooled(h1, p1)
-        columns(p1.swapaxes(0, 1), 5, 0, cols2, padded)
-        convolved(W2, b2, cols2, h2)
+        convolved(W2, b2, p1, h2, row2)
         pooled(h2, p2)
-        flat.reshape(N, 16, 5, 5)[...] = p2.swapaxes(0, 1)
-        h = [flat]
+        h = [p2.reshape(400, N).T]
         for W, b in dense:
             z = np.dot(h[-1], W)
             z += b
@@ -194,24 +202,20 @@ def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
         d *= np.float32(1 / N)
         for i in (2, 1, 0):
             W, b = dense[i]
-            below = np.dot(d, W.T)
-            below *= h[i] > 0
+            below = np.dot(W, d.T)
+            if i > 0:
+                below *= h[i].T > 0
             d_W, d_b = np.dot(h[i].T, d), np.dot(ones[:N], d)
             descend(W, d_W)
             descend(b, d_b)
-            d = below
-        unpooled(h2, p2, d.reshape(N, 16, 5, 5).swapaxes(0, 1), d_h2)
-        d_h2[...] *= h2 > 0
-        d2 = d_h2.reshape(16, -1)
-        d_cols = np.dot(W2.reshape(16, -1).T, d2)
-        descend(W2, np.dot(d2, cols2.T))
-        descend(b2, np.dot(d2, ones[: N * 100]))
-        images(d_cols, 5, 0, d_p1)
-        unpooled(h1, p1, d_p1.swapaxes(0, 1), d_h1)
-        d_h1[...] *= h1 > 0
-        d1 = d_h1.reshape(6, -1)
-        descend(W1, np.dot(d1, cols1.T))
-        descend(b1, np.dot(d1, ones))
+            d = below.T
+        unpooled(h2, p2, d.T.reshape(16, 5, 5, N), d_h2)
+        d_W2 = convolve_back(W2, p1, d_h2, d_p1, row2)
+        descend(b2, np.dot(d_h2.reshape(16, -1), ones[: N * 100]))
+        descend(W2, d_W2)
+        unpooled(h1, p1, d_p1, d_h1)
+        descend(W1, convolve_back(W1, padded, d_h1, None, row1))
+        descend(b1, np.dot(d_h1.reshape(6, -1), ones))
         return {**params, "loss": loss}
 
     return run

@@ -1,0 +1,95 @@
+"""Channels first: chunks of columns, and arrays between convolutions in the order of their axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.graph import Graph
+from graphc.rewrite.channels_first import Roles, channels_first
+from graphc.rewrite.pipeline import optimize
+
+LAYERS = {
+    "1d": (lambda x: gc.nn.conv1d(x, 5, 3, padding=1, name="c"), ("N", 3, 9)),
+    "2d": (lambda x: gc.nn.conv2d(x, 5, 3, name="c"), ("N", 3, 7, 8)),
+    "strided": (
+        lambda x: gc.nn.conv2d(x, 5, (3, 2), stride=(2, 1), padding=1, dilation=(1, 2), name="c"),
+        ("N", 3, 9, 8),
+    ),
+    "transposed": (lambda x: gc.nn.conv_transpose2d(x, 5, 3, stride=2, name="c"), ("N", 3, 4, 5)),
+}
+
+
+def names(graph: Graph) -> list[str]:
+    return [node.op.name for node in graph.nodes]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_layer_and_both_derivatives_go_by_chunks(layer: str, batch: int) -> None:
+    make, shape = LAYERS[layer]
+    x = gc.input("x", shape, dtype="float64")
+    graph = gc.graph({"loss": gc.sum(gc.square(gc.tanh(make(x))))}).astype("float64")
+    gradient = graph.gradient("loss", ["x", "c.W", "c.b"])
+    ops = names(optimize(gradient, style="fast"))
+    assert ops.count("convolve_filters") == 1
+    assert ops.count("convolve_back") + ops.count("convolve_windows") == 2
+    assert not {"windows", "windows_add"} & set(ops)
+    rng = np.random.default_rng(0)
+    state = {k: rng.standard_normal(v.shape) for k, v in graph.params.items()}
+    data = {"x": rng.standard_normal((batch, *shape[1:]))}
+    got = gc.compile(graph, gradient_of="loss", wrt=["x", "c.W", "c.b"])(state, **data)
+    wanted = gc.interpret(gradient, state, **data)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-10, atol=1e-12)
+
+
+def test_what_stands_between_convolutions_is_turned_nowhere() -> None:
+    """From the padded image to the flat features, only the image itself is laid out anew."""
+    h = gc.input("x", ("N", 1, 12, 12))
+    h = gc.nn.max_pool2d(gc.nn.conv2d(h, 4, 3, padding=1, activation=gc.relu, name="a"), 2)
+    h = gc.nn.max_pool2d(gc.nn.conv2d(h, 6, 3, activation=gc.relu, name="b"), 2)
+    h = gc.nn.dense(gc.reshape(h, ("N", 24)), 3, name="d")
+    graph = gc.graph({"loss": gc.mean(gc.square(h))})
+    found = optimize(graph.gradient("loss"), style="fast")
+    assert "pack" not in names(found)
+    turned = [x for x in found.nodes if x.op.name == "transpose" and x.ndim == 4]
+    sources = {x.inputs[0].op.name for x in turned}
+    assert sources <= {"input", "reshape"}, sources
+    assert names(found).count("add_at_window_max") == 2
+
+
+def test_groups_and_products_of_windows_keep_their_way() -> None:
+    x = gc.input("x", ("N", 4, 8, 8))
+    for y in (gc.nn.conv2d(x, 6, 3, groups=2, name="c"), gc.nn.locally_connected2d(x, 6, 3)):
+        graph, firings = channels_first(gc.optimize(gc.graph({"y": y}), level=1))
+        assert not firings
+        assert "convolve_windows" not in names(graph)
+
+
+def test_roles_are_found_by_where_labels_stand() -> None:
+    roles = Roles.of("ncxyij", "noxy", "ocij", 2)
+    assert roles is not None
+    assert (roles.channels, roles.samples, roles.filters) == ("c", "n", "o")
+    assert (roles.image, roles.response, roles.rows) == ("cxyn", "oxyn", "cij")
+    assert Roles.of("ngcxyij", "ngoxy", "gocij", 2) is None  # g stands in all three
+    assert Roles.of("ncxyij", "ncxyo", "oij", 2) is None  # positions and channels in two, and n
+    assert Roles.of("ncxyij", "ocij", "noxy", 2) is None
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_chunks_cover_all_rows(size: int) -> None:
+    """More than one chunk, the last of them shorter: 65536 elements are 2 to 45 rows here."""
+    x = gc.input("x", (3, 2, 90, size), dtype="float64")
+    y = gc.nn.conv2d(x, 2, (5, 1), name="c")
+    graph = gc.graph({"loss": gc.sum(gc.square(y))}).astype("float64")
+    rng = np.random.default_rng(1)
+    state: dict[str, Any] = {k: rng.standard_normal(v.shape) for k, v in graph.params.items()}
+    data = {"x": rng.standard_normal((3, 2, 90, size))}
+    got = gc.compile(graph, gradient_of="loss", wrt=["x", "c.W"])(state, **data)
+    wanted = gc.interpret(graph.gradient("loss", ["x", "c.W"]), state, **data)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-10, atol=1e-12)
