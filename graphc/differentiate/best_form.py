@@ -9,9 +9,9 @@ import numpy as np
 
 from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import stable, write
-from graphc.differentiate.probes import ARRAYS
 from graphc.differentiate.symbolic import OUTPUT, Branch, Expression, Tree, branch, map_leaves
 from graphc.differentiate.through_output import candidates, logistic, writings
+from graphc.ops.algebras import ARRAYS
 from graphc.ops.formula import evaluate_formula
 
 Values: TypeAlias = "Mapping[str, np.ndarray]"

@@ -18,7 +18,7 @@ from graphc.differentiate.bounds import bounds_of_call, formula_bounds
 from graphc.differentiate.cancellation import cancels, without_cancellation
 from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import stable, tree_text
-from graphc.differentiate.probes import ARRAYS, FAR, HUGE, PROBES, probe_grid
+from graphc.differentiate.probes import FAR, HUGE, PROBES, probe_grid
 from graphc.differentiate.scaled import scaled_by_cotangent
 from graphc.differentiate.symbolic import (
     OUTPUT,
@@ -35,6 +35,7 @@ from graphc.differentiate.through_output import logistic
 from graphc.errors import GraphError
 from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.symbols import sympy_module
+from graphc.ops.algebras import ARRAYS
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
 

@@ -22,7 +22,7 @@ HELPERS = '''
 def dot_each_row(matrix, vector, out):
     """Write matrix @ vector into out, in products too small for BLAS to start threads."""
     rows, width = matrix.shape
-    step = max(1, 4096 // width)
+    step = max(1, 4096 // max(1, width))
     whole = rows - rows % step
     stack = matrix[:whole].reshape(-1, step, width)
     np.matmul(stack, vector, out=out[:whole].reshape(-1, step))
@@ -43,7 +43,7 @@ def sum_of_products(a, b):
 
 def matmul_in_parts(a, b, out):
     """Write a @ b into out, in products too small for BLAS to start threads."""
-    step = max(1, 2**18 // (b.shape[-2] * b.shape[-1]))
+    step = max(1, 2**18 // max(1, b.shape[-2] * b.shape[-1]))
     for start in range(0, a.shape[-2], step):
         part = slice(start, start + step)
         np.matmul(a[..., part, :], b, out=out[..., part, :])

@@ -106,7 +106,12 @@ def multiplied(r: random.Random, pool: Pool) -> gc.Node:
     x = of(r, pool, lambda x: x.ndim > 0)
     if x.ndim > 2:
         turned = gc.swapaxes(x, -1, -2)
-        return gc.tanh(r.choice([lambda: x @ turned, lambda: turned @ gc.sin(x)])())
+        v = gc.max(x, axis=-1)
+        products = [lambda: x @ turned, lambda: turned @ gc.sin(x)]
+        if x.ndim == 3:
+            products += [lambda: gc.einsum("nij,ni->nj", x, v), lambda: gc.einsum("ni,nj->nij", v, v)]
+            products += [lambda: gc.einsum("nij,nik->njk", x, gc.sin(x))]
+        return gc.tanh(r.choice(products)())
     if x.ndim == 2:
         others = [y for y in pool if is_float(y) and y.ndim and same(x.shape[1], y.shape[0])]
         if others and r.random() < 0.6:

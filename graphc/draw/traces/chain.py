@@ -15,7 +15,6 @@ import numpy as np
 
 from graphc.differentiate.forward import is_derived_from_formula, tangents
 from graphc.differentiate.local import Partial, specialized
-from graphc.differentiate.probes import ARRAYS
 from graphc.differentiate.reverse import cotangents
 from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.formula import is_product
@@ -24,7 +23,7 @@ from graphc.draw.traces.numbering import Use
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops import OPS
-from graphc.ops.algebras import NODES
+from graphc.ops.algebras import ARRAYS, NODES
 from graphc.ops.formula import evaluate_formula, parse_formula
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
