@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from graphc.emit.lines import Line
 from graphc.emit.names import Namer
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, SUM, Code, Notation
 from graphc.ir.node import Node
 from graphc.ops.reshaping import Reshape
 from graphc.plan.program import Buffer, Program, Run, Statement
@@ -69,35 +69,47 @@ def block_sizes(
     """
     namer = Namer(taken)
     lines: list[str] = []
-    counted: dict[tuple[str, int], tuple[str, str]] = {}
+    counted: dict[tuple[Code, int], tuple[str, str]] = {}
     sizes: dict[Buffer, str] = {}
     for buffer in program.block_buffers:
         runs = program.runs_through(buffer)
         step, (length, *rest) = runs[0].step, buffer.type.shape
         assert isinstance(length, int)
-        extents = list(dict.fromkeys(str(notation.dim(run.extent)) for run in runs))
-        extent = extents[0] if len(extents) == 1 else f"max({', '.join(extents)})"
+        extent = _longest(runs, notation)
         if (extent, step) not in counted:
             counted[extent, step] = _counts(lines, namer, extent, step)
         workers, rows = counted[extent, step]
         count = length // step
-        if rows == "1":
-            rows = str(count)
+        if rows.isdecimal():
+            rows = str(count * int(rows))
         elif count > 1:
             rows = f"{count} * {rows}"
         sizes[buffer] = f"({', '.join([workers, rows, *map(notation.dim, rest)])})"
     return lines, sizes
 
 
-def _counts(lines: list[str], namer: Namer, extent: str, step: int) -> tuple[str, str]:
-    """Write how many workers and how many rows of a block there are; return their variables."""
+def _longest(runs: Sequence[Run], notation: Notation) -> Code:
+    """Return the greatest number of rows that one of the runs goes through."""
+    numbers = [run.extent for run in runs if isinstance(run.extent, int)]
+    named = dict.fromkeys(notation.dim(r.extent) for r in runs if not isinstance(r.extent, int))
+    words = [*named, *([str(max(numbers))] if numbers else [])]
+    if len(words) > 1:
+        return Code(f"max({', '.join(words)})")
+    return Code(words[0], ATOM if words[0].isalnum() else SUM)
+
+
+def _counts(lines: list[str], namer: Namer, extent: Code, step: int) -> tuple[str, str]:
+    """Write how many workers and rows of a block there are; return their variables or numbers."""
     workers = namer.fresh("workers")
+    if extent.text.isdecimal():
+        lines.append(f"{workers} = min(CORES, {-(-int(extent.text) // step)})")
+        return workers, str(min(int(extent.text), step))
     if step == 1:
         lines.append(f"{workers} = min(CORES, {extent} or 1)")
         return workers, "1"
     rows = namer.fresh("rows")
     lines.append(f"{rows} = min({extent}, {step})")
-    lines.append(f"{workers} = min(CORES, -(-{Code(extent).within(ATOM)} // {step}) or 1)")
+    lines.append(f"{workers} = min(CORES, -(-{extent.within(ATOM)} // {step}) or 1)")
     return workers, rows
 
 

@@ -76,6 +76,8 @@ class Op:
     is_inserted: ClassVar[bool] = False
     #: Written as adding into a copy of its first input (`numpy_into` only).
     accumulates: ClassVar[bool] = False
+    #: What many steps of a loop add can be added at once: see `added_up`.
+    adds_over_steps: ClassVar[bool] = False
     #: A graph that holds such a node may update parameters: see `state_updates`.
     moves_state: ClassVar[bool] = False
 
@@ -164,6 +166,16 @@ class Op:
         **Shapes.** carried operand: [size, *operand.shape] -> [size, *node.shape]
         """
         return None
+
+    def added_up(self, node: Node, base: Node, stacks: Sequence[Node]) -> Node:
+        """Return `base`, the first operand, with what several steps add to it.
+
+        `stacks` holds all other operands, those of the steps along a first axis. Only asked where
+        `adds_over_steps` is true.
+
+        **Shapes.** operand: [*dims] -> [steps, *dims]
+        """
+        raise NotImplementedError(f"{self.name} does not say what many steps add")
 
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]

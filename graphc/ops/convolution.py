@@ -34,6 +34,8 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import TensorType
+from graphc.ir.walk import new_nodes
+from graphc.ops.batching import Carried, batched_node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.convolution_code import CHUNK, SOURCES
 from graphc.ops.leaf import as_node, fill
@@ -73,6 +75,17 @@ class OfColumns(Op):
 
     def helper(self, node: Node) -> str:
         return SOURCES[self.verb]
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        """Return the definition over one more axis, which for each operand stands elsewhere."""
+        known = {x: y for x, y in zip(node.inputs, carried, strict=True) if y is not None}
+        definition = self.expand(node)
+        assert definition is not None
+        for x in new_nodes(definition, frozenset(node.inputs)):
+            operands = [known.get(y) for y in x.inputs]
+            if any(y is not None for y in operands):
+                known[x] = batched_node(x, operands, size)
+        return known[definition]
 
     def scratch(self, node: Node) -> Dim:
         # One chunk of columns is in memory at a time.

@@ -74,7 +74,9 @@ _CONVOLVE_BACK = f'''{_CHUNKS}
 
 def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
     """Multiply filters.T by d, a chunk at a time, and add each column to its window of out."""
-    flat, whole = d.reshape(len(d), -1), (slice(None),) * len(size)
+    flat, every = d.reshape(len(d), -1), slice(None)
+    whole = (every,) * len(size)
+    places, inner_places = list(np.ndindex(*size)), list(np.ndindex(*size[1:]))
     (count, *inner), (_, height) = d.shape[1:], filters.shape
     width = int(np.prod(inner))
     windows = _windows(out, size, stride, dilation)
@@ -86,10 +88,10 @@ def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
         columns = columns.reshape(part.shape)
         # Neither the windows at one place overlap, nor the places of one row of windows.
         if rows.stop - rows.start < size[0]:
-            steps = np.ndindex(*size[1:], rows.stop - rows.start)
-            steps = ((slice(None), slice(None), *step) for step in steps)
+            row = range(rows.stop - rows.start)
+            steps = [(every, every, *place, r) for r in row for place in inner_places]
         else:
-            steps = ((slice(None), *place) for place in np.ndindex(*size))
+            steps = [(every, *place) for place in places]
         for step in steps:
             part[step] += columns[step]
     return out

@@ -141,6 +141,7 @@ class ScatterAdd(Op):
     """A copy of `base` with `values` added at integer indices; repeated places accumulate."""
 
     accumulates = True
+    adds_over_steps = True
 
     family = "movement"
 
@@ -203,11 +204,7 @@ class ScatterAdd(Op):
         return self.make([*operands, *node.inputs[2:]], axis=node.attrs["axis"] + 1)
 
     def added_up(self, node: Node, base: Node, stacks: Sequence[Node]) -> Node:
-        """Return `base` with what several steps add, their operands stacked along a first axis.
-
-        **Shapes.** values: [*lead, *indexed, *rest] -> [steps, *lead, *indexed, *rest]
-        """
-        values, *indices = stacks
+        values, *indices = stacks  # values: [steps, *lead, *indexed, *rest]
         axis = node.attrs["axis"]
         order = (*range(1, axis + 1), 0, *range(axis + 1, values.ndim))
         values = OPS["transpose"](values, order) if axis else values

@@ -156,7 +156,11 @@ class Pointwise(Op):
         for other in inputs:
             if not same_shape(other.shape, first.shape):
                 raise self._misfit(inputs)
-        return TensorType(BOOL, first.shape) if self.cuts_to_bool else first
+        if self.cuts_to_bool:
+            return TensorType(BOOL, first.shape)
+        if self.dtype_rule == FLOAT and first.dtype.kind != "f":
+            return first.with_dtype(FLOAT64)  # a part of a formula: where(x > 0, 1, 0)/2
+        return first
 
     @property
     def cuts_to_bool(self) -> bool:

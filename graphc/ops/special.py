@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
 from graphc.ops import images
@@ -23,7 +24,9 @@ from graphc.ops.registry import register
 class Special(Pointwise):
     """A pointwise primitive whose NumPy form is a call of the helper `_name`.
 
-    `source` is that helper; `meaning` is the function of one number that the reference applies.
+    `source` is that helper, which holds so many `arrays` of numbers of `width` bytes at a time
+    (None: of the operand's dtype); `meaning` is the function of one number that the reference
+    applies.
     """
 
     def __init__(
@@ -33,11 +36,15 @@ class Special(Pointwise):
         formula: str,
         *,
         source: str,
+        arrays: int,
+        width: int | None = None,
         meaning: Callable[[float], float],
         flops: int,
         image: Callable[..., Bounds] | None = None,
     ) -> None:
         self.source = source
+        self.arrays = arrays
+        self.width = width
         self.meaning = meaning
         super().__init__(name, doc, formula, flops=flops, image=image)
 
@@ -60,6 +67,9 @@ class Special(Pointwise):
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return ()
+
+    def scratch(self, node: Node) -> Dim:
+        return self.arrays * (self.width or node.dtype.itemsize) * node.size
 
     def helper(self, node: Node) -> str:
         return self.source
@@ -119,6 +129,7 @@ erf = register(
         "Error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x.",
         "erf(x)",
         source=_ERF,
+        arrays=5,
         meaning=math.erf,
         flops=45,
         image=images.within(-1, 1),
@@ -130,6 +141,8 @@ erfc = register(
         "1 - erf(x), accurate in the tail.",
         "1 - erf(x)",
         source=_ERFC,
+        arrays=7,
+        width=8,
         meaning=math.erfc,
         flops=75,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -12,8 +12,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
-from graphc.ir.walk import substitute
-from graphc.ops.loop import Item, Parts, Scan, scan, with_body
+from graphc.ir.walk import reaching, substitute
+from graphc.ops.loop import Item, Parts, Scan, item, scan, with_body
 from graphc.ops.registry import OPS
 from graphc.rewrite.rule import Firing, Rule
 
@@ -129,6 +129,10 @@ class Draft:
     def roots(self) -> list[Node]:
         return [carry.following for carry in self.carries] + self.emitted
 
+    def steady(self, order: Sequence[Node]) -> set[Node]:
+        """Return the nodes of the body, given operands first, that no carry enters."""
+        return set(order) - reaching(order, [carry.leaf for carry in self.carries])
+
     def emit(self, node: Node) -> int:
         """Have each step emit a value, and return which stack it is in."""
         for j, known in enumerate(self.emitted):
@@ -181,6 +185,11 @@ class Draft:
             length=self.length,
             reverse=self.origin.attrs["reverse"],
         )
+
+    def results(self, used: Iterable[int]) -> dict[int, Node]:
+        """Return what stands for the used results of a loop that keeps all its results."""
+        loop = self.built()
+        return {index: item(loop, index) for index in sorted(used)}
 
 
 def drafted(node: Node) -> Draft:

@@ -10,31 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.op import Op
 from graphc.ir.provenance import inherit
-from graphc.ir.walk import consumers, reaching, topological
+from graphc.ir.walk import consumers, topological
 from graphc.ops.batching import batched_at_once
 from graphc.ops.loop import Item, Scan, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
 
-GATHER = Rule(
-    "gather_steady_terms",
-    "(x_t@W + h@U) + b",
-    "(x_t@W + b) + h@U",
-    "terms that no carry enters are added for all steps at once",
-    exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
-    example=(
-        "x: input(f64, 3)\ns: input(f64)\nk: input(f64)\n"
-        "def cell(h, x_t):\n    return tanh((x_t*k + h) + k)\n(y,) = scan(cell, init=s, xs=x)"
-    ),
-)
 HOIST = Rule(
     "hoist_before_loop",
     "scan(x_t@W + …)",
@@ -62,109 +48,12 @@ SINK = Rule(
 )
 
 
-def gather_steady_terms(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
-    return over_loops(graph, GATHER, _gathered, became)
-
-
 def hoist_before_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     return over_loops(graph, HOIST, _hoisted, became)
 
 
 def sink_behind_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     return over_loops(graph, SINK, _sunk, became)
-
-
-def _rebuilt_loop(draft: Draft, used: set[int]) -> dict[int, Node]:
-    loop = draft.built()
-    return {index: item(loop, index) for index in sorted(used)}
-
-
-def _steady(draft: Draft, order: Sequence[Node]) -> set[Node]:
-    """Return the nodes of a body that no carry enters."""
-    return set(order) - reaching(order, [carry.leaf for carry in draft.carries])
-
-
-# -- sums and products -----------------------------------------------------------------------------
-
-
-def _gathered(node: Node, used: set[int]) -> dict[int, Node] | None:
-    """Bring together the terms of sums, and the factors of products, that no carry enters."""
-    draft = drafted(node)
-    replacement: dict[Node, Node] = {}
-    for op in (OPS["add"], OPS["multiply"]):
-        replacement |= _gathered_by(draft, op)
-    if not replacement:
-        return None
-    # A replaced sum may stand below another one, so each is built over the new forms.
-    for top in list(replacement):
-        replacement[top] = _over(replacement[top], replacement, top)
-    draft.substitute(replacement)
-    return _rebuilt_loop(draft, used)
-
-
-def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
-    """Return what becomes of the sums (or products) of a body."""
-    order = topological(draft.roots())
-    steady = _steady(draft, order)
-    users = consumers(order)
-    roots = set(draft.roots())
-    inner = {
-        x
-        for x in order
-        if x.op is op
-        and len(users[x]) == 1
-        and users[x][0].op is op
-        and x not in steady
-        and x not in roots
-    }
-    replacement: dict[Node, Node] = {}
-    for top in order:
-        if top.op is not op or top in inner or top in steady or top.dtype.kind != "f":
-            continue
-        terms = _terms(top, inner)
-        still = [x for x in terms if x in steady]
-        if len(still) < 2:
-            continue
-        with inherit(top.provenance):
-            total = reduce(op, still)
-            total = reduce(op, [x for x in terms if x not in steady], total)
-        replacement[top] = total.named(top.name) if top.name else total
-    return {top: new for top, new in replacement.items() if not _is_gathered(top, steady, inner)}
-
-
-def _over(root: Node, replacement: dict[Node, Node], top: Node) -> Node:
-    """Return a node over the replaced forms of the sums below it."""
-    known = {old: new for old, new in replacement.items() if old is not top}
-    new: dict[Node, Node] = dict(known)
-    for node in topological([root]):
-        if node not in new:
-            new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
-    return new[root]
-
-
-def _terms(top: Node, inner: set[Node]) -> list[Node]:
-    terms: list[Node] = []
-    stack = [top]
-    while stack:
-        node = stack.pop()
-        if node is top or node in inner:
-            stack += reversed(node.inputs)
-        else:
-            terms.append(node)
-    return terms
-
-
-def _is_gathered(top: Node, steady: set[Node], inner: set[Node]) -> bool:
-    """Say whether a sum has no more than one steady operand below it, and that a whole."""
-    found, stack = 0, [top]
-    while stack:
-        node = stack.pop()
-        for x in node.inputs:
-            if x in inner:
-                stack.append(x)
-            elif x in steady:
-                found += 1
-    return found < 2
 
 
 # -- before ----------------------------------------------------------------------------------------
@@ -174,7 +63,7 @@ def _hoisted(node: Node, used: set[int]) -> dict[int, Node] | None:
     """Compute before the loop what no carry enters."""
     draft = drafted(node)
     order = topological(draft.roots())
-    steady = _steady(draft, order)
+    steady = draft.steady(order)
     outside = _Outside(draft)
     for x in order:
         if x in steady:
@@ -191,7 +80,7 @@ def _hoisted(node: Node, used: set[int]) -> dict[int, Node] | None:
     if not replacement:
         return None
     draft.substitute(replacement)
-    return _rebuilt_loop(draft, used)
+    return draft.results(used)
 
 
 def _worth_keeping(node: Node) -> list[Node]:
@@ -283,8 +172,7 @@ class _Term:
         """Return a total with what all steps add, given the stacks of the values added."""
         if self.node.op is OPS["add"]:
             return OPS["add"](total, OPS["sum"](stacks[0], 0))
-        found: Node = self.node.op.added_up(self.node, total, stacks)  # type: ignore[attr-defined]  # as `_term` found
-        return found
+        return self.node.op.added_up(self.node, total, stacks)
 
 
 def _sums(draft: Draft) -> dict[int, tuple[_Term, ...]]:
@@ -314,7 +202,7 @@ def _term(total: Node, reader: Node) -> _Term | None:
     if reader.op is OPS["add"]:
         others = tuple([x for x in reader.inputs if x is not total])
         return _Term(reader, others) if len(others) == 1 and _is_contraction(others[0]) else None
-    is_write = hasattr(reader.op, "added_up") and reader.inputs[0] is total
+    is_write = reader.op.adds_over_steps and reader.inputs[0] is total
     return _Term(reader, reader.inputs[1:]) if is_write else None
 
 

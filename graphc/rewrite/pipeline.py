@@ -19,14 +19,7 @@ from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.fold_constants import FOLD
-from graphc.rewrite.hoist import (
-    GATHER,
-    HOIST,
-    SINK,
-    gather_steady_terms,
-    hoist_before_loops,
-    sink_behind_loops,
-)
+from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
 from graphc.rewrite.lay_apart import APART, lay_apart
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.loop_results import PRUNE, prune_loops
@@ -46,6 +39,7 @@ from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
+from graphc.rewrite.steady_terms import GATHER, gather_steady_terms
 from graphc.rewrite.turn_weights import TURN, turn_weights
 from graphc.rewrite.unit_vectors import UNIT_VECTORS
 

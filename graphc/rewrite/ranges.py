@@ -1,4 +1,8 @@
-"""Ranges: what is known of a node's values, found by evaluating formulas over intervals."""
+"""Ranges: what is known of a node's values, found by evaluating formulas over intervals.
+
+They are no `ir.bounds`, which hold for finite inputs and take 0·∞ for 0: a rule that drops a guard
+has to know of infinite inputs, overflow and NaN too, so here 0·∞ and ∞ − ∞ may be NaN.
+"""
 
 from __future__ import annotations
 

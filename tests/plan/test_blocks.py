@@ -219,3 +219,25 @@ def test_a_single_long_row_is_no_stack_of_blocks() -> None:
     x = gc.input("x", (1, 3 * BLOCK), dtype="float64")
     graph = gc.graph({"y": gc.cumsum(chain(gc.cumsum(x, axis=1) * 1e-3), axis=1)})
     agrees(graph, {"x": np.linspace(-3, 3, 3 * BLOCK)[None]}, 0)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, BLOCK])
+def test_an_extent_may_be_a_sum(length: int) -> None:
+    x = gc.input("x", ("n",), dtype="float64")
+    longer = gc.concat([x, np.linspace(0, 1, BLOCK + 5)])
+    agrees(gc.graph({"y": gc.cumsum(chain(longer))}), {"x": np.linspace(-3, 3, length)})
+
+
+def test_fixed_numbers_of_blocks_are_counted_beforehand() -> None:
+    x = gc.input("x", (1000, 500), dtype="float64")
+    graph = gc.graph({"y": gc.cumsum(chain(x), axis=0)})
+    assert "workers = min(CORES, 4)" in gc.compile(graph).source  # of 262 rows
+    agrees(graph, {"x": np.random.default_rng(0).normal(size=(1000, 500))})
+
+
+def test_a_product_over_an_empty_axis_is_zero() -> None:
+    a, b = (gc.input(name, (20, 128, name), dtype="float64") for name in "ab")
+    product = gc.tanh(gc.einsum("nik,njk->nij", a, a)) + gc.tanh(gc.einsum("nik,njk->nij", b, b))
+    graph = gc.graph({"y": chain(product)})
+    assert "matmul_in_parts(" in gc.compile(graph).source
+    agrees(graph, {"a": np.zeros((20, 128, 0)), "b": np.ones((20, 128, 1))})

@@ -79,6 +79,12 @@ def mixture() -> gc.Graph:
     return gc.graph({"loss": gc.mean(gc.log(gc.sum(gc.exp(score), axis=0)))}, name="mixture")
 
 
+def normal() -> gc.Graph:
+    """`gelu` calls a helper, which holds arrays of its own."""
+    x = gc.input("x", ("N", 200))
+    return gc.graph({"loss": gc.mean(gc.gelu(gc.nn.dense(x, 300, name="h")))}, name="normal")
+
+
 def dropped() -> gc.Graph:
     x = gc.input("x", ("N", 200))
     h = gc.nn.dropout(gc.nn.dense(x, 300, activation=gc.relu, name="h"), 0.5)
@@ -96,7 +102,7 @@ def logistic() -> gc.Graph:
 
 MODELS = [
     classifier, attention, convolution, recurrent, blocks,
-    row_update, pooling, characters, mixture, dropped,
+    row_update, pooling, characters, mixture, normal, dropped,
 ]  # fmt: skip
 
 

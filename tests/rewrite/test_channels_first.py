@@ -76,7 +76,9 @@ def test_roles_are_found_by_where_labels_stand() -> None:
     assert (roles.channels, roles.samples, roles.filters) == ("c", "n", "o")
     assert (roles.image, roles.response, roles.rows) == ("cxyn", "oxyn", "cij")
     assert Roles.of("ngcxyij", "ngoxy", "gocij", 2) is None  # g stands in all three
-    assert Roles.of("ncxyij", "ncxyo", "oij", 2) is None  # positions and channels in two, and n
+    alone = Roles.of("ncxyij", "ncxyo", "oij", 2)  # channels are samples: one filter for each
+    assert alone is not None
+    assert (alone.channels, alone.samples) == ("", "nc")
     assert Roles.of("ncxyij", "ocij", "noxy", 2) is None
 
 

@@ -8,12 +8,9 @@ everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import singledispatch
 
 from graphc.draw.typography import subscript
-from graphc.ir.dims import same
 from graphc.ir.node import Node
-from graphc.ir.op import Op
 from graphc.ops.contraction import Einsum
 from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import Leaf
@@ -23,6 +20,9 @@ from graphc.ops.reduction import Mean, Sum
 from graphc.ops.reshaping import Reshape, new_axes
 
 _LETTERS = "ijklmprs"  # those that Unicode has as subscripts
+#: What a formula with one letter for each axis shows, beside reshapes: products, their sums, and
+#: what acts on each element alone.
+_SHOWN = (Leaf, Pointwise, BroadcastTo, Transpose, Einsum, Sum, Mean)
 #: An axis of a node.
 Axis = tuple[Node, int]
 #: Pairs (axis of the result, operand, axis of that operand) that go together.
@@ -48,7 +48,7 @@ class Indices:
         **Raises** NoIndicesError for an op that moves elements in another way.
         """
         for node in nodes:
-            for own, operand, axis in axis_pairs(node.op, node):
+            for own, operand, axis in axis_pairs(node):
                 self.join((node, own), (node.inputs[operand], axis))
             if isinstance(node.op, Einsum):
                 self._join_labels(node)
@@ -121,42 +121,31 @@ def summed(node: Node, indices: Indices) -> tuple[str, ...] | None:
     return None
 
 
-@singledispatch
-def axis_pairs(op: Op, node: Node) -> Pairs:
-    """Return which axes of a node and its operands go together, by the family of its op."""
-    raise NoIndicesError
+def axis_pairs(node: Node) -> Pairs:
+    """Return which axes of a node and its operands go together.
 
+    That follows from what each op reads, but not which ops to ask: max reads an axis as a sum does,
+    and x[:3] reads as x itself, yet neither is a formula of elements and sums.
 
-@axis_pairs.register
-def _(op: Leaf, node: Node) -> Pairs:
-    return []
-
-
-@axis_pairs.register
-def _(op: Pointwise, node: Node) -> Pairs:
-    return [(axis, i, axis) for i in range(len(node.inputs)) for axis in range(node.ndim)]
-
-
-@axis_pairs.register
-def _(op: Einsum, node: Node) -> Pairs:
-    terms, out = split_spec(node.attrs["spec"])
+    **Raises** NoIndicesError for an op that formulas with indices do not show.
+    """
+    if isinstance(node.op, Reshape):
+        return _kept_axes(node)
+    if not isinstance(node.op, _SHOWN):
+        raise NoIndicesError
     return [
-        (out.index(label), i, axis)
-        for i, term in enumerate(terms)
-        for axis, label in enumerate(term)
-        if label in out
+        (own, i, axis)
+        for i in range(len(node.inputs))
+        for axis, span in enumerate(node.op.reads(node, i))
+        for own, _ in span.steps
     ]
 
 
-@axis_pairs.register
-def _(op: BroadcastTo, node: Node) -> Pairs:
-    source = node.inputs[0].shape
-    lead = node.ndim - len(source)
-    return [(lead + i, 0, i) for i, dim in enumerate(source) if same(dim, node.shape[lead + i])]
+def _kept_axes(node: Node) -> Pairs:
+    """Return the axes that a reshape keeps, where it only inserts or removes axes of size 1.
 
-
-@axis_pairs.register
-def _(op: Reshape, node: Node) -> Pairs:
+    What it reads does not say which of several axes of size 1 are kept.
+    """
     source, result = node.inputs[0].shape, node.shape
     for inserted, turned in ((new_axes(source, result), False), (new_axes(result, source), True)):
         if inserted is not None:
@@ -165,24 +154,3 @@ def _(op: Reshape, node: Node) -> Pairs:
             pairs = [(axis, place) for place, axis in enumerate(kept)]
             return [(b, 0, a) if turned else (a, 0, b) for a, b in pairs]
     raise NoIndicesError
-
-
-@axis_pairs.register
-def _(op: Transpose, node: Node) -> Pairs:
-    return [(place, 0, axis) for place, axis in enumerate(node.attrs["axes"])]
-
-
-def _kept_axes(node: Node) -> Pairs:
-    gone, keeps = node.attrs["axis"], node.attrs["keepdims"]
-    kept = [axis for axis in range(node.inputs[0].ndim) if axis not in gone]
-    return [(axis if keeps else place, 0, axis) for place, axis in enumerate(kept)]
-
-
-@axis_pairs.register
-def _(op: Sum, node: Node) -> Pairs:
-    return _kept_axes(node)
-
-
-@axis_pairs.register
-def _(op: Mean, node: Node) -> Pairs:
-    return _kept_axes(node)

@@ -7,19 +7,21 @@ values that live on outside of their chain; several chains in one step, with dra
 from __future__ import annotations
 
 import random
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from stepping import assert_same, assert_steps_agree, compiled
+from stepping import assert_steps_agree, compiled
 
 import graphc as gc
-from graphc.ir.dims import same, same_shape
+from graphc.ir.dims import same
 from graphc.plan import blocks
+from graphc.run.compiled import CompiledFunction
 
 Pool = list[gc.Node]
+
+SEEDS = 60
 
 #: The limits of this file: many blocks of arrays that the reference is through with at once.
 LIMITS = {"BLOCK": 96, "_FEWEST": 3, "_LONGEST_ROW": 24, "_LARGE_ROW": 25, "_LARGE": 24}
@@ -109,7 +111,10 @@ def multiplied(r: random.Random, pool: Pool) -> gc.Node:
         v = gc.max(x, axis=-1)
         products = [lambda: x @ turned, lambda: turned @ gc.sin(x)]
         if x.ndim == 3:
-            products += [lambda: gc.einsum("nij,ni->nj", x, v), lambda: gc.einsum("ni,nj->nij", v, v)]
+            products += [
+                lambda: gc.einsum("nij,ni->nj", x, v),
+                lambda: gc.einsum("ni,nj->nij", v, v),
+            ]
             products += [lambda: gc.einsum("nij,nik->njk", x, gc.sin(x))]
         return gc.tanh(r.choice(products)())
     if x.ndim == 2:
@@ -139,7 +144,10 @@ def random_step(r: random.Random, pool: Pool) -> gc.Node:
         x = of(r, pool, lambda x: x.ndim > 0)
         return gc.nn.dropout(x, 0.3)
     if kind == 1:
-        return gc.concat([gc.sin(x := of(r, pool, lambda x: x.ndim > 0)), x], axis=r.randrange(x.ndim))
+        x = of(r, pool, lambda x: x.ndim > 0)
+        if r.random() < 0.5:
+            return gc.concat([x, gc.ones((100, *x.shape[1:]), dtype=x.dtype)], axis=0)
+        return gc.concat([gc.sin(x), x], axis=r.randrange(x.ndim))
     if kind == 2:
         (k,) = (x for x in pool if x.name == "k")
         table = of(r, pool, lambda x: x.ndim > 0 and isinstance(x.shape[0], int))
@@ -166,12 +174,11 @@ def model(seed: int) -> gc.Graph:
     r = random.Random(seed)
     number, D, A = r.choice(SIZES)
     n = r.choice([gc.dim("N"), number])
-    dtype = r.choice(["float64", "float64", "float64"])
-    x, y = gc.input("x", (n, D), dtype=dtype), gc.input("y", (n,), dtype=dtype)
-    wide, k = gc.input("s", (n, A, A), dtype=dtype), gc.input("k", (n,), dtype="int64")
-    w = gc.param("w", (D, D), dtype=dtype, init=gc.init.normal(0.5))
-    v = gc.param("v", (D,), dtype=dtype, init=gc.init.normal(0.5))
-    m = gc.param("m", (A, A), dtype=dtype, init=gc.init.normal(0.5))
+    x, y = gc.input("x", (n, D), dtype="float64"), gc.input("y", (n,), dtype="float64")
+    wide, k = gc.input("wide", (n, A, A), dtype="float64"), gc.input("k", (n,), dtype="int64")
+    w = gc.param("w", (D, D), dtype="float64", init=gc.init.normal(0.5))
+    v = gc.param("v", (D,), dtype="float64", init=gc.init.normal(0.5))
+    m = gc.param("m", (A, A), dtype="float64", init=gc.init.normal(0.5))
     pool: Pool = [x, y, wide, k, w, v, m, gc.tanh(gc.cumsum(v)), gc.sin(gc.cumsum(m, axis=1))]
     pool += [gc.cumsum(gc.tanh(y)), gc.cumsum(wide, axis=0) * 0.1]
     made: Pool = []
@@ -184,20 +191,68 @@ def model(seed: int) -> gc.Graph:
     if r.random() < 0.5:
         seen = r.choice([p for p in made if p.ndim > 0] or [x])
         outputs["view"] = gc.swapaxes(seen, 0, -1)
-    terms = [gc.sum(gc.square(p)) for p in made[-3:]] + [gc.sum(gc.square(p)) * 0.1 for p in (w, v, m)]
-    loss = terms[0]
-    for t in terms[1:]:
-        loss = loss + t
-    return gc.graph({**outputs, "loss": loss * 0.01}, name="model")
+    loss = gc.sum(gc.square(w)) + gc.sum(gc.square(v)) + gc.sum(gc.square(m))
+    for node in made[-3:]:
+        loss = loss + gc.sum(gc.square(node)) * 0.01
+    return gc.graph({**outputs, "loss": loss}, name="model")
 
 
 def inputs(graph: gc.Graph, seed: int, size: int) -> dict[str, Any]:
     r = np.random.default_rng(seed)
     given: dict[str, Any] = {}
     for name, leaf in graph.inputs.items():
-        shape = tuple(d if isinstance(d, int) else size for d in leaf.shape)
-        if leaf.dtype.kind == "i":
-            given[name] = r.integers(-50, 50, shape)
-        else:
-            given[name] = r.normal(size=shape)
+        shape = tuple([d if isinstance(d, int) else size for d in leaf.shape])
+        is_whole = leaf.dtype.kind == "i"
+        given[name] = r.integers(-50, 50, shape) if is_whole else r.normal(size=shape)
     return given
+
+
+def function_of(seed: int) -> CompiledFunction:
+    """Return a model, its gradient or a training step, with or without passes."""
+    graph, kind = model(seed), seed % 5
+    if kind == 0:
+        return compiled(graph, "fast")
+    if kind == 1:
+        return gc.compile(graph)
+    if kind == 2:
+        return gc.compile(graph, gradient_of="loss")
+    return gc.compile(graph, minimize="loss", optimizer=("sgd(0.1)", "adam")[kind - 3])
+
+
+@pytest.fixture
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LIMITS.items():
+        monkeypatch.setattr(blocks, name, value)
+
+
+@pytest.mark.usefixtures("low_limits")
+@pytest.mark.filterwarnings("ignore::graphc.GraphWarning")  # of inputs that nothing reads
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # from threads that forget what is silenced
+@pytest.mark.parametrize("first", range(0, SEEDS, 10))
+def test_models_in_blocks_give_what_the_reference_gives(first: int) -> None:
+    in_blocks = 0
+    for seed in range(first, first + 10):
+        f = function_of(seed)
+        in_blocks += "in_blocks(block" in f.source
+        f.function.__globals__["CORES"] = 1 + seed % 3
+        sizes = random.Random(seed).sample([1, 2, 7, 13, 40], 3)
+        calls = [inputs(f.graph, seed, size) for size in sizes]
+        assert_steps_agree(f.graph, f.init(seed=seed), calls, f)
+    assert in_blocks > 5
+
+
+@pytest.mark.usefixtures("low_limits")
+@pytest.mark.filterwarnings("ignore::graphc.GraphWarning")
+@pytest.mark.parametrize("seed", [3, 8, 11, 14])
+def test_any_number_of_cores_gives_the_same_bits(seed: int) -> None:
+    results = []
+    for cores in (1, 2, 5):
+        f = function_of(seed)
+        assert "in_blocks(block" in f.source
+        f.function.__globals__["CORES"] = cores
+        rng = np.random.default_rng(0) if f.draws else None
+        with np.errstate(all="ignore"):
+            results.append(f(f.init(seed=0), rng=rng, **inputs(f.graph, seed, 40)))
+    for name, value in results[0].items():
+        for other in results[1:]:
+            np.testing.assert_array_equal(other[name], value)

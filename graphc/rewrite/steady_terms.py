@@ -1,0 +1,114 @@
+"""Sums and products in loops: the operands that no carry enters come together.
+
+Then their sum is one steady value, which `hoist` computes for all steps at once.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.op import Op
+from graphc.ir.provenance import inherit
+from graphc.ir.walk import consumers, topological
+from graphc.ops.registry import OPS
+from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+
+GATHER = Rule(
+    "gather_steady_terms",
+    "(x_t@W + h@U) + b",
+    "(x_t@W + b) + h@U",
+    "terms that no carry enters are added for all steps at once",
+    exactness=REASSOCIATES,
+    apply=lambda node, facts: None,
+    example=(
+        "x: input(f64, 3)\ns: input(f64)\nk: input(f64)\n"
+        "def cell(h, x_t):\n    return tanh((x_t*k + h) + k)\n(y,) = scan(cell, init=s, xs=x)"
+    ),
+)
+
+
+def gather_steady_terms(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    return over_loops(graph, GATHER, _gathered, became)
+
+
+def _gathered(node: Node, used: set[int]) -> dict[int, Node] | None:
+    """Bring together the terms of sums, and the factors of products, that no carry enters."""
+    draft = drafted(node)
+    replacement: dict[Node, Node] = {}
+    for op in (OPS["add"], OPS["multiply"]):
+        replacement |= _gathered_by(draft, op)
+    if not replacement:
+        return None
+    # A replaced sum may stand below another one, so each is built over the new forms.
+    for top in list(replacement):
+        replacement[top] = _over(replacement[top], replacement, top)
+    draft.substitute(replacement)
+    return draft.results(used)
+
+
+def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
+    """Return what becomes of the sums (or products) of a body."""
+    order = topological(draft.roots())
+    steady = draft.steady(order)
+    users = consumers(order)
+    roots = set(draft.roots())
+    inner = {
+        x
+        for x in order
+        if x.op is op
+        and len(users[x]) == 1
+        and users[x][0].op is op
+        and x not in steady
+        and x not in roots
+    }
+    replacement: dict[Node, Node] = {}
+    for top in order:
+        if top.op is not op or top in inner or top in steady or top.dtype.kind != "f":
+            continue
+        terms = _terms(top, inner)
+        still = [x for x in terms if x in steady]
+        if len(still) < 2:
+            continue
+        with inherit(top.provenance):
+            total = reduce(op, still)
+            total = reduce(op, [x for x in terms if x not in steady], total)
+        replacement[top] = total.named(top.name) if top.name else total
+    return {top: new for top, new in replacement.items() if not _is_gathered(top, steady, inner)}
+
+
+def _over(root: Node, replacement: dict[Node, Node], top: Node) -> Node:
+    """Return a node over the replaced forms of the sums below it."""
+    known = {old: new for old, new in replacement.items() if old is not top}
+    new: dict[Node, Node] = dict(known)
+    for node in topological([root]):
+        if node not in new:
+            new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+    return new[root]
+
+
+def _terms(top: Node, inner: set[Node]) -> list[Node]:
+    terms: list[Node] = []
+    stack = [top]
+    while stack:
+        node = stack.pop()
+        if node is top or node in inner:
+            stack += reversed(node.inputs)
+        else:
+            terms.append(node)
+    return terms
+
+
+def _is_gathered(top: Node, steady: set[Node], inner: set[Node]) -> bool:
+    """Say whether a sum has no more than one steady operand below it, and that a whole."""
+    found, stack = 0, [top]
+    while stack:
+        node = stack.pop()
+        for x in node.inputs:
+            if x in inner:
+                stack.append(x)
+            elif x in steady:
+                found += 1
+    return found < 2
