@@ -129,10 +129,9 @@ def _numpy_form(op: Op, node: Node, names: list[Code]) -> str:
     if lowered is not None:
         steps = [n.op.name for n in topological([lowered]) if n.inputs and not n.op.is_view]
         return f"lowered to {', '.join(dict.fromkeys(steps))}"
-    try:
-        return op.numpy(node, names, Notation()).text
-    except GraphError:
+    if op.accumulates:
         return f"{op.numpy_into(node, names, names[0].text, Notation())}  (into a copy)"
+    return op.numpy(node, names, Notation()).text
 
 
 def _drawn(arg: Arg, rng: np.random.Generator) -> np.ndarray:

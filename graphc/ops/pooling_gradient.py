@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.access import Access, identity
+from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
@@ -40,11 +40,21 @@ class AddAtExtreme(Windowed, Movement):
         super().__init__(name, doc, cases)
 
     def __call__(
-        self, base: Any, values: Any, x: Any, size: Any, stride: Any = 1, dilation: Any = 1
+        self,
+        base: Any,
+        values: Any,
+        x: Any,
+        extreme: Any = None,
+        *,
+        size: Any,
+        stride: Any = 1,
+        dilation: Any = 1,
     ) -> Node:
         nodes = as_node(base), as_node(values), as_node(x)
         attrs = window_attributes(self.name, nodes[0], size, stride, dilation)
-        return self.of(*nodes, attrs)
+        if extreme is None:
+            return self.of(*nodes, attrs)
+        return self.make([*nodes, as_node(extreme)], **attrs)
 
     def of(self, base: Node, values: Node, x: Node, attrs: Mapping[str, Any]) -> Node:
         """Return the node for windows that are known."""
@@ -71,6 +81,9 @@ class AddAtExtreme(Windowed, Movement):
         return OPS["add_in_windows"].make([base, values, index], **node.attrs)
 
     def reads(self, node: Node, index: int) -> Access:
+        if index == 2:  # all of each window that holds the element
+            rank = len(node.attrs["size"])
+            return across(node.shape, range(node.ndim - rank, node.ndim))
         return windows_that_hold(node, node.inputs[1].shape) if index else identity(node.ndim)
 
     def reordered(
@@ -84,9 +97,6 @@ class AddAtExtreme(Windowed, Movement):
     ) -> str | None:
         operands = [a.text for a in args[1:]]
         return call(f"{self._verb(node)}_at_extreme", node.attrs, notation, out, *operands)
-
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
-        return super().text(node, args[:3])
 
     def helper(self, node: Node) -> str:
         return at_extreme(len(node.attrs["size"]), self._verb(node))
