@@ -14,7 +14,6 @@ from graphc.emit.lines import Line
 from graphc.emit.names import Namer
 from graphc.ir.code import ATOM, SUM, Code, Notation
 from graphc.ir.node import Node
-from graphc.ops.reshaping import Reshape
 from graphc.plan.program import Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:
@@ -38,20 +37,20 @@ def in_blocks(work, extent, step):
         return [work(slice(0, extent), 0)]
     starts = range(0, extent, step)
     blocks = [slice(start, min(start + step, extent)) for start in starts]
-    workers = min(CORES, len(blocks))
+    results = [None] * len(blocks)
+    waiting = iter(enumerate(blocks))
 
     def share(worker):
-        return [work(rows, worker) for rows in blocks[worker::workers]]
+        for i, rows in waiting:
+            results[i] = work(rows, worker)
 
-    if workers == 1:
-        return share(0)
-    with ThreadPoolExecutor(workers - 1) as threads:
-        others = [
-            threads.submit(copy_context().run, share, worker)
-            for worker in range(1, workers)
-        ]
-        shares = [share(0), *(other.result() for other in others)]
-    return [shares[i % workers][i // workers] for i in range(len(blocks))]
+    workers = range(1, min(CORES, len(blocks)))
+    with ThreadPoolExecutor(max(1, len(workers))) as threads:
+        others = [threads.submit(copy_context().run, share, worker) for worker in workers]
+        share(0)
+        for other in others:
+            other.result()
+    return results
 '''
 
 
@@ -73,18 +72,11 @@ def block_sizes(
     sizes: dict[Buffer, str] = {}
     for buffer in program.block_buffers:
         runs = program.runs_through(buffer)
-        step, (length, *rest) = runs[0].step, buffer.type.shape
-        assert isinstance(length, int)
-        extent = _longest(runs, notation)
+        step, extent = runs[0].step, _longest(runs, notation)
         if (extent, step) not in counted:
             counted[extent, step] = _counts(lines, namer, extent, step)
         workers, rows = counted[extent, step]
-        count = length // step
-        if rows.isdecimal():
-            rows = str(count * int(rows))
-        elif count > 1:
-            rows = f"{count} * {rows}"
-        sizes[buffer] = f"({', '.join([workers, rows, *map(notation.dim, rest)])})"
+        sizes[buffer] = f"({', '.join([workers, rows, *map(notation.dim, buffer.type.shape[1:])])})"
     return lines, sizes
 
 
@@ -104,9 +96,6 @@ def _counts(lines: list[str], namer: Namer, extent: Code, step: int) -> tuple[st
     if extent.text.isdecimal():
         lines.append(f"{workers} = min(CORES, {-(-int(extent.text) // step)})")
         return workers, str(min(int(extent.text), step))
-    if step == 1:
-        lines.append(f"{workers} = min(CORES, {extent} or 1)")
-        return workers, "1"
     rows = namer.fresh("rows")
     lines.append(f"{rows} = min({extent}, {step})")
     lines.append(f"{workers} = min(CORES, -(-{extent.within(ATOM)} // {step}) or 1)")
@@ -137,7 +126,7 @@ class _Blocks:
         body = self.body
         for statement in self.run.statements:
             node = statement.node
-            if node in self.run.whole | self.run.totals and not node.op.is_view:
+            if node in self.run.whole | self.run.totals:
                 body.current = node
                 self.begin(statement)
         for statement in self.run.statements:
@@ -189,10 +178,7 @@ class _Blocks:
         code = self.outside[node] = self.codes[node]
         wanted = f"{code}_rows" if code.text.isidentifier() else "part"
         name = self.body.expressions.namer.fresh(wanted)
-        rows, count = self.rows, self.run.rows[node]
-        if count > 1:
-            rows = f"{count} * {rows}.start : {count} * {rows}.stop"
-        self.slices.append(f"{name} = {code.within(ATOM)}[{rows}]")
+        self.slices.append(f"{name} = {code.within(ATOM)}[{self.rows}]")
         self.codes[node] = Code(name)
 
     def write_steps(self) -> dict[Buffer, str]:
@@ -213,12 +199,7 @@ class _Blocks:
     def step(self, statement: Statement) -> None:
         body, node = self.body, statement.node
         codes = body.expressions.operands(statement)
-        if isinstance(node.op, Reshape):
-            rest = "".join(f", {self.notation.dim(dim)}" for dim in node.shape[1:])
-            self.codes[node] = Code(f"{codes[0].within(ATOM)}.reshape(-1{rest})")
-        elif node.op.is_view:
-            self.codes[node] = node.op.numpy(node, codes, self.notation)
-        elif node in self.run.totals:
+        if node in self.run.totals:
             name = self.codes[node].text
             self.parts[node] = body.expressions.namer.fresh(f"{name}_part")
             body.emit(f"{self.parts[node]} = {self.part(node, codes)}", node)
@@ -252,9 +233,7 @@ class _Blocks:
             if buffer not in body.first_names:
                 body.first_names[buffer] = namer.fresh(f"{name}_block")
             kept = body.first_names[buffer]
-            count = buffer.type.shape[0] // self.run.step
-            size = f" {count} * {self.size}" if count > 1 else self.size
-            self.slices.append(f"{name} = {kept}[{self.worker}, :{size}]")
+            self.slices.append(f"{name} = {kept}[{self.worker}, :{self.size}]")
         for line in self.slices:
             body.plain(line)
 
@@ -262,9 +241,6 @@ class _Blocks:
         """Call the function for all blocks; a total becomes a number of its dtype."""
         body = self.body
         self.codes.update(self.outside)
-        for statement in self.run.statements:
-            if statement.node.op.is_view and statement.node in self.run.whole:
-                body.view(statement, body.expressions.operands(statement))
         extent = self.notation.dim(self.run.extent)
         call = f"in_blocks({self.function}, {extent}, {self.run.step})"
         self.blank()

@@ -47,7 +47,6 @@ from graphc.ops.row_products import (
     is_number_per_row,
     is_sum_over_rows,
     number_per_row,
-    stack_product,
     sum_over_rows,
 )
 
@@ -189,14 +188,13 @@ class Einsum(Op):
             left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
             # `dot` takes less time to call, but only writes into arrays that lie in one piece.
             is_plain = notation.owns_out and all(x.ndim <= 2 for x in node.inputs)
-            function = "np.dot" if is_plain else _matmul(node, notation)
-            return f"{function}({left}, {right}, out={out})"
+            return f"np.{'dot' if is_plain else 'matmul'}({left}, {right}, out={out})"
         terms, labels = split_spec(node.attrs["spec"])
         if _is_large_outer(node):
             return f"np.einsum({', '.join([*_words(node, args), f'out={out}'])})"
         viewed = viewed_product(terms, labels)
         if viewed is not None and _outer_order(node) is None:
-            return product_into(viewed, args, terms, labels, out, _matmul(node, notation))
+            return product_into(viewed, args, terms, labels, out)
         head, words = _call(node, args)
         return f"{head}({', '.join([*words, f'out={out}'])})"
 
@@ -282,16 +280,6 @@ def is_plain_matmul(node: Node) -> bool:
         return False
     a, b = node.inputs
     return min(a.ndim, b.ndim) >= 1 and node.attrs["spec"] == matmul_spec(a.ndim, b.ndim)
-
-
-def _matmul(node: Node, notation: Notation) -> str:
-    """Return the function that multiplies the stacks of matrices of a contraction."""
-    if not notation.beside_threads:
-        return "np.matmul"
-    terms, out = split_spec(node.attrs["spec"])
-    sizes = label_sizes(terms, [x.type for x in node.inputs])
-    shared = set(out).intersection(*terms)
-    return stack_product([size for label, size in sizes.items() if label not in shared])
 
 
 def _outer_order(node: Node) -> tuple[int, int] | None:

@@ -147,18 +147,12 @@ def product_code(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str]
 
 
 def product_into(
-    form: ViewedProduct,
-    args: Sequence[Code],
-    terms: Sequence[str],
-    out_labels: str,
-    out: str,
-    matmul: str = "np.matmul",
+    form: ViewedProduct, args: Sequence[Code], terms: Sequence[str], out_labels: str, out: str
 ) -> str:
-    """Return the call that writes the product into an array; `matmul` multiplies matrices."""
+    """Return the call that writes the product into an array."""
     left, right = _operands(form, args, terms)
     target = view(Code(out), out_labels, form.result)
-    function = matmul if form.function == "matmul" else f"np.{form.function}"
-    return f"{function}({left}, {right}, out={target})"
+    return f"np.{form.function}({left}, {right}, out={target})"
 
 
 def _operands(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str]) -> tuple[Code, Code]:

@@ -1,8 +1,7 @@
-"""Products of small matrices, as threads that work side by side compute them.
+"""Products over the rows of narrow matrices, as threads that work side by side compute them.
 
-BLAS starts threads of its own for larger ones; called by several threads at once, they wait for one
-another. OpenBLAS does so from 9,216 elements on in a matrix times a vector, and from 2¹⁸ products
-on in a matrix times a matrix.
+BLAS starts threads of its own for large ones; called by several threads at once, they wait for one
+another. OpenBLAS does so from 9,216 elements on in a matrix times a vector.
 """
 
 from __future__ import annotations
@@ -10,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.ir.code import Code
-from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 
 #: A wider matrix would not stay in the cache.
 WIDEST = 32
-#: Products in one matrix product that BLAS computes in the thread that calls it.
-_MOST = 2**18
 
 HELPERS = '''
 def dot_each_row(matrix, vector, out):
@@ -39,15 +35,6 @@ def sum_of_products(a, b):
     rights = right[:whole].reshape(-1, 256, right.shape[1])
     total = (lefts @ rights).sum(axis=0) + left[whole:].T @ right[whole:]
     return total.reshape(a.shape[1:] + b.shape[1:])
-
-
-def matmul_in_parts(a, b, out):
-    """Write a @ b into out, in products too small for BLAS to start threads."""
-    step = max(1, 2**18 // max(1, b.shape[-2] * b.shape[-1]))
-    for start in range(0, a.shape[-2], step):
-        part = slice(start, start + step)
-        np.matmul(a[..., part, :], b, out=out[..., part, :])
-    return out
 '''
 
 
@@ -89,10 +76,3 @@ def sum_over_rows(node: Node, args: Sequence[Code]) -> Code:
     first, second = (word[1:] for word in terms.split(","))
     a, b = args if first + second == out else reversed(args)
     return Code(f"sum_of_products({a}, {b})")
-
-
-def stack_product(sizes: Sequence[Dim]) -> str:
-    """Return the function that multiplies two stacks of matrices; `sizes` are of one product."""
-    count = product(sizes)
-    is_small = isinstance(count, int) and count <= _MOST
-    return "np.matmul" if is_small else "matmul_in_parts"

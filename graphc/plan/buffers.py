@@ -170,8 +170,7 @@ def _needed(node: Node, runs: Mapping[Node, Run]) -> tuple[TensorType, int]:
     run = runs.get(node)
     if run is None or node in run.whole or node in run.totals:
         return node.type, 0
-    rows = run.step * run.rows[node]
-    return node.type.with_shape((rows, *node.shape[1:])), run.step
+    return node.type.with_shape((run.step, *node.shape[1:])), run.step
 
 
 def _needs_memory(node: Node) -> bool:

@@ -62,7 +62,7 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     runs = program.runs_through(buffer)
     extent, step = sympy.Max(*(run.extent for run in runs)), sympy.Integer(runs[0].step)
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
-    return amount(sympy.Min(extent, step) * workers * sympy.Mul(*buffer.type.shape) / step)
+    return amount(sympy.Min(extent, step) * workers * sympy.Mul(*buffer.type.shape[1:]))
 
 
 def _scratch(program: Program) -> sympy.Expr:

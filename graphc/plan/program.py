@@ -47,17 +47,16 @@ class Statement:
 class Run:
     """Statements that are run through together, `step` rows of their arrays at a time.
 
-    `extent` is the number of rows. `rows` gives, for each array that is seen block by block, how
-    many of its rows belong to each of them; other arrays are read as they are. Values in `whole`
-    are read afterwards, so each block goes into its place in the whole array; those in `totals`
-    are sums, to which each block adds its part; the others need no more memory than a block for
-    each core at work.
+    `extent` is the number of rows. `rows` are the arrays that each block sees its own rows of;
+    other arrays are read as they are. Values in `whole` are read afterwards, so each block goes
+    into its place in the whole array; those in `totals` are sums, to which each block adds its
+    part; the others need no more memory than a block for each core at work.
     """
 
     statements: tuple[Statement, ...]
     extent: Dim
     step: int
-    rows: Mapping[Node, int]
+    rows: frozenset[Node]
     whole: frozenset[Node]
     totals: frozenset[Node]
 

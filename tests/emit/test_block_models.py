@@ -24,8 +24,7 @@ Pool = list[gc.Node]
 SEEDS = 60
 
 #: The limits of this file: many blocks of arrays that the reference is through with at once.
-LIMITS = {"BLOCK": 96, "_FEWEST": 3, "_LONGEST_ROW": 24, "_LARGE_ROW": 25, "_LARGE": 24}
-LIMITS |= {"_FEWEST_ON_ROWS": 2}
+LIMITS = {"BLOCK": 96, "_FEWEST": 3, "_LONGEST_ROW": 24, "_LARGE": 24}
 #: N where it is a number, elements of a narrow row, and how many times as many has a wide one.
 SIZES = [(12, 4, 7), (6, 6, 6), (12, 4, 8), (7, 4, 7)]
 
