@@ -46,7 +46,7 @@ def in_blocks(work, extent, step):
 
     workers = range(1, min(CORES, len(blocks)))
     with ThreadPoolExecutor(max(1, len(workers))) as threads:
-        others = [threads.submit(copy_context().run, share, worker) for worker in workers]
+        others = [threads.submit(copy_context().run, share, i) for i in workers]
         share(0)
         for other in others:
             other.result()

@@ -165,6 +165,13 @@ def test_the_check_of_a_module_sees_the_function_under_any_name(name: str) -> No
     gc.compile(graph, gradient_of="loss", style="readable").module.check()
 
 
+def test_the_check_of_a_module_gets_past_a_kink() -> None:
+    """A step of 1e-2 crosses the kink at 0 and finds half the slope; a smaller one does not."""
+    w = gc.param("w", (1,), dtype="float64", init=0.005)
+    graph = gc.graph({"loss": gc.sum(gc.relu(w) * 3)})
+    gc.compile(graph, gradient_of="loss").module.check()
+
+
 def chain_of_updates(count: int) -> Graph:
     """Return `count` parameters; all are read by one row, and each next value reads that row."""
     params = [param(f"p{i}", (2,), "float64") for i in range(count)]
