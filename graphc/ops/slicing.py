@@ -31,7 +31,20 @@ from graphc.ops.movement import Movement
 from graphc.ops.registry import OPS, register
 
 
-class Slice(Movement):
+class Bounded(Movement):
+    """What has one slice for each axis of its operands: `bounds`, as Python normalizes them."""
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        bounds = tuple([node.attrs["bounds"][axis] for axis in order])
+        return self.make([turned(x, order) for x in node.inputs], bounds=bounds), order
+
+
+class Slice(Bounded):
     """x[start:stop:step] on each axis. Starts, stops and steps are as Python normalizes them."""
 
     is_view = True
@@ -62,15 +75,6 @@ class Slice(Movement):
         bounds = node.attrs["bounds"]
         return tuple([along(axis, start, step) for axis, (start, _, step) in enumerate(bounds)])
 
-    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
-        return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
-
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
-        bounds = tuple([node.attrs["bounds"][axis] for axis in order])
-        return self.make([turned(x, order) for x in node.inputs], bounds=bounds), order
-
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
         return Code(f"{args[0].within(ATOM)}[{words}]")
@@ -79,7 +83,7 @@ class Slice(Movement):
         return self.numpy(node, args, Notation())
 
 
-class SliceAdd(Movement):
+class SliceAdd(Bounded):
     """A copy of `base` with `values` added to base[start:stop:step]."""
 
     accumulates = True
@@ -119,15 +123,6 @@ class SliceAdd(Movement):
             dim = node.inputs[1].shape[axis]
             spans.append(along(axis, normal(-start * step), step) if is_unit else whole(dim))
         return tuple(spans)
-
-    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
-        return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
-
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
-        bounds = tuple([node.attrs["bounds"][axis] for axis in order])
-        return self.make([turned(x, order) for x in node.inputs], bounds=bounds), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("slice_add writes into its base: use numpy_into")
