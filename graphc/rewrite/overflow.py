@@ -27,23 +27,29 @@ def _opposite_sigmoids(node: Node, facts: Facts) -> Node | None:
     p is 0 at both, and q is NaN. It is NaN elsewhere only where an operand is, and so is b there.
     """
     for b, product in (node.inputs, node.inputs[::-1]):
-        for p, w in _guarded(product, facts):
-            for falls, s in (p.inputs, p.inputs[::-1]):
-                exponential = _exponential_below(s)
-                opposite = _exponential_below(falls)
-                if exponential is None or opposite is None or not is_fill(s.inputs[0], 1):
-                    continue
-                is_opposite = facts.negates(exponential.inputs[0], opposite.inputs[0])
-                if not is_opposite or facts.is_shared(falls) or not facts.is_shared(s):
-                    continue
-                if not all(_is_nan_where(b, x) for x in _sources(product)):
-                    continue
-                u = falls.inputs[0]
+        for falls, s, w in _slopes(product, facts):
+            if all(_is_nan_where(b, x) for x in _sources(product)):
+                u, (_, exponential) = falls.inputs[0], s.inputs[1].inputs
                 q = s if is_fill(u, 1) else OPS["multiply"](u, s)
                 q = OPS["multiply"](q, OPS["multiply"](exponential, s))
                 q = OPS["multiply"](q, w)
                 return OPS["add"](b, OPS["where"](OPS["isnan"](q), 0.0, q))
     return None
+
+
+def _slopes(product: Node, facts: Facts) -> Iterator[tuple[Node, Node, Node]]:
+    """Return (u/(1 + exp(-a)), s, w) where a node is p·where(p == 0, 0, w), p those two's product.
+
+    Only where s is there anyway, and nothing else needs the quotient.
+    """
+    for p, w in _guarded(product, facts):
+        for falls, s in (p.inputs, p.inputs[::-1]):
+            below, opposite = _exponential_below(s), _exponential_below(falls)
+            if below is None or opposite is None or not is_fill(s.inputs[0], 1):
+                continue
+            is_opposite = facts.negates(below.inputs[0], opposite.inputs[0])
+            if is_opposite and facts.is_shared(s) and not facts.is_shared(falls):
+                yield falls, s, w
 
 
 def _guarded(product: Node, facts: Facts) -> Iterator[tuple[Node, Node]]:
