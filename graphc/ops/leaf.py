@@ -13,7 +13,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral, Attributes
 from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
 from graphc.ir.code import ATOM, UNARY, Code, Notation
-from graphc.ir.dims import Dim, as_dim, as_shape, dim_text, same_shape
+from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Case, Op, literal
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
@@ -372,10 +372,6 @@ def as_node(value: Any, dtype: np.dtype | None = None) -> Node:
             got=f"{value!r} of type {type(value).__name__}",
             expected="a node, a number or an array",
         ) from None
-
-
-def same_type(a: Node, b: Node) -> bool:
-    return a.dtype == b.dtype and same_shape(a.shape, b.shape)
 
 
 def _checked_name(name: object) -> str:
