@@ -28,6 +28,11 @@ class Code:
         """Return the text, in parentheses where it binds less tightly than `precedence`."""
         return self.text if self.precedence >= precedence else f"({self.text})"
 
+    def turned(self) -> Code:
+        """Return the array with its axes in reverse order, which undoes itself."""
+        array = self.within(ATOM)
+        return Code(array.removesuffix(".T") if array.endswith(".T") else f"{array}.T")
+
     def __str__(self) -> str:
         return self.text
 

@@ -310,7 +310,7 @@ def _is_large_outer(node: Node) -> bool:
 def _oriented(code: Code, turned: bool, ndim: int) -> Code:
     if not turned:
         return code
-    return Code(f"{code.within(ATOM)}.T" if ndim == 2 else f"{code.within(ATOM)}.swapaxes(-1, -2)")
+    return code.turned() if ndim == 2 else Code(f"{code.within(ATOM)}.swapaxes(-1, -2)")
 
 
 einsum = register(

@@ -54,7 +54,7 @@ class OfColumns(Op):
     family = "contraction"
     verb = ""
 
-    imports = ("from numpy.lib.stride_tricks import sliding_window_view",)
+    imports = ("from numpy.lib.stride_tricks import as_strided",)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"

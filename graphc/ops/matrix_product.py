@@ -178,7 +178,7 @@ def _turned(code: Code, order: list[int]) -> Code:
     if not moved:
         return code
     if len(order) == 2:
-        return Code(f"{code.within(ATOM)}.T")
+        return code.turned()
     if len(moved) == 2:
         last = moved == [len(order) - 2, len(order) - 1]
         axes = "-1, -2" if last else f"{moved[0]}, {moved[1]}"

@@ -88,9 +88,9 @@ class Transpose(Movement):
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         axes = node.attrs["axes"]
-        array = args[0].within(ATOM)
         if axes == tuple(reversed(range(node.ndim))):
-            return Code(f"{array}.T")
+            return args[0].turned()
+        array = args[0].within(ATOM)
         moved = [i for i, a in enumerate(axes) if a != i]
         if len(moved) == 2:
             return Code(f"{array}.swapaxes({moved[0]}, {moved[1]})")
@@ -232,6 +232,19 @@ class Concat(Movement):
         return f"{self.numpy(node, args, notation).text[:-1]}, out={out})"
 
 
+_PAD = '''
+def _pad(x, widths, constant_values=0, *, out):
+    """Write x into the middle of out, and a constant around it, as `np.pad` does."""
+    middle = [slice(before, before + n) for (before, _), n in zip(widths, x.shape)]
+    out[tuple(middle)] = x
+    for axis, (before, after) in enumerate(widths):
+        along = out.swapaxes(0, axis)
+        along[:before] = constant_values
+        along[len(along) - after :] = constant_values
+    return out
+'''
+
+
 class Pad(Movement):
     """A constant around the edges; `widths` is (before, after) for each axis."""
 
@@ -291,12 +304,23 @@ class Pad(Movement):
         return self.make([turned(node.inputs[0], order)], **{**node.attrs, "widths": widths}), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        value = node.attrs["value"]
+        return Code(f"np.pad({self._words(node, args, notation)})")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return f"_pad({self._words(node, args, notation)}, out={out})"
+
+    def helper(self, node: Node) -> str:
+        return _PAD
+
+    @staticmethod
+    def _words(node: Node, args: Sequence[Code], notation: Notation) -> str:
         words = [args[0].text, notation_pairs(node.attrs["widths"], notation)]
-        if value:
-            shown = repr(value).replace("inf", "np.inf").replace("nan", "np.nan")
+        if node.attrs["value"]:
+            shown = repr(node.attrs["value"]).replace("inf", "np.inf").replace("nan", "np.nan")
             words.append(f"constant_values={shown}")
-        return Code(f"np.pad({', '.join(words)})")
+        return ", ".join(words)
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         extra = f", value={literal(node.attrs['value'])}" if node.attrs["value"] else ""

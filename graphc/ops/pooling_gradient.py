@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import GraphError
 from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case
+from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
-from graphc.ops.leaf import as_node, is_fill
+from graphc.ops.leaf import as_node, fill
 from graphc.ops.movement import Movement
 from graphc.ops.pooling import expect_one_each, pooled_shape
 from graphc.ops.registry import OPS, register
@@ -27,17 +29,52 @@ from graphc.ops.window_code import at_extreme, call
 from graphc.ops.windows import Windowed, turned_frame, window_attributes, windows_that_hold
 
 
-class AddAtExtreme(Windowed, Movement):
-    """A copy of `base` with one value added for each window of x, where its extreme stands first.
+class AtExtreme(Windowed, Movement):
+    """One value for each window of x, where its extreme stands first.
 
-    `extreme` is the extreme of each window of x, given again so that nobody computes it twice.
+    The last operands are the values, x, and the extreme of each window of x, given again so that
+    nobody computes it twice.
     """
 
-    accumulates = True
+    verb = ""
 
     def __init__(self, name: str, doc: str, number: str, cases: Sequence[Case]) -> None:
         self.number = number
         super().__init__(name, doc, cases)
+
+    def extremes(self, x: Node, attrs: Mapping[str, Any]) -> Node:
+        return OPS[self.number.replace("arg", "")].make([x], **attrs)
+
+    def reads(self, node: Node, index: int) -> Access:
+        if index == len(node.inputs) - 2:  # all of each window that holds the element
+            rank = len(node.attrs["size"])
+            return across(node.shape, range(node.ndim - rank, node.ndim))
+        is_base = index < len(node.inputs) - 3
+        values = node.inputs[-1].shape
+        return identity(node.ndim) if is_base else windows_that_hold(node, values)
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        operands = [a.text for a in args[-3:]]
+        return call(f"{self.verb}_at_extreme", node.attrs, notation, out, *operands)
+
+    def helper(self, node: Node) -> str:
+        return at_extreme(len(node.attrs["size"]), self.verb)
+
+    def scratch(self, node: Node) -> Dim:
+        # Which places are still free, and for one place which values belong there, and those.
+        return node.inputs[-1].size * (3 + node.dtype.itemsize)
+
+    def flops(self, node: Node) -> Dim:
+        return node.inputs[-1].size
+
+
+class AddAtExtreme(AtExtreme):
+    """A copy of `base` with a value added for each window of x, where its extreme stands first."""
+
+    accumulates = True
+    verb = "add"
 
     def __call__(
         self,
@@ -58,8 +95,7 @@ class AddAtExtreme(Windowed, Movement):
 
     def of(self, base: Node, values: Node, x: Node, attrs: Mapping[str, Any]) -> Node:
         """Return the node for windows that are known."""
-        extreme = OPS[self.number.replace("arg", "")].make([x], **attrs)
-        return self.make([base, values, x, extreme], **attrs)
+        return self.make([base, values, x, self.extremes(x, attrs)], **attrs)
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         base, values, _, extreme = inputs
@@ -80,44 +116,67 @@ class AddAtExtreme(Windowed, Movement):
         index = OPS[self.number].make([x], **node.attrs)
         return OPS["add_in_windows"].make([base, values, index], **node.attrs)
 
-    def reads(self, node: Node, index: int) -> Access:
-        if index == 2:  # all of each window that holds the element
-            rank = len(node.attrs["size"])
-            return across(node.shape, range(node.ndim - rank, node.ndim))
-        return windows_that_hold(node, node.inputs[1].shape) if index else identity(node.ndim)
-
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
         operands = [turned(x, order) for x in node.inputs]
         return self.make(operands, **turned_frame(node, order)), order
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
-        operands = [a.text for a in args[1:]]
-        return call(f"{self._verb(node)}_at_extreme", node.attrs, notation, out, *operands)
-
-    def helper(self, node: Node) -> str:
-        return at_extreme(len(node.attrs["size"]), self._verb(node))
-
-    def _verb(self, node: Node) -> str:
-        """Return how values come to their places: added, or written over zeros that none shares."""
-        frame = zip(*(node.attrs[k] for k in ("size", "stride", "dilation")), strict=True)
-        is_apart = all(
-            d == 1 and isinstance(k, int) and isinstance(s, int) and k <= s for k, s, d in frame
-        )
-        return "put" if is_apart and is_fill(node.inputs[0], 0) else "add"
-
-    def scratch(self, node: Node) -> Dim:
-        # Which places are still free, and for one place which values belong there, and those.
-        return node.inputs[1].size * (3 + node.dtype.itemsize)
-
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)
 
-    def flops(self, node: Node) -> Dim:
-        return node.inputs[1].size
+
+class PutAtExtreme(AtExtreme):
+    """Zeros, but for one value for each window of x, where its extreme stands first.
+
+    No two windows have an element in common, so nothing is added up.
+    """
+
+    verb = "put"
+
+    def __call__(
+        self, values: Any, x: Any, extreme: Any = None, *, size: Any, stride: Any, dilation: Any = 1
+    ) -> Node:
+        node = as_node(x)
+        attrs = window_attributes(self.name, node, size, stride, dilation)
+        known = self.extremes(node, attrs) if extreme is None else as_node(extreme)
+        return self.make([as_node(values), node, known], **attrs)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        values, x, extreme = inputs
+        if not are_apart(attrs):
+            raise GraphError(
+                f"{self.name}: windows have elements in common",
+                where=user_location(),
+                got=", ".join(f"{k}={shape_text(attrs[k])}" for k in ("size", "stride")),
+                expected="a stride of at least the size, and no dilation",
+            )
+        expect_one_each(self.name, pooled_shape(x.shape, attrs, self.name), values, extreme)
+        return values.with_shape(x.shape)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        zeros = np.zeros(result.shape, result.dtype)
+        return self._adding.reference([zeros, *arrays], attrs, result)
+
+    def expand(self, node: Node) -> Node:
+        zeros = fill(0, node.shape, node.dtype)
+        return self._adding.make([zeros, *node.inputs], **node.attrs)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"
+        return Code(str(self.numpy_into(node, args, fresh, notation)))
+
+    @property
+    def _adding(self) -> Op:
+        return OPS[self.name.replace("put", "add")]
+
+
+def are_apart(attrs: Mapping[str, Any]) -> bool:
+    """Say whether windows are known to have no element in common."""
+    frame = zip(*(attrs[k] for k in ("size", "stride", "dilation")), strict=True)
+    return all(d == 1 and isinstance(k, int) and isinstance(s, int) and k <= s for k, s, d in frame)
 
 
 _CASES = [
@@ -139,5 +198,26 @@ add_at_window_min = register(
         "A copy of base with one value added for each window of x, where its minimum stands first.",
         "window_argmin",
         _CASES,
+    )
+)
+_APART = [
+    Case((Arg((2, 2, 2)), Arg((2, 4, 4))), {"size": (2, 2), "stride": 2}),
+    Case((Arg((2, 1, 2)), Arg((2, 4, 5))), {"size": (2, 2), "stride": (3, 2)}),
+    Case((Arg((2,)), Arg((7,))), {"size": 2, "stride": 4}),
+]
+put_at_window_max = register(
+    PutAtExtreme(
+        "put_at_window_max",
+        "One value for each window of x, where its maximum stands first; 0 elsewhere.",
+        "window_argmax",
+        _APART,
+    )
+)
+put_at_window_min = register(
+    PutAtExtreme(
+        "put_at_window_min",
+        "One value for each window of x, where its minimum stands first; 0 elsewhere.",
+        "window_argmin",
+        _APART,
     )
 )

@@ -109,21 +109,27 @@ def _add_in_windows_{rank}d(x, values, index, size, stride, dilation={_ones(rank
 def at_extreme(rank: int, verb: str) -> str:
     """Return the function that gives one value for each window to where its extreme stands first.
 
-    `verb`: "add" it there, or, where windows do not overlap, "put" it there and 0 around it.
+    `verb`: "add" it to what is there, or, where windows do not overlap, "put" it and 0 elsewhere.
     """
     line = {"add": "part += values * first", "put": "np.multiply(values, first, out=part)"}[verb]
+    start = ""
+    if verb == "put":
+        places = " * ".join([f"size[{a}]" for a in range(rank)])
+        start = f"    if values.size * {places} < x.size:\n"
+        start += "        x.fill(0)  # some elements are in no window\n"
     return f'''{parts_helper(rank)}
 
 
 def _{verb}_at_extreme_{rank}d(x, values, source, extreme, size, stride, dilation={_ones(rank)}):
     """{verb.capitalize()} each value where its window of source has its extreme element first."""
-    frame = size, stride, dilation
+{start}    frame = size, stride, dilation
     pairs = zip(_window_parts_{rank}d(x, *frame), _window_parts_{rank}d(source, *frame))
     free = np.ones(extreme.shape, bool)
     for (_, part), (_, there) in pairs:
         first = (there == extreme) & free
         free ^= first
         {line}
+    return x
 '''
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.ir.dims import Dim, product
+from graphc.ir.dims import Dim, product, same
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.matrix_product import matmul_form
+from graphc.ops.pooling_gradient import are_apart
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -137,6 +138,27 @@ def _reduced_windows(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](result, node.shape)
 
 
+def _of_rising(node: Node, facts: Facts) -> Node | None:
+    """window_max(relu(x)) → relu(window_max(x)): rising functions keep the order."""
+    x = node.inputs[0]
+    return None if facts.is_shared(x) else x.op(node.op.make(x.inputs, **node.attrs))
+
+
+def _of_sum(node: Node, facts: Facts) -> Node | None:
+    """window_max(x + b) → window_max(x) + b for a bias b that no window sees changing."""
+    total, rank = node.inputs[0], len(node.attrs["size"])
+    if facts.is_shared(total):
+        return None
+    for x, bias in (total.inputs, total.inputs[::-1]):
+        source = bias.inputs[0] if bias.op is OPS["broadcast_to"] else bias
+        if bias.op not in (full, OPS["broadcast_to"]) or x.op is full:
+            continue
+        if all(same(d, 1) for d in source.shape[max(0, source.ndim - rank) :]):
+            pooled = node.op.make([x], **node.attrs)
+            return OPS["add"](pooled, OPS["broadcast_to"](source, pooled.shape))
+    return None
+
+
 def _at_extreme(node: Node, facts: Facts) -> Node | None:
     """add_in_windows(base, v, window_argmax(x)) → add_at_window_max(base, v, x)."""
     base, values, number = node.inputs
@@ -153,16 +175,25 @@ def _mask_of_extreme(node: Node, facts: Facts) -> Node | None:
         mask = factor.inputs[0] if factor.op is OPS["cast"] else factor
         if placed.op not in _PLACED or mask.op not in _COMPARED or facts.is_shared(placed):
             continue
-        base, values, x, extreme = placed.inputs
-        if not is_fill(base, 0) or mask.inputs[0] is not x or mask.inputs[1].op is not full:
+        *base, values, x, extreme = placed.inputs
+        is_masked = mask.inputs[0] is x and mask.inputs[1].op is full
+        if not is_masked or not all(is_fill(b, 0) for b in base):
             continue
         bound = fill(mask.inputs[1].attrs["value"], extreme.shape, extreme.dtype)
         kept = OPS["multiply"](values, OPS["cast"](mask.op(extreme, bound), values.dtype))
-        return placed.op.make([base, kept, x, extreme], **placed.attrs)
+        return placed.op.make([*base, kept, x, extreme], **placed.attrs)
     return None
 
 
-_PLACED = {OPS["add_at_window_max"], OPS["add_at_window_min"]}
+def _put_at_extreme(node: Node, facts: Facts) -> Node | None:
+    """add_at_window_max(0, v, x) → put_at_window_max(v, x), where windows do not overlap."""
+    base, *operands = node.inputs
+    if not is_fill(base, 0) or not are_apart(node.attrs):
+        return None
+    return OPS[node.op.name.replace("add", "put")].make(operands, **node.attrs)
+
+
+_PLACED = {OPS[f"{verb}_at_window_{end}"] for verb in ("add", "put") for end in ("max", "min")}
 _COMPARED = {OPS["greater"], OPS["less"], OPS["greater_equal"], OPS["less_equal"]}
 _AT_EXTREME = {"window_argmax": "add_at_window_max", "window_argmin": "add_at_window_min"}
 _REDUCTIONS = {"sum": "window_sum", "mean": "window_sum", "max": "window_max", "min": "window_min"}
@@ -217,6 +248,39 @@ POOLING = (
         operands=("windows",),
         example="x: input(f64, 2, 5, 5)\ny = mean(windows(x, size=(2, 2)), axis=(-2, -1))",
     ),
+    Rule(
+        "relu_after_pooling",
+        "window_max(relu(x))",
+        "relu(window_max(x))",
+        "a window has one maximum, and relu keeps the order of its elements",
+        apply=_of_rising,
+        roots=("window_max", "window_min"),
+        operands=("relu",),
+        example="x: input(f64, 2, 5, 5)\ny = window_max(relu(x), size=(2, 2))",
+    ),
+    Rule(
+        "rising_after_pooling",
+        "window_max(tanh(x))",
+        "tanh(window_max(x))",
+        "a window has one maximum, and rising functions keep the order of its elements",
+        exactness=REASSOCIATES,
+        apply=_of_rising,
+        roots=("window_max", "window_min"),
+        operands=("exp", "tanh", "sigmoid", "softplus", "atan"),
+        example="x: input(f64, 2, 5, 5)\ny = window_max(tanh(x), size=(2, 2))",
+    ),
+    Rule(
+        "bias_after_pooling",
+        "window_max(x + b)",
+        "window_max(x) + b",
+        "a window has one maximum, and the bias is the same for all its elements",
+        exactness=REASSOCIATES,  # but for an infinite bias every bit is kept
+        apply=_of_sum,
+        roots=("window_max", "window_min"),
+        operands=("add",),
+        example="x: input(f64, 2, 3, 5, 5)\nb: input(f64, 3, 1, 1)\n"
+        "y = window_max(x + b, size=(2, 2))",
+    ),
 )
 
 POOLING_GRADIENTS = (
@@ -233,13 +297,24 @@ POOLING_GRADIENTS = (
         "y = add_in_windows(zeros((2, 4, 4), dtype=f64), v, i, size=(2, 2), stride=(2, 2))",
     ),
     Rule(
+        "put_at_extreme",
+        "add_at_window_max(0, v, x)",
+        "put_at_window_max(v, x)",
+        "where windows do not overlap nothing is added up, and few elements are in no window",
+        apply=_put_at_extreme,
+        roots=("add_at_window_max", "add_at_window_min"),
+        operands=("full",),
+        example="x: input(f64, 2, 4, 4)\nv: input(f64, 2, 2, 2)\n"
+        "y = add_at_window_max(zeros((2, 4, 4), dtype=f64), v, x, size=(2, 2), stride=(2, 2))",
+    ),
+    Rule(
         "mask_of_extreme",
         "add_at_window_max(0, v, x)*(x > 0)",
         "add_at_window_max(0, v*(max > 0), x)",
         "the maximum passes relu where its window's element does, and has fewer elements",
         apply=_mask_of_extreme,
         roots=("multiply",),
-        operands=("add_at_window_max", "add_at_window_min"),
+        operands=tuple(sorted(op.name for op in _PLACED)),
         example="x: input(f64, 2, 4, 4)\nv: input(f64, 2, 2, 2)\n"
         "i = add_at_window_max(zeros((2, 4, 4), dtype=f64), v, x, size=(2, 2), stride=(2, 2))\n"
         "y = i*cast(x > 0, 'float64')",

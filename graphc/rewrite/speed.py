@@ -7,13 +7,14 @@ worse to read, so style `readable` does without them. The figures are in docs/be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from graphc.ir.dims import Dim, product, same_shape
+from graphc.ir.dims import product, same_shape
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
@@ -26,7 +27,9 @@ from graphc.rewrite.rule import REASSOCIATES, Rule
 #: Rows longer than this are summed pairwise, which rounds less.
 _LONGEST_ROW = 4096
 #: A row of zeros shorter than this takes longer than the number 0.
-_SHORTEST_ROW = 128
+_SHORTEST_ROW = 64
+#: How long a named axis is taken to be there.
+_TYPICAL = 8
 
 
 def _row_sums(node: Node, facts: Facts) -> Node | None:
@@ -150,20 +153,18 @@ def _reshape_later(node: Node, facts: Facts) -> Node | None:
 
 
 def _zeros(node: Node, facts: Facts) -> Node | None:
-    """maximum(x, 0) → maximum(x, row of zeros)."""
+    """maximum(x, 0) → maximum(x, zeros) of its last axes, as few as make a long row."""
     x, bound = node.inputs
-    length: Dim = x.shape[-1] if x.ndim > 1 else 0
-    if (
-        bound.op is not full
-        or not is_number(bound)
-        or bound.attrs["value"] != 0
-        or x.dtype.kind != "f"
-    ):
+    if bound.op is not full or not is_number(bound) or x.dtype.kind != "f":
         return None
-    if not isinstance(length, int) or length < _SHORTEST_ROW:
+    if bound.attrs["value"] != 0:
         return None
-    row = OPS["stored_zeros"]((length,), dtype=x.dtype)
-    return OPS[node.op.name](x, OPS["broadcast_to"](row, x.shape))
+    for axis in range(x.ndim - 1, 0, -1):
+        length = math.prod(d if isinstance(d, int) else _TYPICAL for d in x.shape[axis:])
+        if length >= _SHORTEST_ROW and any(isinstance(d, int) for d in x.shape[axis:]):
+            row = OPS["stored_zeros"](x.shape[axis:], dtype=x.dtype)
+            return OPS[node.op.name](x, OPS["broadcast_to"](row, x.shape))
+    return None
 
 
 def _times_reciprocal(node: Node, facts: Facts) -> Node | None:

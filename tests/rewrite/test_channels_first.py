@@ -59,7 +59,7 @@ def test_what_stands_between_convolutions_is_turned_nowhere() -> None:
     turned = [x for x in found.nodes if x.op.name == "transpose" and x.ndim == 4]
     sources = {x.inputs[0].op.name for x in turned}
     assert sources <= {"input", "reshape"}, sources
-    assert names(found).count("add_at_window_max") == 2
+    assert names(found).count("put_at_window_max") == 2
 
 
 def test_groups_and_products_of_windows_keep_their_way() -> None:
