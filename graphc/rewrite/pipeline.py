@@ -34,6 +34,7 @@ from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
 from graphc.rewrite.scale_smaller import SCALE, scale_smaller
 from graphc.rewrite.share_exponentials import SHARE, share_exponentials
+from graphc.rewrite.short_rows import ROWS, copy_short_rows
 from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
@@ -137,6 +138,13 @@ SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SP
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
 FAST = (*SPEED, *OVERFLOW, *POOLING_GRADIENTS)
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
+ROWS_PASS = Pass(
+    "short rows",
+    "Copy short rows that many calls read",
+    (ROWS,),
+    whole=copy_short_rows,
+    level=2,
+)
 JOIN_PASS = Pass(
     "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, level=2
 )
@@ -234,6 +242,7 @@ FAST_PASSES = (
     replace(TURN_PASS, is_for_loops=True),
     MERGE_PASS,
     SPEED_PASS,
+    ROWS_PASS,
     SCALE_PASS,
     MERGE_PASS,
     SHARE_PASS,

@@ -19,7 +19,7 @@ from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.indexing import has_distinct_places
-from graphc.ops.leaf import full, is_fill
+from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -178,6 +178,17 @@ def _times_reciprocal(node: Node, facts: Facts) -> Node | None:
     return OPS["multiply"](x, 1 / value)
 
 
+def _number_first(node: Node, facts: Facts) -> Node | None:
+    """(c/x)/n → (c/n)/x for numbers c and n: one call on arrays, not two."""
+    quotient, divisor = node.inputs
+    number, x = quotient.inputs
+    is_float = node.dtype.kind == "f" and x.ndim > 0
+    if not is_float or facts.is_shared(quotient) or not number.op is divisor.op is full:
+        return None
+    c, n = (fill(y.attrs["value"], (), node.dtype) for y in (number, divisor))
+    return OPS["divide"](OPS["broadcast_to"](OPS["divide"](c, n), x.shape), x)
+
+
 def _squared_length(node: Node, facts: Facts) -> Node | None:
     """sum(square(x)) → x.ravel() @ x.ravel() for an array that was computed here."""
     square = node.inputs[0]
@@ -242,6 +253,12 @@ SPEED = (
         "logaddexp(-abs(x), 0)",
         "log1p(exp(-abs(x)))",
         "the exponential is at most 1",
+    ),
+    _rule(
+        "softplus_of_minus",
+        "logaddexp(-x, 0)",
+        "log1p(exp(-abs(x))) - minimum(x, 0)",
+        "one call less than to negate first",
     ),
     _rule(
         "softplus_by_exp",
@@ -368,6 +385,16 @@ SPEED = (
         operands=("scatter_add", "scatter_rows"),
         example="v: input(f64, 3)\n"
         "w = scatter_add(zeros((5,), dtype=f64), v, constant([4, 0, 2]))\ny = w[2:5:2]",
+    ),
+    _rule(
+        "number_first",
+        "(c/x)/n",
+        "(c/n)/x",
+        "a number is divided, not an array",
+        apply=_number_first,
+        roots=("divide",),
+        operands=("divide",),
+        example="x: input(f64, N)\ny = 1/(1 + exp(x))/N",
     ),
     _rule(
         "times_reciprocal",

@@ -42,6 +42,7 @@ PASSES = {
     "join_slices": "x: input(f64, 3, 4)\ny = tanh(x[:, :2])\nz = tanh(x[:, 2:])\noutput(y, z)",
     "emit_whole": GATES,
     "lay_apart": GATES,
+    "short_rows": "x: input(f64, N, 6)\nz = x[:, 1:]\ny = z*sin(z) + cos(z)\noutput(y)",
     "turn_weights": LOOP,
     "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
     "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",

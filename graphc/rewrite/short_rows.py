@@ -1,0 +1,58 @@
+"""Short rows: what several calls read in rows of a few elements is copied into one piece first."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from graphc.ir.dims import product, same
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, rebuilt
+from graphc.ir.provenance import inherit
+from graphc.ops.pointwise import Pointwise
+from graphc.ops.registry import OPS
+from graphc.rewrite.bodies import Became, replaced
+from graphc.rewrite.rule import Firing, Rule
+
+ROWS = Rule(
+    "short_rows",
+    "f(x[:, 1:]), g(x[:, 1:]), h(x[:, 1:])",
+    "s = copy(x[:, 1:]); f(s), g(s), h(s)",
+    "each call takes longer for many rows of few elements than for one piece",
+    apply=lambda node, facts: None,
+)
+#: Rows of so few elements take NumPy longer than their elements do.
+_SHORT = 16
+#: So many calls take longer than a copy and calls on that.
+_WORTH_A_COPY = 3
+#: Fewer rows are no matter.
+_MANY = 64
+
+
+def copy_short_rows(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph in which pointwise ops read copies of slices with short rows."""
+    readers: Counter[Node] = Counter()
+    for node in graph.nodes:
+        if isinstance(node.op, Pointwise):
+            readers.update(set(node.inputs))
+    new: dict[Node, Node] = {}
+    firings: list[Firing] = []
+    for node in graph.nodes:
+        found = rebuilt(node, tuple([new[x] for x in node.inputs]))
+        if readers[node] >= _WORTH_A_COPY and _has_short_rows(node):
+            with inherit(node.provenance):
+                axes = tuple(range(node.ndim))
+                found = OPS["pack"].make([found], axes=axes, shape=node.shape)
+            firings.append(Firing(ROWS, (node,), found))
+        new[node] = found
+    if not firings:
+        return graph, ()
+    return replaced(graph, new, became), tuple(firings)
+
+
+def _has_short_rows(node: Node) -> bool:
+    if node.op is not OPS["slice"] or node.ndim < 2:
+        return False
+    row, whole = node.shape[-1], node.inputs[0].shape[-1]
+    is_short = isinstance(row, int) and 1 < row <= _SHORT and not same(row, whole)
+    rows = product(node.shape[:-1])
+    return is_short and not (isinstance(rows, int) and rows < _MANY)
