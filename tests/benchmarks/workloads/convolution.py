@@ -36,7 +36,10 @@ def convolve(W: np.ndarray, x: np.ndarray, out: np.ndarray, row: np.ndarray) -> 
 def convolve_back(
     W: np.ndarray, x: np.ndarray, d: np.ndarray, d_x: np.ndarray | None, row: np.ndarray
 ) -> np.ndarray:
-    """Return the gradient by W, and write that by x; both need a row's columns only once."""
+    """Return the gradient by W, and write that by x; both need a row's columns only once.
+
+    A small ufunc buffer keeps NumPy from copying rows into it, and back, before it adds them.
+    """
     F, k = len(W), W.shape[-1]
     windows, flat = shown(x, k), W.reshape(F, -1)
     columns = row.reshape(*windows.shape[:3], *windows.shape[4:])
@@ -49,8 +52,10 @@ def convolve_back(
         d_W += np.matmul(row, d_row.T)
         if d_x is not None:
             np.matmul(flat.T, d_row, out=row)
-            for j in range(k):
-                d_x[:, r : r + k, j : j + columns.shape[3]] += columns[:, :, j]
+            with np.errstate():
+                np.setbufsize(1024)
+                for j in range(k):
+                    d_x[:, r : r + k, j : j + columns.shape[3]] += columns[:, :, j]
     return d_W.T.reshape(W.shape)
 
 
