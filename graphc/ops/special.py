@@ -24,9 +24,8 @@ from graphc.ops.registry import register
 class Special(Pointwise):
     """A pointwise primitive whose NumPy form is a call of the helper `_name`.
 
-    `source` is that helper, which holds so many `arrays` of numbers of `width` bytes at a time
-    (None: of the operand's dtype); `meaning` is the function of one number that the reference
-    applies.
+    `source` is that helper; `held` gives the most bytes that it holds for an element, given the
+    bytes of the element; `meaning` is the function of one number that the reference applies.
     """
 
     def __init__(
@@ -36,15 +35,13 @@ class Special(Pointwise):
         formula: str,
         *,
         source: str,
-        arrays: int,
-        width: int | None = None,
+        held: Callable[[int], int],
         meaning: Callable[[float], float],
         flops: int,
         image: Callable[..., Bounds] | None = None,
     ) -> None:
         self.source = source
-        self.arrays = arrays
-        self.width = width
+        self.held = held
         self.meaning = meaning
         super().__init__(name, doc, formula, flops=flops, image=image)
 
@@ -69,7 +66,7 @@ class Special(Pointwise):
         return ()
 
     def scratch(self, node: Node) -> Dim:
-        return self.arrays * (self.width or node.dtype.itemsize) * node.size
+        return self.held(node.dtype.itemsize) * node.size
 
     def helper(self, node: Node) -> str:
         return self.source
@@ -81,7 +78,7 @@ _ERF = '''
 def _erf(x):
     """Return the error function within 3 units in the last place, in the dtype of x."""
     a = np.minimum(np.abs(x), 6)  # erf(6) rounds to 1
-    p = q = 0 * a
+    p, q = 0 * a, 0 * a
     for p_k, q_k in (  # p/q = -log(erfc(a))/a
         (1.3817458199613939e-05, 0.0),
         (0.0005578963268768394, 1.3818513512076483e-05),
@@ -94,8 +91,13 @@ def _erf(x):
         (2.5776670718756267, 1.7202083804013937),
         (1.1283791670955126, 1.0),
     ):
-        p, q = p * a + p_k, q * a + q_k
-    return np.copysign(np.expm1(-a * (p / q)), x)
+        p *= a
+        p += p_k
+        q *= a
+        q += q_k
+    p /= q
+    p *= -a
+    return np.copysign(np.expm1(p), x)
 '''
 
 # The square is split, so that exp(-a*a) keeps its digits where a*a is large.
@@ -103,7 +105,7 @@ _ERFC = '''
 def _erfc(x):
     """Return 1 - erf(x) with a relative error below 2e-15, in the dtype of x."""
     a = np.minimum(np.abs(x), 28).astype(np.float64)  # erfc(28) rounds to 0
-    p = q = 0 * a
+    p, q = 0 * a, 0 * a
     for p_k, q_k in (  # p/q = exp(a*a)*erfc(a)
         (0.0, 0.00011115308904949597),
         (6.271141502069576e-05, 0.0021130824995880602),
@@ -117,10 +119,18 @@ def _erfc(x):
         (2.191696247138999, 3.320075414234498),
         (1.0, 1.0),
     ):
-        p, q = p * a + p_k, q * a + q_k
+        p *= a
+        p += p_k
+        q *= a
+        q += q_k
+    p /= q
     h = a.astype(np.float32).astype(np.float64)  # h*h is exact
-    tail = np.exp(-h * h) * (np.exp((h - a) * (h + a)) * (p / q))
-    return np.where(x < 0, 2 - tail, tail).astype(x.dtype)
+    q = h - a
+    q *= h + a
+    p *= np.exp(q)
+    h *= -h
+    p *= np.exp(h)
+    return np.where(x < 0, 2 - p, p).astype(x.dtype, copy=False)
 '''
 
 erf = register(
@@ -129,7 +139,7 @@ erf = register(
         "Error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x.",
         "erf(x)",
         source=_ERF,
-        arrays=5,
+        held=lambda size: 4 * size,
         meaning=math.erf,
         flops=45,
         image=images.within(-1, 1),
@@ -141,8 +151,7 @@ erfc = register(
         "1 - erf(x), accurate in the tail.",
         "1 - erf(x)",
         source=_ERFC,
-        arrays=7,
-        width=8,
+        held=lambda size: 49 - size,  # five arrays and a mask, and the result before it is cast
         meaning=math.erfc,
         flops=75,
     )
