@@ -33,9 +33,11 @@ from graphc.errors import GraphError
 from graphc.ir.graph import Graph, bind_methods, with_own_names
 from graphc.ir.naming import HIDDEN
 from graphc.ir.node import Node
+from graphc.ir.provenance import UPDATE, phase
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
+from graphc.ops.rows import row_writes
 from graphc.plan import plan
 from graphc.plan.cost import cost
 from graphc.rewrite.before_derivative import stabilized_around, stable_form
@@ -112,15 +114,45 @@ def training_step(graph: Graph, minimize: str, optimizer: Optimizer) -> Graph:
 
     The gradients ride along as hidden outputs, so that a caller may look at them.
     """
+    params = _trained(graph)
     loss = graph.find(minimize)
+    gradients = dict(zip(params, grad(loss, list(params.values())), strict=True))
+    updates = {**graph.updates, **optimizer.updates(params, gradients)}
+    return _with_gradients(graph, gradients, updates)
+
+
+def step_of_scaled(graph: Graph, minimize: str, factor: float) -> Graph | None:
+    """Return the training step that adds factor times the gradient to each parameter.
+
+    The loss is multiplied by the factor before it is derived: that is one product, where the
+    gradients would be one for each parameter. None where gradients are made of a table's rows:
+    there the factor goes into what makes the rows, and the table's gradient is never written.
+    """
+    params = _trained(graph)
+    derived = zip(params, grad(graph.find(minimize) * factor, list(params.values())), strict=True)
+    changes = {n: g if g.op.is_leaf else g.named(f"change_of_{n}") for n, g in derived}
+    if any(row_writes(change) for change in changes.values()):
+        return None
+    with phase(UPDATE):
+        updates = {name: params[name] + change for name, change in changes.items()}
+        gradients = {name: change / factor for name, change in changes.items()}
+    return _with_gradients(graph, gradients, {**graph.updates, **updates})
+
+
+def _trained(graph: Graph) -> dict[str, Node]:
+    """Return the parameters that training changes, of which there must be one."""
     params = {name: graph.params[name] for name in graph.trainable}
     if not params:
         raise GraphError(
             f"nothing to train: graph {graph.name!r} has no trainable parameter",
             fix='create parameters with gc.param("W", ...)',
         )
-    gradients = dict(zip(params, grad(loss, list(params.values())), strict=True))
-    updates = {**graph.updates, **optimizer.updates(params, gradients)}
+    return params
+
+
+def _with_gradients(
+    graph: Graph, gradients: Mapping[str, Node], updates: Mapping[str, Node]
+) -> Graph:
     hidden = {_OBSERVED + name: node for name, node in gradients.items()}
     return graph.with_outputs({**graph.outputs, **hidden}, updates=updates)
 
@@ -177,15 +209,19 @@ def _compiled(
     wrt = [wrt] if isinstance(wrt, str) else wrt and list(wrt)
     final = stabilized_around(graph, wrt or (), optimize)
     title = "forward computation"
+    factor = None
     if minimize is not None and optimizer is not None:
-        final = training_step(final, minimize, optimizer)
+        factor = optimizer.factor if style == "fast" and optimize >= 2 else None
+        scaled = None if factor is None else step_of_scaled(final, minimize, factor)
+        factor = factor if scaled else None
+        final = scaled or training_step(final, minimize, optimizer)
         title = f"training step for `{minimize}` with {optimizer!r}"
     elif gradient_of is not None:
         final = gradient(final, gradient_of, wrt)
         title = f"`{gradient_of}` and its gradient"
     final = optimize_graph(final, optimize, style)
     of = minimize or gradient_of
-    source = _source(final, style, None, title, graph, of)
+    source = _source(final, style, None, title, graph, of, factor)
     visible = _without_hidden(final)[0]
     inference = partial(_in_use, graph, optimize, style)
     return CompiledFunction(visible, source, function_name(visible), final.history, inference)
@@ -203,12 +239,24 @@ def emit(graph: Graph, style: str = "readable", function: str | None = None) -> 
 
 
 def _source(
-    graph: Graph, style: str, function: str | None, title: str, model: Graph, of: str | None
+    graph: Graph,
+    style: str,
+    function: str | None,
+    title: str,
+    model: Graph,
+    of: str | None,
+    factor: float | None = None,
 ) -> str:
     visible, observed = _without_hidden(lower(graph))
     program = plan(visible, observed, with_blocks=style == "fast")
     return write_module(
-        program, style=style, function=function, title=title, model=model, gradient_of=of
+        program,
+        style=style,
+        function=function,
+        title=title,
+        model=model,
+        gradient_of=of,
+        factor=factor,
     )
 
 

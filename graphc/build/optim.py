@@ -16,6 +16,7 @@ from typing import Any
 from graphc.build.clipping import ClipByNorm, ClipByValue, MaxNorm
 from graphc.build.schedules import (
     SCHEDULES,
+    Constant,
     Schedule,
     as_schedule,
     constant,
@@ -95,6 +96,13 @@ class Sgd(Optimizer):
     @property
     def only_subtracts(self) -> bool:
         return not (self.momentum or self.weight_decay)
+
+    @property
+    def factor(self) -> float | None:
+        schedule = as_schedule(self.learning_rate)
+        if not self.only_subtracts or not isinstance(schedule, Constant):
+            return None
+        return -float(schedule.rate)
 
     def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
         if self.only_subtracts:

@@ -92,6 +92,11 @@ class Optimizer(metaclass=Settings):
         return False
 
     @property
+    def factor(self) -> float | None:
+        """The number c where the next value is θ + c g and nothing else; None where it is not."""
+        return None
+
+    @property
     def is_elementwise(self) -> bool:
         """Whether each element changes by itself, so that some rows may be left alone."""
         return True

@@ -60,14 +60,17 @@ def write_module(
     title: str = "",
     model: Graph | None = None,
     gradient_of: str | None = None,
+    factor: float | None = None,
 ) -> str:
     """Return the source of a standalone module that computes the program with NumPy alone.
 
     `model` is the graph as the user wrote it, for the docstring. `gradient_of` names the output
-    whose gradient the module's own check compares with central differences.
+    whose gradient the module's own check compares with central differences, and `factor` the
+    number that it was multiplied by before it was derived.
     """
     graph = program.graph
-    layout, body = _written(program, style, function, gradient_of)
+    of = gradient_of if factor is None else f"({factor:g}*{gradient_of})"
+    layout, body = _written(program, style, function, of)
     parts = [
         docstring(graph, title, model),
         _imports(program),
@@ -98,7 +101,7 @@ def traced_function(
 
 
 def _written(
-    program: Program, style: str, function: str | None, gradient_of: str | None
+    program: Program, style: str, function: str | None, of: str | None
 ) -> tuple[Layout, list[list[str]]]:
     """Return the layout of a module, and its functions as lines that fit the width."""
     if style not in ("readable", "fast"):
@@ -106,7 +109,7 @@ def _written(
     graph = program.graph
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
-    expressions = Expressions(program, namer, Notation(layout.dims), gradient_of)
+    expressions = Expressions(program, namer, Notation(layout.dims), of)
     for leaves, names in ((graph.inputs, layout.inputs), (graph.params, layout.params)):
         for name, node in leaves.items():
             if name in names:

@@ -118,6 +118,28 @@ def _written_share(node: Node, facts: Facts) -> Node | None:
     return OPS["divide"](node.op.make([x, units, *places], **node.attrs), size)
 
 
+def _written_coefficient(node: Node, facts: Facts) -> Node | None:
+    """add_at(x·c₁, c₂, i) → add_at(x, c₂/c₁, i)·c₁: a coefficient goes on, and meets others."""
+    scaled, values, *places = node.inputs
+    written = core(values)
+    if facts.is_shared(scaled) or written.op is not full or not is_number(written):
+        return None
+    for x, factor in (scaled.inputs, scaled.inputs[::-1]):
+        if (
+            factor.op is not full
+            or not is_number(factor)
+            or x.op is full
+            or factor.attrs["value"] == 0
+        ):
+            continue
+        number = factor.attrs["value"]
+        share = written.attrs["value"] / number
+        if share == int(share):
+            units = fill(share, values.shape, values.dtype)
+            return OPS["multiply"](node.op.make([x, units, *places], **node.attrs), number)
+    return None
+
+
 def _is_same_size(a: Node, b: Node) -> bool:
     """Say whether two fills hold the same dim."""
     return not _is_plain(a) and same(a.attrs["value"], b.attrs["value"])
@@ -281,6 +303,18 @@ ADJOINTS = (
         example="x: input(f64, N, 4)\ni: input(i64, N, 1)\n"
         "c = broadcast_to(full((), -1.0, dtype=f64)/full((), N, dtype=f64), (N, 1))\n"
         "y = add_along_axis(x/full((N, 4), N, dtype=f64), c, i, axis=1)",
+    ),
+    Rule(
+        "written_coefficient",
+        "add_at(x*c, c, i)",
+        "add_at(x, 1, i)*c",
+        "the coefficient goes on to where it meets another one",
+        apply=_written_coefficient,
+        roots=_WRITES,
+        operands=("multiply",),
+        exactness=REASSOCIATES,
+        example="x: input(f64, 3, 4)\ni: input(i64, 3, 1)\n"
+        "y = add_along_axis(x*0.25, full((3, 1), -0.25, dtype=f64), i, axis=1)",
     ),
     Rule(
         "moved_coefficient",

@@ -41,6 +41,7 @@ from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.steady_terms import GATHER, gather_steady_terms
+from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.rewrite.turn_weights import TURN, turn_weights
 from graphc.rewrite.unit_vectors import UNIT_VECTORS
 
@@ -136,7 +137,7 @@ CHANNELS_PASS = Pass(
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
-FAST = (*SPEED, *OVERFLOW, *POOLING_GRADIENTS)
+FAST = (*SPEED, *TABLE_ROWS, *OVERFLOW, *POOLING_GRADIENTS)
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
 ROWS_PASS = Pass(
     "short rows",

@@ -18,8 +18,7 @@ from graphc.ir.dims import product, same_shape
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
-from graphc.ops.indexing import has_distinct_places
-from graphc.ops.leaf import fill, full, is_fill
+from graphc.ops.leaf import fill, full
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -179,14 +178,18 @@ def _times_reciprocal(node: Node, facts: Facts) -> Node | None:
 
 
 def _number_first(node: Node, facts: Facts) -> Node | None:
-    """(c/x)/n → (c/n)/x for numbers c and n: one call on arrays, not two."""
-    quotient, divisor = node.inputs
-    number, x = quotient.inputs
-    is_float = node.dtype.kind == "f" and x.ndim > 0
-    if not is_float or facts.is_shared(quotient) or not number.op is divisor.op is full:
+    """(c/x)/n → (c/n)/x, (x*c)/n → x*(c/n) for a size n: one call on arrays, not two."""
+    top, divisor = node.inputs
+    is_size = divisor.op is full and not is_number(divisor)
+    if node.dtype.kind != "f" or not node.ndim or facts.is_shared(top) or not is_size:
         return None
-    c, n = (fill(y.attrs["value"], (), node.dtype) for y in (number, divisor))
-    return OPS["divide"](OPS["broadcast_to"](OPS["divide"](c, n), x.shape), x)
+    for at in (0, 1) if top.op is OPS["multiply"] else (0,):
+        number, x = top.inputs[at], top.inputs[1 - at]
+        if number.op is full and x.op is not full:
+            c, n = (fill(y.attrs["value"], (), node.dtype) for y in (number, divisor))
+            share = OPS["broadcast_to"](OPS["divide"](c, n), x.shape)
+            return OPS["divide"](share, x) if at == 0 and top.op is node.op else top.op(x, share)
+    return None
 
 
 def _squared_length(node: Node, facts: Facts) -> Node | None:
@@ -198,49 +201,6 @@ def _squared_length(node: Node, facts: Facts) -> Node | None:
         return None
     flat = OPS["reshape"](x, (x.size,))
     return OPS["reshape"](einsum_labels([flat, flat], ["a", "a"], ""), node.shape)
-
-
-def _rows(node: Node, facts: Facts) -> Node | None:
-    """scatter_add(table, values, rows) → scatter_rows(table, values, rows)."""
-    base, values, *indices = node.inputs
-    is_table = base.ndim > 1 and node.dtype.kind == "f" and not node.attrs["axis"]
-    is_repeated = values.op.is_inserted and values.op is not OPS["item"]
-    if not is_table or len(indices) != 1 or is_repeated or has_distinct_places(indices):
-        return None
-    return OPS["scatter_rows"].make(node.inputs, **node.attrs)
-
-
-def _taken_rows(node: Node, facts: Facts) -> Node | None:
-    """table[rows] → gather_rows(table, rows)."""
-    table, *indices = node.inputs
-    is_table = table.ndim > 1 and not node.attrs["axis"] and len(indices) == 1
-    if not is_table or not indices[0].ndim or indices[0].op.is_inserted:
-        return None
-    return OPS["gather_rows"].make(node.inputs, **node.attrs)
-
-
-def _slice_of_scatter(node: Node, facts: Facts) -> Node | None:
-    """scatter_add(0, v, constant)[a:b] → v[the places in v], where each is written once."""
-    scatter = node.inputs[0]
-    base, values, *indices = scatter.inputs
-    axis = scatter.attrs["axis"]
-    length = scatter.shape[axis]
-    is_known = len(indices) == 1 and indices[0].op.name == "constant" and indices[0].ndim == 1
-    if not is_known or not is_fill(base, 0) or not isinstance(length, int):
-        return None
-    places = indices[0].attrs["value"].array % length
-    start, stop, step = node.attrs["bounds"][axis]
-    if not all(isinstance(bound, int) for bound in (start, stop, step)):
-        return None
-    wanted = np.arange(length)[slice(start, stop, step)]
-    source = np.full(length, -1)
-    source[places] = np.arange(len(places))
-    if not (np.bincount(places, minlength=length)[wanted] == 1).all():
-        return None
-    gathered = OPS["gather"].make([values, OPS["constant"](source[wanted])], axis=axis)
-    bounds = [slice(*bound) for bound in node.attrs["bounds"]]
-    bounds[axis] = slice(None)
-    return OPS["slice"](gathered, bounds)
 
 
 _rule = partial(Rule, exactness=REASSOCIATES)
@@ -357,43 +317,13 @@ SPEED = (
         example="x: input(f64, 3, 128)\ny = relu(x)",
     ),
     _rule(
-        "rows_into_table",
-        "scatter_add(table, values, rows)",
-        "scatter_rows(table, values, rows)",
-        "`np.add.at` has a fast loop for flat arrays alone",
-        apply=_rows,
-        roots=("scatter_add",),
-        example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\n"
-        "y = scatter_add(t, v, i)",
-    ),
-    _rule(
-        "rows_out_of_table",
-        "table[rows]",
-        "gather_rows(table, rows)",
-        "`np.take` copies twice, unless the range is checked beforehand",
-        apply=_taken_rows,
-        roots=("gather",),
-        example="t: input(f64, 5, 4)\ni: input(i64, 3)\ny = t[i]",
-    ),
-    _rule(
-        "slice_of_scatter",
-        "scatter_add(0, v, constant)[a:b]",
-        "v[constant]",
-        "the places are known, and each is written once: nothing needs adding up",
-        apply=_slice_of_scatter,
-        roots=("slice",),
-        operands=("scatter_add", "scatter_rows"),
-        example="v: input(f64, 3)\n"
-        "w = scatter_add(zeros((5,), dtype=f64), v, constant([4, 0, 2]))\ny = w[2:5:2]",
-    ),
-    _rule(
         "number_first",
-        "(c/x)/n",
-        "(c/n)/x",
+        "(c/x)/n, (x*c)/n",
+        "(c/n)/x, x*(c/n)",
         "a number is divided, not an array",
         apply=_number_first,
         roots=("divide",),
-        operands=("divide",),
+        operands=("divide", "multiply"),
         example="x: input(f64, N)\ny = 1/(1 + exp(x))/N",
     ),
     _rule(

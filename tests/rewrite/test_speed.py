@@ -13,6 +13,7 @@ from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pipeline import optimize
 from graphc.rewrite.rule import PassRecord, Rule
 from graphc.rewrite.speed import SPEED
+from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.run.reference import interpret
 
 #: Rules that are whole passes -> a graph in which each fires.
@@ -47,7 +48,7 @@ PASSES = {
     "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
     "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",
 }
-TEXTS = {rule.name: example_text(rule) for rule in (*SPEED, *OVERFLOW)} | PASSES
+TEXTS = {rule.name: example_text(rule) for rule in (*SPEED, *TABLE_ROWS, *OVERFLOW)} | PASSES
 
 
 def graph_of(name: str) -> Graph:
@@ -96,7 +97,7 @@ def test_keeps_the_value(name: str, low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [r for r in (*SPEED, *OVERFLOW) if r.apply is None], ids=lambda r: r.name
+    "rule", [r for r in (*SPEED, *TABLE_ROWS, *OVERFLOW) if r.apply is None], ids=lambda r: r.name
 )
 def test_keeps_infinities_and_nan(rule: Rule) -> None:
     graph = graph_of(rule.name)
