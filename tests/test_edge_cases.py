@@ -431,3 +431,15 @@ def test_a_missing_and_a_binary_file(tmp_path: Any) -> None:
     path = tmp_path / "picture.graph"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     assert "picture.graph" in message(lambda: gc.load(path))
+
+
+@pytest.mark.parametrize("length", [20, 40, 80, 120])
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_names_longer_than_a_line(length: int, style: str) -> None:
+    name = "encoder." + "w" * length
+    x = gc.input("x", ("rows_" + "n" * length, 3))
+    y = gc.sum(gc.square(x @ gc.param(name, (3, 2), init=gc.init.ones())))
+    f = gc.compile(gc.graph({"y": y}), gradient_of="y", style=style)
+    got = f(f.init(), x=np.ones((4, 3), np.float32))
+    assert float(got["y"]) == 72
+    np.testing.assert_array_equal(got[f"d_y_d_{name}"], np.full((3, 2), 24))

@@ -461,3 +461,14 @@ def test_unused_inputs_get_zeros_of_their_shape(dtype: str, way: str) -> None:
     found = run(graph, "y", ["x", "u"], way, feed)
     assert found["d_y_d_u"].dtype == dtype
     np.testing.assert_array_equal(found["d_y_d_u"], np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_reciprocal_that_nothing_reaches_has_a_zero_gradient(dtype: str, way: str) -> None:
+    x, w = (gc.input(name, (2,), dtype=dtype) for name in "xw")
+    feed = {"x": np.array([0.0, 2.0], dtype), "w": np.array([0.0, 3.0], dtype)}
+    for y in (w * (1 / x), w * gc.reciprocal(x), w * x**-1, w * (1 / gc.square(x))):
+        with np.errstate(all="ignore"):
+            found = run(gc.graph({"y": gc.sum(y)}), "y", ["x"], way, feed)
+        np.testing.assert_allclose(found["d_y_d_x"], [0, -0.75], rtol=1e-6)

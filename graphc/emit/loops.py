@@ -100,7 +100,9 @@ class Readable(ReadableBody):
 class ReadableSteps(Steps, Readable):
     """The body of a loop in expressions; a carry's variable is bound anew."""
 
-    def __init__(self, outer: Body, loop: Loop, operands: Sequence[str], names: Names) -> None:
+    def __init__(
+        self, outer: ReadableBody, loop: Loop, operands: Sequence[str], names: Names
+    ) -> None:
         self.loop, self.names = loop, names
         expressions = inner_expressions(outer, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
@@ -109,7 +111,8 @@ class ReadableSteps(Steps, Readable):
         self.own = {
             leaf.attrs["name"]
             for leaf, operand in zip(loop.carries, loop.node.inputs, strict=False)
-            if operand.op is full and leaf not in shared
+            if operand.op is full and leaf not in shared and outer.uses(operand) == 1
+            if operand not in outer.kept
         }
 
     def update(self, statement: Statement) -> None:

@@ -31,8 +31,11 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
     words = [line[a + 1 : b].strip() for a, b in pairwise([top[-1], *commas, end])]
     if code not in ("", ",") or not _is_one_value(head) or not words[-1]:
         return [line]
-    # The comma behind the last word makes formatters keep the break, whatever their line length.
-    lines = [part for word in words for part in wrapped(f"{indent}    {word},", width)]
+    # The comma behind the last word makes formatters keep the break, whatever their line length;
+    # behind a single index it would make a tuple of that.
+    is_index = opening == "[" and len(words) == 1 and not head.endswith((" ", "="))
+    comma = "" if is_index else ","
+    lines = [part for word in words for part in wrapped(f"{indent}    {word}{comma}", width)]
     return [f"{head}{opening}", *lines, f"{indent}{_CLOSING[opening]}{code}{separator}{remark}"]
 
 

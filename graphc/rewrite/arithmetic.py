@@ -167,7 +167,7 @@ NUMBERS = (
         "(c1/x)*c2",
         "(c1*c2)/x",
         _GATHER,
-        when="fits(c1*c2)",
+        when="fits(c1*c2) and c2 != 0",
         exactness=REASSOCIATES,
     ),
     Rule(
@@ -265,6 +265,17 @@ PRODUCTS = (
         "one division instead of two operations",
         exactness=REASSOCIATES,
         spares_shared=True,
+        moves_kink=True,  # at y = 0: no derivative of 1/y is 0 times what reaches it
+    ),
+    Rule(
+        "times_reciprocal_of_positive",
+        "x*(1/y)",
+        "x/y",
+        "one division instead of two operations",
+        exactness=REASSOCIATES,
+        spares_shared=True,
+        when="is_positive(y)",
+        example="y=exp(u)",
     ),
     Rule(
         "over_reciprocal",
