@@ -21,6 +21,8 @@ def _column_chunks(x, size, stride, dilation, response):
     """
     stride, dilation = stride or (1,) * len(size), dilation or (1,) * len(size)
     (channels, *_, samples), (filters, count, *inner, _) = x.shape, response.shape
+    if any(n < 1 < k for n, k in zip((count, *inner), size)):
+        raise ValueError(f"windows of {{size}} do not fit into {{x.shape}}")
     height, width = channels * int(np.prod(size)), int(np.prod(inner)) * samples
     flat = response.reshape(filters, count * width)
     first, *steps, last = x.strides
@@ -82,7 +84,8 @@ def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
     out.fill(0)
     with np.errstate():
         np.setbufsize(1024)  # until the end of the block: add long rows where they are
-        for chunks, responses, columns in _column_chunks(out, size, stride, dilation, d):
+        split = _column_chunks(out, size, stride, dilation, d)
+        for chunks, responses, columns in split:
             laid_out = columns.reshape(chunks.shape[1:])
             places = _places(size, laid_out.shape[len(size) + 1])
             parts = [laid_out[place] for place in places]

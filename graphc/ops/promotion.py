@@ -17,6 +17,10 @@ from graphc.ops.leaf import fill
 from graphc.ops.registry import OPS
 
 
+#: Functions of numbers are short; what is longer is not looked through.
+_MOST_NUMBERS = 32
+
+
 def is_weak(value: Any) -> bool:
     """Say whether a value is a Python number or a dim, whose dtype the other operand decides."""
     return (isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)) or (
@@ -36,7 +40,7 @@ def common_dtype(values: Sequence[Any], is_compared: bool = False) -> np.dtype:
         for v in values
     ):
         return first.dtype
-    found = promote(*[v.dtype if isinstance(v, Node) else _weak_number(v) for v in values])
+    found = promote(*[_strength(v) for v in values])
     if found == FLOAT64 and not is_compared:
         _warn_of_promotion([v for v in values if isinstance(v, Node)])
     return found
@@ -60,8 +64,29 @@ def _warn_of_promotion(operands: Sequence[Node]) -> None:
     )
 
 
-def _weak_number(value: Any) -> Any:
+def _strength(value: Any) -> Any:
+    """Return what decides about the common dtype: a node's dtype, or a weak number."""
+    if isinstance(value, Node):
+        return 1.0 if value.dtype == FLOAT64 and is_of_numbers(value) else value.dtype
     return value if isinstance(value, (bool, int, float)) else 1
+
+
+def is_of_numbers(node: Node) -> bool:
+    """Say whether a node is a function of plain numbers and dims, and so as weak as they are.
+
+    `sqrt(2)`, `log(2*pi)`, and `where(mask, 1, 0)`, whose values are numbers. Not a number itself:
+    one that is a node has been given its dtype.
+    """
+    waiting, seen = [node], 0
+    while waiting:
+        x = waiting.pop()
+        seen += 1
+        is_choice, is_spread = x.op is OPS["where"], x.op is OPS["broadcast_to"]
+        is_known = is_choice or is_spread or (x.op.family == "pointwise" and not x.shape)
+        if not is_known or seen > _MOST_NUMBERS:
+            return False
+        waiting += [y for y in x.inputs[is_choice:] if y.op.name != "full"]
+    return bool(node.inputs)
 
 
 def conformed(value: Any, shape: Shape, dtype: np.dtype) -> Node:
@@ -70,6 +95,10 @@ def conformed(value: Any, shape: Shape, dtype: np.dtype) -> Node:
         return fill(value, shape, dtype)
     if value.op.name == "full" and not (value.dtype == dtype and same_shape(value.shape, shape)):
         return fill(value.attrs["value"], shape, dtype)
+    if value.op.name == "where" and value.dtype != dtype and is_of_numbers(value):
+        condition, *numbers = value.inputs
+        parts = [conformed(x, value.shape, dtype) for x in numbers]
+        value = value.op.make([condition, *parts])
     if value.dtype != dtype:
         value = OPS["not_equal"](value, 0) if dtype == BOOL else OPS["cast"](value, dtype)
     if same_shape(value.shape, shape):

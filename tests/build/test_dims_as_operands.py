@@ -39,3 +39,25 @@ def test_derivative_through_a_dim_on_the_left() -> None:
     W = gc.param("W", (3,), "float64", init=[1.0, 2.0, 3.0])
     x = gc.input("x", ("N", 3), "float64")
     assert gc.check_gradient(gc.graph({"loss": gc.sum(N / (N * W + x))}), at={"x": X**2})
+
+
+def test_functions_of_numbers_are_as_weak_as_numbers() -> None:
+    """`sqrt(2)` leaves float32 what it is, as 2 does; float64 keeps all of its digits."""
+    D = gc.dim("D")
+    x = gc.input("x", ("N", D))
+    given = {"x": np.linspace(-2, 2, 6, dtype=np.float32).reshape(2, 3)}
+    for y in (
+        x / gc.sqrt(2.0),
+        x / gc.sqrt(D),
+        gc.log(2 * gc.exp(1)) * x,
+        x * gc.where(x > 0, 1.0, gc.sqrt(2.0)),
+        gc.maximum(gc.sqrt(2.0) / 3 + 1, x),
+    ):
+        graph = gc.graph({"y": y})
+        assert y.dtype == np.float32
+        assert gc.compile(graph)(**given)["y"].dtype == np.float32
+        assert gc.parse(graph.text()).outputs["y"].dtype == np.float32
+    z = gc.input("z", (3,), dtype="float64")
+    got = gc.compile(gc.graph({"y": z / gc.sqrt(2.0)}))(z=np.ones(3))["y"]
+    np.testing.assert_array_equal(got, np.full(3, 1 / np.sqrt(2)))
+    assert (x * gc.full((), 2.0, "float64")).dtype == np.float64
