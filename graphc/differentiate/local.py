@@ -221,13 +221,19 @@ def specialized(op: Pointwise, index: int, values: Sequence[float | None]) -> Pa
 
 @cache
 def _is_defined(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...]) -> bool:
-    """Say whether there is a real derivative: of 0**y or (-2)**y by y there is none."""
+    """Say whether there is a real derivative: of 0**y, (-2)**y or (-1)**y by y there is none."""
     sympy = sympy_module()
     variables = {name: symbol(name) for name in op.args}
     by = variables[op.args[index]]
     variables.update({op.args[i]: number(value) for i, value in constants})
     raw = derivative(tree_of(op.formula, variables), by)
-    return not any(leaf.has(sympy.nan, sympy.zoo, sympy.I) for leaf in leaves(raw))
+    # SymPy writes the imaginary unit times (-1)**y as (-1)**(y + 1/2).
+    found = list(leaves(raw))
+    roots = [power for leaf in found for power in leaf.atoms(sympy.Pow)]
+    return not (
+        any(leaf.has(sympy.nan, sympy.zoo, sympy.I) for leaf in found)
+        or any(power.base.is_negative and not power.exp.is_integer for power in roots)
+    )
 
 
 @cache

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.differentiate.local import partial, specialized
 from graphc.ops import OPS
 
@@ -113,3 +115,13 @@ def test_common_partials_are_derived_quickly() -> None:
         for i in range(OPS[name].arity):
             partial(OPS[name], i)
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("base", [-1, -1.0, -2.0])
+def test_a_negative_number_to_a_power_has_no_derivative_by_it(base: float) -> None:
+    x = gc.input("x", (2,), dtype="float64")
+    f = gc.compile(gc.graph({"y": gc.sum(gc.power(base, x))}), gradient_of="y", wrt=["x"])
+    with np.errstate(invalid="ignore"):
+        got = f(x=np.array([1.0, 2.0]))
+    assert float(got["y"]) == base + base**2
+    assert np.isnan(got["d_y_d_x"]).all()
