@@ -24,6 +24,7 @@ class FastBody(Body):
 
     A buffer's variable is named after the first value that lives in it; a later value in the same
     memory is bound to its own name by the call that writes it (`h1 = np.maximum(z1, 0, out=z1)`).
+    What is no more than a step towards a value has that value's name.
     """
 
     def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
@@ -41,6 +42,9 @@ class FastBody(Body):
         self.reshaped: set[Buffer] = set()
         #: Value -> the value that overwrites its memory in place.
         self.successors: dict[Node, Node] = {}
+        self.readings = read_by(program.statements)
+        #: Value -> its block, and its phase, as what runs block by block may hold several.
+        self.homes = {s.node: (s.block, s.node.provenance.phase) for s in program.statements}
         for statement in program.statements:
             buffer = program.place.get(statement.node)
             for operand in statement.operands:
@@ -51,7 +55,7 @@ class FastBody(Body):
     def sums_in_new_arrays(self) -> dict[Node, Node]:
         """Return the values in arrays of this call alone -> what is made of them by adding."""
         found: dict[Node, Node] = {}
-        for base, readers in read_by(self.program.statements).items():
+        for base, readers in self.readings.items():
             node = readers[0].node
             is_next = len(readers) == 1 and node.op.accumulates and readers[0].operands[0] is base
             is_kept = base in self.kept or base in self.program.targets
@@ -120,9 +124,8 @@ class FastBody(Body):
     def compute(self, statement: Statement, codes: list[Code]) -> None:
         node, notation = statement.node, self.expressions.notation
         buffer = self.program.place.get(node)
-        kept = replace(notation, owns_out=True)
         out = self.buffer_names.get(buffer) if buffer else None
-        into = node.op.numpy_into(node, codes, out or _OUT, kept) if buffer else None
+        into = self.written_into(node, codes, out or _OUT) if buffer else None
         if buffer is None or into is None:
             code = node.op.numpy(node, codes, notation)
             is_number = node in self.program.numbers
@@ -136,39 +139,50 @@ class FastBody(Body):
         elif out != name and not line.endswith(f"={out})"):
             # Written through a view: the call does not return the array as it is.
             self.plain(f"{name} = {out}")
-            line = str(node.op.numpy_into(node, codes, name, kept))
+            line = str(self.written_into(node, codes, name))
         elif out != name:
             line = f"{name} = {line}"
         self.buffer_names[buffer] = name
         self.emit(line, node)
 
-    def name(self, statement: Statement) -> str:
-        """Give a value its variable.
+    def written_into(self, node: Node, codes: list[Code], out: str) -> str | None:
+        """Return the statement that writes a value into an array; None: it makes a new one.
 
-        An unnamed value that overwrites an operand keeps the operand's variable; one that will be
-        overwritten by a named value is called by that name from the start.
+        What is overwritten in its place later has to be there, even where an op cannot write.
         """
-        node = statement.node
-        if node in self.expressions.code:
-            return self.expressions.code[node].text
-        if node not in self.expressions.labels:
-            buffer = self.program.place.get(node)
-            for operand in statement.operands:
-                if buffer is not None and self.program.place.get(operand) is buffer:
-                    self.expressions.code[node] = self.expressions.code[operand]
-                    return self.expressions.code[node].text
+        notation = self.expressions.notation
+        into = node.op.numpy_into(node, codes, out, replace(notation, owns_out=True))
+        if into is None and node in self.successors:
+            return f"{out}[...] = {node.op.numpy(node, codes, notation)}"
+        return into
+
+    def name(self, statement: Statement) -> str:
+        """Give a value its variable, which the steps towards it have had before."""
+        node, codes = statement.node, self.expressions.code
+        if node in codes:
+            return codes[node].text
         heir = self.heir(node)
-        if heir in self.expressions.code:
-            return self.expressions.name(node)
-        name = self.expressions.name(heir)
-        self.expressions.code[node] = Code(name)
-        return name
+        shared = [x for x in statement.operands if self.successors.get(x) is node and x in codes]
+        if heir not in codes:
+            codes[node] = Code(self.expressions.name(heir))
+        elif any(codes[x] == codes[heir] for x in shared):
+            codes[node] = codes[heir]
+        else:
+            self.expressions.name(node)
+        return codes[node].text
 
     def heir(self, node: Node) -> Node:
-        """Return the named value that takes over this unnamed value's memory, or itself."""
-        heir = node
+        """Return the value that this one is a step towards, or itself.
+
+        A step has no name, and nobody but the next one in its memory reads it. Nothing is called
+        after what a later block makes of it: there is no `d_z` before there is a gradient.
+        """
+        heir, home = node, self.homes.get(node)
         while heir not in self.expressions.labels and heir in self.successors:
-            heir = self.successors[heir]
+            successor = self.successors[heir]
+            if self.homes.get(successor) != home or len(self.readings[heir]) > 1:
+                break
+            heir = successor
         return heir
 
     def accumulate(self, statement: Statement, codes: list[Code]) -> None:
@@ -239,6 +253,8 @@ class FastBody(Body):
         symbol = in_place_operator(node)
         if symbol and codes[0].text == array:
             return f"{array} {symbol} {codes[1]}"
+        if symbol in ("+=", "*=") and codes[1].text == array:
+            return f"{array} {symbol} {codes[0]}"
         reused = [statement.operands[i] for i in node.op.reuses(node)]
         others = [
             x

@@ -88,11 +88,19 @@ class OfColumns(Op):
         return known[definition]
 
     def scratch(self, node: Node) -> Dim:
-        # One chunk of columns is in memory at a time.
+        # One chunk of columns is in memory at a time, and the response in one piece.
         count, row = self.laid_out_rows(node)
         sympy = sympy_module()
         at_once = sympy.Min(count, sympy.Max(1, sympy.floor(sympy.Integer(CHUNK) / row)))
-        return as_dim(row * at_once * node.dtype.itemsize)
+        response = self.response(node)
+        copied: Dim = 0
+        if response is not None and response.op.is_view and response.op is not OPS["reshape"]:
+            copied = response.size
+        return as_dim((row * at_once + copied) * node.dtype.itemsize)
+
+    def response(self, node: Node) -> Node | None:
+        """Return the operand that has an element for each filter, position and sample."""
+        return None
 
     def laid_out_rows(self, node: Node) -> tuple[Dim, Dim]:
         """Return how many rows of positions there are, and the elements of the columns of one."""
@@ -194,6 +202,9 @@ class ConvolveFilters(OfColumns):
     def scratch(self, node: Node) -> Dim:
         return super().scratch(node) + node.size * node.dtype.itemsize  # a chunk's products
 
+    def response(self, node: Node) -> Node:
+        return node.inputs[1]
+
 
 class ConvolveBack(OfColumns):
     """filters.T @ d, each column added where its window lies: the derivative by x.
@@ -253,6 +264,9 @@ class ConvolveBack(OfColumns):
         attrs = {k: v for k, v in node.attrs.items() if k != "shape"}
         total = OPS["windows_add"].make([zeros, windows], **attrs)
         return OPS["transpose"](total, (0, *range(2, total.ndim), 1))
+
+    def response(self, node: Node) -> Node:
+        return node.inputs[0]
 
     def laid_out_rows(self, node: Node) -> tuple[Dim, Dim]:
         d, filters = node.inputs

@@ -102,7 +102,7 @@ def add_in_windows(rank: int) -> str:
 def _add_in_windows_{rank}d(x, values, index, size, stride, dilation={_ones(rank)}):
     """Add each value to x at the place number `index` of its window."""
     for number, (_, part) in enumerate(_window_parts_{rank}d(x, size, stride, dilation)):
-        part += values * (index == number)
+        part += np.where(index == number, values, 0)
 '''
 
 
@@ -111,12 +111,16 @@ def at_extreme(rank: int, verb: str) -> str:
 
     `verb`: "add" it to what is there, or, where windows do not overlap, "put" it and 0 elsewhere.
     """
-    line = {"add": "part += values * first", "put": "np.multiply(values, first, out=part)"}[verb]
-    start = ""
+    line, start = "part += np.where(first, values, 0)", ""
     if verb == "put":
         places = " * ".join([f"size[{a}]" for a in range(rank)])
         start = f"    if values.size * {places} < x.size:\n"
         start += "        x.fill(0)  # some elements are in no window\n"
+        start += "    finite = np.isfinite(values).all()\n"
+        line = """if finite:
+            np.multiply(values, first, out=part)
+        else:  # infinity times 0 is NaN
+            part[...] = np.where(first, values, 0)"""
     return f'''{parts_helper(rank)}
 
 

@@ -31,7 +31,7 @@ from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
-from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.leaf import as_node, full, zeros_like
 from graphc.ops.movement import BroadcastTo, Movement
 from graphc.ops.registry import OPS, register
 from graphc.ops.window_code import add_windows, call
@@ -70,13 +70,17 @@ class Windowed(Op):
         return by_element(node, carried, size)
 
 
-def turned_frame(node: Node, order: Sequence[int]) -> dict[str, Any]:
+def turned_frame(node: Node, order: Sequence[int]) -> dict[str, Any] | None:
     """Return size, stride and dilation of windows over axes in another order.
 
     Windows slide over the last axes; an axis among those that they do not reach into has size 1.
+    None where the others change places: the places in a window are counted row by row.
     """
     rank = len(node.attrs["size"])
     lead = node.ndim - rank
+    sliding = [axis for axis in order if axis >= lead]
+    if sliding != sorted(sliding):
+        return None
     first = min(i for i, axis in enumerate(order) if axis >= lead)
     return {
         key: tuple([node.attrs[key][axis - lead] if axis >= lead else 1 for axis in order[first:]])
@@ -179,7 +183,7 @@ class WindowsAdd(Windowed, Movement):
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         values, code = node.inputs[1], args[1].text
-        if isinstance(values.op, BroadcastTo):
+        if isinstance(values.op, BroadcastTo) or values.op is full:
             # An addition would broadcast the values by itself; this one needs whole windows.
             code = f"np.broadcast_to({code}, {notation.shape(values.shape)})"
         return call("add_windows", node.attrs, notation, out, code)

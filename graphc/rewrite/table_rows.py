@@ -46,15 +46,15 @@ def _slice_of_scatter(node: Node, facts: Facts) -> Node | None:
     start, stop, step = node.attrs["bounds"][axis]
     if not all(isinstance(bound, int) for bound in (start, stop, step)):
         return None
-    wanted = np.arange(length)[slice(start, stop, step)]
+    wanted = np.arange(start, stop, step)
     source = np.full(length, -1)
     source[places] = np.arange(len(places))
     if not (np.bincount(places, minlength=length)[wanted] == 1).all():
         return None
     gathered = OPS["gather"].make([values, OPS["constant"](source[wanted])], axis=axis)
-    bounds = [slice(*bound) for bound in node.attrs["bounds"]]
-    bounds[axis] = slice(None)
-    return OPS["slice"](gathered, bounds)
+    bounds = list(node.attrs["bounds"])
+    bounds[axis] = (0, len(wanted), 1)
+    return OPS["slice"].make([gathered], bounds=tuple(bounds))
 
 
 _rule = partial(Rule, exactness=REASSOCIATES)

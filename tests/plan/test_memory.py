@@ -60,6 +60,13 @@ def pooling() -> gc.Graph:
     return gc.graph({"loss": gc.mean(gc.square(h))}, name="pooling")
 
 
+def turned() -> gc.Graph:
+    """A transposed convolution reads its image, and the derivative of one behind a slice."""
+    x = gc.input("x", ("N", 16, 12, 12))
+    h = gc.nn.conv_transpose2d(x, 8, 3, name="turned")[:, :, :13, :13]
+    return gc.graph({"loss": gc.mean(gc.square(h))}, name="turned")
+
+
 def characters() -> gc.Graph:
     """Rows of a table enter a recurrent layer, whose states are classified at each step."""
     x = gc.input("x", (20, "N"), dtype="int64")
@@ -102,7 +109,7 @@ def logistic() -> gc.Graph:
 
 MODELS = [
     classifier, attention, convolution, recurrent, blocks,
-    row_update, pooling, characters, mixture, normal, dropped,
+    row_update, pooling, characters, mixture, normal, dropped, turned,
 ]  # fmt: skip
 
 

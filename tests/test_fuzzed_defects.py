@@ -1,0 +1,77 @@
+"""What random models brought to light, each as small as it can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.node import Node
+
+WAYS = [(style, level) for style in ("readable", "fast") for level in (0, 1, 2, 3)]
+
+
+def agrees(graph: gc.Graph, given: dict[str, np.ndarray], style: str, level: int) -> None:
+    """Compare two calls of a graph with the reference."""
+    f = gc.compile(graph, style=style, optimize=level)
+    with np.errstate(all="ignore"):
+        expected = gc.interpret(graph, **given)
+        for _ in range(2):
+            for name, value in f(**given).items():
+                np.testing.assert_allclose(value, expected[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_value_that_cannot_be_written_is_there_for_what_overwrites_it(
+    style: str, level: int
+) -> None:
+    """`take_along_axis` makes an array; the blocks behind it write where the plan had it."""
+    x, W = (gc.input(n, s, "float64") for n, s in (("x", ("N", 4, 4)), ("W", (4, 4))))
+    i = gc.input("i", ("N", 4, 4), "int64")
+    y = gc.gelu_tanh(gc.take_along_axis(x @ W @ W, i, axis=1)) @ W
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(3, 4, 4)), "W": rng.normal(size=(4, 4))}
+    given["i"] = rng.integers(0, 4, (3, 4, 4))
+    agrees(gc.graph({"y": y}), given, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_uniform_cotangent_of_windows(style: str, level: int) -> None:
+    x = gc.input("x", ("N", 5), "float64")
+    graph = gc.graph({"y": gc.sum(0.3 * gc.nn.avg_pool1d(x, 2, 1))}).gradient("y", ["x"])
+    agrees(graph, {"x": np.arange(10.0).reshape(2, 5)}, style, level)
+
+
+@pytest.mark.parametrize("part", [slice(None, None, -1), slice(3, 0, -1), slice(None, None, -2)])
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_scatter_read_backwards(part: slice, style: str, level: int) -> None:
+    v = gc.input("v", (4,), "float64")
+    y = gc.scatter_add(gc.zeros((5,), "float64"), v, gc.constant([4, 0, 2, 1]))[part]
+    agrees(gc.graph({"y": y}), {"v": np.arange(1.0, 5.0)}, style, level)
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (2, 1), (2, 3)])
+@pytest.mark.parametrize("style, level", WAYS)
+def test_an_infinite_cotangent_goes_to_its_element_alone(
+    pool: tuple[int, int], style: str, level: int
+) -> None:
+    x = gc.input("x", (1, 6), "float64")
+    graph = gc.graph({"y": gc.sum(gc.sqrt(gc.nn.max_pool1d(x, *pool)))})
+    given = {"x": np.array([[0.0, -1, 2, 4, 0, -3]])}
+    agrees(graph.gradient("y", ["x"]), given, style, level)
+
+
+def crop(x: Node) -> Node:
+    return gc.nn.conv_transpose2d(x, 4, 3, name="c")[:, :, 1:-1, 1:-1]
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_what_columns_copy_is_right_and_foreseen(style: str, level: int) -> None:
+    x = gc.input("x", ("N", 16, 12, 12), "float64")
+    graph = gc.graph({"y": gc.sum(gc.square(crop(x)))}).astype("float64")
+    state = graph.init(seed=0)
+    given = {"x": np.random.default_rng(0).normal(size=(3, 16, 12, 12))}
+    f = gc.compile(graph, gradient_of="y", style=style, optimize=level)
+    got, expected = f(state, **given), gc.interpret(f.graph, state, **given)
+    for name, value in expected.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-9)
