@@ -63,12 +63,13 @@ class LoopBody:
 def opened_loops(picture: View, style: str, max_nodes: int) -> dict[int, LoopBody]:
     """Return the loops of a picture by the place of their box, as far as there is room."""
     taken = {variable.name for box in picture.boxes for variable in box.variables}
+    names = {v.node: v.name for box in picture.boxes for v in box.variables if v.name}
     found: dict[int, LoopBody] = {}
     room = max_nodes - len(picture.boxes)
     for place, box in enumerate(picture.boxes):
         if box.kind == "group" or not isinstance(box.node.op, Scan):
             continue
-        loop = opened(box.node, box.key, style, max_nodes, taken)
+        loop = opened(box.node, box.key, style, max_nodes, taken, names)
         room -= len(loop.boxes)
         if room < 0:
             break
@@ -77,11 +78,15 @@ def opened_loops(picture: View, style: str, max_nodes: int) -> dict[int, LoopBod
     return found
 
 
-def opened(node: Node, key: str, style: str, max_nodes: int, taken: set[str]) -> LoopBody:
-    """Return the picture of one step of a loop."""
+def opened(
+    node: Node, key: str, style: str, max_nodes: int, taken: set[str], names: Mapping[Node, str]
+) -> LoopBody:
+    """Return the picture of one step of a loop; `names` are those of the variables around it."""
     body: Body = node.attrs["body"]
     carries, sequences = node.attrs["carries"], node.attrs["sequences"]
-    inside = view(body.graph, style, max_nodes, None, taken)
+    around = list(zip(body.inputs, node.inputs, strict=True))[carries + sequences :]
+    known = {leaf: names[x] for leaf, x in around if x in names}
+    inside = view(body.graph, style, max_nodes, None, taken, known)
     keys = [f"{key}_{box.key}" for box in inside.boxes]
     place = {leaf: i for i, leaf in enumerate(body.inputs)}
     outer = {

@@ -44,15 +44,20 @@ def _only_sizes_one(node: Node) -> bool:
 
 
 def variables(
-    graph: Graph, compact: bool = False, taken: Iterable[str] = ()
+    graph: Graph,
+    compact: bool = False,
+    taken: Iterable[str] = (),
+    known: Mapping[Node, str] | None = None,
 ) -> dict[Node, Variable]:
     """Return the shown variables in topological order; none gets a fresh name that is `taken`.
+
+    `known` are names that hold whatever the graph calls those nodes.
 
     Strict: every operation has its rectangle; only silent nodes without a name and the constant in
     x² are left out. Compact: constants, and unnamed results that are used once, stand inside their
     user's formula.
     """
-    names = variable_names(graph, taken)
+    names = {**variable_names(graph, taken), **(known or {})}
     outputs = set(graph.outputs.values())
     texts: dict[Node, Code] = {}
     feeds: dict[Node, tuple[Node, ...]] = {}

@@ -58,11 +58,19 @@ class View:
 
 
 def view(
-    graph: Graph, style: str, max_nodes: int, collapse: Collapse, taken: Iterable[str] = ()
+    graph: Graph,
+    style: str,
+    max_nodes: int,
+    collapse: Collapse,
+    taken: Iterable[str] = (),
+    known: Mapping[Node, str] | None = None,
 ) -> View:
-    """Return the boxes and edges of a graph's picture; fresh names are none of those `taken`."""
+    """Return the boxes and edges of a graph's picture.
+
+    Fresh names are none of those `taken`; `known` are names that some nodes have already.
+    """
     _check_style(style)
-    found = variables(graph, compact=style == "compact", taken=taken)
+    found = variables(graph, compact=style == "compact", taken=taken, known=known)
     leaving = _leaving(graph)
     for node in graph.updates.values():
         if node in found and node not in graph.labels:

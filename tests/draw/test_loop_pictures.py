@@ -96,3 +96,12 @@ def test_a_graph_with_a_loop_and_no_layers_says_so() -> None:
     graph = gc.graph({"total": total})
     with pytest.raises(gc.GraphError, match="no dense layer"):
         gc.draw.network(graph)
+
+
+def test_values_from_outside_keep_their_names_inside() -> None:
+    x, a = gc.input("x", ("T", 3)), gc.param("a", (3,))
+    Q = (gc.exp(a) * 2).named("Q")
+    (h,) = gc.scan(lambda h, v: (gc.tanh(h * Q + v),), init=gc.zeros((3,)), xs=x)
+    source = gc.draw.computation_graph(gc.graph({"loss": gc.sum(h)})).source
+    assert "h · Q" in source
+    assert "multiply" not in source
