@@ -75,3 +75,9 @@ def test_what_columns_copy_is_right_and_foreseen(style: str, level: int) -> None
     got, expected = f(state, **given), gc.interpret(f.graph, state, **given)
     for name, value in expected.items():
         np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_triangle_without_columns(style: str, level: int) -> None:
+    x = gc.input("x", ("N", 0), "float64")
+    agrees(gc.graph({"y": gc.tril(x)}), {"x": np.ones((3, 0))}, style, level)

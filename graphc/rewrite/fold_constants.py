@@ -31,8 +31,8 @@ def _fold(node: Node, facts: Facts) -> Node | None:
     if any(x.op.name not in _CONSTANTS for x in node.inputs):
         return None
     sizes = [product(x.shape) for x in (node, *node.inputs)]
-    if any(type(size) is not int or size > SMALL for size in sizes):
-        return None
+    if any(type(size) is not int or not 0 < size <= SMALL for size in sizes):
+        return None  # an array without elements may have a named dim all the same
     if any(x.op is full and not _is_number_fill(x) for x in node.inputs):
         return None
     value = _value(node, [x.op.reference([], x.attrs, x.type) for x in node.inputs], node.type)
