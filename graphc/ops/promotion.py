@@ -16,7 +16,6 @@ from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
 from graphc.ops.leaf import fill
 from graphc.ops.registry import OPS
 
-
 #: Functions of numbers are short; what is longer is not looked through.
 _MOST_NUMBERS = 32
 
