@@ -176,6 +176,15 @@ GRAPH_FACTS = {
     "nodes": "All nodes, operands before their users.",
     "history": "What each rewriting pass did.",
 }
+#: What a compiled function holds, beside what it can do.
+FUNCTION_FACTS = {
+    "source": "The text of the emitted module, which stands alone.",
+    "graph": "The graph that was emitted: optimized, with gradients and updates.",
+    "history": "What each rewriting pass did.",
+    "module": "The emitted module, loaded.",
+    "function": "Its function, without the checks of a call: arrays of the right types alone.",
+    "draws": "Whether it takes random numbers, so that a call gives an `rng`.",
+}
 
 
 def api_sections() -> dict[str, Mapping[str, Any]]:
@@ -197,8 +206,10 @@ def api_sections() -> dict[str, Mapping[str, Any]]:
         "A graph": {
             f"g.{name}": value for name, value in (GRAPH_FACTS | members(Graph, METHODS)).items()
         },
-        "A compiled function": {
-            f"f.{name}": value for name, value in members(CompiledFunction, {}).items()
+        "A compiled function": {"f": CompiledFunction.__call__}
+        | {
+            f"f.{name}": value
+            for name, value in (FUNCTION_FACTS | members(CompiledFunction, {})).items()
         },
         "Array functions, NumPy's names": arrays,
     }
@@ -241,7 +252,8 @@ def call(name: str, value: Any, is_method: bool) -> str:
     if is_method:
         parameters = list(parameters)[1:]
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
-    return name + str(inspect.Signature(bare)).replace(", /)", ")").replace("/, ", "")
+    text = str(inspect.Signature(bare)).replace(", /)", ")").replace("/, ", "")
+    return name + text.replace("*unnamed", "*")  # it is there to say that inputs go by name
 
 
 def summary(value: Any) -> str:

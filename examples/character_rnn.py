@@ -98,7 +98,7 @@ def sample(kind: str, state: dict[str, np.ndarray], start: np.ndarray, length: i
     return tokens[len(start) :]
 
 
-def main(epochs: int = 25) -> dict[str, float]:
+def main(epochs: int = 15) -> dict[str, float]:
     """Train both networks; print samples, and return the held-out perplexity of each model."""
     text = TEXT.read_text(encoding="utf-8")
     letters = gc.train.data.Vocabulary.of(text)

@@ -31,7 +31,7 @@ def main() -> dict[str, float]:
     result["trained"] = float(trained["loss"])
 
     print(f"given predictions:   binary cross-entropy {result['cross_entropy']:.4f}")
-    print(f"                     mean squared error   {result['squared_error']:.4f}")
+    print(f"                     mean squared error   {result['squared_error']:.5f}")
     print(f"logistic regression: binary cross-entropy {result['trained']:.4f} after training")
     return result
 

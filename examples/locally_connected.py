@@ -47,7 +47,7 @@ def main(steps: int = 600) -> dict[str, tuple[int, float, float]]:
         weights = state["blur.W"]
         error = float(np.abs(weights.reshape(-1, 3) - true).max())
         results[name] = weights.size, loss, error
-        print(f"{name:<20} {weights.size:>3} weights, loss {loss:.1e}, off by at most {error:.4f}")
+        print(f"{name:<20} {weights.size:>3} weights, loss {loss:.1e}, off by at most {error:.2g}")
     return results
 
 

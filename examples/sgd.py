@@ -54,7 +54,7 @@ def main(folder: Path = OUT) -> dict[str, float]:
         print(f"{name:18} {steps:5} steps, {seconds:.2f} s, held-out loss {losses[-1]:.3f}")
         axes.plot(range(6), [np.log(10), *losses], marker="o", label=name)
     axes.set(xlabel="passes over the data", ylabel="held-out loss")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 0.85))
     figure.savefig(folder / "sgd.png", dpi=90)
     plt.close(figure)
     return result

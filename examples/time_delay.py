@@ -86,14 +86,14 @@ def main(folder: Path = OUT) -> dict[str, float]:
     print(f"x(t + {AHEAD}) from the last {PAST} values, {len(test['later'])} values after training")
     for name, values in predicted.items():
         errors[name] = float(np.sqrt(np.mean((values - test["later"]) ** 2)) / spread)
-        print(f"  {name:18} error {errors[name]:.4f} of the spread")
+        print(f"  {name:18} error {errors[name]:5.1%} of the spread")
     figure, (top, bottom) = plt.subplots(2, sharex=True, figsize=(8, 4), layout="constrained")
     top.plot(test["later"], color="0.3")
     for name, values in predicted.items():
         bottom.semilogy(np.abs(values - test["later"]), linewidth=1, label=name)
     top.set(ylabel="x, standardized")
     bottom.set(xlabel="time", ylabel="error", ylim=(1e-4, 5))
-    bottom.legend(frameon=False, ncols=3, loc="lower right")
+    figure.legend(frameon=False, ncols=3, loc="outside lower center")
     figure.savefig(folder / "time_delay.png", dpi=90)
     plt.close(figure)
     return errors

@@ -71,7 +71,7 @@ def measure(kind: str, state: dict[str, np.ndarray], drive: float) -> np.ndarray
     return np.linalg.norm(slope, axis=1)[::-1]
 
 
-def main() -> dict[str, float]:
+def main(folder: Path = OUT) -> dict[str, float]:
     """Measure, plot, and return the norm of the gradient 200 steps before the end."""
     rng = np.random.default_rng(0)
     curves = {}
@@ -87,7 +87,7 @@ def main() -> dict[str, float]:
     exploded = curves["RNN, radius 1.5"]
     clipped = np.minimum(exploded, 1.0)
     print(f"clipped to norm 1: {clipped[-1]:.3g} instead of {exploded[-1]:.3g}")
-    OUT.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     styles = ("-", "--", "-.", ":")
     for (name, norms), style in zip(curves.items(), styles, strict=True):
@@ -97,7 +97,7 @@ def main() -> dict[str, float]:
     )
     axes.set(xlabel="steps before the end", ylabel="norm of the gradient", ylim=(1e-40, 1e40))
     axes.legend()
-    figure.savefig(OUT / "vanishing_gradients.png", dpi=120)
+    figure.savefig(folder / "vanishing_gradients.png", dpi=120)
     plt.close(figure)
     return {name: float(norms[-1]) for name, norms in curves.items()}
 

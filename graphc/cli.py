@@ -19,6 +19,7 @@ from graphc.commands.stage import names, stage, stage_of
 from graphc.commands.train import train as train_model
 from graphc.commands.values import parse_values, printed
 from graphc.errors import GraphError
+from graphc.ir.provenance import Origin, origin
 from graphc.ops import OPS, get_op
 from graphc.run.opcheck import derivatives_table
 
@@ -56,7 +57,8 @@ def main() -> None:
     """Run the command line: exit with 0, or with 1 and one readable error on stderr."""
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = "--debug" in sys.argv[1:]
-    with plain_warnings(), readable_errors(debug):
+    # No line of Python is the user's: places are those of the graph's file.
+    with plain_warnings(), readable_errors(debug), origin(Origin()):
         app(args=arguments or ["--help"], prog_name="graphc")
 
 

@@ -24,12 +24,14 @@ from graphc.build.graphs import astype, for_inference, for_training, frozen, unf
 from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
-from graphc.differentiate.gradient import grad, gradient
+from graphc.differentiate.gradient import check_scalar, grad, gradient
 from graphc.differentiate.hessian import gauss_newton, hessian, hvp
 from graphc.differentiate.jacobian import jacobian, jacobian_structure
 from graphc.differentiate.tangent import tangent
 from graphc.emit import function_name, write_module
 from graphc.errors import GraphError
+from graphc.ir.body import quiet_graph
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, bind_methods, with_own_names
 from graphc.ir.naming import HIDDEN
 from graphc.ir.node import Node
@@ -92,7 +94,7 @@ def load(path: str | Path) -> Graph:
 
 def renamed(graph: Graph, name: str) -> Graph:
     """Return the same graph under another name."""
-    return Graph(
+    return quiet_graph(
         graph.outputs,
         updates=graph.updates,
         name=name,
@@ -157,6 +159,7 @@ def _with_gradients(
     return graph.with_outputs({**graph.outputs, **hidden}, updates=updates)
 
 
+@takes_graph("gradient_of", "wrt", "minimize")
 def compile(
     graph: Graph,
     gradient_of: str | None = None,
@@ -191,7 +194,16 @@ def compile(
 
 
 def _as_optimizer(optimizer: Optimizer | str | None) -> Optimizer | None:
-    return parse_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+    if optimizer is None or isinstance(optimizer, Optimizer):
+        return optimizer
+    if isinstance(optimizer, str):
+        return parse_optimizer(optimizer)
+    raise GraphError(
+        "this is no optimizer",
+        got=repr(optimizer),
+        expected='one of gc.optim, or its text form: "sgd(0.1)"',
+        fix=f"gc.optim.sgd({optimizer!r})" if isinstance(optimizer, float) else None,
+    )
 
 
 def _compiled(
@@ -211,6 +223,7 @@ def _compiled(
     title = "forward computation"
     factor = None
     if minimize is not None and optimizer is not None:
+        check_scalar(final.find(minimize))
         factor = optimizer.factor if style == "fast" and optimize >= 2 else None
         scaled = None if factor is None else step_of_scaled(final, minimize, factor)
         factor = factor if scaled else None
@@ -224,7 +237,9 @@ def _compiled(
     source = _source(final, style, None, title, graph, of, factor)
     visible = _without_hidden(final)[0]
     inference = partial(_in_use, graph, optimize, style)
-    return CompiledFunction(visible, source, function_name(visible), final.history, inference)
+    return CompiledFunction(
+        visible, source, function_name(visible), final.history, inference, graph
+    )
 
 
 def _in_use(graph: Graph, level: int, style: str) -> CompiledFunction:
@@ -233,6 +248,7 @@ def _in_use(graph: Graph, level: int, style: str) -> CompiledFunction:
     return compile(used.with_outputs(used.outputs), optimize=level, style=style)
 
 
+@takes_graph()
 def emit(graph: Graph, style: str = "readable", function: str | None = None) -> str:
     """Return the source of a standalone NumPy module that computes the graph as it stands."""
     return _source(graph, style, function, "", graph, _gradient_target(graph))
@@ -248,7 +264,7 @@ def _source(
     factor: float | None = None,
 ) -> str:
     visible, observed = _without_hidden(lower(graph))
-    program = plan(visible, observed, with_blocks=style == "fast")
+    program = plan(visible, observed, stepwise=style == "fast")
     return write_module(
         program,
         style=style,
@@ -283,6 +299,7 @@ def _gradient_target(graph: Graph) -> str | None:
     return None
 
 
+@takes_graph()
 def optimize(graph: Graph, level: int = 2) -> Graph:
     """Return a better graph with the same outputs; `.history` tells what each pass did."""
     return optimize_graph(graph, level)
@@ -293,13 +310,20 @@ def _init(graph: Graph, seed: int = 0, **sizes: int) -> Mapping[str, Any]:
     return initial_state(graph, seed, **sizes)
 
 
+_STABLE_FORM = """What is derived is the stable form, as by `gc.compile`: softplus(x) for
+log(1 + exp(x)). With `stabilize=False` it is the graph as it is written."""
+
+
 def _of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
     """Return a derivative of graphs that takes that of the stable form, as `compile` does.
 
-    With `stabilize=False` it is that of the graph as it is written.
+    With `stabilize=False` it is that of the graph as it is written. Signature and docstring are
+    the derivative's own, and tell of `stabilize`, too.
     """
     signature = inspect.signature(derivative)
+    words = [word for word in ("of", "wrt", "through") if word in signature.parameters]
 
+    @takes_graph(*words)
     @wraps(derivative)
     def method(graph: Graph, *args: Any, stabilize: bool = True, **options: Any) -> Any:
         if stabilize:
@@ -313,6 +337,13 @@ def _of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
         # A derivative of a loop comes with a copy of it, which emits what the derivative reads.
         return merge_loops(found, {})[0] if isinstance(found, Graph) else found
 
+    switch = inspect.Parameter(
+        "stabilize", inspect.Parameter.KEYWORD_ONLY, default=True, annotation="bool"
+    )
+    shown = signature.replace(parameters=[*signature.parameters.values(), switch])
+    method.__signature__ = shown  # type: ignore[attr-defined]
+    first, _, rest = (inspect.getdoc(derivative) or "").partition("\n\n")
+    method.__doc__ = "\n\n".join(part for part in (first, _STABLE_FORM, rest) if part)
     return method
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.draw.explorer import Stage, explorer_page, stages_of
 from graphc.errors import GraphError, nearest
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.provenance import Origin, origin
 from graphc.ir.verify import verify
@@ -17,6 +18,7 @@ from graphc.rewrite.pipeline import optimize, stabilize_forward
 from graphc.run.files import write_whole
 
 
+@takes_graph("gradient_of")
 def explore(
     graph: Graph,
     path: str | os.PathLike[str],

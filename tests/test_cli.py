@@ -321,3 +321,11 @@ def test_cost_compares_checkpoints(terminal: Terminal, tmp_path: Path) -> None:
     assert "graphc cost" in terminal.fails("cost", str(model), "--checkpoints")
     words = ("cost", str(model), "--gradient", "loss", "--checkpoints")
     assert "--at N=128" in terminal.fails(*words)
+
+
+@pytest.mark.filterwarnings("default::graphc.GraphWarning")
+def test_an_unused_input_is_told_once(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "m.graph"
+    file.write_text("x: input(f32, 3)\nq: input(f32, 3)\noutput(x)\n", encoding="utf-8")
+    status, _, error = terminal("show", str(file))
+    assert status == 0 and error.splitlines() == ["warning: input 'q' is not used"]

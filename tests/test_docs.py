@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.util
+import inspect
 import re
 import shlex
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from test_structure import HOUSE
 
+import graphc as gc
 from graphc.ops import OPS
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +51,7 @@ def registry() -> object:
     OPS.update(before)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # a reader would see it, the page does not
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_snippets_run_and_print_what_the_page_shows(
     path: Path, registry: object, monkeypatch: pytest.MonkeyPatch
@@ -65,6 +69,24 @@ def test_the_page_of_the_optimizer_is_current() -> None:
 def test_the_table_of_ops_is_current() -> None:
     assert {op.family for op in OPS.values()} == set(docs.FAMILIES)
     assert docs.OPS_PAGE.read_text(encoding="utf-8") == docs.ops_page(), "run `make docs`"
+
+
+def test_the_house_of_the_design_page_is_the_one_that_is_enforced() -> None:
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    floors = [[{"graphc": "__init__"}.get(room, room) for room in rooms] for rooms in HOUSE]
+    shown = " → ".join(f"{{ {', '.join(r)} }}" if len(r) > 1 else r[0] for r in floors)
+    assert shown in re.sub(r"\s+", " ", page)
+    for room in (room for rooms in floors for room in rooms if room != "__main__"):
+        assert f"`{room}/`" in page or f"`{room}.py`" in page, room
+
+
+@pytest.mark.parametrize(
+    "name", ["gradient", "tangent", "jacobian", "jacobian_structure", "hessian", "hvp"]
+)
+def test_help_tells_what_a_derivative_is_taken_of(name: str) -> None:
+    method = getattr(gc.load(ROOT / "examples" / "cos_sin.graph"), name)
+    assert inspect.signature(method).parameters["stabilize"].default is True
+    assert "`stabilize=False`" in str(inspect.getdoc(method))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)

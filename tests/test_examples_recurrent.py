@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from example_scripts import EXAMPLES, load, main_of
+from example_figures import stated
+from example_scripts import load, main_of, saved
 
 import graphc as gc
 
 
-@pytest.fixture(autouse=True)
-def examples_import_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
-
-
 def test_character_networks_go_below_the_counted_3_gram() -> None:
-    found = main_of("character_rnn")(epochs=10)  # 25 epochs reach 5.3 and 4.5
+    found = main_of("character_rnn")()
     assert found["rnn"] < found["3-gram"]
     assert found["lstm"] < found["rnn"] < 6.4
+    assert found["lstm"] < found["5-gram"]
 
 
-def test_gradients_vanish_and_explode_as_the_spectral_radius_says() -> None:
-    after_200_steps = main_of("vanishing_gradients")()
+def test_gradients_vanish_and_explode_as_the_spectral_radius_says(tmp_path: Path) -> None:
+    after_200_steps = main_of("vanishing_gradients")(tmp_path)
+    assert saved(tmp_path, "vanishing_gradients.png")
     assert after_200_steps["RNN, radius 0.5"] < 1e-50
     assert 1e-3 < after_200_steps["RNN, radius 1.0"] < 1e3
     assert after_200_steps["RNN, radius 1.5"] > 1e20
@@ -52,10 +50,33 @@ def test_the_elman_network_is_its_formulas() -> None:
     state, rng = read.init(seed=0), np.random.default_rng(0)
     x, h = rng.normal(size=(6, 2, 3)).astype("f4"), np.zeros((2, 4), "f4")
     found = read(state, x=x, h0=h)
+    (digits,) = stated("Elman network")
     for x_t, y in zip(x, found["y"], strict=True):
         h = np.tanh(x_t @ state["Wxh"] + h @ state["Whh"] + state["bh"])
-        np.testing.assert_allclose(y, h @ state["Why"] + state["by"], 1e-5, 1e-6)
-    np.testing.assert_allclose(found["h_T"], h, 1e-5, 1e-6)
+        np.testing.assert_allclose(y, h @ state["Why"] + state["by"], digits, digits)
+    np.testing.assert_allclose(found["h_T"], h, digits, digits)
+
+
+def test_the_lstm_is_its_formulas() -> None:
+    graph = load("lstm").astype("float64")
+    state, rng = graph.init(seed=0), np.random.default_rng(0)
+    x, labels = rng.normal(size=(6, 2, 3)), np.array([4, 1])
+    h, c = np.zeros((2, 8)), np.zeros((2, 8))
+    for x_t in x:
+        gates = x_t @ state["lstm.W"] + h @ state["lstm.U"] + state["lstm.b"]
+        i, f, g, o = np.split(gates, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+    p = np.exp(h @ state["classes.W"] + state["classes.b"])
+    p /= p.sum(axis=1, keepdims=True)
+    found = gc.compile(graph)(state, x=x, y=labels)
+    (digits,) = stated("LSTM")
+    np.testing.assert_allclose(found["p"], p, digits, digits)
+    assert found["loss"] == pytest.approx(-np.log(p[[0, 1], labels]).mean(), rel=digits)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
 
 
 def test_the_lstm_of_the_examples_learns_and_is_drawn() -> None:

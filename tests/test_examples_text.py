@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from example_scripts import EXAMPLES
+from example_scripts import EXAMPLES, main_of, module_of, saved
 
 import graphc as gc
-
-
-def module(name: str) -> ModuleType:
-    """Return an example as a module."""
-    spec = spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    sys.path[:0] = [str(EXAMPLES)] * (str(EXAMPLES) not in sys.path)  # examples import examples
-    made = module_from_spec(spec)
-    sys.modules[name] = made  # dataclasses look their module up
-    spec.loader.exec_module(made)
-    return made
-
 
 # -- the text ------------------------------------------------------------------------------------
 
@@ -46,7 +32,7 @@ def test_the_text_is_what_its_page_says() -> None:
 
 @pytest.fixture(scope="module")
 def ngram() -> ModuleType:
-    return module("character_ngram")
+    return module_of("character_ngram")
 
 
 def by_definition(tokens: list[int], context: tuple[int, ...]) -> list[float]:
@@ -81,10 +67,8 @@ def test_perplexity_of_a_fair_die_is_six(ngram: ModuleType) -> None:
     assert model.perplexity(tokens[30_000:]) == pytest.approx(6, rel=1e-2)
 
 
-def test_perplexities_on_the_shipped_text(
-    ngram: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    got = ngram.main()
+def test_perplexities_on_the_shipped_text(capsys: pytest.CaptureFixture[str]) -> None:
+    got = main_of("character_ngram")()
     assert {n: round(p, 2) for n, p in got.items()} == {
         1: 23.70,
         2: 11.05,
@@ -96,7 +80,7 @@ def test_perplexities_on_the_shipped_text(
 
 
 def test_the_neural_ngram_passes_the_counted_3_gram() -> None:
-    got = module("neural_ngram").main()
+    got = main_of("neural_ngram")()
     assert got["counted 3-gram"] == pytest.approx(6.48, abs=0.005)
     assert got["neural 6-gram"] < 5.8  # 5.41; rounding moves the descent a little
 
@@ -106,14 +90,14 @@ def test_the_neural_ngram_passes_the_counted_3_gram() -> None:
 
 @pytest.fixture(scope="module")
 def word2vec() -> ModuleType:
-    return module("word2vec")
+    return module_of("word2vec")
 
 
 def test_planted_synonyms_are_nearest_neighbours(
     word2vec: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = word2vec.main(tmp_path)
-    assert (tmp_path / "word2vec.png").stat().st_size > 4000
+    found = main_of("word2vec")(tmp_path)
+    assert saved(tmp_path, "word2vec.png")
     twins = found.pop("twins")
     assert len(found) == 4
     assert set(found.values()) == {2 * len(word2vec.SYNONYMS)}

@@ -73,6 +73,13 @@ def _sequence(arrays: Any, more: tuple[Any, ...], op: str) -> list[Node]:
             raise GraphError(f"{op}: give the arrays in one list, or one by one")
         parts = list(arrays)
     elif isinstance(arrays, Node) and not more and arrays.ndim:
+        if not isinstance(arrays.shape[0], int):
+            raise GraphError(
+                f"{op}: an array alone is the sequence of its rows, and only a call knows how many",
+                where=user_location(),
+                got=repr(arrays),
+                fix=f"give the arrays in a list: gc.{op}([a, b])",
+            )
         return list(arrays)  # as NumPy: an array is the sequence of its rows
     else:
         parts = [arrays, *more]

@@ -180,8 +180,8 @@ class Adam(Optimizer):
     """Momentum divided by a running root mean square, both corrected for their start at 0.
 
     g ← g + λθ;  m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;  c₁ = 1 - β₁^(t+1);  c₂ = 1 - β₂^(t+1);
-    θ ← θ - (η/c₁) m/(√v/√c₂ + ε).
-    **Source.** torch.optim.Adam; Kingma & Ba 2014, arXiv:1412.6980.
+    θ ← θ - (η/c₁) m/(√v/√c₂ + ε), written with √c₂ in the numbers: θ - (η√c₂/c₁) m/(√v + ε√c₂).
+    **Source.** torch.optim.Adam; Kingma & Ba 2014, arXiv:1412.6980, end of section 2.
     """
 
     name = "adam"
@@ -205,21 +205,21 @@ class Adam(Optimizer):
             if dtype not in corrections:
                 first = step.bias_correction(self.beta1, dtype)
                 second = OPS["sqrt"](step.bias_correction(self.beta2, dtype))
-                size = step.rate(self.learning_rate, dtype) / first
-                corrections[dtype] = size.named("step_size"), second.named("correction")
-            size, root = corrections[dtype]
-            values[key] = self._moved(step, key, params[key], gradient, size, root)
+                second = second.named("correction")
+                size = step.rate(self.learning_rate, dtype) * second / first
+                corrections[dtype] = size.named("step_size"), self.eps * second
+            values[key] = self._moved(step, key, params[key], gradient, *corrections[dtype])
         return values
 
     def _moved(
-        self, step: Step, key: str, value: Node, gradient: Node, size: Node, root: Node
+        self, step: Step, key: str, value: Node, gradient: Node, size: Node, eps: Node
     ) -> Node:
         g = self.decayed_gradient(gradient, value)
         m_slot, v_slot = step.slot(key, "mean", value), step.slot(key, "mean_square", value)
         m = step.keep(m_slot, self.beta1 * m_slot + _complement(self.beta1) * g)
         v = step.keep(v_slot, self.beta2 * v_slot + _complement(self.beta2) * OPS["square"](g))
         start = self.decayed_value(step, value)
-        return start - size * m / (OPS["sqrt"](v) / root + self.eps)
+        return start - size * (m / (OPS["sqrt"](v) + eps))
 
     def decayed_gradient(self, gradient: Node, value: Node) -> Node:
         """Return the gradient that the moments see."""

@@ -27,7 +27,7 @@ class _BoundsAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the
             return _unknown
         if op.image is not None:
             return op.image
-        if op.formula.startswith(f"{name}("):
+        if not has_image(op):
             return _unknown
         if op.cuts_to_bool:
             return lambda *operands: TRUTH
@@ -52,6 +52,11 @@ def formula_bounds(formula: str, variables: Mapping[str, Bounds]) -> Bounds:
     return result
 
 
+def has_image(op: Pointwise) -> bool:
+    """Say whether an op tells where its values lie: by an image, or a formula of other ops."""
+    return op.image is not None or not op.formula.startswith(f"{op.name}(")
+
+
 def image_of(op: Pointwise, operands: Sequence[Bounds]) -> Bounds:
     """Return the bounds of a pointwise op's values where its arguments have the given bounds."""
     result: Bounds = _ALGEBRA[op.name](*operands)
@@ -59,10 +64,13 @@ def image_of(op: Pointwise, operands: Sequence[Bounds]) -> Bounds:
 
 
 class BoundsOf:
-    """The bounds of nodes, each computed once: `bounds_of(node)`, iterative over the graph."""
+    """The bounds of nodes, each computed once: `bounds_of(node)`, iterative over the graph.
 
-    def __init__(self) -> None:
-        self._known: dict[Node, Bounds] = {}
+    `given` are the bounds of some nodes, for one of inputs that a caller draws.
+    """
+
+    def __init__(self, given: Mapping[Node, Bounds] | None = None) -> None:
+        self._known: dict[Node, Bounds] = dict(given or {})
 
     def __call__(self, root: Node) -> Bounds:
         known, stack = self._known, [root]

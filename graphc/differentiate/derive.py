@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +117,8 @@ def _lines(op: Pointwise, index: int) -> list[Line]:
     if isinstance(tree, Branch):
         cases = tree_text(derivative(tree, by))
         lines = [("definition of y", f"D({op.formula})"), ("each case by itself", cases)]
-        return _ending_in(lines, final, f"by y = {op.name}({', '.join(op.args)})")
+        known = f"y = {op.name}({', '.join(op.args)})"
+        return _ending_in(lines, final, f"by {known}" if "y" in _names(final) else "simplify")
     lines, reached = differentiation_lines(tree, by)
     more, reached = fraction_lines(reached, tree)
     lines += more
@@ -141,11 +142,23 @@ def _equations_used(f: Expression, reached: Expression, final: str) -> list[str]
 
 
 def _ending_in(lines: list[Line], final: str, rule: str) -> list[Line]:
-    return lines if lines[-1][1] == final else [*lines, (rule, final)]
+    """Return the lines up to the final form, where they pass it; else with it as one more."""
+    passed = next((i for i, (_, formula) in enumerate(lines) if formula == final), None)
+    return [*lines, (rule, final)] if passed is None else lines[: passed + 1]
 
 
 def _names(formula: str) -> set[str]:
-    return {s.name for leaf in leaves(_parsed(formula, symbol("x"))) for s in leaf.free_symbols}
+    """Return the names that a formula reads, in its cases and in what tells them apart."""
+    tree = _parsed(formula, symbol("x"))
+    parts = [*leaves(tree), *_conditions(tree)]
+    return {s.name for part in parts for s in part.free_symbols}
+
+
+def _conditions(tree: Tree) -> Iterator[Expression]:
+    if isinstance(tree, Branch):
+        yield tree.condition
+        yield from _conditions(tree.then)
+        yield from _conditions(tree.otherwise)
 
 
 class _WithDerivatives(dict):  # type: ignore[type-arg]  # SymPy's algebra and D, the derivative

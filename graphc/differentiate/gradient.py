@@ -79,18 +79,19 @@ def _gradient_parts(node: Node, targets: Sequence[Node]) -> list[Node | None]:
 
 def check_scalar(node: Node) -> None:
     where = str(node.provenance.origin) or None
+    name = node.attrs["name"] if node.op.is_leaf else node.name or node.op.name
     if node.dtype.kind != "f":
         raise GraphError(
             "only a float has a gradient",
             where=where,
-            got=f"{node.name or node.op.name}: {node.type}",
+            got=f"{name}: {node.type}",
             fix="cast it, or derive the float that it was computed from",
         )
     if node.shape:
         raise GraphError(
             "only a single number has a gradient",
             where=where,
-            got=f"{node.name or node.op.name}: {node.type}",
+            got=f"{name}: {node.type}",
             expected="shape []",
             fix="reduce it first: .mean() or .sum(); for all derivatives use a jacobian",
         )

@@ -98,7 +98,15 @@ def _one_fraction(form: Expression) -> Expression:
     numerator, denominator = sympy.cancel(form).as_numer_denom()
     if numerator.could_extract_minus_sign():
         numerator, denominator = -numerator, -denominator
-    return sympy.gcd_terms(numerator) / sympy.gcd_terms(denominator)
+    return _compact(numerator) / _compact(denominator)
+
+
+def _compact(polynomial: Expression) -> Expression:
+    """Return a polynomial with common factors drawn out; as a product where it holds a square."""
+    sympy = sympy_module()
+    factored = sympy.factor(polynomial)
+    squares = any(part.is_Pow and part.base.is_Add for part in sympy.Mul.make_args(factored))
+    return factored if squares else sympy.gcd_terms(polynomial)
 
 
 def _with_one_sigmoid(form: Expression) -> Iterator[Expression]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 
@@ -15,30 +16,94 @@ from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
-_SPELLED = {"relu": "ReLU", "leaky_relu": "leaky ReLU"}
+_SPELLED = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "standardize": "layer norm"}
 _LARGEST = 4096
+#: Functions of more steps than this are told in one word, or not at all.
+_MOST_STEPS, _MOST_WORDS = 12, 3
 
 
 def name_of_activation(total: Node, node: Node) -> str:
-    """Return what a layer applies to its sum: an op of the registry by its values, else `f`.
+    """Return what a layer applies to its sum, step by step: `tanh, dropout`; else `f`.
 
-    `1/(1 + exp(-z))` is sigmoid and `exp(z)/sum(exp(z))` is softmax. The identity has no name.
+    A step is an op of the registry by its values, however it is written: `1/(1 + exp(-z))` is
+    sigmoid and `exp(z)/sum(exp(z))` is softmax. What no values tell, for parameters or chance take
+    part, is told by its op. The identity has no name.
     """
-    if node is total or (is_silent(node) and node.inputs[0] is total):
+    necks = _necks(total, node)
+    if len(necks) > _MOST_STEPS:
+        necks = [total, node]
+    words: list[str] = []
+    at, last = 0, len(necks) - 1
+    while at < last:
+        for after in range(last, at, -1):
+            word = _recognized(necks[at], necks[after])
+            if word is not None:
+                break
+        else:
+            after = at + 1
+            word = _step(necks[at], necks[after])
+        is_affine = word in ("scale", "shift") and words and words[-1].endswith("norm")
+        words += [word] if word and not is_affine else []  # a norm has its own scale and shift
+        at = after
+    return ", ".join(words) if len(words) <= _MOST_WORDS and "f" not in words else "f"
+
+
+def _necks(total: Node, node: Node) -> list[Node]:
+    """Return the nodes that every way from the sum to a node leads through, both ends included."""
+    inside = {total}
+    kept = [total]
+    for x in nodes_between(total, node):
+        if x not in inside and any(i in inside for i in x.inputs):
+            inside.add(x)
+            kept.append(x)
+    place = {x: i for i, x in enumerate(kept)}
+    reaches = list(range(len(kept)))  # the last place that reads what stands at one
+    for i, x in enumerate(kept[1:], 1):
+        for operand in x.inputs:
+            if operand in place:
+                reaches[place[operand]] = i
+    furthest, necks = 0, []
+    for i, x in enumerate(kept):
+        if furthest <= i:
+            necks.append(x)
+        furthest = max(furthest, reaches[i])
+    return necks
+
+
+def _recognized(total: Node, node: Node) -> str | None:
+    """Return the name of the op that has the same values; None where there is none."""
+    if is_silent(node) and node.inputs[0] is total:
         return ""
     values = _sampled(total, node)
     if values is None or values[0].shape != values[1].shape:
-        return _spelled(node.op)
+        return None
     before, after = values
     if np.array_equal(before, after):
         return ""
-    for op in _candidates():
+    for candidate in _candidates(before.ndim > 0):
         z = OPS["input"]("z", before.shape, before.dtype)
-        y = op(z)
+        y = candidate(z)
         expected = evaluate([y], {z: before})[y]
         if np.allclose(expected, after, rtol=1e-4, atol=1e-5, equal_nan=True):
-            return _spelled(op)
-    return "f"
+            return _spelled(y.op)
+    return None
+
+
+def _step(before: Node, node: Node) -> str:
+    """Return what one op does to its only operand that is data; `f` for more than one op."""
+    others = [x for x in node.inputs if x is not before]
+    if len(others) == len(node.inputs) or any(
+        before in set(nodes_between(before, x)) for x in others
+    ):
+        return "f"
+    by_chance = any(
+        x.op.family == "random" for other in others for x in nodes_between(before, other)
+    )
+    if node.op.infix in ("*", "/"):
+        return "dropout" if by_chance else "scale"
+    if node.op.infix in ("+", "-"):
+        return "noise" if by_chance else "shift"
+    return _spelled(node.op)
 
 
 def probabilities(total: Node, node: Node) -> bool:
@@ -50,36 +115,41 @@ def probabilities(total: Node, node: Node) -> bool:
 
 
 @cache
-def _candidates() -> tuple[Op, ...]:
+def _candidates(has_axes: bool) -> tuple[Callable[[Node], Node], ...]:
     """Return the ops of one argument that keep its shape, from the registry."""
     pointwise = [op for op in OPS.values() if isinstance(op, Pointwise) and op.arity == 1]
     unary = [op for op in pointwise if not op.cuts_to_bool and op is not OPS["cast"]]
-    return (*unary, OPS["softmax"], OPS["log_softmax"])
+    along = [OPS["softmax"], OPS["log_softmax"], OPS["standardize"]] if has_axes else []
+    unit_length = [partial(OPS["normalize"], axis=-1)] if has_axes else []
+    return (*unary, *along, *unit_length)
 
 
-def _down_to(node: Node, total: Node) -> list[Node]:
-    """Return the nodes from `node` down to `total`, and what else they read."""
-    found: dict[Node, None] = {node: None}
-    pending = [node]
+def nodes_between(total: Node, node: Node) -> list[Node]:
+    """Return `node` and what it reads, operands first; nothing below `total`."""
+    order: list[Node] = []
+    seen = {node}
+    pending = [(node, iter(() if node is total else node.inputs))]
     while pending:
-        current = pending.pop()
-        if current is total:
+        current, operands = pending[-1]
+        operand = next((x for x in operands if x not in seen), None)
+        if operand is None:
+            order.append(current)
+            pending.pop()
             continue
-        for operand in current.inputs:
-            if operand not in found:
-                found[operand] = None
-                pending.append(operand)
-    return list(found)
+        seen.add(operand)
+        pending.append((operand, iter(() if operand is total else operand.inputs)))
+    return order
 
 
 def _spelled(op: Op) -> str:
-    return _SPELLED.get(op.name, op.name.replace("_", " "))
+    name = _SPELLED.get(op.name, op.name.replace("_", " "))
+    return name.replace(" normalize", " norm")
 
 
 def _sampled(total: Node, node: Node) -> tuple[np.ndarray, np.ndarray] | None:
     """Return points of the sum and the node's values there; None where more is needed."""
-    names = symbols_of(d for n in _down_to(node, total) for d in n.shape)
-    sizes = {name: 2 + i for i, name in enumerate(names)}
+    names = symbols_of(d for n in nodes_between(total, node) for d in n.shape)
+    sizes = {name: 5 + i for i, name in enumerate(names)}
     shape = evaluate_shape(total.shape, sizes)
     if np.prod(shape) > _LARGEST**2:
         return None

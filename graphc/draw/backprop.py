@@ -18,6 +18,7 @@ from graphc.draw.typography import bar, escape, name_text, text_width, wrapped
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.draw.view import Box, View, view
 from graphc.ir.dims import shape_text
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
@@ -38,6 +39,7 @@ class _Half:
     saved: Sequence[tuple[int, int]]  # forward box, backward box whose formula reads its value
 
 
+@takes_graph("of", "wrt")
 def backprop(
     graph: Graph,
     of: str,

@@ -14,6 +14,7 @@ from graphc.draw.drawing import Drawing
 from graphc.draw.recurrent_loops import find_recurrences
 from graphc.draw.typography import name_text, text_width
 from graphc.errors import GraphError
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
@@ -21,6 +22,7 @@ _LEFT = 26.0
 _BOX: Point = (46.0, 30.0)
 
 
+@takes_graph()
 def cell(graph: Graph, *, loop: int = 0, highlight: str | None = None) -> Drawing:
     """Draw one step of a loop as a cell: yellow boxes hold weights, round ones act unit by unit.
 
@@ -200,6 +202,8 @@ class _Scene:
         x, y = self.at[node]
         path, on_path = self.layout.path, self.layout.on_path
         taken: list[Node] = []
+        left = self._side(node, left=True)
+        entered = {left} if self.layout.main in part.sources and node not in on_path else set()
         for source in part.sources:
             if source in on_path and node in on_path:
                 ends = [self._side(source, left=False), self._side(node, left=True)]
@@ -220,16 +224,31 @@ class _Scene:
                 taken.append(source)
                 lane, height, end = x - 34 - 7.0 * k, y - 5.0 * k, self._side(node, left=True)
                 points = [(lane, low), (lane, height), (end[0] + 0.5 * k, height)]
+                points = self._apart(points, node, entered)
                 self._wire(points, head=node)
                 self.canvas.dot(points[0])
             elif source in on_path:
                 self._wire([(x, self.layout.top), (x, y + RADIUS)], head=node, of=source)
                 self.canvas.dot((x, self.layout.top))
             else:
-                points = self._between(source, node)
+                points = self._apart(self._between(source, node), node, entered)
                 self._wire(points, tail=source, head=node, of=source)
                 if len(points) > 2 and points[0][0] == points[1][0] and self._readers(source) > 1:
                     self.canvas.dot(points[1])
+
+    def _apart(self, points: list[Point], node: Node, entered: set[Point]) -> list[Point]:
+        """Let a wire end where none of the others do: below a round part, or a little lower."""
+        (x, y), end = self.at[node], points[-1]
+        if end in entered:
+            height = points[-3][1] if len(points) > 3 else y
+            is_free = height < y - RADIUS and self.layout.column_is_free(x, height, y)
+            if is_free and (x, y - RADIUS) not in entered:
+                points = [*points[:-3], (x, height), (x, y - RADIUS)]
+            else:
+                lower = y - 0.5 * RADIUS
+                points = [*points[:-2], (points[-2][0], lower), (end[0] + 0.1 * RADIUS, lower)]
+        entered.add(points[-1])
+        return points
 
     def _readers(self, source: Node) -> int:
         inside = sum(source in part.reads for part in self.cell.parts.values())

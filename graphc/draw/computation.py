@@ -24,6 +24,7 @@ from graphc.draw.loop_bodies import LoopBody, opened_loops, outer_edges, result_
 from graphc.draw.typography import escape, name_text, wrapped
 from graphc.draw.values import Values, evaluated, notes
 from graphc.draw.view import Box, View, view
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 
 #: Above this many columns a picture reads better from top to bottom.
@@ -40,6 +41,7 @@ FILLS = {
 }
 
 
+@takes_graph()
 def computation_graph(
     graph: Graph,
     values: Mapping[str, Any] | None = None,
@@ -86,7 +88,7 @@ def _box_lines(
         if loop is not None:
             inner = [variable_line(b, look(b, None), sideways) for b in loop.boxes]
             lines += [*loop.opening(), *[f"  {line}" for line in inner], "  }"]
-            lines += loop.inner_edges()
+            lines += loop.inner_edges(sideways)
             continue
         source = box.node.inputs[0] if box.node.inputs else None
         if box.kind != "group" and source in opened:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from graphc.draw.dense_layers import Link, Network
+from graphc.draw.network_parts import Link, Network, source_of
 from graphc.draw.typography import listed
 from graphc.draw.unit_edges import Picture
-from graphc.draw.unit_names import Names, source_of
+from graphc.draw.unit_names import Names
 from graphc.errors import GraphError, nearest
 from graphc.ops import OPS
 

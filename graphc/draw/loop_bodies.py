@@ -50,13 +50,18 @@ class LoopBody:
         }
         return [f"  subgraph cluster_{self.key} {{", f"    graph{attributes(items)};"]
 
-    def inner_edges(self) -> list[str]:
-        """Return the edges of one step, and those that lead to the next one."""
+    def inner_edges(self, sideways: bool) -> list[str]:
+        """Return the edges of one step, and those that lead to the next one.
+
+        The latter join corners, where no other edge begins or ends, around the names and shapes.
+        """
         lines = [edge_line(f"{a}:b", f"{b}:b", {"id": f"e_{a}_{b}"}) for a, b in self.edges]
         next_step = {"style": "dashed", "class": "next", "constraint": "false"}
         next_step |= {"color": palette.VALUE, "edgetooltip": "next step"}
+        corners = ("b:se", "b:ne") if sideways else ("b:ne", "b:nw")
+        next_step |= dict(zip(("tailport", "headport"), corners, strict=True))
         for a, b in self.back:
-            lines.append(edge_line(f"{a}:b", f"{b}:b", {"id": f"next_{a}_{b}", **next_step}))
+            lines.append(edge_line(a, b, {"id": f"next_{a}_{b}", **next_step}))
         return lines
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from graphc.draw import palette
-from graphc.draw.dense_layers import Layer, Network, find_network
+from graphc.draw.dense_layers import find_network
 from graphc.draw.dot_source import FONT, Html, attributes, edge_line, font, node_line, quote
 from graphc.draw.drawing import Drawing
 from graphc.draw.idle_units import dropped_units, is_frozen, without_edges
+from graphc.draw.network_parts import Layer, Network
 from graphc.draw.typography import escape, italic, name_text, text_width
 from graphc.draw.unit_edges import Edge, Picture, arranged
 from graphc.draw.unit_names import Names, names_of
@@ -17,6 +18,7 @@ from graphc.draw.units import RADIUS, spline, waypoints
 from graphc.draw.weights import weight_arrays
 from graphc.errors import GraphError
 from graphc.ir.dims import dim_text
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 
 BIASES = (None, "badge", "node")
@@ -28,6 +30,7 @@ _FILLS = {
 }
 
 
+@takes_graph()
 def network(
     graph: Graph,
     *,
@@ -40,7 +43,8 @@ def network(
 ) -> Drawing:
     """Draw the dense layers of a graph as a network: one circle per unit, no bias, no loss.
 
-    The layers are found by pattern, whether `nn.dense` or raw operations built them. `state` maps
+    The layers are found by pattern, whether `nn.dense` or raw operations built them. Units that
+    others make one by one, as gates and maxout do, are a layer with dotted edges. `state` maps
     parameters to arrays: each edge then shows its weight's sign by colour and dash, and its size
     by width. Layers of more than `max_units` show the first few, ⋮ and the last, and networks of
     more than `max_columns` leave out the middle.
@@ -48,6 +52,9 @@ def network(
     there is room. `bias` is None, "badge" or "node". `dropped` names units that dropout has left
     out, counted from 0, by layer: `{"h1": [0, 3]}`; they are crossed and have no edges. Weights of
     parameters that are not trainable have hollow arrows.
+
+    **Raises** GraphError where no layers are found, or where they meet in a way that no layer of
+    units can stand for, such as attention.
     """
     if bias not in BIASES:
         raise GraphError("unknown way to draw a bias", got=repr(bias), expected="badge or node")
@@ -202,8 +209,11 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
         label = Html(font(matrix, palette.INK, 12))
         lines.append(_text_line(f"w{i}", caption.x, caption.y, label, tooltip=caption.told))
     remarks = [picture.remark] if picture.remark else []
-    if any(link.weight is None for link in found.links):
+    handed = [found.layers[link.head] for link in found.links if link.weight is None]
+    if any(not layer.joint for layer in handed):
         remarks.append("dotted: handed on unchanged")
+    if any(layer.joint for layer in handed):
+        remarks.append("dotted: unit by unit, without weights")
     if any(map(is_frozen, found.links)):
         remarks.append("hollow arrows: frozen weights")
     if has_dropped:
@@ -247,5 +257,6 @@ def _told(found: Network, names: Names) -> str:
         activation = layer.activation and f", {layer.activation}"
         sources = [names.layers[link.tail] for link in found.links if link.head == i]
         fed = f", from {' and '.join(dict.fromkeys(sources))}" if sources else ""
-        sentences.append(f"{layer.role.capitalize()} {names.layers[i]}: {count}{activation}{fed}.")
+        role = _role(layer) if layer.role == "input" else layer.role
+        sentences.append(f"{role.capitalize()} {names.layers[i]}: {count}{activation}{fed}.")
     return " ".join(sentences)

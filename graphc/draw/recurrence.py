@@ -11,6 +11,7 @@ from graphc.draw.dot_source import Html, font
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrence_layout import Place, placed
 from graphc.draw.recurrent_loops import Loop, Names, Reading, Recurrences, find_recurrences
+from graphc.draw.short_names import short
 from graphc.draw.typography import (
     escape,
     fitted,
@@ -19,9 +20,9 @@ from graphc.draw.typography import (
     name_text,
     text_width,
 )
-from graphc.draw.unit_names import short
 from graphc.errors import GraphError
 from graphc.ir.dims import dim_text
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 
 _RADIUS = 22.0
@@ -31,6 +32,7 @@ _DASHES = (("solid", 1.6), ("solid", 2.6), ("dashed", 1.6), ("dotted", 2.2))
 _PLAIN = (palette.EDGE, "solid", 1.4)
 
 
+@takes_graph()
 def recurrence(graph: Graph, *, steps: int = 3, truncate: int | None = None) -> Drawing:
     """Draw the loops of a graph rolled up, and beside that unrolled over their steps.
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphc.draw.recurrent_loops import Loop, Recurrences
+from graphc.draw.short_names import short
 from graphc.draw.typography import name_text, superscript
-from graphc.draw.unit_names import short
 from graphc.ir.dims import Dim, dim_text
 
 

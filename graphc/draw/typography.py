@@ -46,11 +46,16 @@ def name_text(name: str) -> str:
 
     >>> name_text("u1"), name_text("y_hat"), name_text("x_t"), name_text("alpha2")
     ('u₁', 'ŷ', 'xₜ', 'α₂')
+    >>> name_text("y_star")  # the label, as lectures write it
+    'y*'
     """
     if len(name) > _LONGEST_NAME:
         name = name[: _LONGEST_NAME - 1] + "…"
     if not name.isidentifier():
         return printable(name)
+    starred = name.removesuffix("_star")
+    if starred != name and starred.isalpha():
+        return f"{_stem_text(starred)}*"
     match = _STEM.fullmatch(name)
     if match:
         return _stem_text(match["stem"]) + subscript(match["digits"])

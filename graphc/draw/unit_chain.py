@@ -39,6 +39,7 @@ from graphc.draw.typography import escape, italic, name_text, wrapped
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.errors import GraphError
 from graphc.ir.dims import shape_text
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
@@ -48,6 +49,7 @@ _PADDING = 18
 _FORWARD, _BACKWARD, _GRADIENT = "⇒", "⇐", "∇"
 
 
+@takes_graph("of")
 def unit_chain(
     graph: Graph,
     of: str | None = None,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.draw.dense_layers import Link, Network
 from graphc.draw.label_places import Rectangle, Segment, place_labels
-from graphc.draw.typography import number_text, text_width
-from graphc.draw.unit_names import Names, source_of
+from graphc.draw.network_parts import Link, Network, source_of
+from graphc.draw.typography import name_text, number_text, text_width
+from graphc.draw.unit_names import Names
 from graphc.draw.units import RADIUS, Arrangement, Unit, arrange, waypoints
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.node import Node
@@ -121,9 +121,8 @@ def _edges(
     for number, link in enumerate(found.links):
         for tail in place.units[link.tail]:
             for head in place.units[link.head]:
-                if link.weight is None and tail.row != head.row:
-                    continue
-                edges.append(_edge(number, link, tail, head, names, arrays))
+                if link.joins(tail.row, head.row, found.layers[link.tail].size):
+                    edges.append(_edge(number, link, tail, head, names, arrays))
     for unit in _bias_units(place, found, bias):
         layer = int(unit.key.removeprefix("bias_"))
         node = found.layers[layer].biases[0]
@@ -131,7 +130,7 @@ def _edges(
             name = names.bias(node, head.row) if node.ndim else names.array(node)
             value = None if arrays is None else _number(arrays[node], (head.row,))
             key = f"w_{unit.key}_{dim_text(head.row)}"
-            edges.append(_labelled(key, unit, head, None, name, value))
+            edges.append(_labelled(key, unit, head, None, name, names.whole(node), value))
     return edges
 
 
@@ -148,19 +147,21 @@ def _edge(
         return Edge(key, tail, head, link, "", "unchanged", None)
     name = names.weight(link, tail.row, head.row)
     if arrays is None:
-        return _labelled(key, tail, head, link, name, None)
-    first = link.first_row + tail.row
+        return _labelled(key, tail, head, link, name, names.whole(link.weight), None)
+    first = link.row(tail.row)
+    assert first is not None
     index = (first, head.row) if link.rows_are_inputs else (head.row, first)
     value = _number(arrays[link.weight], index)
-    return _labelled(key, tail, head, link, name, value)
+    return _labelled(key, tail, head, link, name, names.whole(link.weight), value)
 
 
 def _labelled(
-    key: str, tail: Unit, head: Unit, link: Link | None, name: str, value: float | None
+    key: str, tail: Unit, head: Unit, link: Link | None, name: str, whole: str, value: float | None
 ) -> Edge:
+    of = f" of {name_text(whole)}" if whole else ""
     if value is None:
-        return Edge(key, tail, head, link, name, name, None)
-    told = f"{name} = {_signed(number_text(value))}"
+        return Edge(key, tail, head, link, name, name + of, None)
+    told = f"{name} = {_signed(number_text(value))}{of}"
     return Edge(key, tail, head, link, _signed(_short(value)), told, value)
 
 
@@ -251,7 +252,8 @@ def _matrices(place: Arrangement, found: Network, names: Names) -> list[Matrix]:
         height = stacked.get(x, 0)
         stacked[x] = height + 1
         weight, _ = source_of(link.weight)
-        inputs = dim_text(found.layers[link.tail].size)
+        read = found.layers[link.tail].size if link.rows is None else len(link.rows)
+        inputs = dim_text(read)
         outputs = dim_text(found.layers[link.head].size)
         captions.append(
             Matrix(

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.draw.dense_layers import Layer, Link, Network
+from graphc.draw.network_parts import Layer, Link, Network, source_of
+from graphc.draw.short_names import NUMBERED, shorts, without_scopes
 from graphc.draw.typography import name_text, subscript, superscript
-from graphc.draw.variables import is_silent
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ops import OPS
-
-_INDEXED = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
 
 
 @dataclass(frozen=True)
 class Names:
-    """The plain names of layers and of the arrays on links."""
+    """The plain names of layers and of the arrays on links, and those that their parts go by."""
 
     layers: tuple[str, ...]
+    units: tuple[str, ...]
     arrays: Mapping[Node, str]
+    entries: Mapping[Node, str]
 
     def unit(self, network: Network, layer: int, row: Dim) -> str:
         """Return a unit's name: `x₁`, `z₁`; a layer called h2 has units h²₁, h²₂, …"""
-        name = short(self.layers[layer])
+        name = self.units[layer]
         if not network.layers[layer].node.ndim:
             return name_text(name)
         return indexed(name, (row,))
@@ -35,21 +32,27 @@ class Names:
     def array(self, node: Node) -> str:
         return name_text(self.arrays[node])
 
+    def whole(self, node: Node) -> str:
+        """Return an array's name where its entries go by another one than its own; else nothing."""
+        name = self.arrays[node]
+        return "" if name.rpartition(".")[2] == self.entries[node] else name
+
     def weight(self, link: Link, tail: int, head: int) -> str:
         """Return a weight's name with its indices in the user's own array."""
         assert link.weight is not None
         weight, turned = source_of(link.weight)
-        name = self.arrays[link.weight].rpartition(".")[2]
+        name = self.entries[link.weight]
         if not weight.ndim:
             return name_text(name)
-        first = link.first_row + tail
+        first = link.row(tail)
+        assert first is not None
         if weight.ndim == 1:
             return indexed(name, (first,))
         rows_are_inputs = link.rows_are_inputs is not turned
         return indexed(name, (first, head) if rows_are_inputs else (head, first))
 
     def bias(self, node: Node, head: int) -> str:
-        name = self.arrays[node].rpartition(".")[2]
+        name = self.entries[node]
         return indexed(name, (head,)) if node.ndim else name_text(name)
 
 
@@ -62,22 +65,19 @@ def names_of(graph: Graph, network: Network) -> Names:
         taken.add(name)
         names.append(name)
     arrays: dict[Node, str] = {}
+    sources: dict[Node, Node] = {}  # two views of one array have one name
     for i, link in enumerate(network.links):
         if link.weight is not None and link.weight not in arrays:
-            arrays[link.weight] = graph.labels.get(source_of(link.weight)[0]) or f"w_{i + 1}"
+            sources[link.weight] = source_of(link.weight)[0]
+            arrays[link.weight] = graph.labels.get(sources[link.weight]) or f"w_{i + 1}"
     for layer in network.layers:
         for bias in layer.biases:
+            sources[bias] = bias
             arrays[bias] = graph.labels.get(bias) or "b"
-    return Names(tuple(names), arrays)
-
-
-def source_of(weight: Node) -> tuple[Node, bool]:
-    """Return the array that a weight is a view of, and whether it is turned."""
-    turned = False
-    while is_silent(weight) or (weight.op is OPS["transpose"] and weight.ndim == 2):
-        turned ^= weight.op is OPS["transpose"]
-        weight = weight.inputs[0]
-    return weight, turned
+    whole = {sources[array]: name for array, name in arrays.items()}
+    entries = dict(zip(whole, without_scopes(list(whole.values())), strict=True))
+    parts = {array: entries[source] for array, source in sources.items()}
+    return Names(tuple(names), tuple(shorts(names)), arrays, parts)
 
 
 def _fresh(layer: Layer, network: Network, taken: set[str]) -> str:
@@ -88,26 +88,12 @@ def _fresh(layer: Layer, network: Network, taken: set[str]) -> str:
     return next(name for name in choices if name not in taken)
 
 
-def short(name: str) -> str:
-    """Return a name that fits into a circle: a long word gives way to its first letter.
-
-    >>> short("hidden2"), short("y_hat"), short("x1")
-    ('h2', 'y_hat', 'x1')
-    """
-    match = _INDEXED.fullmatch(name)
-    stem, digits = (match["stem"], match["digits"]) if match else (name, "")
-    plain = name_text(stem)
-    if len(unicodedata.normalize("NFC", plain)) <= 3 or not stem[:1].isalpha():
-        return name
-    return stem[0] + digits
-
-
 def indexed(name: str, indices: tuple[Dim, ...]) -> str:
     """Return a name with subscripts counted from 1: `x₁`, `W₁₂`, `h²₁₀`, `W₁‚₁₀`.
 
     A number that belongs to the name itself is raised, as the numbers of layers are.
     """
-    match = _INDEXED.fullmatch(name)
+    match = NUMBERED.fullmatch(name)
     shown = name_text(name)
     if match:
         shown = f"{name_text(match['stem'])}{superscript(match['digits'])}"

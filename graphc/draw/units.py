@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from graphc.draw.dense_layers import Network
+from graphc.draw.network_parts import Network
 from graphc.draw.unit_names import Names
 from graphc.ir.dims import Dim, dim_text
 

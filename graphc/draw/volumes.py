@@ -10,6 +10,7 @@ from graphc.draw.drawing import Drawing
 from graphc.draw.typography import text_width
 from graphc.draw.volume_stages import Stage, find_stages
 from graphc.ir.dims import Dim, dim_text
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 
 _LARGEST, _SMALLEST, _SHEETS, _SHIFT = 120.0, 14.0, 6, 5.0
@@ -22,11 +23,13 @@ _FILLS = {
 }
 
 
+@takes_graph()
 def volumes(graph: Graph) -> Drawing:
     """Draw what an image becomes on its way: feature maps as stacked sheets, dense layers as bars.
 
     Under each volume stands its shape as shape inference has it, `32 @ 8×8`; above each arrow what
-    is done. The small square on a volume is the window that one element of the next one reads.
+    is done. The small square on a volume is the window that one element of the next one reads; a
+    filled one is the window over which a transposed convolution spreads one element of the last.
     Stages are found by pattern: windows contracted with weights, pooled windows, dense products.
 
     **Raises** GraphError for a graph in which no window slides.
@@ -59,7 +62,8 @@ def volumes(graph: Graph) -> Drawing:
     for i in range(1, len(stages)):
         start, end = (ends[i - 1][1] + 5, 0.0), (ends[i][0] - 5, 0.0)
         canvas.wire([start, end], key=f"e{i}", tail=f"v{i - 1}", head=f"v{i}", more=stages[i].kind)
-        _window(canvas, i, stages, ends[i - 1][2], _extent(stages[i - 1], largest, widest))
+        on = i if stages[i].spreads else i - 1
+        _window(canvas, i, stages, ends[on][2], _extent(stages[on], largest, widest))
     told = " ".join(f"{stage.words}: {_shape_text(stage)}." for stage in stages)
     return canvas.drawing(f"Volumes of {graph.name}", told)
 
@@ -107,19 +111,19 @@ def _stack(canvas: Canvas, key: str, corner: Point, size: Point, stage: Stage, c
 def _window(
     canvas: Canvas, i: int, stages: list[Stage], corner: Point, extent: tuple[float, float, float]
 ) -> None:
-    """Draw the window of stage i on the front sheet of the stage before it."""
-    window, before = stages[i].window, _positions(stages[i - 1])
-    if not window or len(before) < len(window):
+    """Draw the window of stage i on the front sheet of the volume that it slides over."""
+    spreads = stages[i].spreads
+    window, over = stages[i].window, _positions(stages[i if spreads else i - 1])
+    if not window or len(over) < len(window):
         return
     width, height, _ = extent
-    shares = [min(1.0, _size(w) / max(_size(d), 1)) for w, d in zip(window, before, strict=False)]
+    shares = [min(1.0, _size(w) / max(_size(d), 1)) for w, d in zip(window, over, strict=False)]
     wide = max(4.0, width * shares[-1])
     high = max(4.0, height * shares[-2]) if len(shares) > 1 else height
-    at = (
-        corner[0] - width / 2 + 0.6 * (width - wide) + wide / 2,
-        corner[1] + 0.1 * (height - high),
-    )
+    # What is written stands apart from the window that the next stage reads on the same sheet.
+    right, up = (-0.3, -0.3) if spreads else (0.1, 0.1)
+    at = (corner[0] + right * (width - wide), corner[1] + up * (height - high))
     canvas.shape(
-        f"window{i}", at, (wide, high), fill=None, frame=palette.ADJOINT, width=1.6,
-        more="window", tooltip=f"window of {stages[i].words}",
+        f"window{i}", at, (wide, high), fill=palette.ADJOINT if spreads else None,
+        frame=palette.ADJOINT, width=1.6, more="window", tooltip=f"window of {stages[i].words}",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.draw.dense_layers import Network
+from graphc.draw.network_parts import Network
 from graphc.draw.typography import listed
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphc.emit.expressions import WIDTH
 from graphc.emit.names import one_line
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -20,16 +20,16 @@ def docstring(graph: Graph, title: str, model: Graph | None) -> list[str]:
     lines += _row("State", [f"{n} {_kind(x)}" for n, x in graph.params.items()])
     lines += _row("Outputs", [f"{n} {_kind(x)}" for n, x in graph.outputs.items()])
     lines += _row("Conventions", sorted(_conventions(model or graph)))
-    formulas = _formulas(model or graph)
-    for i, formula in enumerate(formulas[:_MODEL_LINES]):
+    for i, formula in enumerate(_excerpt(_formulas(model or graph))):
         lines += _wrapped("Model" if i == 0 else "", formula)
-    if len(formulas) > _MODEL_LINES:
-        lines += _wrapped("", f"… {len(formulas) - _MODEL_LINES} more lines")
     return [*lines, '"""']
 
 
-_MODEL_LINES = 16
+#: How many lines of a model are shown, and how many of them from its end, where the loss is.
+_MODEL_LINES, _LAST_LINES = 16, 7
 _READABLE_NODES = 2000
+#: What the text form calls a value without a name.
+_NUMBERED = re.compile(r"v\d+")
 
 
 def _kind(node: Node) -> str:
@@ -53,6 +53,15 @@ def _row(label: str, items: Sequence[str]) -> list[str]:
     return [f"{label if i == 0 else '':<12}{line}".rstrip() for i, line in enumerate(lines)]
 
 
+def _excerpt(formulas: Sequence[str]) -> list[str]:
+    """Return the formulas of a model, of a long one the first and the last."""
+    hidden = len(formulas) - _MODEL_LINES
+    if hidden <= 1:
+        return list(formulas)
+    head = formulas[: _MODEL_LINES - _LAST_LINES]
+    return [*head, f"… {hidden} more lines", *formulas[-_LAST_LINES:]]
+
+
 def _wrapped(label: str, text: str) -> list[str]:
     text = _prose(text)
     if len(text) > WIDTH - 12:
@@ -72,6 +81,7 @@ def _conventions(graph: Graph) -> set[str]:
 def _formulas(graph: Graph) -> list[str]:
     """Return the statements of the text form, without types and declarations.
 
+    The last one has a name: what nobody named, behind the loss, only moves the state of layers.
     A model of thousands of nodes would not be read here, so its text is not even made.
     """
     if len(graph.nodes) > _READABLE_NODES:
@@ -80,5 +90,8 @@ def _formulas(graph: Graph) -> list[str]:
     for line in graph_text(graph).splitlines():
         match = re.match(r"^\s*(\w+): \w+(?:\[[^\]]*\])? = (.*)$", line)
         if match and not re.match(r"(input|param)\(", match.group(2)):
-            found.append(f"{match.group(1)} = {match.group(2)}")
-    return found
+            found.append((match.group(1), match.group(2)))
+    given = set(graph.labels.values())
+    named = [name in given or not _NUMBERED.fullmatch(name) for name, _ in found]
+    last = max((i for i, is_named in enumerate(named) if is_named), default=len(found))
+    return [f"{name} = {formula}" for name, formula in found[: last + 1]]

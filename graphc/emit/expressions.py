@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphc.emit.names import Namer, one_line
+from graphc.emit.tables import is_table, table
+from graphc.emit.wrapping import WIDTH, steps
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD
-from graphc.ops.leaf import full
+from graphc.ops.leaf import constant, full
 from graphc.plan.program import ON_DEMAND, Program, Statement
 
-#: Longest line that is left as it is; formatters agree on code up to this width.
-WIDTH = 88
+#: What gradients are called: `d_W`, and `change_of_W` where the step is in them already.
+_GRADIENT = re.compile(r"(?:d|change_of)_(.+)", re.DOTALL)
 
 
 class Expressions:
@@ -33,6 +36,8 @@ class Expressions:
         before = {node: node.name for node in asked if node.name and not node.op.is_leaf}
         self.labels = {**before, **gradients, **program.graph.labels}
         self.code: dict[Node, Code] = {}
+        #: Constants of the module: a name, and the statement that makes it.
+        self.tables: dict[str, list[str]] = {}
         self._stems: dict[Node, str] = {}
         for node in program.graph.nodes:
             known = [self._stems[x] for x in node.inputs]
@@ -49,12 +54,21 @@ class Expressions:
         label = self.labels.get(node)
         if label:
             return label
-        kind = node.op.variable or node.op.name
+        kind = node.op.called(node)
         stem = self._layer(node)
         if not stem:
             # The named value that this one is computed from first tells what it is about.
             stem = next((self._stems[x] for x in node.inputs if self._stems.get(x)), "")
         return f"{stem}_{kind}" if stem else kind
+
+    def tabulate(self, node: Node) -> bool:
+        """Make a constant of the module of a long array of numbers; say whether it is one."""
+        code = node.op.numpy(node, [], self.notation) if node.op is constant else None
+        if code is None or not is_table(code):
+            return False
+        name = self.name(node, self.wanted_name(node).upper())
+        self.tables[name] = table(name, node, self.notation)
+        return True
 
     @staticmethod
     def _layer(node: Node) -> str:
@@ -123,11 +137,15 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     """Return the formula that a reader would want beside the code."""
     note = node.provenance.origin.note
     if note.startswith("adjoint of "):
-        # The user's name comes first: several values may share one adjoint.
-        own = node.name or ""
-        target = own.removeprefix("d_") if own.startswith("d_") else note[len("adjoint of ") :]
-        return f"d{expressions.of}/d{target}" if node.name and expressions.of else ""
-    return note if note and "\n" not in note and len(note) < 60 else ""
+        # What is on the way to an adjoint has no name of its own, or one that tells of itself.
+        named = _GRADIENT.match(node.name or "")
+        return f"d{expressions.of}/d{named.group(1)}" if named and expressions.of else ""
+    if not note or note.startswith("tangent of ") or "\n" in note or len(note) >= 60:
+        return ""
+    users = expressions.program.graph.consumers[node]
+    # A step on the way to softplus(z) is no softplus(z) yet.
+    is_step = "(" in note and any(user.provenance.origin.note == note for user in users)
+    return "" if is_step else note
 
 
 def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
@@ -135,6 +153,9 @@ def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
     line = f"{indent}{code}"
     if not remark:
         return [line]
+    *first, line = steps(line) or [line]
+    if first:
+        return [*first, *with_comment(line.strip(), remark, indent)]
     if len(line) + 2 + len(remark) <= WIDTH:
         return [f"{line}  {remark}"]
     room = WIDTH - len(indent)

@@ -42,6 +42,8 @@ class FastBody(Body):
         self.reshaped: set[Buffer] = set()
         #: Value -> the value that overwrites its memory in place.
         self.successors: dict[Node, Node] = {}
+        #: What is no more than a step -> the value that it is a step towards.
+        self.heirs: dict[Node, Node] = {}
         self.readings = read_by(program.statements)
         #: Value -> its block, and its phase, as what runs block by block may hold several.
         self.homes = {s.node: (s.block, s.node.provenance.phase) for s in program.statements}
@@ -102,6 +104,8 @@ class FastBody(Body):
     def constant(self, statement: Statement) -> None:
         """Keep an array that depends on nothing but the dims in the workspace."""
         node = statement.node
+        if self.expressions.tabulate(node):
+            return
         name = self.expressions.name(node)
         self.constants[name] = str(node.op.numpy(node, [], self.expressions.notation))
 
@@ -177,12 +181,17 @@ class FastBody(Body):
         A step has no name, and nobody but the next one in its memory reads it. Nothing is called
         after what a later block makes of it: there is no `d_z` before there is a gradient.
         """
-        heir, home = node, self.homes.get(node)
-        while heir not in self.expressions.labels and heir in self.successors:
-            successor = self.successors[heir]
-            if self.homes.get(successor) != home or len(self.readings[heir]) > 1:
+        heir, home, steps = node, self.homes.get(node), []
+        while heir not in self.heirs and heir not in self.expressions.labels:
+            successor = self.successors.get(heir)
+            if successor is None or self.homes.get(successor) != home:
                 break
+            if len(self.readings[heir]) > 1:
+                break
+            steps.append(heir)
             heir = successor
+        heir = self.heirs.get(heir, heir)
+        self.heirs.update(dict.fromkeys(steps, heir))  # each step is walked once
         return heir
 
     def accumulate(self, statement: Statement, codes: list[Code]) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.emit.body import INDENT, read_by
-from graphc.emit.expressions import WIDTH, call, comment, in_place_operator, with_comment
+from graphc.emit.expressions import call, comment, in_place_operator, with_comment
 from graphc.emit.fast import FastBody, place_taken, taken_code
 from graphc.emit.lines import Line
 from graphc.emit.loops import Names, Steps, bind_items, inner_expressions, is_plain, loop_names
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Code
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
@@ -187,7 +188,7 @@ class FastSteps(Steps, Fast):
         self.places: list[str | None] = []
         for item, node, stack in zip(loop.stacks, loop.emitted, self.names.stacks, strict=True):
             of_carry = f"{carried[node]}_t" if node in carried else None
-            wanted = of_carry or labels.get(node) or node.op.variable or node.op.name
+            wanted = of_carry or labels.get(node) or node.op.called(node)
             self.places.append(fresh(wanted) if item.ndim > 1 else None)
             if self.places[-1]:
                 self.rows.add(self.places[-1], stack)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphc.emit.expressions import WIDTH, Expressions
+from graphc.emit.expressions import Expressions
 from graphc.emit.names import string_literal
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.loop import Item
@@ -51,7 +52,7 @@ def _gradient_lines(
     given = {program.base(node) for node in program.graph.outputs.values()}
     words = []
     for name, node in program.observed.items():
-        code = _owned(program, node, expressions.code[node].text, given, is_fast)
+        code = _owned(program, expressions, node, given, is_fast)
         words.append(f"{string_literal(name)}: {code}")
     lines = [f"{_INDENT}if gradients is not None:", *on_demand]
     line = f"{_INDENT * 2}gradients.update({{{', '.join(words)}}})"
@@ -69,7 +70,7 @@ def return_lines(
     given: set[Node] = set()
     words = []
     for name, node in program.graph.outputs.items():
-        code = saved.get(name) or _owned(program, node, expressions.code[node].text, given, is_fast)
+        code = saved.get(name) or _owned(program, expressions, node, given, is_fast)
         words.append(f"{string_literal(name)}: {code}")
     line = f"{_INDENT}return {{{', '.join(words)}}}"
     if len(line) <= WIDTH:
@@ -77,7 +78,9 @@ def return_lines(
     return [f"{_INDENT}return {{", *[f"{_INDENT * 2}{word}," for word in words], f"{_INDENT}}}"]
 
 
-def _owned(program: Program, node: Node, code: str, given: set[Node], is_fast: bool) -> str:
+def _owned(
+    program: Program, expressions: Expressions, node: Node, given: set[Node], is_fast: bool
+) -> str:
     """Return an expression for the value in an array that nobody else writes to.
 
     `given` are the nodes whose memory left before; this one's is added.
@@ -85,7 +88,10 @@ def _owned(program: Program, node: Node, code: str, given: set[Node], is_fast: b
     base = program.base(node)
     is_shared = base in given and bool(node.shape)
     given.add(base)
-    return f"np.array({code})" if is_shared or not _is_fresh(program, node, is_fast) else code
+    is_table = expressions.code[base].text in expressions.tables
+    code = expressions.code[node].text
+    is_fresh = _is_fresh(program, node, is_fast) and not is_shared and not is_table
+    return code if is_fresh else f"np.array({code})"
 
 
 def _is_fresh(program: Program, node: Node, is_fast: bool) -> bool:

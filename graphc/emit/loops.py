@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphc.emit.body import INDENT, Body
-from graphc.emit.expressions import WIDTH, Expressions, in_place_operator
+from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.readable import ReadableBody
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
@@ -155,7 +156,7 @@ def loop_names(outer: Body, loop: Loop) -> Names:
     inside |= {x: c.attrs["name"] for x, c in zip(loop.following, loop.carries, strict=True)}
     stacks = []
     for item, node in zip(loop.stacks, loop.emitted, strict=True):
-        of_step = inside.get(node) or node.op.variable or node.op.name
+        of_step = inside.get(node) or node.op.called(node)
         wanted = outer.expressions.labels.get(item) or f"{of_step.removesuffix('_next')}_steps"
         stacks.append(namer.fresh(wanted))
     names = [leaf.attrs["name"] for leaf in loop.carries]
@@ -168,6 +169,7 @@ def inner_expressions(
     """Return the expressions of a body, whose inputs have the variables of the outside."""
     around = outer.expressions
     inner = Expressions(loop.inside, around.namer, around.notation, around.of)
+    inner.tables = around.tables
     for leaf in loop.carries:
         inner.code[leaf] = Code(names.carries[leaf.attrs["name"]])
     _, sequences, constants = by_kind(loop.node.attrs, operands)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from graphc.emit.blocks import CORES, IMPORTS, IN_BLOCKS, block_sizes
+from graphc.emit.blocks import block_sizes
+from graphc.emit.dims import read_dims
 from graphc.emit.docstring import docstring
-from graphc.emit.expressions import WIDTH, Expressions, call
+from graphc.emit.expressions import Expressions, call
 from graphc.emit.fast_loops import Fast
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
@@ -20,8 +21,10 @@ from graphc.emit.leaving import (
 from graphc.emit.lines import Line, alike, lines_of
 from graphc.emit.loops import Readable
 from graphc.emit.names import Namer, identifier, one_line, string_literal
+from graphc.emit.preamble import helpers, imports
 from graphc.emit.selfcheck import LOCALS, self_check
-from graphc.emit.wrapping import wrapped
+from graphc.emit.tables import tables
+from graphc.emit.wrapping import WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text, symbols_of
@@ -43,6 +46,12 @@ class Layout:
     draws: bool
     is_fast: bool
     observed: Mapping[str, Node] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def variables(self, graph: Graph) -> dict[Node, str]:
+        """Return the variable of each input and parameter."""
+        named = ((graph.inputs, self.inputs), (graph.params, self.params))
+        return {node: words[name] for leaves, words in named for name, node in leaves.items()}
 
     def signature(self) -> list[str]:
         words = (["state"] if self.params else []) + list(self.inputs.values())
@@ -73,8 +82,8 @@ def write_module(
     layout, body = _written(program, style, function, of)
     parts = [
         docstring(graph, title, model),
-        _imports(program),
-        *_helpers(program, body),
+        [*imports(program), *tables(layout.tables)],
+        *helpers(program, body),
         *_init(graph),
         *body,
     ]
@@ -110,10 +119,9 @@ def _written(
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
     expressions = Expressions(program, namer, Notation(layout.dims), of)
-    for leaves, names in ((graph.inputs, layout.inputs), (graph.params, layout.params)):
-        for name, node in leaves.items():
-            if name in names:
-                expressions.code[node] = Code(names[name])
+    for node, variable in layout.variables(graph).items():
+        expressions.code[node] = Code(variable)
+    layout = replace(layout, tables=expressions.tables)
     return layout, [
         [piece for line in part for piece in alike(wrapped(line), line)]
         for part in _function(program, expressions, layout)
@@ -138,31 +146,6 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 
 
 # -- parts ---------------------------------------------------------------------------------------
-
-
-def _imports(program: Program) -> list[str]:
-    """Return the imports: NumPy, and what the ops' NumPy forms take out of it by name."""
-    taken = {line for statement in program.all_statements for line in statement.node.op.imports}
-    imports = ["import numpy as np", *sorted(taken)]
-    return [*IMPORTS, "", *imports, "", CORES] if program.runs else imports
-
-
-def _helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return the module-level functions that the body calls, and those that these call."""
-    sources: dict[str, str] = {}
-    helpers = [IN_BLOCKS] if program.runs else []
-    helpers += [s.node.op.helper(s.node) or "" for s in program.all_statements]
-    for source in dict.fromkeys(helpers):
-        for function in filter(None, source.split("\n\n\n")):
-            code = function.strip("\n")
-            sources[code[len("def ") : code.index("(")]] = code
-    # A style may do without a function that another one calls.
-    texts = ["\n".join(part) for part in body]
-    called: set[str] = set()
-    for name in reversed(sources):
-        if any(f"{name}(" in text for text in [*texts, *map(sources.__getitem__, called)]):
-            called.add(name)
-    return [code.split("\n") for name, code in sources.items() if name in called]
 
 
 def _init(graph: Graph) -> list[list[str]]:
@@ -225,8 +208,9 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     head = call(f"def {layout.function}", layout.signature(), "", ":")
     lines = [*head, f'{_INDENT}"""{_summary(graph, layout)}"""']
     lines += _state_lines(program, layout)
-    lines += _dim_lines(graph, layout)
-    lines += _check_lines(graph, layout)
+    entry = read_dims(graph, layout.variables(graph), layout.dims)
+    lines += [f"{_INDENT}{line}" for line in entry.lines]
+    lines += _check_lines(graph, layout, entry.tests)
     allocate: list[list[str]] = []
     body = (Fast if layout.is_fast else Readable)(program, expressions)
     written = body.write_all(marker)
@@ -280,25 +264,7 @@ def _state_lines(program: Program, layout: Layout) -> list[str]:
     return [f"{_INDENT}{name} = {read}" for name, read in pairs]
 
 
-def _dim_lines(graph: Graph, layout: Layout) -> list[str]:
-    """Return where each dim is read from: an axis that is that very symbol."""
-    lines, known = [], set()
-    for names, leaves in ((layout.inputs, graph.inputs), (layout.params, graph.params)):
-        for name, node in leaves.items():
-            for axis, dim in enumerate(node.shape):
-                if not isinstance(dim, int) and dim.is_Symbol and dim.name not in known:
-                    known.add(dim.name)
-                    lines.append(f"{_INDENT}{layout.dims[dim.name]} = {names[name]}.shape[{axis}]")
-    missing = [dim for dim in graph.dims if dim not in known]
-    if missing:
-        raise GraphError(
-            f"no input has an axis of size {missing[0]} alone, so a call cannot tell it",
-            fix=f"add an input with an axis {missing[0]}",
-        )
-    return lines
-
-
-def _check_lines(graph: Graph, layout: Layout) -> list[str]:
+def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]:
     """Return the check of the inputs' shapes: what only run time knows, once, at the entry."""
     notation = Notation(layout.dims)
     tests, wanted, got = [], [], []
@@ -310,6 +276,7 @@ def _check_lines(graph: Graph, layout: Layout) -> list[str]:
             got.append(f"{variable} {{{variable}.shape}}")
     if not tests:
         return []
+    tests += more
     condition = f"{_INDENT}if {' or '.join(tests)}:"
     if len(condition) <= WIDTH:
         lines = [condition]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.emit.body import INDENT, Body, read_by
-from graphc.emit.expressions import WIDTH, Expressions, in_place_operator
+from graphc.emit.expressions import Expressions, in_place_operator
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
@@ -53,7 +54,7 @@ class ReadableBody(Body):
 
     def write(self, statement: Statement) -> None:
         node = statement.node
-        if node.op.is_leaf:
+        if node.op.is_leaf or self.expressions.tabulate(node):
             return
         if node.op is full:
             self.expressions.code[node] = self.expressions.expression(statement)
@@ -145,7 +146,10 @@ class ReadableBody(Body):
     def name_inlined(self, node: Node) -> None:
         """Give a variable to a value that was to be written where it is read."""
         code = self.expressions.code[node]
-        self.emit(f"{self.expressions.name(node)} = {code}", node, code.text)
+        shown = code.text
+        if node in self.program.numbers:
+            code = Code(f"np.{node.dtype.name}({code})")
+        self.emit(f"{self.expressions.name(node)} = {code}", node, shown)
 
     # -- lines -------------------------------------------------------------------------------
 

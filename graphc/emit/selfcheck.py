@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from graphc.emit.expressions import WIDTH, call
+import numpy as np
+
+from graphc.emit.domains import Interval, intervals
+from graphc.emit.expressions import call
 from graphc.emit.names import string_literal
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Notation
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -58,8 +62,9 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str) -> list[list[str]]:
         return []
     names = [string_literal(name) for name in wrt]
     notation = Notation(dict.fromkeys(graph.dims, str(_SIZE)))
+    chosen = intervals(graph, graph.outputs[of])
     samples = [
-        f"    point[{string_literal(name)}] = {_sample(graph, node, notation)}"
+        f"    point[{string_literal(name)}] = {_sample(graph, node, notation, chosen.get(name))}"
         for name, node in graph.inputs.items()
     ]
     lines = [
@@ -136,15 +141,17 @@ def _tuple(words: Sequence[str]) -> str:
     return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
 
 
-def _sample(graph: Graph, node: Node, notation: Notation) -> str:
-    shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
+def _sample(graph: Graph, node: Node, notation: Notation, interval: Interval | None) -> str:
+    shape, dtype = notation.size(node.shape), notation.dtype(node.dtype)
     if node.dtype.kind == "b":
         return f"rng.random({shape}) < 0.5"
-    if node.dtype.kind == "i":
+    if interval is None:
         return f"rng.integers(0, {_index_bound(graph, node)}, {shape}, {dtype})"
+    low, high = interval
     if not node.shape:
-        return f"np.array(rng.uniform(0.5, 1.5), {dtype})"
-    return f"rng.uniform(0.5, 1.5, {shape}).astype({dtype})"
+        return f"np.array(rng.uniform({low}, {high}), {dtype})"
+    drawn = f"rng.uniform({low}, {high}, {shape})"
+    return drawn if node.dtype == np.float64 else f"{drawn}.astype({dtype})"
 
 
 def _index_bound(graph: Graph, leaf: Node) -> int:

@@ -114,6 +114,24 @@ def symbols_of(shape: Iterable[Dim]) -> list[str]:
     return list(names)
 
 
+def linear_parts(dim: Dim, name: str) -> tuple[Dim, Dim] | None:
+    """Return (a, b) of a dim that is a*name + b, with neither holding the symbol, else None.
+
+    >>> from graphc.ir.symbols import dim_symbol
+    >>> linear_parts(2 * dim_symbol("K") + 1, "K")
+    (2, 1)
+    """
+    if isinstance(dim, int):
+        return None
+    symbol = dim_symbol(name)
+    whole = sympy_module().expand(dim)
+    slope = whole.coeff(symbol, 1)
+    rest = whole - slope * symbol
+    if slope == 0 or not slope.is_integer or slope.has(symbol) or rest.has(symbol):
+        return None
+    return normal(slope), normal(rest)
+
+
 def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
     """Return a dim's value when its symbols have the given sizes."""
     if isinstance(dim, int):

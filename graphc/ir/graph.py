@@ -83,12 +83,7 @@ class Graph:
         for node in [*(n for n in declared if n.op.name == op_name), *met]:
             name = node.attrs["name"]
             if found.setdefault(name, node) is not node:
-                raise GraphError(
-                    f"two {op_name}s are called {name!r}",
-                    where=str(node.provenance.origin) or None,
-                    got=f"{found[name].type} and {node.type}",
-                    fix="give one of them another name",
-                )
+                raise _of_one_name(op_name, found[name], node)
         return MappingProxyType(found)
 
     def _check(self) -> None:
@@ -106,7 +101,7 @@ class Graph:
         for kind, leaves in (("parameter", self.params), ("input", self.inputs)):
             for name, node in leaves.items():
                 if node not in used:
-                    warnings.warn(f"{kind} {name!r} is not used", GraphWarning, stacklevel=4)
+                    _warn_at(node, f"{kind} {name!r} is not used")
 
     # -- facts -------------------------------------------------------------------------------
 
@@ -266,6 +261,44 @@ class Graph:
         if name in METHODS:
             return METHODS[name].__get__(self, Graph)
         raise AttributeError(f"a graph has no attribute {name!r}")
+
+
+def _of_one_name(op_name: str, first: Node, second: Node) -> GraphError:
+    """Return the error that two leaves of one graph have one name."""
+    pair = (first, second)
+    name, kind = first.attrs["name"], {"param": "parameters"}.get(op_name, "inputs")
+    places = [str(leaf.provenance.origin) for leaf in pair]
+    types = [f"{x.type} of {at}" if at else str(x.type) for x, at in zip(pair, places, strict=True)]
+    wanted = [_scoped_name(leaf) for leaf in pair]
+    fix = "give one of them another name"
+    if wanted[0] != wanted[1]:
+        fix = f"a scope is no part of a name: write {wanted[0]!r} and {wanted[1]!r}"
+    return GraphError(
+        f"two {kind} are called {name!r}",
+        where=places[1] or None,
+        got=" and ".join(types),
+        fix=fix,
+    )
+
+
+def _scoped_name(leaf: Node) -> str:
+    """Return the name of a leaf, or of the layer that made it, with its scopes in front."""
+    name, path = str(leaf.attrs["name"]), leaf.provenance.scope.split("/")
+    layer = name.rpartition(".")[0] or name
+    outer = path[:-1] if path[-1] == layer else path
+    return ".".join([*filter(None, outer), layer])
+
+
+#: Where a warning was given already, as Python keeps it for each module that warns.
+_warned: dict[Any, Any] = {}
+
+
+def _warn_at(leaf: Node, message: str) -> None:
+    """Warn at the line that made a leaf, be it Python's or that of a text."""
+    origin = leaf.provenance.origin
+    warnings.warn_explicit(
+        message, GraphWarning, origin.file or "<graph>", origin.line, registry=_warned
+    )
 
 
 def implied_updates(nodes: Iterable[Node], given: Mapping[str, Node]) -> dict[str, Node]:

@@ -80,10 +80,16 @@ class Node(ArrayOperators):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a node without axes")
+            raise NodeValueError(
+                "a node without axes has no length, and cannot be iterated over", got=repr(self)
+            )
         if isinstance(self.shape[0], int):
             return self.shape[0]
-        raise TypeError(f"len() of a symbolic axis {dim_text(self.shape[0])}")
+        raise NodeValueError(
+            "the length of a node is known only at a call, so Python cannot iterate over it",
+            got=f"{self!r}, whose first axis is {dim_text(self.shape[0])}",
+            fix="work on all of it at once, or run along the axis with gc.scan(body, xs=x)",
+        )
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))

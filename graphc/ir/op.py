@@ -123,6 +123,13 @@ class Op:
         """
         raise NotImplementedError(f"{self.name} has no value of its own")
 
+    def claims(self, node: Node) -> Sequence[tuple[int, Dim, Dim]]:
+        """Return (axis, position, size) where the type takes it that 0 <= position <= size.
+
+        Only a call knows the sizes of named dims, so it checks what is claimed of them.
+        """
+        return ()
+
     def state_updates(
         self, node: Node, value: Callable[[Node], Node]
     ) -> Sequence[tuple[Node, Node]]:
@@ -210,6 +217,10 @@ class Op:
         return None
 
     # -- writing -----------------------------------------------------------------------------
+
+    def called(self, node: Node) -> str:
+        """Return what emitted code calls the value where nobody named it."""
+        return self.variable or self.name
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         """Return the NumPy expression of the node, given its operands' expressions.

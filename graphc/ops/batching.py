@@ -14,6 +14,7 @@ from typing import TypeAlias
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, dim_text, same_shape
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 from graphc.ops.leaf import zeros_like
 from graphc.ops.registry import OPS
 
@@ -34,6 +35,8 @@ def batched_node(node: Node, carried: Carried, size: Dim) -> Node:
 def batched_at_once(node: Node, carried: Carried, size: Dim) -> Node | None:
     """Return the node over one more axis as `batched_node` does; None where its op has no rule."""
     found = node.op.batched(node, carried, size)
+    if isinstance(node.type, TupleType):  # its items have the axis
+        return found
     assert found is None or same_shape(found.shape, (size, *node.shape)), repr(found)
     return found
 

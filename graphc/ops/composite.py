@@ -105,6 +105,12 @@ class AcrossAxes(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        axes = tuple([at for at, axis in enumerate(order) if axis in node.attrs["axis"]])
+        return self.make([turned(node.inputs[0], order)], axis=axes), order
+
     def flops(self, node: Node) -> Dim:
         return 14 * node.size
 

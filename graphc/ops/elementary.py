@@ -6,8 +6,10 @@ import operator
 
 from graphc.ir.node import Node
 from graphc.ops import images
+from graphc.ops.leaf import full
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
+from graphc.ops.stored import stored_zeros
 
 _POSITIVE = ((0.3, 3.0),)
 _WIDE = ((-2.0, 2.0),)
@@ -282,8 +284,20 @@ logaddexp = register(
     )
 )
 
+
+class Larger(Pointwise):
+    """maximum; that with zero is what everybody calls relu."""
+
+    def called(self, node: Node) -> str:
+        other = node.inputs[1]
+        while other.op.is_view:
+            other = other.inputs[0]
+        is_zero = other.op is stored_zeros or (other.op is full and other.attrs["value"] == 0)
+        return "relu" if is_zero else super().called(node)
+
+
 maximum = register(
-    Pointwise(
+    Larger(
         "maximum",
         "The larger; where equal, half the derivative to each.",
         "where(a > b, a, where(a < b, b, (a + b)/2))",

@@ -7,6 +7,10 @@ plain product and quotient, and so are their derivatives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from graphc.ir.code import Code, Notation
+from graphc.ir.dims import product, same
 from graphc.ir.node import Node
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
@@ -22,6 +26,42 @@ class Guarded(Pointwise):
 
     def quiet(self, node: Node) -> tuple[str, ...]:
         return ("divide", "invalid")
+
+
+class GuardedQuotient(Guarded):
+    """A quotient that is 0 where its dividend is 0. One divisor for all elements is asked once."""
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        return ()  # 0/0 is not computed
+
+    def lower(self, node: Node) -> Node | None:
+        return None if _is_one_number(node) else super().lower(node)
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return Code(f"_divide_no_nan({args[0]}, {args[1]})")
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return f"_divide_no_nan({args[0]}, {args[1]}, out={out})"
+
+    def helper(self, node: Node) -> str:
+        return _DIVIDE_NO_NAN
+
+
+_DIVIDE_NO_NAN = '''
+def _divide_no_nan(a, b, out=None):
+    """Divide a by a number; the result is 0 where a is 0, also if the number is 0 or NaN."""
+    return np.divide(a, b if np.abs(b) > 0 else np.where(a == 0, 1, b), out=out)
+'''.strip()
+
+
+def _is_one_number(node: Node) -> bool:
+    """Say whether all elements of an array have the same divisor."""
+    divisor = node.inputs[1]
+    while divisor.op.name == "broadcast_to":
+        divisor = divisor.inputs[0]
+    return not divisor.shape and not same(product(node.shape), 1)
 
 
 class Absorbing(Guarded):
@@ -45,7 +85,7 @@ multiply_no_nan = register(
     )
 )
 divide_no_nan = register(
-    Guarded(
+    GuardedQuotient(
         "divide_no_nan",
         "a/b, and 0 where a is 0, whatever b is.",
         "a/b",

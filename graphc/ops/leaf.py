@@ -143,7 +143,8 @@ class Fill(Leaf):
         value = node.attrs["value"]
         if not isinstance(value, (bool, int, float)):
             text = notation.dim(value)
-            return Code(text, ATOM if text.isidentifier() else 0)
+            is_negative = text[:1] == "-" and text[1:].isidentifier()
+            return Code(text, ATOM if text.isidentifier() else UNARY if is_negative else 0)
         if isinstance(value, float):
             if value != value or value in (float("inf"), float("-inf")):
                 text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}[repr(value)]
@@ -193,11 +194,14 @@ class Constant(Leaf):
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool((node.attrs["value"].array == -np.inf).any())
 
+    def called(self, node: Node) -> str:
+        return {"i": "index", "b": "mask"}.get(node.dtype.kind, self.name)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         array = node.attrs["value"].array
-        triangle = _triangle(array)
-        if triangle:
-            return triangle
+        short = _triangle(array) or _identity(array, notation)
+        if short:
+            return short
         numbers = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
         text = f"np.array({numbers}, {notation.dtype(node.dtype)})"
         return Code(text if array.size else f"{text}.reshape({notation.shape(node.shape)})")
@@ -226,6 +230,14 @@ def _triangle(array: np.ndarray) -> Code | None:
             size = f"{n}, {m}, {k}" if k else f"{n}, {m}" if n != m else f"{n}"
             return Code(f"{sign}np.tri({size}, dtype=bool)", UNARY if sign else ATOM)
     return None
+
+
+def _identity(array: np.ndarray, notation: Notation) -> Code | None:
+    """Return how to write an identity matrix."""
+    if array.ndim != 2 or array.size < 4 or not np.array_equal(array, np.eye(*array.shape)):
+        return None
+    size = ", ".join(map(str, dict.fromkeys(array.shape)))
+    return Code(f"np.eye({size}, dtype={notation.dtype(array.dtype)})")
 
 
 class Arange(Leaf):

@@ -21,8 +21,11 @@ from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim, dim_text, same
 from graphc.ir.node import Node
 from graphc.ir.op import Op
+from graphc.ir.provenance import inherit
 from graphc.ir.types import TensorType, TupleType
-from graphc.ops.registry import register
+from graphc.ir.walk import reaching
+from graphc.ops.batching import Carried, batched_node, only, with_first_axis
+from graphc.ops.registry import OPS, register
 
 T = TypeVar("T")
 
@@ -171,10 +174,39 @@ class Scan(Op):
             carried = results[:first]
             for stack, value in zip(stacks, results[first:], strict=True):
                 stack[t] = value
+        if kind is not None:  # one that no complex operand reaches is complex like the others
+            carried = [c.astype(kind) if c.dtype.kind == "f" else c for c in carried]
         return (*carried, *stacks)
 
     def is_differentiable(self, node: Node, index: int) -> bool:
         return node.inputs[index].dtype.kind == "f"
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        """Return one loop whose body works on `size` values at once; items know which have them.
+
+        The new axis stands in front of carries and constants, and behind the steps of sequences.
+        """
+        parts, body, first = Parts(node), node.attrs["body"], node.attrs["carries"]
+        is_many = _reached([x is not None for x in carried], body, first)
+        leaves = [
+            OPS["input"](leaf.attrs["name"], (size, *leaf.shape), leaf.dtype) if many else leaf
+            for leaf, many in zip(body.inputs, is_many, strict=True)
+        ]
+        inner = _batched_nodes(body, leaves, size)
+        outputs = {
+            name: with_first_axis(inner[x], size)
+            if i < first and is_many[i] and x is inner[x]
+            else inner[x]
+            for i, (name, x) in enumerate(body.graph.outputs.items())
+        }
+        operands = []
+        for i, (operand, many) in enumerate(zip(node.inputs, carried, strict=True)):
+            if many is None:
+                operands.append(with_first_axis(operand, size) if is_many[i] else operand)
+            else:
+                operands.append(_exchanged(many) if first <= i < parts.constants_from else many)
+        attrs = {**node.attrs, "body": Body.of(outputs, leaves, body.name)}
+        return self.make(operands, **attrs)
 
     def flops(self, node: Node) -> Dim:
         body: Body = node.attrs["body"]
@@ -192,6 +224,42 @@ class Scan(Op):
         if node.attrs["reverse"]:
             words.append("reverse=True")
         return Code(f"scan({', '.join(words)})")
+
+
+def _reached(is_many: list[bool], body: Body, carries: int) -> list[bool]:
+    """Return which inputs have many values: also the carries whose next values come from such."""
+    while True:
+        many = [leaf for leaf, has_many in zip(body.inputs, is_many, strict=True) if has_many]
+        moved = reaching(body.graph.nodes, many)
+        grown = [
+            has_many or (i < carries and body.results[i] in moved)
+            for i, has_many in enumerate(is_many)
+        ]
+        if grown == is_many:
+            return grown
+        is_many = grown
+
+
+def _batched_nodes(body: Body, leaves: Sequence[Node], size: Dim) -> dict[Node, Node]:
+    """Return what stands for each node of a body when `leaves` stand for its inputs."""
+    inner: dict[Node, Node] = dict(zip(body.inputs, leaves, strict=True))
+    many = {leaf for leaf, new in inner.items() if new is not leaf}
+    for node in body.graph.nodes:
+        if node in inner:
+            continue
+        inner[node] = node
+        if any(x in many for x in node.inputs):
+            many.add(node)
+            operands = [inner[x] if x in many else None for x in node.inputs]
+            with inherit(node.provenance):
+                found = batched_node(node, operands, size)
+            inner[node] = found if node.name is None else found.named(node.name)
+    return inner
+
+
+def _exchanged(x: Node) -> Node:
+    """Return x with its first two axes exchanged."""
+    return OPS["transpose"](x, (1, 0, *range(2, x.ndim)))
 
 
 def _group(word: str, args: Sequence[Code]) -> list[str]:
@@ -220,6 +288,13 @@ class Item(Op):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         return arrays[0][attrs["index"]]
+
+    def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
+        found = self(only(carried), node.attrs["index"])
+        if found.ndim == node.ndim:
+            return with_first_axis(found, size)
+        is_stack = node.attrs["index"] >= node.inputs[0].attrs["carries"]
+        return _exchanged(found) if is_stack else found
 
     def is_differentiable(self, node: Node, index: int) -> bool:
         return node.dtype.kind == "f"

@@ -86,6 +86,13 @@ class Transpose(Movement):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self(only(carried), (0, *[a + 1 for a in node.attrs["axes"]]))
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        """Return the operand as it is: transposed, it is the same with its axes renamed."""
+        axes = node.attrs["axes"]
+        return turned(node.inputs[0], order), tuple([axes.index(axis) for axis in order])
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         axes = node.attrs["axes"]
         if axes == tuple(reversed(range(node.ndim))):
@@ -220,6 +227,12 @@ class Concat(Movement):
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return hull(*operands)
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, axis=order.index(node.attrs["axis"])), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(

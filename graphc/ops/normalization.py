@@ -89,13 +89,22 @@ class Standardize(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        """Return the same over the axes where they stand now."""
+        if node.ndim < 3:  # a matrix of features behind the images, which is small
+            return None
+        axes = tuple([at for at, axis in enumerate(order) if axis in node.attrs["axis"]])
+        return self.make([turned(node.inputs[0], order)], **{**node.attrs, "axis": axes}), order
+
     def spread(self, node: Node) -> Node:
         """Return sqrt(variance + eps), in a shape that broadcasts."""
         x, axis = node.inputs[0], node.attrs["axis"]
         x = deviations(x, axis) if self.centred else x
-        power = mean_over(OPS["square"](x), axis, "variance" if self.centred else "mean_square")
+        power = _average(OPS["square"](x), axis, "variance" if self.centred else "mean_square")
         root = OPS["sqrt"](OPS["add"](power, node.attrs["eps"]))
-        return root.named("spread" if self.centred else "rms")
+        return _spread_out(root.named("spread" if self.centred else "rms"), x, axis)
 
     def lower(self, node: Node) -> Node:
         x = node.inputs[0]
@@ -197,6 +206,17 @@ class BatchNormalize(Op):
 
     lower = expand
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        """Return the same with the channels where they stand now."""
+        if node.ndim < 3:
+            return None
+        x, *averages = node.inputs
+        operands = [turned(x, order), *[turned(kept, range(kept.ndim)) for kept in averages]]
+        axis = order.index(node.attrs["axis"])
+        return self.make(operands, **{**node.attrs, "axis": axis}), order
+
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the node over one more axis in front; what is not carried broadcasts."""
         axis, eps = node.attrs["axis"], node.attrs["eps"]
@@ -282,18 +302,25 @@ def _moved(average: Node, seen: Node, share: Node | float) -> Node:
 
 
 def mean_over(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
-    """Return the mean over `axes`, in a shape that broadcasts against x; code calls it `name`.
+    """Return the mean over `axes`, in a shape that broadcasts against x; code calls it `name`."""
+    return _spread_out(_average(x, axes, name), x, axes)
 
-    Where the first axis is among them, no axis is kept: the statistics of a batch are shared with
-    the running averages, which are vectors.
+
+def _average(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
+    """Return the mean over `axes`; these are kept, but not where it is one number per channel.
+
+    Those are shared with the running averages, which are vectors.
     """
-    mean = OPS["mean"](x, axes, 0 not in axes)
-    mean = mean.named(name) if name else mean
-    if 0 not in axes:
-        return mean
+    is_per_channel = 0 in axes or len(axes) == x.ndim - 1 > 1
+    mean = OPS["mean"](x, axes, not is_per_channel)
+    return mean.named(name) if name else mean
+
+
+def _spread_out(value: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    """Return a mean over `axes`, or what is made of it, in a shape that broadcasts against x."""
     kept = [a for a in range(x.ndim) if a not in axes]
     shape = [x.shape[a] if a in kept else 1 for a in range(min(kept, default=x.ndim), x.ndim)]
-    return OPS["reshape"](mean, tuple(shape)) if len(shape) > mean.ndim else mean
+    return OPS["reshape"](value, tuple(shape)) if len(shape) > value.ndim else value
 
 
 def deviations(x: Node, axes: tuple[int, ...]) -> Node:

@@ -68,9 +68,11 @@ class WindowReduction(Windowed):
 
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, **turned_frame(node, order)), order
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        frame = turned_frame(node, order)
+        if frame is None:
+            return None
+        return self.make([turned(x, order) for x in node.inputs], **frame), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         operands = f"np.{self.ufunc}", args[0].text
@@ -223,9 +225,11 @@ class AddInWindows(Windowed, Movement):
 
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, **turned_frame(node, order)), order
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        frame = turned_frame(node, order)
+        if frame is None:
+            return None
+        return self.make([turned(x, order) for x in node.inputs], **frame), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError(f"{self.name} writes into its base: use numpy_into")

@@ -118,9 +118,11 @@ class AddAtExtreme(AtExtreme):
 
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, **turned_frame(node, order)), order
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        frame = turned_frame(node, order)
+        if frame is None:
+            return None
+        return self.make([turned(x, order) for x in node.inputs], **frame), order
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)

@@ -37,6 +37,21 @@ class Bounded(Movement):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self.make(all_carried(node, carried, size), bounds=bounds_behind(node, size))
 
+    def claims(self, node: Node) -> list[tuple[int, Dim, Dim]]:
+        """Return that each slice lies inside its axis, where named dims leave that open."""
+        found: list[tuple[int, Dim, Dim]] = []
+        for axis, (bounds, dim) in enumerate(
+            zip(node.attrs["bounds"], node.inputs[0].shape, strict=True)
+        ):
+            start, stop, step = bounds
+            if all(isinstance(value, int) for value in (start, stop, dim)):
+                continue
+            behind = 0 if step > 0 else 1  # a slice that goes down stops before its first place
+            for position in (normal(start + behind), normal(stop + behind)):
+                if not (same(position, dim) or same(position, 0)):
+                    found.append((axis, position, dim))
+        return found
+
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
@@ -153,7 +168,8 @@ def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
     step = 1 if s.step is None else s.step.__index__()
     if step == 0:
         raise GraphError("a slice's step cannot be 0", where=user_location())
-    if isinstance(dim, int):
+    is_fixed = all(bound is None or isinstance(bound, int) for bound in (s.start, s.stop))
+    if isinstance(dim, int) and is_fixed:
         start, stop, step = slice(s.start, s.stop, step).indices(dim)
         return start, stop, step
     low: Dim = 0 if step > 0 else dim - 1
@@ -164,7 +180,7 @@ def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
 
 
 def _from_end(position: Any, dim: Dim) -> Dim:
-    """Return a position on a symbolic axis; one past a bound is the user's claim that it fits."""
+    """Return a position on an axis; where dims are in it, that it fits is the user's claim."""
     if isinstance(position, int) and position < 0:
         return dim + position
     return position if isinstance(position, int) else as_dim(position)

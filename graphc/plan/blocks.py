@@ -157,7 +157,7 @@ def _is_pointwise(statement: Statement) -> bool:
     is_array = isinstance(node.op, Pointwise) and node.op.broadcasts(node)
     return (
         is_array
-        and node.op.helper(node) is None
+        and (node.op.helper(node) is None or same(node.op.scratch(node), 0))
         and all(x.ndim <= node.ndim for x in statement.operands)
     )
 

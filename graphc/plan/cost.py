@@ -153,7 +153,7 @@ def cost(graph: Graph) -> Cost:
         flops=expression(totals.get((" flops", ""), NOTHING)),
         bytes=expression(totals.get((" bytes", ""), NOTHING)),
         peak_bytes=largest(live_amounts(graph)),
-        memory_bytes=memory(plan(graph, with_blocks=True)),
+        memory_bytes=memory(plan(graph, stepwise=True)),
         parameters=expression(sizes),
         parameter_bytes=expression(held),
         by_node={n: Work(expression(f), expression(b)) for n, (f, b) in works.items()},

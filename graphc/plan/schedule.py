@@ -26,14 +26,16 @@ def plan(
     graph: Graph,
     observed: Mapping[str, Node] | None = None,
     is_body: bool = False,
-    with_blocks: bool = False,
+    stepwise: bool = False,
 ) -> Program:
     """Return the program of a lowered graph: order, in-place updates and buffers.
 
     `observed` maps parameter names to their gradients, which stay readable at the end of the
     backward block. `is_body` says that the graph is the body of a loop: its parameters are carries,
-    which take their next values as soon as nobody reads the old ones. `with_blocks` gathers chains
-    of pointwise work on arrays that may be large into loops over blocks.
+    which take their next values as soon as nobody reads the old ones. `stepwise` is for a printer
+    that writes a call for each statement, not expressions: a parameter's new value then grows in
+    its array from step to step, and chains of pointwise work on arrays that may be large are
+    gathered into loops over blocks.
     """
     seen = dict(observed or {})
     if is_body:
@@ -46,7 +48,7 @@ def plan(
     statements = [Statement(node, operands, block[node]) for node, operands in needed]
     loops = loops_of(order, partial(plan, is_body=True))
     storage = storages(statements, loops)
-    targets = _targets(graph, statements, storage, seen, FORWARD if is_body else UPDATE)
+    targets = _targets(graph, statements, storage, seen, FORWARD if is_body else UPDATE, stepwise)
     statements = [
         replace(s, target=targets[s.node]) if s.node in targets else s for s in statements
     ]
@@ -57,7 +59,7 @@ def plan(
         if name not in placed and node is not graph.params[name]
     }
     runs: dict[Node, Run] = {}
-    if with_blocks:
+    if stepwise:
         read_at_last = {*graph.outputs.values(), *seen.values(), *stores.values()}
         statements, runs = in_blocks(statements, read_at_last)
     buffers, place = assign_buffers(graph, statements, stores, seen, loops, runs)
@@ -149,11 +151,13 @@ def _targets(
     storage: Mapping[Node, Node],
     observed: Mapping[str, Node],
     last_block: str,
+    stepwise: bool,
 ) -> dict[Node, str]:
     """Return the nodes that may be written straight into the parameter they update.
 
     The old value must not be read any more: by a later statement, through a view of it, or by
-    another parameter's update that is this very memory (`{"a": 2 * a, "b": a}`).
+    another parameter's update that is this very memory (`{"a": 2 * a, "b": a}`). `stepwise`, so
+    may what the new value is made of in place: `m *= 0.9; m += t` for 0.9 m + t.
     """
     position = {s.node: i for i, s in enumerate(statements) if s.block == last_block}
     last_read: dict[Node, int] = {}
@@ -173,9 +177,28 @@ def _targets(
         if node in kept or node in targets or node.op.is_view or not is_computed:
             continue
         writes = [write for write in _successive_writes(node, uses, kept) if write in position]
-        if writes and last_read.get(graph.params[name], -1) <= position[writes[-1]]:
-            targets.update(dict.fromkeys(writes, name))
+        read_at = last_read.get(graph.params[name], -1)
+        if not writes or read_at > position[writes[-1]]:
+            continue
+        targets.update(dict.fromkeys(writes, name))
+        if stepwise and 0 <= read_at < position[writes[-1]]:
+            reader = statements[read_at].node
+            if _becomes(reader, statements[position[writes[-1]]], uses, kept):
+                targets[reader] = name
     return targets
+
+
+def _becomes(
+    reader: Node, statement: Statement, uses: Mapping[Node, int], kept: Container[Node]
+) -> bool:
+    """Say whether a statement overwrites what a parameter's last reader makes, and reads it alone.
+
+    That value then stands in the parameter's array before, as the next one does after it.
+    """
+    node = statement.node
+    is_array = not (reader.op.is_view or reader.op.accumulates) and reader.type == node.type
+    is_overwritten = any(statement.operands[i] is reader for i in node.op.reuses(node))
+    return is_array and is_overwritten and uses[reader] == 1 and reader not in kept
 
 
 def _successive_writes(node: Node, uses: Mapping[Node, int], kept: Container[Node]) -> list[Node]:

@@ -6,6 +6,7 @@ difference; constants are gathered; x·x is `square(x)`, 1/x is a division.
 
 from __future__ import annotations
 
+from graphc.rewrite.choices import CHOICES
 from graphc.rewrite.rule import ASSUMES_FINITE, REASSOCIATES, Rule
 
 _NEUTRAL = "the operand does nothing"
@@ -259,15 +260,6 @@ PRODUCTS = (
         spares_shared=True,
     ),
     Rule(
-        "times_reciprocal",
-        "x*(1/y)",
-        "x/y",
-        "one division instead of two operations",
-        exactness=REASSOCIATES,
-        spares_shared=True,
-        moves_kink=True,  # at y = 0: no derivative of 1/y is 0 times what reaches it
-    ),
-    Rule(
         "times_reciprocal_of_positive",
         "x*(1/y)",
         "x/y",
@@ -275,7 +267,16 @@ PRODUCTS = (
         exactness=REASSOCIATES,
         spares_shared=True,
         when="is_positive(y)",
-        example="y=exp(u)",
+        example="y=2.0 + u*u",
+    ),
+    Rule(
+        "times_reciprocal",
+        "x*(1/y)",
+        "x/y",
+        "one division instead of two operations",
+        exactness=REASSOCIATES,
+        spares_shared=True,
+        moves_kink=True,  # at y = 0: no derivative of 1/y is 0 times what reaches it
     ),
     Rule(
         "over_reciprocal",
@@ -306,69 +307,6 @@ PRODUCTS = (
         when="is_nonnegative(x)",
         exactness=REASSOCIATES,
         example="x=exp(u)",
-    ),
-)
-
-CHOICES = (
-    Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
-    Rule(
-        "abs_of_nonnegative",
-        "abs(x)",
-        "x",
-        _SAME,
-        when="is_nonnegative(x)",
-        example="x=exp(u)",
-        moves_kink=True,
-    ),
-    Rule(
-        "relu_of_nonnegative",
-        "relu(x)",
-        "x",
-        _SAME,
-        when="is_nonnegative(x)",
-        example="x=exp(u)",
-        moves_kink=True,
-    ),
-    Rule("product_of_abs", "abs(x)*abs(y)", "abs(x*y)", "one absolute value", spares_shared=True),
-    Rule(
-        "choice_times",
-        "where(m, x, 0)*y",
-        "where(m, x*y, 0)",
-        "a branch that is not taken never meets an infinity",
-        exactness=ASSUMES_FINITE,
-        spares_shared=True,
-    ),
-    Rule("maximum_itself", "maximum(x, x)", "x", _NEUTRAL),
-    Rule("minimum_itself", "minimum(x, x)", "x", _NEUTRAL),
-    Rule("not_not", "logical_not(logical_not(m))", "m", _NEUTRAL),
-    Rule("and_itself", "logical_and(m, m)", "m", _NEUTRAL),
-    Rule("or_itself", "logical_or(m, m)", "m", _NEUTRAL),
-    Rule("and_true", "logical_and(m, True)", "m", _NEUTRAL),
-    Rule("or_false", "logical_or(m, False)", "m", _NEUTRAL),
-    Rule("where_same", "where(m, x, x)", "x", "both branches are the same"),
-    Rule("where_true", "where(True, x, y)", "x", "the condition is known", when="cannot_fail(y)"),
-    Rule("where_false", "where(False, x, y)", "y", "the condition is known", when="cannot_fail(x)"),
-    Rule("where_not", "where(logical_not(m), x, y)", "where(m, y, x)", "the branches swap"),
-    Rule(
-        "where_where_taken",
-        "where(m, where(m, x, y), z)",
-        "where(m, x, z)",
-        "the inner condition holds there",
-        when="cannot_fail(y)",
-    ),
-    Rule(
-        "where_where_other",
-        "where(m, x, where(m, y, z))",
-        "where(m, x, z)",
-        "the inner condition fails there",
-        when="cannot_fail(y)",
-    ),
-    Rule(
-        "gated_product",
-        "x*where(m, 1, 0)",
-        "where(m, x, 0)",
-        "a branch that is not taken contributes exactly 0",
-        exactness=REASSOCIATES,
     ),
 )
 

@@ -75,7 +75,7 @@ class _Draft:
             result, order = found
             if node.name:
                 result = result.named(node.name)
-            self.new[node] = turned_back = OPS["transpose"](result, _inverse(order))
+            self.new[node] = turned_back = _transposed(result, _inverse(order))
             if order != tuple(range(len(order))) and not self.is_filter(result):
                 self.held[node] = result, order
         self.firings.append(Firing(rule, (node,), turned_back))

@@ -1,25 +1,62 @@
-"""Loops carry, take and emit no more than is read."""
+"""Loops carry, take and emit no more than is read, and nothing that only repeats another array."""
 
 from __future__ import annotations
 
-from graphc.ir.dims import same
+from graphc.ir.dims import Dim, as_dim, same, same_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
-from graphc.ops.loop import item
+from graphc.ops.batching import batched_node
+from graphc.ops.loop import Item, Parts, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
+from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import Firing, Rule
 
 PRUNE = Rule(
     "prune_loop",
     "scan(body)",
     "scan(smaller body)",
-    "what no step and nobody outside reads is not carried, taken or emitted",
+    "what nobody reads is not carried, taken or emitted, nor what repeats a smaller array",
     apply=lambda node, facts: None,
     example=(
         "x: input(f64, 3)\ns: input(f64)\ndef cell(a, b, x_t):\n    return tanh(a + x_t), b*x_t\n"
         "y, unread = scan(cell, init=(s, s), xs=x)"
+    ),
+)
+
+
+def _last_state(node: Node, facts: Facts) -> Node | None:
+    (steps,) = node.inputs
+    if not isinstance(steps.op, Item):
+        return None
+    loop = Parts(steps.inputs[0])
+    emitted = steps.attrs["index"] - loop.carries
+    last = 0 if loop.is_reversed else as_dim(loop.length - 1)
+    (start, stop, _), *others = node.attrs["bounds"]
+    if emitted < 0 or not same(start, last) or not same(stop, as_dim(last + 1)):
+        return None
+    for i, following in enumerate(loop.following):
+        if following is loop.emitted[emitted]:
+            state = OPS["reshape"](item(loop.node, i), (1, *steps.shape[1:]))
+            is_whole = same_shape(node.shape, state.shape) and all(step == 1 for *_, step in others)
+            return state if is_whole else node.op.make([state], bounds=((0, 1, 1), *others))
+    return None
+
+
+LAST_STATE = Rule(
+    "last_state",
+    "stack of all states[-1]",
+    "last state",
+    "the loop hands on its last state, so nobody asks for the others because of it",
+    when="a loop emits what it carries",
+    apply=_last_state,
+    roots=("slice",),
+    operands=("item",),
+    example=(
+        "x: input(f64, 3)\ns: input(f64)\n"
+        "def cell(h, x_t):\n    n = tanh(h + x_t)\n    return n, n\n"
+        "last, states = scan(cell, init=s, xs=x)\ny = states[2]"
     ),
 )
 
@@ -35,49 +72,82 @@ def pruned(node: Node, used: set[int]) -> dict[int, Node] | None:
     size = (len(draft.carries), len(draft.sequences), len(draft.constants), len(draft.emitted))
     first = len(draft.carries)
     settled: dict[int, Node] = {}
-    _settle_operands(draft)
+    is_smaller = _settle_operands(draft)
     kept = _needed_carries(draft, used)
-    for index in sorted(used):
-        outside = _found_outside(draft, index)
+    sources = {j: _unrepeated(draft.emitted[j - first]) for j in sorted(used) if j >= first}
+    is_smaller |= any(repeats for _, repeats in sources.values())
+    for j, (source, repeats) in sources.items():
+        outside = _found_outside(draft, source)
         if outside is not None:
-            settled[index] = outside
-    emitted = [draft.emitted[j - first] for j in sorted(used) if j >= first and j not in settled]
+            settled[j] = _repeated(outside, repeats, draft.length)
+    emitted = [source for j, (source, _) in sources.items() if j not in settled]
     steady = [i for i in kept if draft.carries[i].following is draft.carries[i].leaf]
     for i in steady:
         settled[i] = draft.carries[i].initial
         draft.constants.append((draft.carries[i].leaf, draft.carries[i].initial))
     place = {i: k for k, i in enumerate(i for i in kept if i not in steady)}
-    results = {j: draft.emitted[j - first] for j in used if j >= first}
     draft.carries = [draft.carries[i] for i in place]
     draft.emitted = list(dict.fromkeys(emitted))
     stack = {x: k for k, x in enumerate(draft.emitted)}
     _drop_unread(draft)
     after = (len(draft.carries), len(draft.sequences), len(draft.constants), len(draft.emitted))
-    if after == size and not settled:
+    if after == size and not settled and not is_smaller:
         return None
     wanted = [j for j in sorted(used) if j not in settled]
     if not wanted:
         return settled
     loop = draft.built()
     for j in wanted:
-        k = place[j] if j < first else len(draft.carries) + stack[results[j]]
-        settled[j] = item(loop, k)
+        if j < first:
+            settled[j] = item(loop, place[j])
+        else:
+            source, repeats = sources[j]
+            steps = item(loop, len(draft.carries) + stack[source])
+            settled[j] = _repeated(steps, repeats, draft.length)
     return settled
 
 
-def _settle_operands(draft: Draft) -> None:
-    """Bring into the body what is the same at each step: constants, and broadcasts over steps."""
+def _unrepeated(node: Node) -> tuple[Node, list[Node]]:
+    """Return what a node repeats, and the broadcasts that repeat it, last first."""
+    repeats = []
+    while node.op is OPS["broadcast_to"]:
+        repeats.append(node)
+        node = node.inputs[0]
+    return node, repeats
+
+
+def _repeated(stack: Node, repeats: list[Node], length: Dim) -> Node:
+    """Return the values of all steps, given those that the broadcasts of a step repeat."""
+    for node in reversed(repeats):
+        stack = batched_node(node, [stack], length)
+    return stack
+
+
+def _settle_operands(draft: Draft) -> bool:
+    """Bring into the body what is the same at each step: constants, and broadcasts.
+
+    Says whether a sequence is smaller than before, as its broadcast at each step is in the body.
+    """
     replacement: dict[Node, Node] = {}
+    narrow: dict[Node, tuple[Node, Node]] = {}
     sequences = []
     for leaf, stack in draft.sequences:
         steady = _same_at_each_step(stack)
-        if steady is None:
+        source = _source_of_steps(stack)
+        if steady is None and source is not None:
+            part = OPS["input"](_name_of_step(source), source.shape[1:], source.dtype)
+            narrow[leaf] = part, stack
+            sequences.append((part, source))
+        elif steady is None:
             sequences.append((leaf, stack))
         elif steady.inputs or steady.op.is_leaf:
             draft.constants.append((leaf, steady))
         else:
             replacement[leaf] = steady
     draft.sequences = _merged(sequences, replacement)
+    for leaf, (part, stack) in narrow.items():
+        step = replacement.pop(part, part)
+        replacement[leaf] = OPS["broadcast_to"](step, stack.shape[1:])
     constants = []
     for leaf, value in draft.constants:
         if value.op is OPS["full"]:
@@ -87,6 +157,22 @@ def _settle_operands(draft: Draft) -> None:
     draft.constants = _merged(constants, replacement)
     if replacement:
         draft.substitute(replacement)
+    return bool(narrow)
+
+
+def _source_of_steps(stack: Node) -> Node | None:
+    """Return what a stack repeats within each step, or None."""
+    source, repeats = _unrepeated(stack)
+    is_of_steps = source.ndim == stack.ndim and same(source.shape[0], stack.shape[0])
+    return source if repeats and is_of_steps else None
+
+
+def _name_of_step(stack: Node) -> str:
+    """Return what a step calls its part of a stack: as the loop does that emits it."""
+    if isinstance(stack.op, Item):
+        return list(stack.inputs[0].attrs["body"].graph.outputs)[stack.attrs["index"]]
+    name = stack.name or stack.attrs.get("name") or stack.op.variable or stack.op.name
+    return f"{name}_t"
 
 
 def _merged(
@@ -127,12 +213,8 @@ def _needed_carries(draft: Draft, used: set[int]) -> list[int]:
         needed |= more
 
 
-def _found_outside(draft: Draft, index: int) -> Node | None:
+def _found_outside(draft: Draft, node: Node) -> Node | None:
     """Return what a stack holds where nothing is computed for it: a sequence, or a constant."""
-    first = len(draft.carries)
-    if index < first:
-        return None
-    node = draft.emitted[index - first]
     for leaf, stack in draft.sequences:
         if leaf is node:
             return stack

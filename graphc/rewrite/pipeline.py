@@ -22,20 +22,23 @@ from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
 from graphc.rewrite.lay_apart import APART, lay_apart
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
-from graphc.rewrite.loop_results import PRUNE, prune_loops
+from graphc.rewrite.loop_results import LAST_STATE, PRUNE, prune_loops
 from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pieces import PIECES
+from graphc.rewrite.reduce_once import ONCE, reduce_once
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
 from graphc.rewrite.rule import Firing, PassRecord, Rule
 from graphc.rewrite.scale_smaller import SCALE, scale_smaller
 from graphc.rewrite.share_exponentials import SHARE, share_exponentials
+from graphc.rewrite.shares import SHARES
 from graphc.rewrite.short_rows import ROWS, copy_short_rows
 from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
+from graphc.rewrite.small_factors import SMALL_FACTORS
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
@@ -47,7 +50,16 @@ from graphc.rewrite.unit_vectors import UNIT_VECTORS
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
 
-SIMPLIFY = (*ARITHMETIC, *MOVEMENT, *REDUCTIONS, *POOLING, *ADJOINTS, *PIECES)
+SIMPLIFY = (
+    *ARITHMETIC,
+    *MOVEMENT,
+    *REDUCTIONS,
+    *POOLING,
+    *ADJOINTS,
+    *SHARES,
+    *PIECES,
+    LAST_STATE,
+)
 STABILIZE = (*UNIT_VECTORS, *LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
 
 
@@ -137,7 +149,8 @@ CHANNELS_PASS = Pass(
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
-FAST = (*SPEED, *TABLE_ROWS, *OVERFLOW, *POOLING_GRADIENTS)
+ONCE_PASS = Pass("reduce once", "Add up once what sums share", (ONCE,), whole=reduce_once, level=2)
+FAST = (*SMALL_FACTORS, *SPEED, *TABLE_ROWS, *OVERFLOW, *POOLING_GRADIENTS)
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
 ROWS_PASS = Pass(
     "short rows",
@@ -225,6 +238,7 @@ PASSES = (
     SPECIALIZE_PASS,
     LOWER_PASS,
     MERGE_PASS,
+    ONCE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
     MERGE_PASS,

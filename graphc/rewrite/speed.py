@@ -18,7 +18,7 @@ from graphc.ir.dims import product, same_shape
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
-from graphc.ops.leaf import fill, full
+from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -177,21 +177,6 @@ def _times_reciprocal(node: Node, facts: Facts) -> Node | None:
     return OPS["multiply"](x, 1 / value)
 
 
-def _number_first(node: Node, facts: Facts) -> Node | None:
-    """(c/x)/n → (c/n)/x, (x*c)/n → x*(c/n) for a size n: one call on arrays, not two."""
-    top, divisor = node.inputs
-    is_size = divisor.op is full and not is_number(divisor)
-    if node.dtype.kind != "f" or not node.ndim or facts.is_shared(top) or not is_size:
-        return None
-    for at in (0, 1) if top.op is OPS["multiply"] else (0,):
-        number, x = top.inputs[at], top.inputs[1 - at]
-        if number.op is full and x.op is not full:
-            c, n = (fill(y.attrs["value"], (), node.dtype) for y in (number, divisor))
-            share = OPS["broadcast_to"](OPS["divide"](c, n), x.shape)
-            return OPS["divide"](share, x) if at == 0 and top.op is node.op else top.op(x, share)
-    return None
-
-
 def _squared_length(node: Node, facts: Facts) -> Node | None:
     """sum(square(x)) → x.ravel() @ x.ravel() for an array that was computed here."""
     square = node.inputs[0]
@@ -315,16 +300,6 @@ SPEED = (
         roots=("maximum", "minimum"),
         operands=("full",),
         example="x: input(f64, 3, 128)\ny = relu(x)",
-    ),
-    _rule(
-        "number_first",
-        "(c/x)/n, (x*c)/n",
-        "(c/n)/x, x*(c/n)",
-        "a number is divided, not an array",
-        apply=_number_first,
-        roots=("divide",),
-        operands=("divide", "multiply"),
-        example="x: input(f64, N)\ny = 1/(1 + exp(x))/N",
     ),
     _rule(
         "times_reciprocal",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphError, nearest
-from graphc.ir.dims import Dim, dim_text, evaluate, shape_text, symbols_of
+from graphc.ir.dims import Dim, dim_text, evaluate, linear_parts, shape_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.overlap import find_overlap
@@ -268,34 +269,47 @@ def _bind_expressions(
     expressions: list[tuple[Argument, int, Dim]], sizes: dict[str, int], source: dict[str, str]
 ) -> None:
     """Solve what only an expression fixes (`2*N`), and check all others."""
-    for argument, axis, dim in expressions:
-        size = argument.array.shape[axis]
-        unknown = [name for name in symbols_of([dim]) if name not in sizes]
-        if len(unknown) == 1:
-            value = _solved(dim, unknown[0], size, sizes)
-            if value is not None:
-                sizes[unknown[0]] = value
-                source[unknown[0]] = f"{argument.label} axis {axis}"
-                unknown = []
-        if unknown:
-            raise _misfit(argument, f"{dim_text(dim)} = {size} does not fix {', '.join(unknown)}")
-        wanted = evaluate(dim, sizes)
-        if wanted != size:
-            known = ", ".join(f"{n} = {sizes[n]} (from {source[n]})" for n in symbols_of([dim]))
-            text = f"axis {axis} has size {size}, but {dim_text(dim)} = {wanted} with {known}"
-            raise _misfit(argument, text)
+    waiting = expressions
+    while waiting:
+        # One that fixes a dim may make another one fix the next.
+        later = [item for item in waiting if not _bind_expression(*item, sizes, source)]
+        if len(later) == len(waiting):
+            argument, axis, dim = later[0]
+            unknown = ", ".join(name for name in symbols_of([dim]) if name not in sizes)
+            size = argument.array.shape[axis]
+            raise _misfit(argument, f"{dim_text(dim)} = {size} does not fix {unknown}")
+        waiting = later
 
 
-def _solved(dim: Dim, name: str, size: int, sizes: Mapping[str, int]) -> int | None:
-    """Return the value of one symbol that makes a linear dim equal to `size`, if it is whole."""
-    assert not isinstance(dim, int)
-    symbol = next(s for s in dim.free_symbols if s.name == name)
-    known = dim.subs({s: sizes[s.name] for s in dim.free_symbols if s is not symbol})
-    if not known.is_polynomial(symbol) or known.as_poly(symbol).degree() != 1:
-        return None
-    slope, rest = known.as_poly(symbol).all_coeffs()
-    value = (size - rest) / slope
-    return int(value) if value.is_integer and value >= 0 else None
+def _bind_expression(
+    argument: Argument, axis: int, dim: Dim, sizes: dict[str, int], source: dict[str, str]
+) -> bool:
+    """Check one expression, or solve it for its only unknown; say whether that could be done."""
+    size = argument.array.shape[axis]
+    unknown = [name for name in symbols_of([dim]) if name not in sizes]
+    parts = linear_parts(dim, unknown[0]) if len(unknown) == 1 else None
+    if unknown and parts is None:
+        return False
+    if parts is not None:
+        slope, rest = (evaluate(part, sizes) for part in parts)
+        if slope == 0 or (size - rest) % slope or (size - rest) // slope < 0:
+            text = f"{dim_text(dim)} = {size} does not fix {unknown[0]}"
+            raise _misfit(argument, f"{text}: it would be {_quotient(size - rest, slope)}")
+        sizes[unknown[0]] = (size - rest) // slope
+        source[unknown[0]] = f"{argument.label} axis {axis}"
+    wanted = evaluate(dim, sizes)
+    if wanted != size:
+        known = ", ".join(f"{n} = {sizes[n]} (from {source[n]})" for n in symbols_of([dim]))
+        text = f"axis {axis} has size {size}, but {dim_text(dim)} = {wanted} with {known}"
+        raise _misfit(argument, text)
+    return True
+
+
+def _quotient(dividend: int, divisor: int) -> str:
+    """Return a quotient in lowest terms: `5/2`, `-3`."""
+    if divisor == 0:
+        return f"{dividend}/0"
+    return str(Fraction(dividend, divisor))
 
 
 def _axes(count: int) -> str:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from graphc.differentiate.symbolic import Branch, Tree, number, symbolic_algebra
 from graphc.errors import GraphError
+from graphc.ir.body import Body, bodies
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
+from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import new_nodes
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
@@ -91,16 +94,39 @@ def cells_of(
     **Raises.** GraphError where an op's reference needs more of its elements than arithmetic.
     """
     cells: dict[Node, Cells] = dict(given)
-    for node in new_nodes(root, set(cells)):
+    _add_cells(new_nodes(root, set(cells)), cells, point, sizes, meaning)
+    return cells[root]
+
+
+def _add_cells(
+    nodes: Sequence[Node],
+    cells: dict[Node, Cells],
+    point: Mapping[Node, np.ndarray],
+    sizes: Sizes,
+    meaning: Meaning,
+) -> None:
+    """Add the cells of nodes, operands first."""
+    for node in nodes:
         if node in point:
             cells[node] = _constants(point[node], meaning)
             continue
         inputs = [cells[x] for x in node.inputs]
-        if all(x.dtype != object for x in inputs):
-            cells[node] = _constants(apply(node, inputs, sizes), meaning)
-        else:
+        if bodies(node.attrs) or not all(map(_is_of_numbers, inputs)):
             cells[node] = _cells(node, inputs, sizes, meaning)
-    return cells[root]
+        else:
+            cells[node] = _constants(apply(node, inputs, sizes), meaning)
+
+
+def _is_of_numbers(value: Cells | tuple[Cells, ...]) -> bool:
+    """Say whether no cell is an expression; what a loop gives may be both."""
+    return not isinstance(value, tuple) and value.dtype != object
+
+
+def _body_cells(body: Body, sizes: Sizes, meaning: Meaning, arrays: Sequence[Any]) -> list[Cells]:
+    """Return the cells of the results of one step of a loop."""
+    cells = {x: np.asarray(a) for x, a in zip(body.inputs, arrays, strict=True)}
+    _add_cells([x for x in body.graph.nodes if x not in cells], cells, {}, sizes, meaning)
+    return [cells[result] for result in body.results]
 
 
 def _constants(values: np.ndarray, meaning: Meaning) -> Cells:
@@ -127,13 +153,31 @@ def _cells(node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) 
     root = op.textbook(node)
     if root is not None and root is not node:
         return cells_of(root, dict(zip(node.inputs, inputs, strict=True)), {}, sizes, meaning)
-    attrs = {name: concrete(value, sizes, node) for name, value in node.attrs.items()}
-    result = concrete_type(node.type, sizes, node).with_dtype(np.dtype(object))
+    attrs: dict[str, Any] = {
+        name: partial(_body_cells, value, sizes, meaning)
+        if isinstance(value, Body)
+        else concrete(value, sizes, node)
+        for name, value in node.attrs.items()
+    }
+    result = _of_objects(concrete_type(node.type, sizes, node))
     try:
-        value = np.asarray(op.reference(inputs, attrs, result), object)
+        value = op.reference(inputs, attrs, result)
     except (TypeError, AttributeError, ValueError):
         raise GraphError(f"{op.name} has no closed form", got=repr(node)) from None
-    return value.reshape([int(dim) for dim in result.shape])
+    if isinstance(result, TupleType):
+        return value
+    return np.asarray(value, result.dtype).reshape([int(dim) for dim in result.shape])
+
+
+def _of_objects(type_: TensorType) -> TensorType:
+    """Return the type of the cells; the integers and truths that a loop gives stay numbers."""
+    if not isinstance(type_, TupleType):
+        return type_.with_dtype(np.dtype(object))
+    is_number = [item.dtype.kind != "f" for item in type_.items]
+    items = [
+        i if number else _of_objects(i) for i, number in zip(type_.items, is_number, strict=True)
+    ]
+    return TupleType(tuple(items))
 
 
 def _sympified(value: Any) -> Any:
@@ -145,4 +189,14 @@ def _piecewise(tree: Tree) -> Any:
     if not isinstance(tree, Branch):
         return tree
     then, otherwise = _piecewise(tree.then), _piecewise(tree.otherwise)
-    return sympy_module().Piecewise((then, tree.condition), (otherwise, True))
+    condition = tree.condition.replace(_turns, lambda c: c.func(c.lhs - c.rhs, 0))
+    return sympy_module().Piecewise((then, condition), (otherwise, True))
+
+
+def _turns(part: Any) -> bool:
+    """Say whether SymPy turns a comparison round and round: 0.7*r > -0.3*r for r = y - x.
+
+    Piecewise brings its conditions into canonical form until nothing changes. It has one for a
+    comparison with zero.
+    """
+    return bool(part.is_Relational and part.canonical.canonical != part.canonical)

@@ -7,6 +7,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy import ndarray
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.run.arguments import bind
+from graphc.run.claims import check_claims, claiming
 from graphc.run.entry import Argument, KnownState, Shapes, fitting
 from graphc.run.files import write_whole
 from graphc.run.loader import load
@@ -50,11 +53,14 @@ class CompiledFunction:
         function_name: str,
         history: tuple[Any, ...] = (),
         inference: Callable[[], CompiledFunction] | None = None,
+        model: Graph | None = None,
     ) -> None:
+        """Load a module; `model` is the graph as the user wrote it, whose slices must fit."""
         self.graph = graph
         self.source = source
         self.history = tuple(history)
         self._inference = inference
+        self._model = graph if model is None else model
         self.module = load(source, function_name)
         self.function: Callable[..., dict[str, Any]] = getattr(self.module, function_name)
         self.__name__ = function_name
@@ -106,6 +112,10 @@ class CompiledFunction:
         self._inference = lambda: compiled
         return compiled
 
+    @cached_property
+    def _claiming(self) -> list[Node]:
+        return claiming(self._model.nodes)
+
     # -- calling -----------------------------------------------------------------------------
 
     def __call__(
@@ -117,6 +127,11 @@ class CompiledFunction:
         check_finite: bool = False,
         **inputs: Any,
     ) -> dict[str, Any]:
+        """Return a dict from output name to value; write the updates of a step into `state`.
+
+        `rng` gives the random numbers of a function that draws some. `check_finite` evaluates node
+        by node first, and names the first node that is infinite or nan.
+        """
         arrays = None
         if not (unnamed or check_finite):
             arrays = self._fitting(state, inputs, self._known_state)
@@ -186,7 +201,9 @@ class CompiledFunction:
         self, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, np.ndarray] | None, list[Any]]:
         """Return state and inputs as checked arrays; remember the shapes for the next call."""
-        env, _ = bind(self.graph, state, inputs)
+        env, sizes = bind(self.graph, state, inputs)
+        if self.graph.dims:
+            check_claims(self._claiming, sizes)
         arrays = [env[leaf] for leaf in self.graph.inputs.values()]
         params = {name: env[leaf] for name, leaf in self.graph.params.items()}
         key = tuple([array.shape for array in params.values()])

@@ -8,24 +8,34 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 
 
 def check_node(node: Node, values: Mapping[Node, np.ndarray], labels: Mapping[Node, str]) -> None:
     """Raise a GraphError where `node` makes the first NaN, or infinity out of finite operands.
 
-    Constants are exempt: a mask's -inf is written on purpose, and so is what carries it on.
+    Constants are exempt: a mask's -inf is written on purpose, and so is what carries it on. So is
+    a loop, which makes nothing that its body has not made.
     """
     value = values[node]
+    if isinstance(node.type, TupleType):
+        return
     if value.dtype.kind not in "fc" or (not node.inputs and not node.op.is_leaf):
         return
     if np.isfinite(value).all():
         return
-    operands = [values[i] for i in node.inputs if values[i].dtype.kind in "fc"]
+    arrays = [array for operand in node.inputs for array in _arrays(values[operand])]
+    operands = [array for array in arrays if array.dtype.kind in "fc"]
     nan = bool(np.isnan(value).any())
     bad = np.isnan if nan else _not_finite
     if any(bad(operand).any() for operand in operands):
         return
     raise _found(node, values, labels, "NaN" if nan else "infinity")
+
+
+def _arrays(value: np.ndarray | tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Return all arrays of a value: those of a loop are the results that its items take."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _not_finite(array: np.ndarray) -> np.ndarray:

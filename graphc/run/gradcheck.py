@@ -15,10 +15,13 @@ import numpy as np
 
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.errors import GraphError, nearest
+from graphc.ir.body import bodies
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import METHODS, Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.barrier import stop_gradient
+from graphc.ops.loop import Parts
 from graphc.run.arguments import Arrays, bind
 from graphc.run.continuation import continues_to_complex
 from graphc.run.points import sample_point
@@ -113,6 +116,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     )
 
 
+@takes_graph("of", "wrt")
 def check_gradient(
     graph: Graph,
     of: str | None = None,
@@ -220,11 +224,19 @@ def _analytic(
 
 
 def _obstacle(nodes: Sequence[Node], leaves: Sequence[Node]) -> str | None:
-    """Return the name of the first op on the way that has no complex form."""
+    """Return the name of the first op on the way, or in a loop there, that has no complex form."""
     dependent = _dependent(nodes, leaves)
     for node in nodes:
-        if node in dependent and node.inputs and not continues_to_complex(node.op):
+        if node not in dependent or not node.inputs:
+            continue
+        if not continues_to_complex(node.op):
             return node.op.name
+        for body in bodies(node.attrs):
+            moved = [x for x, y in zip(body.inputs, node.inputs, strict=True) if y in dependent]
+            # A carry depends on what the step before it has read.
+            found = _obstacle(body.graph.nodes, [*moved, *Parts(node).leaves.carries])
+            if found:
+                return found
     return None
 
 

@@ -16,6 +16,7 @@ from graphc.build.graphs import astype
 from graphc.differentiate.gradient import check_scalar, gradient
 from graphc.differentiate.tangent import tangent
 from graphc.errors import GraphError
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
@@ -110,6 +111,7 @@ class Comparison:
         return lines
 
 
+@takes_graph("of", "wrt")
 def compare_methods(
     graph: Graph,
     of: str | None = None,

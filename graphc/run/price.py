@@ -14,6 +14,7 @@ from graphc.differentiate.dependence import Dependence, dependence_of
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.differentiate.jacobian import jacobian
 from graphc.ir.dims import Dim, dim_text, normal
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.symbols import sympy_module
 from graphc.plan.cost import cost
@@ -94,6 +95,7 @@ class Answer:
         return notes
 
 
+@takes_graph("of", "wrt")
 def dependence(
     graph: Graph, of: str | None = None, wrt: Iterable[str] | str | None = None, **sizes: int
 ) -> Answer:

@@ -14,11 +14,13 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.body import Body
 from graphc.ir.dims import evaluate as evaluate_dim
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
 from graphc.run.arguments import Argument, Arrays, bind, bind_dims
+from graphc.run.claims import check_claims
 from graphc.run.finite import check_node
 from graphc.run.indices import out_of_range
 
@@ -27,6 +29,7 @@ _COMPLEX = (np.dtype(np.complex64), np.dtype(np.complex128))
 __all__ = ["apply", "bind", "evaluate", "interpret"]
 
 
+@takes_graph()
 def interpret(
     graph: Graph,
     state: Mapping[str, Any] | None = None,
@@ -86,12 +89,50 @@ def evaluate(
             check_node(node, values, labels or {})
     with np.errstate(all="ignore"):
         draw(order, values, sizes, rng)
-        for node in order:
-            if node not in values:
-                values[node] = apply(node, [values[i] for i in node.inputs], sizes)
-                if check_finite:
-                    check_node(node, values, labels or {})
+        _compute(order, values, sizes, (labels or {}) if check_finite else None)
     return values
+
+
+def _compute(
+    order: Sequence[Node],
+    values: Arrays,
+    sizes: Mapping[str, int],
+    checked: Mapping[Node, str] | None,
+) -> None:
+    """Add the values of nodes, operands first.
+
+    Where `checked` gives the labels of nodes, raise where the first NaN or infinity appears.
+    """
+    for node in order:
+        if node in values:
+            continue
+        operands = [values[i] for i in node.inputs]
+        values[node] = apply(node, operands, sizes)
+        if checked is not None:
+            if isinstance(node.type, TupleType):
+                _check_steps(node, operands, sizes)
+            check_node(node, values, checked)
+
+
+def _check_steps(node: Node, operands: Sequence[np.ndarray], sizes: Mapping[str, int]) -> None:
+    """Run a loop again and raise where the first NaN or infinity appears in one of its steps."""
+    body: Body = node.attrs["body"]
+    length = concrete(node.attrs["length"], sizes, node)
+    steps = iter(range(length)[::-1] if node.attrs["reverse"] else range(length))
+
+    def step(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        number = next(steps)
+        values: Arrays = dict(zip(body.inputs, map(np.asarray, arrays), strict=True))
+        try:
+            _compute(_needed(list(body.results), values), values, sizes, body.graph.labels)
+        except GraphError as error:
+            loop = f"the loop {body.name!r}" if body.name.isidentifier() else "a loop"
+            what = f"{error.what}, in step {number} of {loop}"
+            raise GraphError(what, where=error.where, got=error.got) from None
+        return [values[result] for result in body.results]
+
+    attrs = {**node.attrs, "body": step, "length": length}
+    node.op.reference(operands, attrs, concrete_type(node.type, sizes, node))
 
 
 def apply(node: Node, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> np.ndarray:
@@ -100,7 +141,7 @@ def apply(node: Node, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) ->
     attrs: Mapping[str, Any] = node.attrs
     if attrs:
         attrs = {name: concrete(value, sizes, node) for name, value in attrs.items()}
-    if any(getattr(array, "dtype", None) in _COMPLEX for array in arrays):
+    if any(_is_complex(array) for array in arrays):
         result, attrs = _complex(result, attrs)  # the complex step: the same meaning, off the axis
     try:
         value = node.op.reference(arrays, attrs, result)
@@ -113,6 +154,7 @@ def apply(node: Node, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) ->
         return value
     value = np.asarray(value)
     if value.shape != result.shape or value.dtype != result.dtype:
+        check_claims([node], sizes)
         raise GraphError(
             f"the reference of {node.op.name} breaks its own type rule",
             got=f"{value.dtype.name}{list(value.shape)}",
@@ -181,6 +223,13 @@ def concrete(value: Any, sizes: Mapping[str, int], node: Node) -> Any:
             got=repr(node),
             fix="use the dim in the shape of an input or a parameter",
         ) from None
+
+
+def _is_complex(value: np.ndarray | tuple[np.ndarray, ...]) -> bool:
+    """Say whether an operand is complex; of a loop's results, all floats are or none is."""
+    if isinstance(value, tuple):
+        return any(map(_is_complex, value))
+    return getattr(value, "dtype", None) in _COMPLEX
 
 
 def _complex(result: TensorType, attrs: Mapping[str, Any]) -> tuple[TensorType, Mapping[str, Any]]:

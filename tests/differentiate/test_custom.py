@@ -10,6 +10,7 @@ import sympy
 from evaluation import central_difference, evaluate, total, variable
 
 from graphc.differentiate.custom import define_pointwise
+from graphc.differentiate.derive import derive
 from graphc.differentiate.gradient import grad
 from graphc.differentiate.local import partial
 from graphc.errors import GraphError
@@ -109,3 +110,9 @@ def test_errors(function: object, message: str) -> None:
 def test_bad_names(name: str) -> None:
     with pytest.raises(GraphError):
         define_pointwise(name, lambda x: x)
+
+
+def test_a_derivative_that_does_not_read_the_output_is_one_fraction_simplified() -> None:
+    define_pointwise("bent", lambda x: sympy.Piecewise((x, x > 0), (x / (1 - x), True)))
+    last = derive("bent").steps[-1]
+    assert (last.rule, last.formula) == ("simplify", "where(x > 0, 1, 1/(x - 1)**2)")

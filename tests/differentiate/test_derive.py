@@ -53,6 +53,17 @@ def test_every_step_of_every_op_is_confirmed(name: str, argument: str) -> None:
     assert all(step.confirmed_by in ("SymPy", "numbers") for step in derivation.steps)
 
 
+@pytest.mark.parametrize(("name", "argument"), DERIVABLE)
+def test_no_step_leads_back(name: str, argument: str) -> None:
+    formulas = [step.formula for step in derive(name, argument).steps]
+    assert len(set(formulas)) == len(formulas)
+
+
+def test_a_derivative_by_cases_says_that_it_reads_the_output() -> None:
+    last = derive("relu").steps[-1]
+    assert (last.rule, last.formula) == ("by y = relu(x)", "y > 0")
+
+
 def test_a_wrong_step_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = module._lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -191,3 +192,25 @@ def test_the_command_draws_loops(kind: str, tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "<svg" in picture.read_text(encoding="utf-8")
+
+
+def minimal_gated_unit() -> gc.Graph:
+    """f = σ(…), candidate = tanh(W·x + U·(f∘h)), h' = (1 − f)∘h + f∘candidate."""
+    x, h0 = gc.input("x", ("T", "N", 3)), gc.input("h0", ("N", 4))
+    W, V = gc.param("W", (3, 4)), gc.param("V", (3, 4))
+    R, U = gc.param("R", (4, 4)), gc.param("U", (4, 4))
+
+    def step(h: gc.Node, xt: gc.Node) -> tuple[gc.Node, gc.Node]:
+        f = gc.sigmoid(xt @ W + h @ R).named("f")
+        candidate = gc.tanh(xt @ V + (f * h) @ U).named("candidate")
+        after = (1 - f) * h + f * candidate
+        return after, after
+
+    return gc.graph({"y": gc.scan(step, init=h0, xs=x)[1]})
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "minimal"])
+def test_no_two_arrows_arrive_at_the_same_point(kind: str) -> None:
+    graph = minimal_gated_unit() if kind == "minimal" else layer(kind)
+    tips = re.findall(r'pos="e,([-\d.]+,[-\d.]+) ', gc.draw.cell(graph).source)
+    assert tips and len(set(tips)) == len(tips)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from drawn_graphs import boxes, edges, rectangle, texts
+from drawn_graphs import boxes, edges, laid_out, rectangle, texts
 
 import graphc as gc
 from graphc.draw.loop_bodies import opened_loops
@@ -37,6 +40,25 @@ def test_a_loop_is_drawn_as_a_frame_around_one_step() -> None:
     assert (found["tanh(v₈)"], found["carry"]) in drawn
     assert picture.source.count('style="dashed", class="next"') == 1
     assert "rnn_step: one step of T" in texts(picture)
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("layer", [gc.nn.rnn, gc.nn.lstm])
+def test_the_edge_to_the_next_step_begins_and_ends_where_no_other_does(
+    layer: Callable[..., tuple[gc.Node, gc.Node]], direction: str
+) -> None:
+    x = gc.input("x", ("T", "N", 3))
+    graph = gc.graph({"y": layer(x, 4, name="cell")[0]})
+    picture = gc.draw.computation_graph(graph, direction=direction)
+    ends: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for edge in laid_out(picture)["edges"]:
+        tip, start, *_ = edge["pos"].removeprefix("e,").split(" ")
+        for point in (tip, start):
+            x_at, y_at = map(float, point.split(","))
+            ends[edge.get("class") == "next"].append((x_at, y_at))
+    assert len(ends[True]) == (4 if layer is gc.nn.lstm else 2)
+    for place in ends[True]:
+        assert min(math.dist(place, other) for other in ends[False]) > 8
 
 
 def test_the_step_stands_inside_the_frame_and_nothing_else_does() -> None:

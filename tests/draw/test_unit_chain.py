@@ -144,3 +144,14 @@ def test_the_description_tells_the_chain_in_words() -> None:
     drawing = gc.draw.unit_chain(load("binary_network"))
     assert "Sigmoid: y = σ(b); dy/db = y·(1 − y)." in drawing.description
     assert drawing.title == "Unit chain of J in binary_network"
+
+
+def test_a_variable_has_one_name_in_the_picture_and_in_its_legend() -> None:
+    graph = gc.parse(
+        "x: input(f64)\ny_star: input(f64)\nw: param(f64)\ny = sigmoid(w*x)\n"
+        "J = (y - y_star)**2\noutput(J)"
+    )
+    point = {"x": 0.5, "y_star": 1.0, "w": 2.0}
+    for picture in (gc.draw.unit_chain(graph, at=point), gc.draw.backprop(graph, "J", at=point)):
+        assert "y_star" not in " ".join(texts(picture))
+        assert any("y* = 1" in text for text in texts(picture))

@@ -64,6 +64,54 @@ def test_sequences_have_volumes_too() -> None:
     assert "5 @ 9" in texts(gc.draw.volumes(graph))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kernel_size": 2, "stride": 2}, "2×2, stride 2"),
+        ({"kernel_size": 3}, "3×3"),
+        ({"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}, "3×3, stride 2"),
+        ({"kernel_size": 3, "dilation": 2, "padding": 1, "groups": 2}, "3×3, dilation 2"),
+    ],
+)
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_transposed_convolution_is_a_volume_not_a_dense_layer(
+    options: dict[str, Any], words: str, use_bias: bool
+) -> None:
+    x = gc.input("x", ("N", 2, 16, 16))
+    up = gc.nn.conv_transpose2d(x, 4, use_bias=use_bias, **options)
+    graph = gc.graph({"y": gc.nn.conv2d(up, 3, 3, padding=1)})
+    assert stages(graph) == [
+        ("input", (2, 16, 16)),
+        (f"transposed conv {words}", up.shape[1:]),
+        ("conv 3×3", (3, *up.shape[2:])),
+    ]
+
+
+def test_only_transposed_convolutions_are_volumes_too() -> None:
+    noise = gc.input("noise", ("N", 8))
+    h = gc.reshape(gc.nn.dense(noise, 96, activation=gc.relu), ("N", 6, 16))
+    h = gc.nn.conv_transpose1d(h, 4, 4, stride=2, padding=1, activation=gc.relu)
+    graph = gc.graph({"wave": gc.nn.conv_transpose1d(h, 1, 4, stride=2, padding=1)})
+    assert stages(graph) == [
+        ("input", (8,)),
+        ("dense", (96,)),
+        ("transposed conv 4, stride 2", (4, 32)),
+        ("transposed conv 4, stride 2", (1, 64)),
+    ]
+
+
+def test_the_window_of_a_transposed_convolution_lies_on_the_volume_that_it_writes() -> None:
+    x = gc.input("x", ("N", 3, 8, 8))
+    up = gc.nn.conv_transpose2d(x, 4, 2, stride=2)
+    found = boxes(gc.draw.volumes(gc.graph({"y": gc.nn.conv2d(up, 2, 5)})))
+    sheet = rectangle(found["v1"])
+    written, read = rectangle(found["window1"]), rectangle(found["window2"])
+    for inner in (written, read):
+        assert sheet[0] <= inner[0] and inner[2] <= sheet[2]
+        assert sheet[1] <= inner[1] and inner[3] <= sheet[3]
+    assert written[2] <= read[0] and written[3] <= read[1]
+
+
 def test_volumes_stand_side_by_side_and_shrink_with_their_size() -> None:
     picture = gc.draw.volumes(lenet())
     found = boxes(picture)

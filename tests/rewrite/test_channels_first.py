@@ -9,6 +9,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.rewrite.channels_first import Roles, channels_first
 from graphc.rewrite.pipeline import optimize
 
@@ -60,6 +61,81 @@ def test_what_stands_between_convolutions_is_turned_nowhere() -> None:
     sources = {x.inputs[0].op.name for x in turned}
     assert sources <= {"input", "reshape"}, sources
     assert names(found).count("put_at_window_max") == 2
+
+
+def batch_norm(x: Node, name: str) -> Node:
+    return gc.nn.batch_norm(x, name=name)
+
+
+BETWEEN = {
+    "batch_norm": lambda x: batch_norm(x, "n"),
+    "residual": lambda x: gc.relu(
+        batch_norm(gc.nn.conv2d(gc.relu(batch_norm(x, "n")), 4, 3, padding=1, name="r"), "m") + x
+    ),
+    "group_norm": lambda x: gc.nn.group_norm(x, 2, name="n"),
+    "instance_norm": lambda x: gc.nn.instance_norm(x, affine=True, name="n"),
+    "layer_norm over channels": lambda x: gc.nn.layer_norm(x, 1, name="n"),
+    "layer_norm over images": lambda x: gc.nn.layer_norm(x, (1, 2, 3), name="n"),
+    "rms_norm": lambda x: gc.nn.rms_norm(x, 1, name="n"),
+    "softmax": lambda x: gc.softmax(x, axis=1),
+    "concat": lambda x: gc.concat(x, gc.tanh(x), axis=1),
+    "channels last": lambda x: gc.transpose(gc.tanh(gc.transpose(x, (0, 2, 3, 1))), (0, 3, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("layer", BETWEEN)
+def test_layers_between_convolutions_stay_in_order(layer: str) -> None:
+    """Forward and backward: only the image and derivatives by filters are laid out anew."""
+    x = gc.input("x", ("N", 3, 6, 6))
+    h = gc.nn.conv2d(x, 4, 3, padding=1, name="a")
+    h = gc.relu(gc.nn.conv2d(gc.relu(BETWEEN[layer](h)), 3, 3, padding=1, name="b"))
+    z = gc.nn.dense(gc.mean(h, axis=(2, 3)), 2, name="out")
+    graph = gc.graph({"loss": gc.mean(gc.square(z))}).astype("float64")
+    gradient = graph.gradient("loss")
+    found = optimize(gradient, style="fast")
+    assert "pack" not in names(found)
+    turned = [
+        node.inputs[0]
+        for node in found.nodes
+        if node.op.name == "transpose" and node.ndim >= 4 and "N" in str(node.type)
+    ]
+    large = [source for source in turned if source.shape.count(1) < 2]
+    assert {source.op.name for source in large} <= {"input"}
+    rng = np.random.default_rng(2)
+    state = {k: rng.uniform(0.5, 1.5, v.shape) for k, v in graph.params.items()}
+    data = {"x": rng.standard_normal((5, 3, 6, 6))}
+    wanted = gc.interpret(gradient, state, **data)
+    moved = {k: v.copy() for k, v in state.items()}
+    got = gc.compile(graph, gradient_of="loss")(moved, **data)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-10)
+    plain = {k: v.copy() for k, v in state.items()}
+    gc.compile(graph, gradient_of="loss", optimize=0, style="readable")(plain, **data)
+    for name, value in plain.items():
+        np.testing.assert_allclose(moved[name], value, rtol=1e-12)
+
+
+def test_statistics_of_a_channel_are_taken_once() -> None:
+    """The batch's mean and variance serve the layer, its derivative and the running averages."""
+    x = gc.nn.conv2d(gc.input("x", ("N", 3, 6, 6)), 4, 3, name="a")
+    h = gc.nn.conv2d(gc.relu(batch_norm(x, "n")), 3, 3, name="b")
+    graph = gc.graph({"loss": gc.mean(gc.square(h))})
+    found = names(optimize(graph.gradient("loss"), style="fast"))
+    assert found.count("sqrt") == 1
+    assert found.count("square") == 1
+
+
+def test_the_first_of_equals_stays_the_first_where_space_is_transposed() -> None:
+    """A window's places are counted row by row, so rows may not become columns."""
+    x = gc.input("x", ("N", 3, 7, 8))
+    h = gc.transpose(gc.nn.conv2d(x, 4, 3, name="a"), (0, 1, 3, 2))
+    graph = gc.graph({"loss": gc.mean(gc.square(gc.nn.max_pool2d(h, 2)))}).astype("float64")
+    rng = np.random.default_rng(4)
+    state = {k: np.round(2 * v) for k, v in graph.init(0).items()}
+    data: dict[str, Any] = {"x": rng.integers(-1, 2, (5, 3, 7, 8)).astype(np.float64)}
+    got = gc.compile(graph, gradient_of="loss")(state, **data)
+    for name, value in gc.interpret(graph.gradient("loss"), state, **data).items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-12, atol=1e-15)
 
 
 def test_groups_and_products_of_windows_keep_their_way() -> None:

@@ -12,6 +12,7 @@ from graphc.rewrite.examples import example_text
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pipeline import optimize
 from graphc.rewrite.rule import PassRecord, Rule
+from graphc.rewrite.small_factors import SMALL_FACTORS
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.run.reference import interpret
@@ -48,7 +49,8 @@ PASSES = {
     "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
     "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",
 }
-TEXTS = {rule.name: example_text(rule) for rule in (*SPEED, *TABLE_ROWS, *OVERFLOW)} | PASSES
+RULES = (*SMALL_FACTORS, *SPEED, *TABLE_ROWS, *OVERFLOW)
+TEXTS = {rule.name: example_text(rule) for rule in RULES} | PASSES
 
 
 def graph_of(name: str) -> Graph:
@@ -96,9 +98,7 @@ def test_keeps_the_value(name: str, low: float, high: float) -> None:
             np.testing.assert_allclose(got[output], value, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "rule", [r for r in (*SPEED, *TABLE_ROWS, *OVERFLOW) if r.apply is None], ids=lambda r: r.name
-)
+@pytest.mark.parametrize("rule", [r for r in RULES if r.apply is None], ids=lambda r: r.name)
 def test_keeps_infinities_and_nan(rule: Rule) -> None:
     graph = graph_of(rule.name)
     special = np.array([np.inf, -np.inf, np.nan])

@@ -97,3 +97,14 @@ def test_dropout_is_replayed_with_the_same_mask() -> None:
     loss = gc.log(kept).mean()  # both dropped: log 0
     text = stopped(loss, {"x": np.ones((64, 2))}, rate=1e-6, batch_size=1, epochs=1)
     assert "the first infinity appears in" in text and line_of("# both dropped") in text
+
+
+def test_the_step_of_a_loop_is_named_in_which_it_begins() -> None:
+    x, w = gc.input("x", ("T", "N")), gc.param("w", (), init=3.0)
+    (h,) = gc.scan(lambda h, v: (h * h * w + v,), init=gc.zeros(("N",)), xs=x)
+    step = gc.compile(gc.graph({"loss": gc.mean(h)}), minimize="loss", optimizer="sgd(0.1)")
+    with np.errstate(all="ignore"), pytest.raises(GraphError) as error:
+        fit(step, step.init(), {"x": np.ones((12, 8), np.float32)}, batch_size=None, progress=False)
+    text = str(error.value)
+    assert "the first infinity appears in" in text and "in step 7 of a loop" in text
+    assert "lower the learning rate" in text

@@ -106,6 +106,7 @@ def test_all_examples_at_once(graphc: Callable[..., str], tmp_path: Path) -> Non
         (["--resume"], "resume needs a checkpoint"),
         (["--checkpoint", "run.txt"], "expected  a path to .npz"),
         (["--accuracy", "p"], "such as p=y"),
+        (["--minimize", "W"], "single number has a gradient\n  where     m.graph:"),
         (["--accuracy", "q=y"], "no output called 'q'"),
         (["--seed", "1", "--resume", "--checkpoint", "old.npz"], "seed=0"),
     ],

@@ -192,22 +192,26 @@ function box(id, item, [x, y, width, height]) {
     svg("rect", { class: "hit", y: -3, x: -3, width: width + 6, height: height + 6 }),
     svg("rect", { class: "ring", x: -4, y: HEAD - 4, width: width + 8, height: body + 8, rx: 7 }),
     text(1, HEAD - 5, "name", title),
+    text(width - 1, HEAD - 5, "shape end", aside(id, item, title)),
     svg("rect", { class: "body", y: HEAD, width, height: body, rx: 3 }),
     text(width / 2, HEAD + body / 2 + 4.5, "formula middle", inside(item)),
   );
   if (item.group) {
     group.append(svg("rect", { class: "inner", x: 3, y: HEAD + 3, width: width - 6, height: body - 6, rx: 2 }));
-  } else if (state.steps) {
-    const number = id in DATA.steps.numbers ? `v${DATA.steps.numbers[id]}` : "";
-    if (number !== title) group.append(text(width - 1, HEAD - 5, "shape end", number));
-  } else if (item.facts.shape) {
-    group.append(text(width - 1, HEAD - 5, "shape end", item.facts.shape));
   }
   if (item.mark) {
     group.append(svg("circle", { class: "badge", cx: width, cy: HEAD, r: 8.5 }),
       text(width, HEAD + 4.5, "sign middle", SIGNS[item.mark]));
   }
   return group;
+}
+
+// What stands beside the name: its number in the trace, or the shape.
+function aside(id, item, title) {
+  if (item.group) return "";
+  if (!state.steps) return item.facts.shape || "";
+  const number = id in DATA.steps.numbers ? `v${DATA.steps.numbers[id]}` : "";
+  return number === title ? "" : number;
 }
 
 function inside(item) {

@@ -11,6 +11,7 @@ from graphc.draw.palette import ADJOINT, INK, VALUE
 from graphc.draw.plots.plot import Plot
 from graphc.draw.typography import name_text
 from graphc.errors import GraphError
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.arguments import as_array
@@ -20,6 +21,7 @@ from graphc.run.reference import bind, evaluate
 Coordinate = tuple[str, tuple[int, ...]]
 
 
+@takes_graph("of")
 def loss_surface(
     graph: Graph,
     of: str,

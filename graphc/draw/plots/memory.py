@@ -10,6 +10,7 @@ import numpy as np
 from graphc.draw.palette import ADJOINT, INPUT_FILL, VALUE
 from graphc.draw.plots.plot import Plot
 from graphc.errors import GraphError
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.plan.amounts import Amount
 from graphc.plan.cost import live_amounts
@@ -17,6 +18,7 @@ from graphc.plan.cost import live_amounts
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
 
 
+@takes_graph()
 def memory(graph: Graph, title: str = "", **sizes: int) -> Plot:
     """Draw the bytes that are live while each statement of a graph runs, and where they are most.
 

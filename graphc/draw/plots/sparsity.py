@@ -10,10 +10,12 @@ from graphc.draw.palette import INK, VALUE
 from graphc.draw.plots.plot import Plot
 from graphc.draw.typography import name_text
 from graphc.errors import GraphError
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
 
+@takes_graph("of", "wrt")
 def jacobian_sparsity(graph: Graph, of: str, wrt: str) -> Plot:
     """Draw where ∂of/∂wrt can be other than 0: rows are elements of `of`, columns of `wrt`.
 
@@ -25,6 +27,7 @@ def jacobian_sparsity(graph: Graph, of: str, wrt: str) -> Plot:
     return _plot(found, f"∂{name_text(of)}/∂{name_text(wrt)}", name_text(of), name_text(wrt))
 
 
+@takes_graph("of", "wrt")
 def hessian_sparsity(graph: Graph, of: str, wrt: str) -> Plot:
     """Draw where the second derivative of a number can be other than 0.
 

@@ -21,6 +21,7 @@ from graphc.draw.traces.table import LINE, Column, Table, formatted, plain
 from graphc.draw.traces.target import scalar_output
 from graphc.errors import GraphError
 from graphc.ir.dims import dim_text
+from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes, reaching
@@ -83,6 +84,7 @@ def _joined(lines: Sequence[Phrase]) -> Phrase:
     return [piece for i, line in enumerate(lines) for piece in ([LINE] if i else []) + [*line]]
 
 
+@takes_graph("of")
 def forward_backward_table(
     graph: Graph,
     of: str | None = None,

@@ -123,7 +123,7 @@ def element(name: str, indices: Sequence[str]) -> Piece:
         latex = name_latex(name)
         if letters:
             latex = f"{{{latex}}}_{{{letters}}}" if "_" in latex else f"{latex}_{{{letters}}}"
-        return Piece(_pretty(name) + subscript(letters), latex, _name_html(name) + below)
+        return Piece(name_text(name) + subscript(letters), latex, _name_html(name) + below)
     stem, digits = match["stem"], match["digits"]
     return Piece(
         f"{name_text(stem)}⁽{superscript(digits)}⁾{subscript(letters)}",
@@ -137,14 +137,9 @@ def _starred(name: str) -> str | None:
     return f"{stem}*" if stem != name and stem.isalpha() else None
 
 
-def _pretty(name: str) -> str:
-    starred = _starred(name)
-    return f"{name_text(starred[:-1])}*" if starred else name_text(name)
-
-
 def _name_html(name: str) -> str:
     """Return a name in italics, its number set lower."""
-    pretty = html.escape(_pretty(name))
+    pretty = html.escape(name_text(name))
     stem = pretty.rstrip("₀₁₂₃₄₅₆₇₈₉")
     digits = pretty[len(stem) :].translate(_DIGITS)
     return f"<i>{stem}</i><sub>{digits}</sub>" if digits else f"<i>{pretty}</i>"

@@ -245,6 +245,12 @@ class Expressions:
             )
         if isinstance(self.env.get(name), Node):
             raise self.error(tree.func, f"{name!r} is a value here, so it cannot be called")
+        if callable(self.env.get(name)):
+            raise self.error(
+                tree.func,
+                f"{name!r} is a `def`, the body of a loop, so only a scan runs it",
+                fix=f"write y, = scan({name}, xs=x), or its formula in a line of its own",
+            )
         if name not in self.functions:
             raise self.error(
                 tree.func,

@@ -24,6 +24,7 @@ class LoopFunction:
         self.tree = tree
         self.head = head
         self.lines: list[LogicalLine] = []
+        self.has_run = False
         self.parameters = [argument.arg for argument in tree.args.args]
         self._reader = reader
         self.__name__ = tree.name
@@ -38,6 +39,7 @@ class LoopFunction:
         return indent.startswith(outer) and len(indent) > len(outer)
 
     def __call__(self, *arguments: Node) -> Any:
+        self.has_run = True
         return self._reader.run_body(self, arguments)
 
 

@@ -58,6 +58,8 @@ class _Parser:
         self.name, self.doc = UNNAMED, ""
         #: The `def` whose lines are being collected.
         self.function: LoopFunction | None = None
+        #: All that have been read.
+        self.closed: list[LoopFunction] = []
 
     def parse(self, source: str) -> Graph:
         source = source.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
@@ -76,7 +78,9 @@ class _Parser:
         self._close_function(None)
         if self.levels[-1].indent is None:
             raise GraphTextError("the block is empty: the text ends here", self._end())
-        return self._graph()
+        graph = self._graph()
+        self._refuse_idle_functions()
+        return graph
 
     def _graph(self) -> Graph:
         built = self.statements
@@ -129,6 +133,19 @@ class _Parser:
                 "the loop body is empty", self._start(), expected="lines, the last one a `return`"
             )
         self.statements.define(function.tree, function)
+        self.closed.append(function)
+
+    def _refuse_idle_functions(self) -> None:
+        """Raise where no scan has run a `def`: what stands in it has not been read as a graph."""
+        for function in self.closed:
+            if not function.has_run:
+                self.here = function.head
+                name = function.__name__
+                raise GraphTextError(
+                    f"no scan runs {name!r}, and a `def` serves nothing else",
+                    self._start(len(function.head.text)),
+                    fix=f"run it: y, = scan({name}, xs=x); or leave it out",
+                )
 
     def _definition(self) -> ast.FunctionDef:
         """Return the head of a `def` as syntax, checked to have plain parameters only."""

@@ -14,7 +14,7 @@ from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.blocks import OPENING, Block
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
-from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion
+from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion, unpacking
 from graphc.ir.text.words import DTYPE_WORDS, FORMS, RESERVED
 from graphc.ir.types import TensorType
 
@@ -256,7 +256,12 @@ class Statements:
             if value.provenance.origin is self._origin and not value.op.is_leaf:
                 value = value.named(name)
         elif written is not None or not is_number(value):
-            raise self.error(tree, "the value must be a node, a number or a dim", got=kind(value))
+            raise self.error(
+                tree,
+                "the value must be a node, a number or a dim",
+                got=kind(value),
+                fix=unpacking(target.id, called_word(tree), value),
+            )
         self._bind(target, value)
 
     def _renamed(self, call: ast.Call) -> tuple[ast.expr, str]:

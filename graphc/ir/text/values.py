@@ -47,6 +47,14 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in found]
 
 
+def unpacking(name: str, function: str | None, value: Value) -> str | None:
+    """Return how a line names all of several values: `alpha, = scan(…)`."""
+    if not isinstance(value, (tuple, list)) or not value:
+        return None
+    names = ", ".join([name, *[f"{name}_{i}" for i in range(2, len(value) + 1)]])
+    return f"write {names}{',' if len(value) == 1 else ''} = {function or ''}(…)"
+
+
 def suggestion(name: str, known: list[str]) -> str | None:
     """Return the question whether the nearest known name was meant; case counts least."""
     alike = [other for other in known if other.lower() == name.lower()]

@@ -1,0 +1,56 @@
+"""Check, at a call, what a graph claims of its named dims: that `x[:5]` has five places to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from graphc.errors import GraphError
+from graphc.ir.body import bodies
+from graphc.ir.dims import Dim, dim_text, evaluate, symbols_of
+from graphc.ir.node import Node
+from graphc.ir.provenance import FORWARD
+
+
+def claiming(nodes: Iterable[Node]) -> list[Node]:
+    """Return the user's nodes that claim something of dims, also those in the bodies of loops.
+
+    What a derivative slices, it slices out of what it made, and may rely on an empty slice.
+    """
+    found: list[Node] = []
+    waiting = [nodes]
+    while waiting:
+        for node in waiting.pop():
+            if node.provenance.phase == FORWARD and node.op.claims(node):
+                found.append(node)
+            waiting += [body.graph.nodes for body in bodies(node.attrs)]
+    return found
+
+
+def check_claims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> None:
+    """Raise a GraphError where a claim of one of the nodes does not hold for these sizes."""
+    for node in nodes:
+        for axis, position, size in node.op.claims(node):
+            known = symbols_of([position, size])
+            if any(name not in sizes for name in known):
+                continue
+            place, places = evaluate(position, sizes), evaluate(size, sizes)
+            if not 0 <= place <= places:
+                shown = [x.name or x.op.name for x in node.inputs]
+                raise GraphError(
+                    f"{node.op.label(node, shown)} reaches outside of axis {axis}",
+                    where=str(node.provenance.origin) or None,
+                    got=_at(position, place, [f"{name} = {sizes[name]}" for name in known]),
+                    expected=f"0 to {_equation(size, places)}",
+                )
+
+
+def _at(position: Dim, place: int, dims: Sequence[str]) -> str:
+    """Return a position with what makes it: `T - 2 = -1, for T = 1`."""
+    is_told = not isinstance(position, int) and position.is_Symbol
+    parts = [] if is_told else [_equation(position, place)]
+    parts += [", ".join(dims)] if dims else []
+    return ", for ".join(parts)
+
+
+def _equation(dim: Dim, value: int) -> str:
+    return str(dim) if isinstance(dim, int) else f"{dim_text(dim)} = {value}"

@@ -1,0 +1,53 @@
+"""The methods side by side where the symbolic one meets cases that turn, and loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+LINEAR = "x: input(f32, N, 4)\ny: input(f32, N)\nw: param(f32, 4)\nr = y - x @ w\n"
+
+
+@pytest.mark.parametrize("examples", [1, 3])
+@pytest.mark.parametrize(
+    "loss", ["maximum(0.7*r, -0.3*r)", "minimum(0.7*r, -0.3*r)", "where(0.5*r <= -0.1*r, r, 2*r)"]
+)
+def test_a_comparison_that_sympy_turns_round_has_a_symbolic_derivative(
+    loss: str, examples: int
+) -> None:
+    graph = gc.parse(f"{LINEAR}loss = mean({loss})\noutput(loss)")
+    point = {"x": np.arange(4.0 * examples).reshape(examples, 4) - 5, "y": np.ones(examples)}
+    found = gc.compare_methods(graph, at={**point, "w": [0.3, -0.2, 0.5, 0.1]})
+    assert np.any(found["symbolic"].values["w"])
+    assert found["reverse mode"].error < 1e-14 and found["forward mode"].error < 1e-14
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    "step", ["tanh(w*v + h)", "maximum(h, v*w) + 0.1*h", "where(k > 1, h, v*w)"]
+)
+def test_a_loop_is_written_out_step_by_step(step: str, reverse: bool) -> None:
+    graph = gc.parse(
+        "x: input(f64, T, 2)\n"
+        "w: param(f64, 2)\n"
+        "def cell(h, k, v):\n"
+        f"    n = {step}\n"
+        "    return n, k + 1, n*2\n"
+        f"h, k, hs = scan(cell, init=(zeros((2,), f64), zeros((), i64)), xs=x, reverse={reverse})\n"
+        "loss = sum(hs) + sum(h**2) * k\n"
+        "output(loss)\n"
+    )
+    found = gc.compare_methods(graph, at={"x": np.arange(6.0).reshape(3, 2), "w": [0.3, -0.4]})
+    assert np.any(found["symbolic"].values["w"])
+    assert all(found[name].error < 1e-14 for name in ("symbolic", "forward mode", "reverse mode"))
+    assert found["central difference"].error < 1e-8
+
+
+def test_a_loop_too_long_for_one_formula_is_said_to_be() -> None:
+    x, w = gc.input("x", ("T", 2)), gc.param("w", (2,), init=0.1)
+    (h,) = gc.scan(lambda h, v: (gc.tanh(h * w + v),), init=gc.zeros((2,)), xs=x)
+    found = gc.compare_methods(gc.graph({"loss": gc.sum(h)}), at={"x": np.ones((40, 2))})
+    assert "too large to build" in str(found)
+    assert found["forward mode"].error < 1e-14
