@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from graphc.draw.explorer.stages import Stage
 from graphc.draw.typography import name_text
+from graphc.draw.variables import is_silent
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.rewrite.rule import Firing
@@ -102,7 +103,16 @@ def _differs(old: Node, known: Mapping[Node, str], new: Node, ids: Mapping[Node,
         return False
     if old.op is not new.op or old.attrs != new.attrs or old.type != new.type:
         return True
-    return [known[x] for x in old.inputs] != [ids.get(x) for x in new.inputs]
+    if [known[x] for x in old.inputs] != [ids.get(x) for x in new.inputs]:
+        return True
+    return [known[_shown(x)] for x in old.inputs] != [ids.get(_shown(x)) for x in new.inputs]
+
+
+def _shown(node: Node) -> Node:
+    """Return the node that the picture shows where this one is read."""
+    while is_silent(node) and node.name is None:
+        node = node.inputs[0]
+    return node
 
 
 class _Rules:
