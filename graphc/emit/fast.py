@@ -141,9 +141,12 @@ class FastBody(Body):
         if out is None:
             self.first_names[buffer] = name
         elif out != name and not line.endswith(f"={out})"):
-            # Written through a view: the call does not return the array as it is.
+            # The call does not return the array as it is: it writes through a view, or where its
+            # operand is, which it knows by the variable that it has had so far.
+            self.emit(line, node)
             self.plain(f"{name} = {out}")
-            line = str(self.written_into(node, codes, name))
+            self.buffer_names[buffer] = name
+            return
         elif out != name:
             line = f"{name} = {line}"
         self.buffer_names[buffer] = name

@@ -138,3 +138,11 @@ def test_a_long_model_shows_its_head_and_its_loss() -> None:
     assert model[0].endswith("h0 = tanh(x * 0.5)")
     assert [line.strip() for line in model if "more lines" in line] == ["… 15 more lines"]
     assert model[-1].strip() == "loss = sum(h29 * x)"
+
+
+def test_a_choice_is_made_in_the_memory_of_what_it_keeps() -> None:
+    """`where(isnan(q), 0, q)` copies zeros over NaN, whatever the variables are called."""
+    x = gc.input("x", ("n",))
+    f = gc.compile(gc.graph({"loss": gc.sum(gc.gelu_tanh(x))}), gradient_of="loss", wrt=["x"])
+    assert "np.copyto(" in f.source
+    assert "np.where(" not in f.source
