@@ -341,7 +341,7 @@ def _of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
         "stabilize", inspect.Parameter.KEYWORD_ONLY, default=True, annotation="bool"
     )
     shown = signature.replace(parameters=[*signature.parameters.values(), switch])
-    method.__signature__ = shown  # type: ignore[attr-defined]
+    method.__signature__ = shown  # type: ignore[attr-defined]  # read by inspect
     first, _, rest = (inspect.getdoc(derivative) or "").partition("\n\n")
     method.__doc__ = "\n\n".join(part for part in (first, _STABLE_FORM, rest) if part)
     return method

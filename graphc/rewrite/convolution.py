@@ -19,6 +19,7 @@ from graphc.ops.pooling_gradient import are_apart
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.specialize import RISING, of_rising
 
 
 def _columns_times_filters(node: Node, facts: Facts) -> Node | None:
@@ -138,12 +139,6 @@ def _reduced_windows(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](result, node.shape)
 
 
-def _of_rising(node: Node, facts: Facts) -> Node | None:
-    """window_max(relu(x)) → relu(window_max(x)): rising functions keep the order."""
-    x = node.inputs[0]
-    return None if facts.is_shared(x) else x.op(node.op.make(x.inputs, **node.attrs))
-
-
 def _of_sum(node: Node, facts: Facts) -> Node | None:
     """window_max(x + b) → window_max(x) + b for a bias b that no window sees changing."""
     total, rank = node.inputs[0], len(node.attrs["size"])
@@ -253,7 +248,7 @@ POOLING = (
         "window_max(relu(x))",
         "relu(window_max(x))",
         "a window has one maximum, and relu keeps the order of its elements",
-        apply=_of_rising,
+        apply=of_rising,
         roots=("window_max", "window_min"),
         operands=("relu",),
         example="x: input(f64, 2, 5, 5)\ny = window_max(relu(x), size=(2, 2))",
@@ -264,9 +259,9 @@ POOLING = (
         "tanh(window_max(x))",
         "a window has one maximum, and rising functions keep the order of its elements",
         exactness=REASSOCIATES,
-        apply=_of_rising,
+        apply=of_rising,
         roots=("window_max", "window_min"),
-        operands=("exp", "tanh", "sigmoid", "softplus", "atan"),
+        operands=tuple([name for name in RISING if name != "relu"]),
         example="x: input(f64, 2, 5, 5)\ny = window_max(tanh(x), size=(2, 2))",
     ),
     Rule(

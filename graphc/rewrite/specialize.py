@@ -67,8 +67,12 @@ def _divide_by_power_of_two(node: Node, facts: Facts) -> Node | None:
     return OPS["multiply"](x, 1 / value)
 
 
-def _of_monotone(node: Node, facts: Facts) -> Node | None:
-    """max(exp(x)) → exp(max(x)): rising functions keep the order."""
+#: Functions that keep the order of their operands, but for rounding.
+RISING = ("exp", "tanh", "sigmoid", "softplus", "relu", "atan")
+
+
+def of_rising(node: Node, facts: Facts) -> Node | None:
+    """max(exp(x)) → exp(max(x)): rising functions keep the order, also within windows."""
     x = node.inputs[0]
     if facts.is_shared(x):
         return None
@@ -92,9 +96,9 @@ SPECIALIZE = (
         "max(exp(x))",
         "exp(max(x))",
         _MAX,
-        apply=_of_monotone,
+        apply=of_rising,
         roots=("max", "min"),
-        operands=("exp", "tanh", "sigmoid", "softplus", "relu", "atan"),
+        operands=RISING,
         exactness=REASSOCIATES,
         example="x: input(f64, 3, 4)\ny = max(exp(x), axis=1)",
     ),
