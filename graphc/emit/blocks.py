@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from graphc.emit.body import LONGEST_VIEW
 from graphc.emit.lines import Line
 from graphc.emit.names import Namer
 from graphc.ir.code import ATOM, SUM, Code, Notation
+from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
-from graphc.plan.program import Buffer, Program, Run, Statement
+from graphc.ops.reshaping import Reshape
+from graphc.plan.program import BLOCK, Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
@@ -25,16 +28,25 @@ _WHY = "  # blocks stay in the cache"
 #: What a module with runs imports, and the cores that its threads may use.
 IMPORTS = (
     "import os",
-    "from concurrent.futures import ThreadPoolExecutor",
+    "from concurrent.futures import ThreadPoolExecutor, wait",
     "from contextvars import copy_context",
+    "from functools import cache",
 )
 CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)'
-#: The module-level function that calls a block's function.
+#: The module-level functions that call a block's function.
 IN_BLOCKS = '''
+@cache
+def threads_of(process):
+    """Return threads that are kept: one takes longer to start than a block to compute."""
+    return ThreadPoolExecutor(CORES)
+
+
 def in_blocks(work, extent, step):
     """Call work(rows, worker) for each block, on all cores; return the results in order."""
     if extent <= step:
         return [work(slice(0, extent), 0)]
+    count = 2 * -(-extent // (2 * step))  # for any cores, so that sums are the same
+    step = -(-extent // count)
     starts = range(0, extent, step)
     blocks = [slice(start, min(start + step, extent)) for start in starts]
     results = [None] * len(blocks)
@@ -44,12 +56,15 @@ def in_blocks(work, extent, step):
         for i, rows in waiting:
             results[i] = work(rows, worker)
 
+    threads = threads_of(os.getpid())  # a forked process has none of its parent's
     workers = range(1, min(CORES, len(blocks)))
-    with ThreadPoolExecutor(max(1, len(workers))) as threads:
-        others = [threads.submit(copy_context().run, share, i) for i in workers]
+    others = [threads.submit(copy_context().run, share, i) for i in workers]
+    try:
         share(0)
-        for other in others:
-            other.result()
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
     return results
 '''
 
@@ -68,16 +83,31 @@ def block_sizes(
     """
     namer = Namer(taken)
     lines: list[str] = []
-    counted: dict[tuple[Code, int], tuple[str, str]] = {}
+    counted: dict[tuple[Code, str], tuple[str, str]] = {}
     sizes: dict[Buffer, str] = {}
     for buffer in program.block_buffers:
         runs = program.runs_through(buffer)
-        step, extent = runs[0].step, _longest(runs, notation)
+        step, extent = step_text(runs[0], notation), _longest(runs, notation)
         if (extent, step) not in counted:
             counted[extent, step] = _counts(lines, namer, extent, step)
         workers, rows = counted[extent, step]
-        sizes[buffer] = f"({', '.join([workers, rows, *map(notation.dim, buffer.type.shape[1:])])})"
+        count, *rest = buffer.type.shape
+        sizes[buffer] = f"({', '.join([workers, times(count, rows), *map(notation.dim, rest)])})"
     return lines, sizes
+
+
+def step_text(run: Run, notation: Notation) -> str:
+    """Return the number of steps in a block: as many as have `BLOCK` elements, but at least one."""
+    if isinstance(run.row, int):
+        return str(max(1, BLOCK // max(1, run.row)))
+    return f"max(1, {BLOCK} // max(1, {notation.dim(run.row)}))"
+
+
+def times(count: Dim, number: str) -> str:
+    """Return `count * number`."""
+    if number.isdecimal() and isinstance(count, int):
+        return str(count * int(number))
+    return number if same(count, 1) else f"{count} * {number}"
 
 
 def _longest(runs: Sequence[Run], notation: Notation) -> Code:
@@ -90,15 +120,19 @@ def _longest(runs: Sequence[Run], notation: Notation) -> Code:
     return Code(words[0], ATOM if words[0].isalnum() else SUM)
 
 
-def _counts(lines: list[str], namer: Namer, extent: Code, step: int) -> tuple[str, str]:
+def _counts(lines: list[str], namer: Namer, extent: Code, step: str) -> tuple[str, str]:
     """Write how many workers and rows of a block there are; return their variables or numbers."""
     workers = namer.fresh("workers")
-    if extent.text.isdecimal():
-        lines.append(f"{workers} = min(CORES, {-(-int(extent.text) // step)})")
-        return workers, str(min(int(extent.text), step))
+    if extent.text.isdecimal() and step.isdecimal():
+        lines.append(f"{workers} = min(CORES, {-(-int(extent.text) // int(step))})")
+        return workers, str(min(int(extent.text), int(step)))
+    if step == "1":
+        lines.append(f"{workers} = min(CORES, {extent} or 1)")
+        return workers, step
     rows = namer.fresh("rows")
     lines.append(f"{rows} = min({extent}, {step})")
-    lines.append(f"{workers} = min(CORES, -(-{extent.within(ATOM)} // {step}) or 1)")
+    count = f"-(-{extent.within(ATOM)} // ({rows} or 1))"
+    lines.append(f"{workers} = min(CORES, {count} or 1)")
     return workers, rows
 
 
@@ -112,6 +146,8 @@ class _Blocks:
         self.notation = body.expressions.notation
         namer = body.expressions.namer
         self.function = namer.fresh("block")
+        #: Whether a line counts the rows of a block.
+        self.is_sized = False
         if not body.block_words:  # each function's own, so all may use the same
             body.block_words = tuple(namer.fresh(word) for word in ("rows", "worker", "size"))
         self.rows, self.worker, self.size = body.block_words
@@ -126,7 +162,7 @@ class _Blocks:
         body = self.body
         for statement in self.run.statements:
             node = statement.node
-            if node in self.run.whole | self.run.totals:
+            if node in self.run.whole | self.run.totals and not node.op.is_view:
                 body.current = node
                 self.begin(statement)
         for statement in self.run.statements:
@@ -178,8 +214,15 @@ class _Blocks:
         code = self.outside[node] = self.codes[node]
         wanted = f"{code}_rows" if code.text.isidentifier() else "part"
         name = self.body.expressions.namer.fresh(wanted)
-        self.slices.append(f"{name} = {code.within(ATOM)}[{self.rows}]")
+        self.slices.append(f"{name} = {code.within(ATOM)}[{self.rows_of(node)}]")
         self.codes[node] = Code(name)
+
+    def rows_of(self, node: Node) -> str:
+        """Return the rows of an array that belong to a block."""
+        count = self.run.rows[node]
+        if count == 1:
+            return self.rows
+        return f"{count} * {self.rows}.start : {count} * {self.rows}.stop"
 
     def write_steps(self) -> dict[Buffer, str]:
         """Write what is done with each block; return the first variable of each block buffer."""
@@ -188,7 +231,7 @@ class _Blocks:
         body.first_names = {}
         for buffer in body.program.block_buffers:
             body.buffer_names.pop(buffer, None)
-        body.expressions.notation = replace(self.notation, beside_threads=True)
+        body.expressions.notation = replace(self.notation, threads="beside")
         for statement in self.run.statements:
             body.current = statement.node
             self.step(statement)
@@ -199,7 +242,11 @@ class _Blocks:
     def step(self, statement: Statement) -> None:
         body, node = self.body, statement.node
         codes = body.expressions.operands(statement)
-        if node in self.run.totals:
+        if node.op.is_view:
+            self.codes[node] = code = self.view(node, codes)
+            if len(code.text) > LONGEST_VIEW:
+                body.emit(f"{body.expressions.name(node)} = {code}", node)
+        elif node in self.run.totals:
             name = self.codes[node].text
             self.parts[node] = body.expressions.namer.fresh(f"{name}_part")
             body.emit(f"{self.parts[node]} = {self.part(node, codes)}", node)
@@ -209,6 +256,15 @@ class _Blocks:
             body.emit(self.into(node, codes, name), node)
         else:
             body.compute(statement, codes)
+
+    def view(self, node: Node, codes: Sequence[Code]) -> Code:
+        """Return a view of a block's rows, whose number is not that of the whole array."""
+        code = node.op.numpy(node, codes, self.body.expressions.notation)
+        if not isinstance(node.op, Reshape) or code.text.endswith("]"):
+            return code
+        self.is_sized = True
+        shape = [times(self.run.rows[node], self.size), *map(self.notation.dim, node.shape[1:])]
+        return Code(f"{codes[0].within(ATOM)}.reshape({', '.join(shape)})")
 
     def part(self, node: Node, codes: Sequence[Code]) -> str:
         """Return a block's part of a total."""
@@ -227,13 +283,15 @@ class _Blocks:
         self.blank()
         body.plain(f"def {self.function}({self.rows}, {self.worker}):{_WHY}")
         body.indent += _INDENT
-        if blocks:
+        if blocks or self.is_sized:
             body.plain(f"{self.size} = {self.rows}.stop - {self.rows}.start")
         for buffer, name in blocks.items():
             if buffer not in body.first_names:
                 body.first_names[buffer] = namer.fresh(f"{name}_block")
             kept = body.first_names[buffer]
-            self.slices.append(f"{name} = {kept}[{self.worker}, :{self.size}]")
+            rows = times(buffer.type.shape[0], self.size)
+            colon = ":" if rows.isidentifier() else ": "  # as formatters set it
+            self.slices.append(f"{name} = {kept}[{self.worker}, {colon}{rows}]")
         for line in self.slices:
             body.plain(line)
 
@@ -241,8 +299,11 @@ class _Blocks:
         """Call the function for all blocks; a total becomes a number of its dtype."""
         body = self.body
         self.codes.update(self.outside)
+        for statement in self.run.statements:
+            if statement.node.op.is_view and statement.node in self.run.whole:
+                body.view(statement, body.expressions.operands(statement))
         extent = self.notation.dim(self.run.extent)
-        call = f"in_blocks({self.function}, {extent}, {self.run.step})"
+        call = f"in_blocks({self.function}, {extent}, {step_text(self.run, self.notation)})"
         self.blank()
         if not self.parts:
             body.plain(call)

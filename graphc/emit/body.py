@@ -14,6 +14,8 @@ from graphc.ops.loop import Item
 from graphc.plan.program import ON_DEMAND, Program, Statement
 
 INDENT = "    "
+#: A view whose text is longer gets a variable.
+LONGEST_VIEW = 40
 
 
 class Body(ABC):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphc.emit.blocks import write_run
-from graphc.emit.body import INDENT, Body, read_by
+from graphc.emit.body import INDENT, LONGEST_VIEW, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import Dim, same, same_shape
@@ -112,7 +112,7 @@ class FastBody(Body):
     def view(self, statement: Statement, codes: list[Code]) -> None:
         node = statement.node
         code = self.taken(node) or node.op.numpy(node, codes, self.expressions.notation)
-        if len(code.text) > 40 or node in self.expressions.labels:
+        if len(code.text) > LONGEST_VIEW or node in self.expressions.labels:
             self.emit(f"{self.expressions.name(node)} = {code}", node)
         else:
             self.expressions.code[node] = code

@@ -118,7 +118,9 @@ def _written(
     graph = program.graph
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
-    expressions = Expressions(program, namer, Notation(layout.dims), of)
+    has_threads = any(run.multiplies for run in program.runs.values())
+    notation = Notation(layout.dims, threads="own" if has_threads else "blas")
+    expressions = Expressions(program, namer, notation, of)
     for node, variable in layout.variables(graph).items():
         expressions.code[node] = Code(variable)
     layout = replace(layout, tables=expressions.tables)

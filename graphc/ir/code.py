@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -42,13 +43,14 @@ class Notation:
     """How one emitted module writes dims, shapes and dtypes.
 
     `owns_out`: the array that is written into was made by the module, so it lies in one piece.
-    `beside_threads`: other threads run the same code, so a call had better not start its own.
+    `threads`: who may start some for a product. BLAS, unless the module has threads of its own,
+    which BLAS's would be in the way of: then the module, or nobody `beside` other threads.
     """
 
     dims: Mapping[str, str] = field(default_factory=dict)
     numpy: str = "np"
     owns_out: bool = False
-    beside_threads: bool = False
+    threads: Literal["blas", "own", "beside"] = "blas"
 
     def dim(self, dim: Dim) -> str:
         text = dim_text(dim, self.dims)

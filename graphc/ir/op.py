@@ -78,6 +78,8 @@ class Op:
     accumulates: ClassVar[bool] = False
     #: What many steps of a loop add can be added at once: see `added_up`.
     adds_over_steps: ClassVar[bool] = False
+    #: Its NumPy form multiplies matrices, for which BLAS may start threads of its own.
+    multiplies: ClassVar[bool] = False
     #: A graph that holds such a node may update parameters: see `state_updates`.
     moves_state: ClassVar[bool] = False
 

@@ -17,7 +17,7 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, flags
-from graphc.ir.code import ATOM, PRODUCT, Code, Notation
+from graphc.ir.code import PRODUCT, Code, Notation
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
@@ -34,6 +34,7 @@ from graphc.ops.contraction_spec import (
 from graphc.ops.leaf import as_node
 from graphc.ops.matrix_product import (
     matmul_form,
+    oriented,
     product_code,
     product_into,
     tensordot_form,
@@ -42,13 +43,7 @@ from graphc.ops.matrix_product import (
 from graphc.ops.pointwise import cast
 from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
-from graphc.ops.row_products import (
-    HELPERS,
-    is_number_per_row,
-    is_sum_over_rows,
-    number_per_row,
-    sum_over_rows,
-)
+from graphc.ops.threaded_products import HELPERS, threaded, threaded_into
 
 #: Elements from which on the work counts and not the call; what a named dim counts for.
 _LARGE, _TYPICAL = 8192, 64
@@ -58,6 +53,7 @@ class Einsum(Op):
     """sum over all labels that the output lacks of the product of the operands."""
 
     family = "contraction"
+    multiplies = True
     variable = "product"
 
     def __call__(self, *operands: Any, spec: str | None = None) -> Node:
@@ -158,11 +154,12 @@ class Einsum(Op):
         return HELPERS if len(node.inputs) == 2 else None
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        if notation.beside_threads and is_sum_over_rows(node.attrs["spec"]):
-            return sum_over_rows(node, args)
+        in_pieces = threaded(node, args, notation)
+        if in_pieces is not None:
+            return in_pieces
         form = matmul_form(node)
         if form is not None:
-            left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
+            left, right = (oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
             return Code(f"{left.within(PRODUCT)} @ {right.within(PRODUCT + 1)}", PRODUCT)
         terms, out = split_spec(node.attrs["spec"])
         viewed = viewed_product(terms, out)
@@ -181,11 +178,12 @@ class Einsum(Op):
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        if notation.beside_threads and is_number_per_row(node.attrs["spec"]):
-            return number_per_row(args, out)
+        in_pieces = threaded_into(node, args, out, notation)
+        if in_pieces is not None:
+            return in_pieces
         form = matmul_form(node)
         if form is not None:
-            left, right = (_oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
+            left, right = (oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
             # `dot` takes less time to call, but only writes into arrays that lie in one piece.
             is_plain = notation.owns_out and all(x.ndim <= 2 for x in node.inputs)
             return f"np.{'dot' if is_plain else 'matmul'}({left}, {right}, out={out})"
@@ -305,12 +303,6 @@ def _is_large_outer(node: Node) -> bool:
     for dim in node.shape:
         elements *= dim if isinstance(dim, int) else _TYPICAL
     return elements >= _LARGE
-
-
-def _oriented(code: Code, turned: bool, ndim: int) -> Code:
-    if not turned:
-        return code
-    return code.turned() if ndim == 2 else Code(f"{code.within(ATOM)}.swapaxes(-1, -2)")
 
 
 einsum = register(

@@ -52,6 +52,7 @@ class OfColumns(Op):
     """
 
     family = "contraction"
+    multiplies = True
     verb = ""
 
     imports = ("from numpy.lib.stride_tricks import as_strided",)

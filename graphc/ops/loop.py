@@ -103,6 +103,7 @@ class Scan(Op):
     """
 
     family = "loop"
+    multiplies = True
 
     def __call__(
         self,

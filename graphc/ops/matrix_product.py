@@ -184,3 +184,10 @@ def _turned(code: Code, order: list[int]) -> Code:
         axes = "-1, -2" if last else f"{moved[0]}, {moved[1]}"
         return Code(f"{code.within(ATOM)}.swapaxes({axes})")
     return Code(f"{code.within(ATOM)}.transpose({', '.join(map(str, order))})")
+
+
+def oriented(code: Code, turned: bool, ndim: int) -> Code:
+    """Return a matrix, or a stack of them, with its last two axes swapped if `turned`."""
+    if not turned:
+        return code
+    return code.turned() if ndim == 2 else Code(f"{code.within(ATOM)}.swapaxes(-1, -2)")

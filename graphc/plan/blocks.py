@@ -16,16 +16,14 @@ from graphc.ir.provenance import BACKWARD, FORWARD
 from graphc.ops.contraction import Einsum
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
-from graphc.ops.row_products import WIDEST, is_number_per_row, is_sum_over_rows
+from graphc.ops.threaded_products import WIDEST, is_number_per_row, is_sum_over_rows
 from graphc.plan.program import Run, Statement
+from graphc.plan.runs import LARGE, Gathered, runs_of
 
-#: Elements of one block: half a megabyte of float32, so that a chain's arrays stay in the last
-#: level of cache, and threads seldom meet in the interpreter. The fewest calls for which it pays.
-BLOCK, _FEWEST = 131072, 8
+#: The fewest calls for which a chain pays.
+_FEWEST = 8
 #: A row of more elements is long enough by itself.
 _LONGEST_ROW = 1024
-#: Arrays of a fixed size below this stay in the cache anyway.
-_LARGE = 2 * BLOCK
 
 
 def in_blocks(
@@ -49,28 +47,21 @@ def in_blocks(
             ordered.append(statement)
     if open_chain is not None:
         ordered += open_chain.closed(chains)
-    return ordered, _runs(ordered, chains, kept)
+    return ordered, runs_of(ordered, chains, kept)
 
 
 @dataclass
-class _Chain:
-    """A chain while it grows: its statements, and those that move in front of it and behind it.
+class _Chain(Gathered):
+    """A chain of calls on arrays of one shape, whose rows have `width` elements."""
 
-    `rows` are the arrays that each block sees its own rows of.
-    """
-
-    shape: Shape
-    width: int
-    block: str
+    shape: Shape = ()
+    width: int = 1
+    block: str = FORWARD
     seen: list[Statement] = field(default_factory=list)
-    inside: list[Statement] = field(default_factory=list)
-    before: list[Statement] = field(default_factory=list)
-    behind: list[Statement] = field(default_factory=list)
-    values: set[Node] = field(default_factory=set)
-    results: set[Node] = field(default_factory=set)
-    rows: set[Node] = field(default_factory=set)
-    #: Arrays from outside that are read as they are.
-    entire: set[Node] = field(default_factory=set)
+
+    @property
+    def row(self) -> int:
+        return self.width
 
     @classmethod
     def started(cls, statement: Statement) -> _Chain | None:
@@ -81,9 +72,9 @@ class _Chain:
         width = product(shape[1:])
         if not isinstance(width, int) or not 0 < width <= _LONGEST_ROW:
             return None
-        if isinstance(shape[0], int) and shape[0] * width < _LARGE:
+        if isinstance(shape[0], int) and shape[0] * width < LARGE:
             return None
-        chain = cls(shape, width, statement.block)
+        chain = cls(shape[0], shape=shape, width=width, block=statement.block)
         return chain if chain.joined(statement) else None
 
     def takes(self, statement: Statement) -> bool:
@@ -113,24 +104,17 @@ class _Chain:
         is_total = not same_shape(node.shape, self.shape)
         if not (self._adds_up(statement) if is_total else self._goes_on(statement)):
             return False
-        length, ndim = self.shape[0], len(self.shape)
-        split = {x for x in operands if x.ndim >= ndim and same(x.shape[0], length)}
-        entire = {x for x in operands if x not in split and x not in self.values}
-        if entire & self.rows or split & self.entire:
+        split = {x for x in operands if x.ndim >= len(self.shape) and same(x.shape[0], self.extent)}
+        rows = dict.fromkeys(split if is_total else {*split, node}, 1)
+        if not self.admits(statement, rows):
             return False
-        self.rows |= split if is_total else {*split, node}
-        self.entire |= entire
         if not self.seen:
             self.seen = [statement]
-        self.inside.append(statement)
-        self.values.add(node)
-        if is_total:
-            self.results.add(node)
         return True
 
     def _goes_on(self, statement: Statement) -> bool:
         """Say whether a statement computes a row of the chain from each row."""
-        return _is_pointwise(statement) or _is_product_of_rows(statement, self.shape)
+        return is_pointwise(statement) or _is_product_of_rows(statement, self.shape)
 
     def _adds_up(self, statement: Statement) -> bool:
         """Say whether a statement adds up rows of the chain."""
@@ -143,7 +127,7 @@ class _Chain:
 
     def closed(self, chains: list[_Chain]) -> list[Statement]:
         """Return the statements in their new order, or in the old one where a loop does not pay."""
-        if sum(map(_is_pointwise, self.inside)) < _FEWEST:
+        if sum(map(is_pointwise, self.inside)) < _FEWEST:
             return self.seen
         chains.append(self)
         self.before, self.inside = (
@@ -152,7 +136,8 @@ class _Chain:
         return [*self.before, *self.inside, *self.behind]
 
 
-def _is_pointwise(statement: Statement) -> bool:
+def is_pointwise(statement: Statement) -> bool:
+    """Say whether a statement is arithmetic of elements, with no arrays of its own."""
     node = statement.node
     is_array = isinstance(node.op, Pointwise) and node.op.broadcasts(node)
     return (
@@ -189,24 +174,3 @@ def _is_sum_of_products(statement: Statement, shape: Shape) -> bool:
         and is_sum_over_rows(node.attrs["spec"])
         and all(same(x.shape[0], shape[0]) for x in node.inputs)
     )
-
-
-def _runs(
-    ordered: Sequence[Statement], chains: Sequence[_Chain], kept: Container[Node]
-) -> dict[Node, Run]:
-    """Return the run of each node in a chain, with what outlives the loop."""
-    owner = {s.node: i for i, chain in enumerate(chains) for s in chain.inside}
-    outside: set[Node] = {node for node in owner if node in kept}
-    for statement in ordered:
-        own = owner.get(statement.node)
-        outside.update(x for x in statement.operands if own is None or owner.get(x) != own)
-    runs: dict[Node, Run] = {}
-    for chain in chains:
-        totals = frozenset(chain.results & {s.node for s in chain.inside})
-        whole = frozenset(
-            s.node for s in chain.inside if s.node not in totals and s.node in outside
-        )
-        step, rows = max(1, BLOCK // chain.width), frozenset(chain.rows)
-        run = Run(tuple(chain.inside), chain.shape[0], step, rows, whole, totals)
-        runs.update(dict.fromkeys([s.node for s in chain.inside], run))
-    return runs

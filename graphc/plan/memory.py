@@ -11,7 +11,7 @@ from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.plan.amounts import Amount, add, amount, expression, largest, maxima, scaled
-from graphc.plan.program import ON_DEMAND, Buffer, Program, Statement
+from graphc.plan.program import BLOCK, ON_DEMAND, Buffer, Program, Statement
 
 if TYPE_CHECKING:
     import sympy
@@ -60,9 +60,10 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     """Return the elements of a buffer that has a block of rows for each core at work."""
     sympy = sympy_module()
     runs = program.runs_through(buffer)
-    extent, step = sympy.Max(*(run.extent for run in runs)), sympy.Integer(runs[0].step)
+    extent = sympy.Max(*(run.extent for run in runs))
+    step = sympy.Max(1, sympy.floor(sympy.Integer(BLOCK) / sympy.Max(1, runs[0].row)))
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
-    return amount(sympy.Min(extent, step) * workers * sympy.Mul(*buffer.type.shape[1:]))
+    return amount(sympy.Min(extent, step) * workers * buffer.type.size)
 
 
 def _scratch(program: Program) -> sympy.Expr:

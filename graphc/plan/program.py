@@ -43,22 +43,34 @@ class Statement:
     target: str | None = None
 
 
+#: Elements of one block: a megabyte of float32, so that a run's arrays stay in the last level of
+#: cache, and threads seldom meet in the interpreter.
+BLOCK = 262144
+
+
 @dataclass(frozen=True)
 class Run:
-    """Statements that are run through together, `step` rows of their arrays at a time.
+    """Statements that are run through together, block by block.
 
-    `extent` is the number of rows. `rows` are the arrays that each block sees its own rows of;
-    other arrays are read as they are. Values in `whole` are read afterwards, so each block goes
-    into its place in the whole array; those in `totals` are sums, to which each block adds its
-    part; the others need no more memory than a block for each core at work.
+    `extent` is the number of steps, of which a block takes as many as have `BLOCK` elements; a step
+    has `row` elements in the largest array. `rows` gives, for each array that every block sees its
+    own rows of, how many of them belong to a step; other arrays are read as they are. Values in
+    `whole` are read afterwards, so each block goes into its place in the whole array; those in
+    `totals` are sums, to which each block adds its part; the others need no more memory than a
+    block for each core at work.
     """
 
     statements: tuple[Statement, ...]
     extent: Dim
-    step: int
-    rows: frozenset[Node]
+    row: Dim
+    rows: Mapping[Node, int]
     whole: frozenset[Node]
     totals: frozenset[Node]
+
+    @cached_property
+    def multiplies(self) -> bool:
+        """Whether matrices are multiplied: BLAS's threads would be in the way of the run's."""
+        return any(s.node.op.multiplies and s.node.ndim > 1 for s in self.statements)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.loops import loops_of
 from graphc.plan.program import ON_DEMAND, Program, Run, Statement
+from graphc.plan.samples import by_samples
 
 _BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
 _RANK = {block: rank for rank, block in enumerate(_BLOCKS)}
@@ -61,7 +62,9 @@ def plan(
     runs: dict[Node, Run] = {}
     if stepwise:
         read_at_last = {*graph.outputs.values(), *seen.values(), *stores.values()}
-        statements, runs = in_blocks(statements, read_at_last)
+        statements, runs = by_samples(statements, read_at_last)
+        if not runs:
+            statements, runs = in_blocks(statements, read_at_last)
     buffers, place = assign_buffers(graph, statements, stores, seen, loops, runs)
     return Program(
         graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs

@@ -15,8 +15,10 @@ import pytest
 from stepping import assert_steps_agree, compiled
 
 import graphc as gc
+from graphc.emit import blocks as emitted
 from graphc.ir.dims import same
-from graphc.plan import blocks
+from graphc.ops import threaded_products
+from graphc.plan import blocks, memory, samples
 from graphc.run.compiled import CompiledFunction
 
 Pool = list[gc.Node]
@@ -24,7 +26,18 @@ Pool = list[gc.Node]
 SEEDS = 60
 
 #: The limits of this file: many blocks of arrays that the reference is through with at once.
-LIMITS = {"BLOCK": 96, "_FEWEST": 3, "_LONGEST_ROW": 24, "_LARGE": 24}
+LIMITS: list[tuple[Any, str, int]] = [
+    (emitted, "BLOCK", 96),
+    (memory, "BLOCK", 96),
+    (blocks, "_FEWEST", 3),
+    (blocks, "_LONGEST_ROW", 24),
+    (blocks, "LARGE", 24),
+    (samples, "LARGE", 24),
+    (samples, "_LARGE_ROW", 24),
+    (samples, "_FEWEST_ROWS", 2),
+    (threaded_products, "_MOST", 64),
+    (threaded_products, "_MOST_OF_VECTOR", 16),
+]
 #: N where it is a number, elements of a narrow row, and how many times as many has a wide one.
 SIZES = [(12, 4, 7), (6, 6, 6), (12, 4, 8), (7, 4, 7)]
 
@@ -218,10 +231,12 @@ def function_of(seed: int) -> CompiledFunction:
     return gc.compile(graph, minimize="loss", optimizer=("sgd(0.1)", "adam")[kind - 3])
 
 
-@pytest.fixture
-def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in LIMITS.items():
-        monkeypatch.setattr(blocks, name, value)
+@pytest.fixture(params=["samples", "chains"])
+def low_limits(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    for module, name, value in LIMITS:
+        monkeypatch.setattr(module, name, value)
+    if request.param == "chains":
+        monkeypatch.setattr(samples, "_FEWEST_CALLS", 10**6)
 
 
 @pytest.mark.usefixtures("low_limits")
@@ -237,7 +252,7 @@ def test_models_in_blocks_give_what_the_reference_gives(first: int) -> None:
         sizes = random.Random(seed).sample([1, 2, 7, 13, 40], 3)
         calls = [inputs(f.graph, seed, size) for size in sizes]
         assert_steps_agree(f.graph, f.init(seed=seed), calls, f)
-    assert in_blocks > 5
+    assert in_blocks > 4
 
 
 @pytest.mark.usefixtures("low_limits")
