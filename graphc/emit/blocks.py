@@ -6,6 +6,7 @@ that threads work side by side.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from graphc.emit.body import LONGEST_VIEW
 from graphc.emit.lines import Line
 from graphc.emit.names import Namer
-from graphc.ir.code import ATOM, SUM, Code, Notation
+from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
 from graphc.ops.reshaping import Reshape
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _INDENT = "    "
 _WHY = "  # blocks stay in the cache"
+_ALONE = "  # one block has all cores"
+#: What each block's function calls its rows, who works, how many rows there are, and products.
+_WORDS = ("rows", "worker", "size", "multiply")
 
 #: What a module with runs imports, and the cores that its threads may use.
 IMPORTS = (
@@ -97,9 +101,19 @@ def block_sizes(
 
 
 def step_text(run: Run, notation: Notation) -> str:
-    """Return the number of steps in a block: as many as have `BLOCK` elements, but at least one."""
+    """Return the number of steps in a block: as many as have `BLOCK` elements, but at least one.
+
+    Where there are products, too, a quarter of the steps is enough work for a core.
+    """
     if isinstance(run.row, int):
-        return str(max(1, BLOCK // max(1, run.row)))
+        step = max(1, BLOCK // max(1, run.row))
+        if not run.multiplies or step == 1:
+            return str(step)
+        extent = notation.dim(run.extent)
+        if extent.isdecimal():
+            return str(max(1, min(step, int(extent) // 4)))
+        whole = Code(extent, ATOM if extent.isalnum() else SUM)
+        return f"max(1, min({step}, {whole.within(PRODUCT)} // 4))"
     return f"max(1, {BLOCK} // max(1, {notation.dim(run.row)}))"
 
 
@@ -149,8 +163,8 @@ class _Blocks:
         #: Whether a line counts the rows of a block.
         self.is_sized = False
         if not body.block_words:  # each function's own, so all may use the same
-            body.block_words = tuple(namer.fresh(word) for word in ("rows", "worker", "size"))
-        self.rows, self.worker, self.size = body.block_words
+            body.block_words = tuple(namer.fresh(word) for word in _WORDS)
+        self.rows, self.worker, self.size, self.multiply = body.block_words
         #: Total -> the variable of a block's part of it.
         self.parts: dict[Node, str] = {}
         #: Lines that bind a variable to a block of an array.
@@ -173,7 +187,8 @@ class _Blocks:
         body.indent += _INDENT
         blocks = self.write_steps()
         written, body.lines = body.lines, lines
-        self.head(blocks)
+        called = re.compile(rf"(?<![.\w]){self.multiply}\(")
+        self.head(blocks, any(map(called.search, written)))
         body.lines += written
         if self.parts:
             body.plain(f"return {', '.join(self.parts.values())}")
@@ -231,7 +246,7 @@ class _Blocks:
         body.first_names = {}
         for buffer in body.program.block_buffers:
             body.buffer_names.pop(buffer, None)
-        body.expressions.notation = replace(self.notation, threads="beside")
+        body.expressions.notation = replace(self.notation, threads="beside", multiply=self.multiply)
         for statement in self.run.statements:
             body.current = statement.node
             self.step(statement)
@@ -276,15 +291,19 @@ class _Blocks:
         kept = replace(self.body.expressions.notation, owns_out=True)
         return str(node.op.numpy_into(node, codes, name, kept))
 
-    def head(self, blocks: dict[Buffer, str]) -> None:
+    def head(self, blocks: dict[Buffer, str], multiplies: bool) -> None:
         """Write the head of the function, and the variables that show a block of each array."""
         body, namer = self.body, self.body.expressions.namer
         body.indent = body.indent.removesuffix(_INDENT)
         self.blank()
         body.plain(f"def {self.function}({self.rows}, {self.worker}):{_WHY}")
         body.indent += _INDENT
-        if blocks or self.is_sized:
+        if blocks or self.is_sized or multiplies:
             body.plain(f"{self.size} = {self.rows}.stop - {self.rows}.start")
+        if multiplies:
+            is_alone = f"{self.size} == {self.notation.dim(self.run.extent)}"
+            choice = f"np.matmul if {is_alone} else {self.notation.multiply}"
+            body.plain(f"{self.multiply} = {choice}{_ALONE}")
         for buffer, name in blocks.items():
             if buffer not in body.first_names:
                 body.first_names[buffer] = namer.fresh(f"{name}_block")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphc.emit.blocks import CORES, IMPORTS, IN_BLOCKS
@@ -37,6 +38,7 @@ def helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
     texts = ["\n".join(part) for part in body]
     called: set[str] = set()
     for name in reversed(sources):
-        if any(f"{name}(" in text for text in [*texts, *map(sources.__getitem__, called)]):
+        word = re.compile(rf"\b{name}\b")
+        if any(word.search(text) for text in [*texts, *map(sources.__getitem__, called)]):
             called.add(name)
     return [code.split("\n") for name, code in sources.items() if name in called]

@@ -53,8 +53,9 @@ def matmul_in_tiles(a, b, out):
     most = 2**18 if min(rows, columns) > 1 else 2**13
     if rows * depth * columns <= most:
         return np.matmul(a, b, out=out)
-    deep = min(depth, 1024 if rows < 2 or columns < 2 or max(rows, columns) <= 64 else 256)
-    wide = min(columns, 16 if deep > 256 else 64, most // deep)
+    is_turned = a.strides[-2] < a.strides[-1]
+    deep = min(depth, 1024 if is_turned else 512)
+    wide = min(columns, 32 if is_turned else 64 if deep > 64 else 128, most // deep)
     high = min(rows, most // (deep * wide))
     m, n = rows - rows % high, columns - columns % wide
     if m < rows:
@@ -77,7 +78,8 @@ def matmul_on_all_cores(a, b, out=None):
     """Return a @ b of two matrices; each core computes some of its rows."""
     if out is None:
         out = np.empty((a.shape[0], b.shape[1]), a.dtype)
-    in_blocks(lambda rows, _: matmul_in_tiles(a[rows], b, out[rows]), len(a), 64)
+    step = max(64, 2**21 // max(1, b.size))
+    in_blocks(lambda rows, _: matmul_in_tiles(a[rows], b, out[rows]), len(a), step)
     return out
 '''
 
@@ -160,7 +162,7 @@ def threaded_into(node: Node, args: Sequence[Code], out: str, notation: Notation
     if parts is None:
         return None
     is_alone = notation.threads == "own" and parts.is_plain
-    function = "matmul_on_all_cores" if is_alone else "matmul_in_tiles"
+    function = "matmul_on_all_cores" if is_alone else notation.multiply
     return f"{function}({parts.left}, {parts.right}, out={parts.out})"
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from graphc.ir.dims import Dim, same
+from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
 from graphc.ops.loop import Item
-from graphc.plan.program import ON_DEMAND, Buffer
+from graphc.plan.program import ON_DEMAND, Buffer, Pace
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop
@@ -37,7 +37,7 @@ def assign_buffers(
     death = _deaths(graph, statements, storage, stores, observed)
     _outlive_runs(death, statements, storage, runs)
     leaving = {storage.get(node, node) for node in graph.outputs.values()}
-    free: dict[tuple[TensorType, Dim], list[Buffer]] = {}
+    free: dict[tuple[TensorType, Pace | None], list[Buffer]] = {}
     buffers: list[Buffer] = []
     place: dict[Node, Buffer] = {}
     dying: dict[int, list[Node]] = {}
@@ -54,9 +54,9 @@ def assign_buffers(
 
     def of_any_shape(result: Node) -> Buffer | None:
         """Return free memory for the result of a loop, which may show it in another shape."""
-        for (kind, row), pool in free.items():
+        for (kind, pace), pool in free.items():
             fits = kind.dtype == result.dtype and same(kind.size, result.size)
-            if pool and fits and same(row, 0):
+            if pool and fits and pace is None:
                 return pool.pop()
         return None
 
@@ -162,16 +162,15 @@ def _totals_from(statement: Statement, runs: Mapping[Node, Run]) -> Iterator[Nod
         yield from (s.node for s in run.statements if s.node in run.totals)
 
 
-def _needed(node: Node, runs: Mapping[Node, Run]) -> tuple[TensorType, Dim]:
-    """Return the type of the array that a value needs, and the row of the run it stays within.
+def _needed(node: Node, runs: Mapping[Node, Run]) -> tuple[TensorType, Pace | None]:
+    """Return the type of the array that a value needs, and the pace of the run it stays within.
 
-    Such a value needs as much for each step of a block. Runs of other rows have other numbers of
-    steps in a block; the row of a whole array is 0.
+    Such a value needs as much for each step of a block; a whole array has no pace.
     """
     run = runs.get(node)
     if run is None or node in run.whole or node in run.totals:
-        return node.type, 0
-    return node.type.with_shape((run.rows[node], *node.shape[1:])), run.row
+        return node.type, None
+    return node.type.with_shape((run.rows[node], *node.shape[1:])), run.pace
 
 
 def _needs_memory(node: Node) -> bool:

@@ -60,8 +60,10 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     """Return the elements of a buffer that has a block of rows for each core at work."""
     sympy = sympy_module()
     runs = program.runs_through(buffer)
-    extent = sympy.Max(*(run.extent for run in runs))
-    step = sympy.Max(1, sympy.floor(sympy.Integer(BLOCK) / sympy.Max(1, runs[0].row)))
+    extent, run = sympy.Max(*(run.extent for run in runs)), runs[0]
+    step = sympy.Max(1, sympy.floor(sympy.Integer(BLOCK) / sympy.Max(1, run.row)))
+    if run.multiplies and isinstance(run.row, int):
+        step = sympy.Max(1, sympy.Min(step, sympy.floor(sympy.sympify(run.extent) / 4)))
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
     return amount(sympy.Min(extent, step) * workers * buffer.type.size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
@@ -43,6 +43,8 @@ class Statement:
     target: str | None = None
 
 
+#: The elements of a step of a run; and how many steps there are, where that matters.
+Pace: TypeAlias = "tuple[Dim, Dim | None]"
 #: Elements of one block: a megabyte of float32, so that a run's arrays stay in the last level of
 #: cache, and threads seldom meet in the interpreter.
 BLOCK = 262144
@@ -66,6 +68,11 @@ class Run:
     rows: Mapping[Node, int]
     whole: frozenset[Node]
     totals: frozenset[Node]
+
+    @property
+    def pace(self) -> Pace:
+        """What the number of steps in a block follows from: runs of one pace may share memory."""
+        return self.row, self.extent if self.multiplies else None
 
     @cached_property
     def multiplies(self) -> bool:

@@ -15,6 +15,9 @@ BURST, ROUNDS = 0.05, 11
 #: Seconds of silence before a contestant's turn. The threads of OpenBLAS, OpenMP and XLA go on
 #: spinning for tens of milliseconds after their last task, on the cores that the next one needs.
 PAUSE = 0.1
+#: Seconds of calls after the pause that are not counted, until times are those of a loop that has
+#: gone on for a while: after the pause a virtual machine's cores wake up slowly for 0.1 s.
+WARM = 0.15
 #: Counts seconds; `time.process_time` where other programs share the machine.
 clock: Callable[[], float] = time.perf_counter
 
@@ -57,7 +60,7 @@ def interleaved(
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             time.sleep(PAUSE)
-            timed(runs[name], 1 + calls[name] // 5)  # caches and threads are this contestant's now
+            timed(runs[name], 1 + int(calls[name] * WARM / seconds))
             times[name].append(timed(runs[name], calls[name]))
     return times
 
