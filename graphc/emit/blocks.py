@@ -50,10 +50,9 @@ def in_blocks(work, extent, step):
     if extent <= step:
         return [work(slice(0, extent), 0)]
     count = 2 * -(-extent // (2 * step))  # for any cores, so that sums are the same
-    step = -(-extent // count)
-    starts = range(0, extent, step)
-    blocks = [slice(start, min(start + step, extent)) for start in starts]
-    results = [None] * len(blocks)
+    edges = [extent * i // count for i in range(count + 1)]
+    blocks = list(map(slice, edges, edges[1:]))
+    results = [None] * count
     waiting = iter(enumerate(blocks))
 
     def share(worker):
@@ -61,7 +60,7 @@ def in_blocks(work, extent, step):
             results[i] = work(rows, worker)
 
     threads = threads_of(os.getpid())  # a forked process has none of its parent's
-    workers = range(1, min(CORES, len(blocks)))
+    workers = range(1, min(CORES, count))
     others = [threads.submit(copy_context().run, share, i) for i in workers]
     try:
         share(0)
