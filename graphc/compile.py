@@ -187,6 +187,19 @@ def compile(
             got=f"minimize={minimize!r}, optimizer={optimizer!r}",
             fix='gc.compile(g, minimize="loss", optimizer=gc.optim.sgd(0.1))',
         )
+    if gradient_of is not None and minimize is not None:
+        raise GraphError(
+            "a training step has the gradients of what it minimizes, and no others",
+            got=f"gradient_of={gradient_of!r}, minimize={minimize!r}",
+            fix="compile twice: once with gradient_of, once with minimize",
+        )
+    if wrt is not None and gradient_of is None:
+        raise GraphError(
+            "`wrt` says what to differentiate by, but nothing is to be differentiated",
+            got=f"wrt={wrt!r}",
+            fix='gc.compile(g, gradient_of="loss", wrt=...); to train some parameters alone: '
+            "gc.param(..., trainable=False) for the others",
+        )
     with _without_collection():
         return _compiled(
             graph, gradient_of, wrt, minimize, _as_optimizer(optimizer), optimize, style

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from graphc.emit.body import LONGEST_VIEW
 from graphc.emit.lines import Line
 from graphc.emit.names import Namer
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
 
 _INDENT = "    "
-_WHY = "  # blocks stay in the cache"
-_ALONE = "  # one block has all cores"
+_WHY, _WHY_SAMPLES = "  # blocks stay in the cache", "  # each core takes some of the samples"
+_ALONE = "# BLAS may start threads where one block has all cores"
 #: What each block's function calls its rows, who works, how many rows there are, and products.
 _WORDS = ("rows", "worker", "size", "multiply")
 
@@ -164,6 +165,11 @@ class _Blocks:
         if not body.block_words:  # each function's own, so all may use the same
             body.block_words = tuple(namer.fresh(word) for word in _WORDS)
         self.rows, self.worker, self.size, self.multiply = body.block_words
+        #: What the function of a block reads.
+        self.read: set[Node] = set()
+        for statement in reversed(run.statements):
+            if statement.node in self.read or not statement.node.op.is_view:
+                self.read.update(statement.operands)
         #: Total -> the variable of a block's part of it.
         self.parts: dict[Node, str] = {}
         #: Lines that bind a variable to a block of an array.
@@ -190,7 +196,7 @@ class _Blocks:
         self.head(blocks, any(map(called.search, written)))
         body.lines += written
         if self.parts:
-            body.plain(f"return {', '.join(self.parts.values())}")
+            self.leave()
         body.indent = body.indent.removesuffix(_INDENT)
         self.end()
 
@@ -257,6 +263,8 @@ class _Blocks:
         body, node = self.body, statement.node
         codes = body.expressions.operands(statement)
         if node.op.is_view:
+            if node not in self.read:
+                return  # It shows the whole array afterwards.
             self.codes[node] = code = self.view(node, codes)
             if len(code.text) > LONGEST_VIEW:
                 body.emit(f"{body.expressions.name(node)} = {code}", node)
@@ -295,14 +303,16 @@ class _Blocks:
         body, namer = self.body, self.body.expressions.namer
         body.indent = body.indent.removesuffix(_INDENT)
         self.blank()
-        body.plain(f"def {self.function}({self.rows}, {self.worker}):{_WHY}")
+        why = _WHY_SAMPLES if self.run.multiplies else _WHY
+        body.plain(f"def {self.function}({self.rows}, {self.worker}):{why}")
         body.indent += _INDENT
         if blocks or self.is_sized or multiplies:
             body.plain(f"{self.size} = {self.rows}.stop - {self.rows}.start")
         if multiplies:
             is_alone = f"{self.size} == {self.notation.dim(self.run.extent)}"
             choice = f"np.matmul if {is_alone} else {self.notation.multiply}"
-            body.plain(f"{self.multiply} = {choice}{_ALONE}")
+            body.plain(_ALONE)
+            body.plain(f"{self.multiply} = {choice}")
         for buffer, name in blocks.items():
             if buffer not in body.first_names:
                 body.first_names[buffer] = namer.fresh(f"{name}_block")
@@ -312,6 +322,17 @@ class _Blocks:
             self.slices.append(f"{name} = {kept}[{self.worker}, {colon}{rows}]")
         for line in self.slices:
             body.plain(line)
+
+    def leave(self) -> None:
+        """Return a block's parts of the totals."""
+        body, line = self.body, f"return {', '.join(self.parts.values())}"
+        if len(body.indent + line) <= WIDTH:
+            body.plain(line)
+            return
+        body.plain("return (")
+        for part in self.parts.values():
+            body.plain(f"{_INDENT}{part},")
+        body.plain(")")
 
     def end(self) -> None:
         """Call the function for all blocks; a total becomes a number of its dtype."""
@@ -326,8 +347,12 @@ class _Blocks:
         if not self.parts:
             body.plain(call)
             return
-        body.plain(f"for {', '.join(self.parts.values())} in {call}:")
-        for node, part in self.parts.items():
+        parts, head = list(self.parts.values()), f"for {', '.join(self.parts.values())} in {call}:"
+        if len(body.indent + head) > WIDTH:
+            name = body.expressions.namer.fresh("parts")
+            parts, head = [f"{name}[{i}]" for i in range(len(parts))], f"for {name} in {call}:"
+        body.plain(head)
+        for node, part in zip(self.parts, parts, strict=True):
             body.current = node
             body.plain(f"{_INDENT}{self.codes[node]} += {part}")
         for node in self.parts:

@@ -19,11 +19,15 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """Return a line of code as lines that fit, where it has a form that can be broken.
 
     That is one call or display, alone, assigned or in the head of a `for`; a chain of methods; and
-    what is written, or added, to several indices of an array.
+    what is written, or added, to several indices of an array; and a product of two matrices.
     """
     if len(line) <= width or line.lstrip().startswith(("#", '"')):
         return [line]
-    return _broken_call(line, width) or _broken_target(line, width) or steps(line, width) or [line]
+    for broken in (_broken_call, _broken_target, _broken_product, steps):
+        lines = broken(line, width)
+        if lines:
+            return lines
+    return [line]
 
 
 def _broken_call(line: str, width: int) -> list[str]:
@@ -58,6 +62,16 @@ def _broken_target(line: str, width: int) -> list[str]:
         return []
     lines = [part for word in words for part in wrapped(f"{indent}    {word},", width)]
     return [match.group(), *lines, f"{indent}]{tail}"]
+
+
+def _broken_product(line: str, width: int) -> list[str]:
+    """Write `name = left @ right` as a call, which has a line for each operand."""
+    name, equals, value = line.partition(" = ")
+    value, separator, remark = value.partition("  #")
+    left, at, right = value.partition(" @ ")
+    if not equals or not at or _has_spaces(left) or _has_spaces(right):
+        return []
+    return wrapped(f"{name} = np.matmul({left}, {right}){separator}{remark}", width)
 
 
 def steps(line: str, width: int = WIDTH) -> list[str]:

@@ -127,7 +127,7 @@ class _Chain(Gathered):
 
     def closed(self, chains: list[_Chain]) -> list[Statement]:
         """Return the statements in their new order, or in the old one where a loop does not pay."""
-        if sum(map(is_pointwise, self.inside)) < _FEWEST:
+        if sum(map(_calls, self.inside)) < _FEWEST:
             return self.seen
         chains.append(self)
         self.before, self.inside = (
@@ -140,11 +140,14 @@ def is_pointwise(statement: Statement) -> bool:
     """Say whether a statement is arithmetic of elements, with no arrays of its own."""
     node = statement.node
     is_array = isinstance(node.op, Pointwise) and node.op.broadcasts(node)
-    return (
-        is_array
-        and (node.op.helper(node) is None or same(node.op.scratch(node), 0))
-        and all(x.ndim <= node.ndim for x in statement.operands)
-    )
+    return is_array and all(x.ndim <= node.ndim for x in statement.operands)
+
+
+def _calls(statement: Statement) -> int:
+    """Return how many calls on arrays of elements a statement takes: many, within a helper."""
+    if not is_pointwise(statement):
+        return 0
+    return 1 if statement.node.op.helper(statement.node) is None else _FEWEST
 
 
 def _is_scalar_work(statement: Statement) -> bool:

@@ -56,6 +56,17 @@ def bind(
     return {a.leaf: a.array for a in arguments}, sizes
 
 
+def as_generator(rng: object, drawing: str) -> np.random.Generator:
+    """Return the generator that a call was given for what draws random numbers."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    raise GraphError(
+        f"{drawing} draws random numbers, so the call needs a generator",
+        got="no rng" if rng is None else f"rng={rng!r}",
+        fix=f"rng=np.random.default_rng({rng if isinstance(rng, int) else 0})",
+    )
+
+
 def _state_by_keyword(
     graph: Graph, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from numpy import ndarray
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.run.arguments import bind
+from graphc.run.arguments import as_generator, bind
 from graphc.run.claims import check_claims, claiming
 from graphc.run.entry import Argument, KnownState, Shapes, fitting
 from graphc.run.files import write_whole
@@ -85,11 +85,11 @@ class CompiledFunction:
         words += ["rng"] if self.draws else []
         return f"<compiled {self.__name__}({', '.join(words)}) -> {', '.join(self.graph.outputs)}>"
 
-    def init(self, seed: int = 0, **sizes: int) -> dict[str, np.ndarray]:
-        """Return fresh parameters and optimizer slots; `sizes` fixes named dims of parameters."""
+    def init(self, seed: int = 0) -> dict[str, np.ndarray]:
+        """Return fresh parameters and optimizer slots."""
         if not self._params:
             return {}
-        state: dict[str, np.ndarray] = self.module.init(seed=seed, **sizes)
+        state: dict[str, np.ndarray] = self.module.init(seed=seed)
         return state
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -138,7 +138,7 @@ class CompiledFunction:
         if arrays is None:
             arrays = self._arguments(state, unnamed, inputs, rng, check_finite)
         if self.draws:
-            arrays.append(self._generator(rng))
+            arrays.append(as_generator(rng, self.__name__))
         try:
             if self._takes_workspace:
                 return self.function(*arrays, workspace=self._workspaces.buffers)
@@ -218,15 +218,6 @@ class CompiledFunction:
         if type(state) is dict and all(state[name] is array for name, array in params.items()):
             return state, arrays
         return (params or None), arrays
-
-    def _generator(self, rng: np.random.Generator | None) -> np.random.Generator:
-        if rng is None:
-            raise GraphError(
-                f"{self.__name__} draws random numbers, so the call needs a generator",
-                got="no rng",
-                fix="rng=np.random.default_rng(0)",
-            )
-        return rng
 
     def _evaluate(
         self,

@@ -19,7 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
-from graphc.run.arguments import Argument, Arrays, bind, bind_dims
+from graphc.run.arguments import Argument, Arrays, as_generator, bind, bind_dims
 from graphc.run.claims import check_claims
 from graphc.run.finite import check_node
 from graphc.run.indices import out_of_range
@@ -171,12 +171,8 @@ def draw(
 ) -> None:
     """Add the numbers of all random nodes to `values`, in the order in which they were written."""
     random = [node for node in order if node.op.is_random and node not in values]
-    if random and rng is None:
-        raise GraphError(
-            "this graph draws random numbers, so the call needs a generator",
-            got=f"no rng, for {random[0].op.name}",
-            fix="rng=np.random.default_rng(0)",
-        )
+    if random:
+        rng = as_generator(rng, random[0].op.name)
     for node in sorted(random, key=lambda node: int(node.attrs["draw"])):
         attrs = {name: concrete(value, sizes, node) for name, value in node.attrs.items()}
         sample = node.op.sample(rng, attrs, concrete_type(node.type, sizes, node))  # type: ignore[attr-defined]  # what is_random promises

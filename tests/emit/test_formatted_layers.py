@@ -65,6 +65,25 @@ def volumes() -> Node:
     return classifier(nn.max_pool3d(h, 2, stride=1))
 
 
+def encoder() -> Node:
+    """Attention with a mask and a wide layer: it runs by samples."""
+    N, T, D, H = gc.dim("N"), 64, 64, 4
+    x, seen = gc.input("x", (N, T, D)), gc.input("seen", (N, 1, 1, T), dtype="bool")
+    h = nn.layer_norm(x, name="ln1")
+
+    def heads(name: str) -> Node:
+        projected = nn.dense(h, D, name=name)
+        return gc.transpose(gc.reshape(projected, (N, T, H, D // H)), (0, 2, 1, 3))
+
+    scores = heads("q") @ gc.transpose(heads("k"), (0, 1, 3, 2)) / (D // H) ** 0.5
+    a = gc.softmax(gc.where(seen, scores, -1e9), axis=-1)
+    mixed = gc.reshape(gc.transpose(a @ heads("v"), (0, 2, 1, 3)), (N, T, D))
+    h = x + nn.dense(mixed, D, name="o")
+    wide = nn.dense(nn.layer_norm(h, name="ln2"), 4 * D, name="up")
+    h = h + nn.dense(wide * gc.sigmoid(1.702 * wide), D, name="down")
+    return classifier(gc.mean(h, axis=1))
+
+
 MODELS: list[Callable[[], Node]] = [
     resnet_block,
     depthwise,
@@ -72,6 +91,7 @@ MODELS: list[Callable[[], Node]] = [
     largest_pooling,
     motifs,
     volumes,
+    encoder,
 ]
 
 

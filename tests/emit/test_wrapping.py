@@ -68,3 +68,15 @@ def test_a_chain_in_two_steps_has_the_value_of_the_chain() -> None:
 )
 def test_other_lines_are_left(line: str) -> None:
     assert wrapped(line) == [line]
+
+
+def test_a_long_product_is_written_as_a_call() -> None:
+    line = f"    y = {'a' * 40}.swapaxes(1, 2) @ {'b' * 40}.transpose(0, 2, 1)"
+    assert wrapped(line) == [
+        "    y = np.matmul(",
+        f"        {'a' * 40}.swapaxes(1, 2),",
+        f"        {'b' * 40}.transpose(0, 2, 1),",
+        "    )",
+    ]
+    sum_of_products = f"    y = {'a' * 40} @ {'b' * 40} + c"
+    assert wrapped(sum_of_products) == [sum_of_products]

@@ -189,3 +189,22 @@ def test_tracebacks_lead_into_emitted_code() -> None:
     frames = traceback.extract_tb(error.value.__traceback__)
     emitted = [frame for frame in frames if frame.filename.startswith("<graphc classifier")]
     assert emitted and emitted[0].line and emitted[0].line in f.source
+
+
+def test_what_a_compilation_would_ignore_is_refused() -> None:
+    x, w = gc.input("x", (3,)), gc.param("w", (3,))
+    graph = gc.graph({"loss": gc.sum(x * w)})
+    with pytest.raises(gc.GraphError, match="nothing is to be differentiated"):
+        gc.compile(graph, wrt=["w"])
+    with pytest.raises(gc.GraphError, match="and no others"):
+        gc.compile(graph, gradient_of="loss", minimize="loss", optimizer="sgd(0.1)")
+
+
+@pytest.mark.parametrize("rng", [3, np.random.RandomState(0)])
+def test_a_seed_is_no_generator(rng: object) -> None:
+    graph = gc.graph({"y": gc.nn.dropout(gc.input("x", (3,)), 0.5)})
+    x = np.ones(3, np.float32)
+    for call in (gc.compile(graph), lambda **given: gc.interpret(graph, **given)):
+        with pytest.raises(gc.GraphError, match="draws random numbers") as error:
+            call(x=x, rng=rng)
+        assert "rng=np.random.default_rng(" in str(error.value)
