@@ -348,7 +348,7 @@ class _Blocks:
             body.plain(call)
             return
         parts, head = list(self.parts.values()), f"for {', '.join(self.parts.values())} in {call}:"
-        if len(body.indent + head) > WIDTH:
+        if len(parts) > 1 and len(body.indent + head) > WIDTH:
             name = body.expressions.namer.fresh("parts")
             parts, head = [f"{name}[{i}]" for i in range(len(parts))], f"for {name} in {call}:"
         body.plain(head)

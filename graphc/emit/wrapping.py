@@ -69,7 +69,8 @@ def _broken_product(line: str, width: int) -> list[str]:
     name, equals, value = line.partition(" = ")
     value, separator, remark = value.partition("  #")
     left, at, right = value.partition(" @ ")
-    if not equals or not at or _has_spaces(left) or _has_spaces(right):
+    *_, depth = [0, *[depth for _, depth in _places(left)]]
+    if not equals or not at or depth or _has_spaces(left) or _has_spaces(right):
         return []
     return wrapped(f"{name} = np.matmul({left}, {right}){separator}{remark}", width)
 

@@ -80,3 +80,5 @@ def test_a_long_product_is_written_as_a_call() -> None:
     ]
     sum_of_products = f"    y = {'a' * 40} @ {'b' * 40} + c"
     assert wrapped(sum_of_products) == [sum_of_products]
+    within = f"    y = np.sum({'a' * 40} @ {'b' * 40}.transpose(0, 2, 1)).astype(np.float32)"
+    assert "np.matmul" not in "".join(wrapped(within))

@@ -161,3 +161,12 @@ def test_sums_of_products(helpers: dict[str, Any], widths: tuple[int, int], leng
     rng = np.random.default_rng(length)
     a, b = (rng.normal(size=(length, w) if w else (length,)) for w in widths)
     np.testing.assert_allclose(helpers["sum_of_products"](a, b), a.T @ b, atol=1e-9)
+
+
+def test_a_single_total_over_a_dim_of_a_long_name() -> None:
+    x = gc.input("x", ("number_of_samples_in_a_batch_of_the_training_set", 64), dtype="float64")
+    y = gc.sum(gc.tanh(gc.sin(gc.tanh(gc.exp(-gc.square(gc.tanh(gc.sin(x) * 2)) + 1) * 3))))
+    given = {"x": np.random.default_rng(0).normal(size=(7, 64))}
+    f = agrees(gc.graph({"y": y}), given)
+    assert "in_blocks(" in f.source
+    assert "parts" not in f.source.partition("def graph(")[2]
