@@ -42,8 +42,7 @@ def pointwise_function(op: Pointwise) -> Function:
     function.__module__ = "graphc.build.functions"
     function.__doc__ = _documentation(op)
     parameters = [inspect.Parameter(a, inspect.Parameter.POSITIONAL_ONLY) for a in op.args]
-    # inspect, and so help(), reads this attribute, of which types of functions say nothing.
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
     return function
 
 

@@ -146,7 +146,9 @@ def threaded(node: Node, args: Sequence[Code], notation: Notation) -> Code | Non
         notation.threads == "beside" or (node.ndim < 2 and not starts_no_threads(node))
     ):
         return _sum_over_rows(node, args)
-    parts = _matrices(node, args, "") if notation.threads == "own" else None
+    if notation.threads != "own" or starts_no_threads(node):
+        return None
+    parts = _matrices(node, args, "")
     if parts is None or not parts.is_plain:
         return None
     return Code(f"matmul_on_all_cores({parts.left}, {parts.right})")
@@ -181,8 +183,6 @@ def _matrices(node: Node, args: Sequence[Code], out: str) -> _Matrices | None:
 
     A vector is a matrix of one row on the left, and of one column on the right.
     """
-    if starts_no_threads(node):
-        return None
     terms, labels = split_spec(node.attrs["spec"])
     form = matmul_form(node)
     if form is not None:
@@ -198,16 +198,11 @@ def _matrices(node: Node, args: Sequence[Code], out: str) -> _Matrices | None:
         left, right = view(args[i], terms[i], viewed.left), view(args[j], terms[j], viewed.right)
         ranks = [len(viewed.left), len(viewed.right)]
         target = view(Code(out), labels, viewed.result)
+    result = target.within(ATOM)
     if ranks[0] == 1:
-        left, target = (
-            Code(f"{left.within(ATOM)}[None]"),
-            Code(f"{target.within(ATOM)}[..., None, :]"),
-        )
+        left, target = Code(f"{left.within(ATOM)}[None]"), Code(f"{result}[..., None, :]")
     if ranks[1] == 1:
-        right, target = (
-            Code(f"{right.within(ATOM)}[:, None]"),
-            Code(f"{target.within(ATOM)}[..., None]"),
-        )
+        right, target = Code(f"{right.within(ATOM)}[:, None]"), Code(f"{result}[..., None]")
     return _Matrices(left, right, target, is_plain=ranks == [2, 2])
 
 

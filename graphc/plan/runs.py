@@ -37,7 +37,7 @@ class Gathered:
         raise NotImplementedError("each kind of run says by which array blocks are measured")
 
     def admits(self, statement: Statement, rows: Mapping[Node, int]) -> bool:
-        """Take a statement in which sees `rows`, unless an array would be seen in two ways."""
+        """Take in a statement that sees `rows`, unless an array would be seen in two ways."""
         operands = statement.operands
         entire = {x for x in operands if x not in rows and x not in self.values}
         split = {x for x in rows if x not in self.values}
