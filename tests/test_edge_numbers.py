@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from edges import TOLERANCE, WAYS, agree
@@ -116,6 +118,41 @@ def test_textbook_losses_are_exact_at_huge_logits(name: str, dtype: str, style: 
     found = f(z=np.array([-1e4, 1e4], dtype))
     agree(found["losses"], values, dtype)
     agree(found["d_total_d_z"], slopes, dtype)
+
+
+MP = mpmath.mp.clone()
+MP.dps = 60
+#: A loss as typed, the points at which it is asked, its value and its slope there by mpmath.
+TINY: dict[str, tuple[Callable[[Node], Node], list[float], Callable[..., Any]]] = {
+    "log-cosh": (
+        lambda x: gc.log(gc.cosh(x)),
+        [0, 1e-18, 1e-5, 1e-2, -0.3, 0.999, 1.001, -20, 1e4],
+        lambda x: (MP.log(MP.cosh(x)), MP.tanh(x)),
+    ),
+    "log of a softplus scale": (
+        lambda x: gc.log(gc.softplus(x)),
+        [-1e4, -110, -90, -41, -39, -1, 0, 3, 1e4],
+        lambda x: (
+            MP.log(MP.log1p(MP.exp(x))),
+            MP.exp(x) / (1 + MP.exp(x)) / MP.log1p(MP.exp(x)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", TINY)
+def test_small_values_keep_their_digits(name: str, dtype: str, style: str) -> None:
+    loss, points, exact = TINY[name]
+    at = np.array(points, dtype)
+    x = gc.input("x", at.shape, dtype=dtype)
+    graph = gc.graph({"total": gc.sum(loss(x)), "losses": loss(x)}, name="tiny")
+    found = gc.compile(graph, gradient_of="total", wrt=["x"], style=style)(x=at)
+    values, slopes = zip(*(exact(MP.mpf(float(v))) for v in at), strict=True)
+    rtol = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(found["losses"], np.array(values, float), rtol=rtol)
+    np.testing.assert_allclose(found["d_total_d_x"], np.array(slopes, float), rtol=rtol)
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])

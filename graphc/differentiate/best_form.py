@@ -10,7 +10,7 @@ import numpy as np
 from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import stable, write
 from graphc.differentiate.symbolic import OUTPUT, Branch, Expression, Tree, branch, map_leaves
-from graphc.differentiate.through_output import candidates, logistic, writings
+from graphc.differentiate.through_output import candidates, without_overflow, writings
 from graphc.ops.algebras import ARRAYS
 from graphc.ops.formula import evaluate_formula
 
@@ -23,10 +23,10 @@ def best_leaves(tree: Tree, raw: Tree, y: Expression, grid: Values) -> Tree:
     """Return the derivative with each leaf in its cheapest form that has all its values."""
     if not isinstance(raw, Branch):
         is_case = isinstance(tree, Branch)
-        return logistic(raw) if is_case else _best_form(tree, raw, y, grid)
+        return without_overflow(raw) if is_case else _best_form(tree, raw, y, grid)
     assert isinstance(tree, Branch), "a derivative has no more cases than its function"
     if raw.condition != tree.condition:
-        return map_leaves(logistic, raw)
+        return map_leaves(without_overflow, raw)
     parts = [
         best_leaves(f, d, y, grid)
         for f, d in ((tree.then, raw.then), (tree.otherwise, raw.otherwise))
@@ -37,7 +37,7 @@ def best_leaves(tree: Tree, raw: Tree, y: Expression, grid: Values) -> Tree:
 def _best_form(f: Expression, raw: Expression, y: Expression, grid: Values) -> Expression:
     if raw.is_number or raw.is_Symbol:
         return raw
-    direct = logistic(raw)
+    direct = without_overflow(raw)
     forms = [*writings(direct), *candidates(f, raw, y)]
     ranked = sorted(forms, key=lambda form: _rank(form, y))
     accepted = _Judge(f, direct, grid)

@@ -31,7 +31,7 @@ from graphc.differentiate.symbolic import (
     symbol,
     tree_of,
 )
-from graphc.differentiate.through_output import logistic
+from graphc.differentiate.through_output import without_overflow
 from graphc.errors import GraphError
 from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.symbols import sympy_module
@@ -195,7 +195,7 @@ def partial(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...] 
     tree = tree_of(op.formula, variables)
     by = symbol(op.args[index])
     raw = derivative(tree, by)
-    direct = map_leaves(logistic, raw)
+    direct = map_leaves(without_overflow, raw)
     plain = Partial(op, index, direct, direct, constants)
     if plain.constant is not None:
         return plain

@@ -118,14 +118,15 @@ def _with_one_sigmoid(form: Expression) -> Iterator[Expression]:
             yield form.xreplace({mirrored: 1 - function})
 
 
-def logistic(expression: Expression) -> Expression:
-    """Return 1/(1 + exp(u)) as sigmoid(-u), which no large u can overflow, wherever it divides."""
+def without_overflow(expression: Expression) -> Expression:
+    """Return 1/(1 + exp(u)) as sigmoid(-u) and sinh(u)/cosh(u) as tanh(u), for no overflow."""
     sympy = sympy_module()
     sigmoid = plain_function("sigmoid")
     expression = softmax_of_two(expression)
 
     def rewrite(e: Expression) -> Expression:
         if e.is_Mul:
+            e = _with_tanh(e)
             terms = sympy.Add.make_args(sympy.expand_mul(e)) if e.has(sigmoid) else (e,)
             absorbed = sympy.Add(*map(_absorbed, terms))
             return absorbed if absorbed.count(sympy.exp) < e.count(sympy.exp) else e
@@ -135,6 +136,18 @@ def logistic(expression: Expression) -> Expression:
         return sigmoid(-exponential.args[0]) ** -e.exp
 
     return expression.replace(lambda e: e.is_Mul or e.is_Pow, rewrite)
+
+
+def _with_tanh(product: Expression) -> Expression:
+    """Return sinh(u)**n/cosh(u)**m in a product as tanh(u)**n*cosh(u)**(n - m), n not above m."""
+    sympy = sympy_module()
+    powers = product.as_powers_dict()
+    for factor, power in list(powers.items()):
+        if factor.func is sympy.sinh and power.is_positive:
+            below = sympy.cosh(factor.args[0])
+            if (powers[below] + power).is_nonpositive:
+                product = product / factor**power * below**power * sympy.tanh(*factor.args) ** power
+    return product
 
 
 def _absorbed(product: Expression) -> Expression:

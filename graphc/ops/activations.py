@@ -50,6 +50,19 @@ log1mexp = register(
         flops=35,
     )
 )
+log_cosh = register(
+    Pointwise(
+        "log_cosh",
+        "log(cosh(x)) without overflow or cancellation: a smooth absolute value.",
+        "log(cosh(x))",
+        minus_infinity=False,
+        lowering="where(abs(x) < 1, log1p(2*square(sinh(minimum(abs(x), 1)/2))),"
+        " abs(x) + log1p(exp(-2*abs(x))) - 0.6931471805599453)",
+        flops=45,
+        symbol="ln cosh {}",
+        tex=r"\ln\cosh {}",
+    )
+)
 relu = register(
     Pointwise(
         "relu",

@@ -97,6 +97,9 @@ class Facts:
     def is_positive(self, node: Node) -> bool:
         return self.range(node).low > 0
 
+    def is_above(self, node: Node, value: float) -> bool:
+        return self.range(node).low > value
+
     def is_finite(self, node: Node) -> bool:
         found = self.range(node)
         return found.is_bounded and not found.nan

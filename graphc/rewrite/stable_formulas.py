@@ -98,7 +98,14 @@ LOGARITHMS = (
         when="uncovers_log(x)",
         example="x=sigmoid(u)",
     ),
-    _row("log_cosh", "log(cosh(x))", f"logaddexp(x, -x) - {_LN2}", _OVERFLOW),
+    _row("log_of_cosh", "log(cosh(x))", "log_cosh(x)", _OVERFLOW),
+    _row(
+        "log_softplus",
+        "log(softplus(x))",
+        "where(x < -40, x, log(softplus(maximum(x, -40))))",
+        "far below 0, softplus(x) is exp(x) and underflows",
+        when="not is_above(x, -41)",
+    ),
 )
 
 EXPONENTIALS = (

@@ -113,6 +113,10 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
     if rule.name == "log_exp_minus_exp":  # defined where x > y
         gap = sympy.Symbol("gap", positive=True)
         before, after = (e.subs(names["x"], names["y"] + gap) for e in (before, after))
+    if rule.name == "log_softplus":  # below -40 the two differ by less than exp(-40)/2
+        assert sympy.limit(before - names["x"], names["x"], -sympy.oo) == 0
+        gap = sympy.Symbol("gap", positive=True)
+        before, after = (e.subs(names["x"], gap - 40) for e in (before, after))
     if isinstance(before, (sympy.logic.boolalg.Boolean, bool)):
         return bool(sympy.simplify(sympy.Equivalent(before, after)))
     difference = sympy.expand_log(before - after, force=True)
@@ -133,8 +137,6 @@ MP.dps = 60
 EXTREME = (-1e4, -700.0, -90.0, -1.0, 0.5, 30.0, 800.0, 1e4)
 SMALL = (-0.5, -1e-3, -1e-6, -1e-9, 1e-9, 1e-6, 1e-3, 0.5)
 HUGE = 1e300
-#: Near 0 the logarithm of cosh cancels in both forms, by one unit of rounding of 1.
-CANCELS = ("log_cosh",)
 
 
 class Precise(dict):  # formulas over mpmath numbers
@@ -212,5 +214,4 @@ def test_stable_forms_are_right_at_extreme_points(rule: Rule, grid: tuple[float,
         got = interpret(better, **arrays)["result"][0]
         # An operand of size s is known to s units of rounding, and so is the result.
         slack = 1e-15 * max(map(abs, values.values())) * 16
-        slack += 2e-16 * (rule.name in CANCELS)
         assert abs(got - expected) <= slack + 1e-11 * abs(expected), (values, got, expected)
