@@ -27,6 +27,7 @@ NAMES = [
     "np",
     "state",
     "rng",
+    "check_finite",
     "workspace",
     "step",
     "init",

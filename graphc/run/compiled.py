@@ -133,7 +133,7 @@ class CompiledFunction:
         by node first, and names the first node that is infinite or nan.
         """
         arrays = None
-        if not (unnamed or check_finite):
+        if not unnamed and check_finite is False:
             arrays = self._fitting(state, inputs, self._known_state)
         if arrays is None:
             arrays = self._arguments(state, unnamed, inputs, rng, check_finite)
@@ -165,6 +165,8 @@ class CompiledFunction:
             )
         if rng is not None and "rng" in self.graph.inputs:
             inputs["rng"] = rng
+        if check_finite is not False and "check_finite" in self.graph.inputs:
+            inputs["check_finite"], check_finite = check_finite, False
         arrays = None
         if type(state) is dict and self._params:
             known = self._recognized(state)

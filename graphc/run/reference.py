@@ -49,6 +49,8 @@ def interpret(
     """
     if "rng" in graph.inputs and rng is not None:
         inputs["rng"] = rng
+    if "check_finite" in graph.inputs and check_finite is not False:
+        inputs["check_finite"], check_finite = check_finite, False
     env, sizes = bind(graph, state, inputs)
     values = evaluate(
         graph.roots(),

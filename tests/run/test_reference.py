@@ -107,9 +107,10 @@ def test_a_graph_that_draws_needs_a_generator() -> None:
     assert "rng=np.random.default_rng(0)" in str(error.value)
 
 
-def test_an_input_may_be_called_rng() -> None:
-    graph = Graph({"y": OPS["exp"](OPS["input"]("rng", ()))})
-    assert interpret(graph, rng=0.0)["y"] == 1  # an input here
+@pytest.mark.parametrize("name", ["rng", "check_finite"])
+def test_an_input_may_be_called_as_an_option_is(name: str) -> None:
+    graph = Graph({"y": OPS["exp"](OPS["input"](name, ()))})
+    assert interpret(graph, **{name: 0.0})["y"] == 1  # an input here
 
 
 # -- updates and aliasing --------------------------------------------------------------------
