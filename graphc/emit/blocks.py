@@ -261,7 +261,7 @@ class _Blocks:
 
     def step(self, statement: Statement) -> None:
         body, node = self.body, statement.node
-        codes = body.expressions.operands(statement)
+        codes = body.operands(statement)
         if node.op.is_view:
             if node not in self.read:
                 return  # It shows the whole array afterwards.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from graphc.emit.blocks import write_run
 from graphc.emit.body import INDENT, LONGEST_VIEW, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
+from graphc.emit.kept_numbers import KeptNumbers, is_short
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node
@@ -34,8 +35,8 @@ class FastBody(Body):
         self.buffer_names: dict[Buffer, str] = {}
         #: What depends on nothing but the dims, and is kept: a variable, and how it is made.
         self.constants: dict[str, str] = {}
-        #: The numbers among them, by how they are made.
-        self.kept_numbers: dict[str, str] = {}
+        #: The numbers among them.
+        self.kept_numbers = KeptNumbers()
         #: What the functions of blocks call the rows of a block, who works, and how many there are.
         self.block_words: tuple[str, ...] = ()
         #: Buffers whose variable shows them in another shape than they were made in.
@@ -92,7 +93,15 @@ class FastBody(Body):
 
     def operands(self, statement: Statement) -> list[Code]:
         """Return the operands' texts as the statement's op takes them."""
-        return self.expressions.operands(statement)
+        node, codes = statement.node, self.expressions.operands(statement)
+        if not self.keeps_numbers(node):
+            return codes
+        numbers = self.kept_numbers
+        return numbers.put(node, statement.operands, codes, self.expressions, self.constants)
+
+    def keeps_numbers(self, node: Node) -> bool:
+        """Say whether the call that computes a value takes numbers as arrays of no axes."""
+        return node in self.program.place and is_short(node)
 
     def is_arithmetic_on_numbers(self, statement: Statement) -> bool:
         """Say whether a value is written where it is read: arithmetic on numbers and dims."""

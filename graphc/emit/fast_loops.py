@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.emit.body import INDENT, read_by
-from graphc.emit.expressions import call, comment, in_place_operator, with_comment
+from graphc.emit.expressions import call, comment, with_comment
 from graphc.emit.fast import FastBody, place_taken, taken_code
 from graphc.emit.lines import Line
 from graphc.emit.loops import Names, Steps, bind_items, inner_expressions, is_plain, loop_names
@@ -31,8 +31,6 @@ from graphc.plan.program import Statement
 #: Views that are views of any array: a reshape may have to copy.
 _ALWAYS_VIEWS = (Slice, Transpose)
 _WORD = re.compile(r"\w+")
-#: What numbers are called.
-_WORDS = {"0": "zero", "1": "one", "2": "two", "0.5": "half"}
 
 
 @dataclass
@@ -262,25 +260,9 @@ class FastSteps(Steps, Fast):
         """Say whether a carry's array was made by this module and lies in one piece."""
         return target in self.kept_carries
 
-    def operands(self, statement: Statement) -> list[Code]:
-        """Return the operands' texts, with numbers as arrays that are made once."""
-        node, codes = statement.node, super().operands(statement)
-        if not node.shape or node.dtype.kind != "f" or in_place_operator(node) is None:
-            return codes
-        return [
-            self._kept_number(x) if x.op is full and x.dtype == node.dtype else code
-            for x, code in zip(statement.operands, codes, strict=True)
-        ]
-
-    def _kept_number(self, node: Node) -> Code:
-        """Return the variable of a number that is kept as an array of no axes."""
-        text, dtype = self.expressions.number(node).text, node.dtype.name
-        key = f"np.full((), {text}, np.{dtype})"
-        if key not in self.kept_numbers:
-            spoken = "size" if text[-1].isalpha() else f"number_{text.replace('-', 'minus_')}"
-            self.kept_numbers[key] = self.expressions.namer.fresh(_WORDS.get(text, spoken))
-        self.constants[self.kept_numbers[key]] = key
-        return Code(self.kept_numbers[key])
+    def keeps_numbers(self, node: Node) -> bool:
+        """Say whether a step's numbers are kept: all of them, as a step is run many times."""
+        return bool(node.shape)
 
     def view(self, statement: Statement, codes: list[Code]) -> None:
         """Bind a view once: of all steps' values, or of memory that is the same at each step."""
