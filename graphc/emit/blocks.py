@@ -261,10 +261,10 @@ class _Blocks:
 
     def step(self, statement: Statement) -> None:
         body, node = self.body, statement.node
+        if node.op.is_view and node not in self.read:
+            return  # It shows the whole array afterwards.
         codes = body.operands(statement)
         if node.op.is_view:
-            if node not in self.read:
-                return  # It shows the whole array afterwards.
             self.codes[node] = code = self.view(node, codes)
             if len(code.text) > LONGEST_VIEW:
                 body.emit(f"{body.expressions.name(node)} = {code}", node)
@@ -335,15 +335,20 @@ class _Blocks:
         body.plain(")")
 
     def end(self) -> None:
-        """Call the function for all blocks; a total becomes a number of its dtype."""
-        body = self.body
+        """Call the function for all blocks; then show its arrays as views of them do."""
         self.codes.update(self.outside)
+        self.blank()
+        self.call()
         for statement in self.run.statements:
             if statement.node.op.is_view and statement.node in self.run.whole:
-                body.view(statement, body.expressions.operands(statement))
+                self.body.current = statement.node
+                self.body.view(statement, self.body.expressions.operands(statement))
+
+    def call(self) -> None:
+        """Call the function for all blocks; a total becomes a number of its dtype."""
+        body = self.body
         extent = self.notation.dim(self.run.extent)
         call = f"in_blocks({self.function}, {extent}, {step_text(self.run, self.notation)})"
-        self.blank()
         if not self.parts:
             body.plain(call)
             return

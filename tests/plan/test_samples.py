@@ -170,3 +170,26 @@ def test_a_single_total_over_a_dim_of_a_long_name() -> None:
     f = agrees(gc.graph({"y": y}), given)
     assert "in_blocks(" in f.source
     assert "parts" not in f.source.partition("def graph(")[2]
+
+
+@pytest.mark.parametrize("batch", [6, "N"])
+def test_a_copy_of_what_a_run_computes_is_made_behind_it(batch: int | str) -> None:
+    # Heads that are joined again are a reshape of a transpose: no view, though it reads like one.
+    size = gc.dim(batch) if isinstance(batch, str) else batch
+    x = gc.input("x", (size, gc.dim("T"), 8), dtype="float64")
+    heads = gc.transpose(gc.reshape(x, (size, gc.dim("T"), 2, 4)), (0, 2, 1, 3))
+    values = gc.tanh(heads) + gc.softmax(heads * gc.exp(heads), axis=-1)
+    joined = gc.reshape(gc.transpose(values, (0, 2, 1, 3)), (size, gc.dim("T"), 8))
+    graph = gc.graph({"loss": gc.sum(gc.square(values)), "joined": joined}, name="heads")
+    given = {"x": np.random.default_rng(0).normal(size=(6, 5, 8))}
+    f = agrees(graph, given, gradient_of="loss", wrt=["x"])
+    assert "in_blocks(block" in f.source
+
+
+def test_grouped_queries_share_keys_that_are_repeated() -> None:
+    N, T = gc.dim("N"), gc.dim("T")
+    x, scores = gc.input("x", (N, T, 8), "float64"), gc.input("scores", (N, 4, T, T), "float64")
+    keys = gc.transpose(gc.reshape(x, (N, T, 2, 4)), (0, 2, 1, 3))
+    graph = gc.graph({"y": gc.softmax(scores) @ gc.repeat(keys, 2, axis=1)}, name="groups")
+    rng = np.random.default_rng(0)
+    agrees(graph, {"x": rng.normal(size=(5, 3, 8)), "scores": rng.normal(size=(5, 4, 3, 3))})
