@@ -109,7 +109,7 @@ class ForwardSweep:
             if product is None:
                 continue
             total = product if total is None else OPS["add"](total, product)
-            if after is not Slope.FINITE:
+            if after > Slope.AT_POLE:
                 self.steep.add(node)
         return total
 

@@ -260,13 +260,13 @@ class _Stacks:
         after = item(self.source, self.emitted[loop.body.results[index]])
         initial = loop.node.inputs[index]
         first = OPS["reshape"](initial, (1, *initial.shape))
-        if loop.is_reversed:
-            rest = OPS["slice"](after, [slice(1, None)])
-            parts = (rest, first)
-        else:
-            rest = OPS["slice"](after, [slice(None, -1)])
-            parts = (first, rest)
-        return OPS["concat"](*parts, axis=0)
+        length, back = loop.length, loop.is_reversed
+        if isinstance(length, int):
+            rest = OPS["slice"](after, [slice(1, None) if back else slice(None, -1)])
+            return OPS["concat"](*((rest, first) if back else (first, rest)), axis=0)
+        # A loop of no steps has no last value to leave out: x[1:] of a sequence of one.
+        whole = OPS["concat"](*((after, first) if back else (first, after)), axis=0)
+        return OPS["slice"](whole, [slice(1, None) if back else slice(None, length)])
 
 
 # -- forward mode ----------------------------------------------------------------------------------

@@ -32,12 +32,15 @@ _LONGEST_LOOK = 16
 
 
 class Slope(enum.IntEnum):
-    """Whether the cotangent that arrives at a node may be infinite at finite values."""
+    """Whether the cotangent that arrives at a node may be infinite."""
 
     FINITE = 0
+    #: Only where a later value is infinite too: the cotangent of x in log(x). The result has no
+    #: slope then, but what a case cuts off, as relu does below 0, contributes nothing all the same.
+    AT_POLE = 1
     #: Only where the node's own value is 0: the cotangent of x in sqrt(x).
-    INFINITE_AT_ZERO = 1
-    INFINITE = 2
+    INFINITE_AT_ZERO = 2
+    INFINITE = 3
 
 
 class Slopes:
@@ -75,7 +78,8 @@ class Slopes:
             value = evaluate_formula(partial.built, variables, NODES)
             return cast(value, cotangent.dtype)
         formula = partial.product
-        may_be_infinite = slope is not Slope.FINITE and partial.constant is None
+        may_be_infinite = slope > (Slope.FINITE if partial.has_cases else Slope.AT_POLE)
+        may_be_infinite = may_be_infinite and partial.constant is None
         if self._needs_guard(node, partial, cotangent):
             formula = partial.guarded_product
             if may_be_infinite:  # each of the two may be 0 where the other is infinite
@@ -97,14 +101,16 @@ class Slopes:
         return self.bounds(cotangent).may_be_zero
 
     def _slope_after(self, node: Node, index: int, partial: Partial, slope: Slope) -> Slope:
-        if slope is Slope.FINITE:
+        if slope <= Slope.AT_POLE:
             others = (x for i, x in enumerate(node.inputs) if i != index)
             if isinstance(node.op, Guarded) and any(self.bounds(x).pole for x in others):
                 return Slope.INFINITE  # the product is finite, its factor is not
-            if not partial.has_infinite_slope:
+            if not (partial.singular or partial.has_infinite_slope):
                 return slope
             if not partial.bounds([self.bounds(x) for x in node.inputs]).pole:
                 return slope
+            if not partial.has_infinite_slope:
+                return Slope.AT_POLE
             return slope_of(partial.is_infinite_at_zero)
         if slope is Slope.INFINITE_AT_ZERO:
             return self._slope_after_infinite(node, index, partial)
@@ -127,11 +133,13 @@ class Slopes:
 
     def through_transpose(self, node: Node, index: int, slope: Slope) -> Slope:
         """Say whether the cotangent behind a linear op may be infinite."""
+        is_total = node.op in (OPS["sum"], OPS["mean"])
+        if slope is Slope.AT_POLE:
+            return slope if node.op.is_view or is_total else Slope.FINITE
         if slope is not Slope.INFINITE_AT_ZERO:
             return slope
         if node.op.is_view or node.op is OPS["cast"]:
             return slope
-        is_total = node.op in (OPS["sum"], OPS["mean"])
         return slope if is_total and self.bounds(node.inputs[index]).low >= 0 else Slope.INFINITE
 
 

@@ -22,25 +22,10 @@ from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node
+from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.pointwise import cast
 from graphc.ops.reduction import Reduction
 from graphc.ops.registry import OPS, register
-
-
-def may_hold_minus_infinity(x: Node, depth: int = 24) -> bool:
-    """Say whether -inf may be a meaningful value in x, by asking the ops that lead to it.
-
-    What a contraction or a bounded function returns cannot be a mask, so it needs no guard.
-    """
-    pending = [(x, depth)]
-    while pending:
-        node, left = pending.pop()
-        answer = node.op.holds_minus_infinity(node)
-        if answer or (answer is None and left == 0):
-            return True
-        if answer is None:
-            pending += [(i, left - 1) for i in node.inputs if i.dtype.kind == "f"]
-    return False
 
 
 class LogSumExp(Reduction):

@@ -136,7 +136,8 @@ class Fill(Leaf):
         return Bounds(1.0 if is_positive else -math.inf, math.inf, is_positive)
 
     def holds_minus_infinity(self, node: Node) -> bool:
-        return bool(node.attrs["value"] == -np.inf)
+        value = node.attrs["value"]
+        return isinstance(value, float) and _held(value, node.dtype) == -math.inf
 
     def scalar(self, node: Node, notation: Notation) -> Code:
         """Return the number alone, for an operand that NumPy broadcasts: a weak Python scalar."""
@@ -146,6 +147,7 @@ class Fill(Leaf):
             is_negative = text[:1] == "-" and text[1:].isidentifier()
             return Code(text, ATOM if text.isidentifier() else UNARY if is_negative else 0)
         if isinstance(value, float):
+            value = _held(value, node.dtype)
             if value != value or value in (float("inf"), float("-inf")):
                 text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}[repr(value)]
                 return Code(text, UNARY if text.startswith("-") else ATOM)
@@ -354,7 +356,16 @@ def fill(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
     """Return `value` in every place of `shape`; the value is converted to the dtype's kind."""
     if isinstance(value, (bool, int, float)):
         value = {"f": float, "i": int, "b": bool}[dtype.kind](value)
+        if isinstance(value, float):
+            value = _held(value, dtype)
     return make_node(full, (), {"value": value, "shape": shape, "dtype": dtype})
+
+
+def _held(value: float, dtype: np.dtype) -> float:
+    """Return a number as a float type holds it: infinite beyond its range, else as it is."""
+    if dtype.kind != "f" or abs(value) <= np.finfo(dtype).max or math.isnan(value):
+        return value
+    return math.copysign(math.inf, value)
 
 
 def zeros_like(node: Node) -> Node:

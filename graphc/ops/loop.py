@@ -25,6 +25,7 @@ from graphc.ir.provenance import inherit
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import reaching
 from graphc.ops.batching import Carried, batched_node, only, with_first_axis
+from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS, register
 
 T = TypeVar("T")
@@ -299,6 +300,11 @@ class Item(Op):
 
     def is_differentiable(self, node: Node, index: int) -> bool:
         return node.dtype.kind == "f"
+
+    def holds_minus_infinity(self, node: Node) -> bool:
+        # A carry may hold it from the start: of the logarithms of a hidden Markov model's states.
+        body: Body = node.inputs[0].attrs["body"]
+        return may_hold_minus_infinity(body.results[node.attrs["index"]])
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("the items of a loop are written with the loop")

@@ -147,8 +147,11 @@ def shifted(x: Node, axis: int, first: float) -> Node:
         return fill(first, x.shape, x.dtype) if size else zeros_like(x)
     head = fill(first, (*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
     index = [slice(None)] * x.ndim
-    index[axis] = slice(0, -1)
-    return OPS["concat"](head, OPS["slice"](x, index), axis=axis)
+    if isinstance(size, int):
+        index[axis] = slice(0, -1)
+        return OPS["concat"](head, OPS["slice"](x, index), axis=axis)
+    index[axis] = slice(0, size)  # there may be no last one to leave out
+    return OPS["slice"](OPS["concat"](head, x, axis=axis), index)
 
 
 _LINEAR_RECURRENCE = '''

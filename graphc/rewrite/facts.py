@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -112,6 +113,9 @@ class Facts:
     def is_float(self, node: Node) -> bool:
         return node.dtype.kind == "f"
 
+    def is_truth(self, node: Node) -> bool:
+        return node.dtype.kind == "b"
+
     def is_leaf(self, node: Node) -> bool:
         """Say whether a node is given, and so not rounded yet."""
         return node.op.is_leaf
@@ -123,6 +127,17 @@ class Facts:
     def fits(self, value: float) -> bool:
         """Say whether a folded constant is an ordinary float32 number, neither 0 nor infinite."""
         return bool(np.finfo(np.float32).tiny <= abs(value) <= np.finfo(np.float32).max)
+
+    def keeps_digits(self, a: float, b: float) -> bool:
+        """Say whether a sum of two numbers still holds both, rounded to float32 too: 1 + 1e-8."""
+        if not math.isfinite(a + b):
+            return False
+        total, smaller = Fraction(a) + Fraction(b), Fraction(min(abs(a), abs(b)))
+        return all(
+            abs(Fraction(float(kind(a + b))) - total) <= 8 * float(np.finfo(kind).eps) * smaller
+            for kind in (np.float32, np.float64)
+            if abs(a + b) <= np.finfo(kind).max
+        )
 
     def is_moderate(self, value: float) -> bool:
         """Say whether a coefficient may leave its product, which must not overflow without it."""
@@ -214,9 +229,11 @@ LOGARITHM_PASSES = (
 
 def _is_shifted(exponent: Node) -> bool:
     """Say whether an exponent is shifted by a constant already, as a weighted sum needs it."""
-    if exponent.op.name != "subtract":
+    while exponent.op.name in ("negative", "minimum"):
+        exponent = exponent.inputs[0]
+    if exponent.op.name not in ("subtract", "add"):
         return False
-    return core(exponent.inputs[1]).op.name == "stop_gradient"
+    return any(core(term).op.name == "stop_gradient" for term in exponent.inputs)
 
 
 def is_number(node: Node) -> bool:

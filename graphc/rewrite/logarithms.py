@@ -13,6 +13,7 @@ from graphc.ir.dims import product, same
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
+from graphc.rewrite.counted import shift_of, shifted
 from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
@@ -109,19 +110,19 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
         if weight is not None:
             value = OPS["add"](value, OPS["log"](fill(weight.attrs["value"], (), x.dtype)))
     else:
-        value = _weighted(exponent, weight, axis, keepdims)
+        value = _weighted(exponent, weight, axis, keepdims, facts)
     if total.op.name == "mean":
         count = product([x.shape[a] for a in axis])
         value = OPS["subtract"](value, OPS["log"](fill(count, (), node.dtype)))
     return value
 
 
-def _weighted(exponent: Node, weight: Node, axis: tuple[int, ...], keepdims: bool) -> Node:
+def _weighted(
+    exponent: Node, weight: Node, axis: tuple[int, ...], keepdims: bool, facts: Facts
+) -> Node:
     """Return log Σ w·exp(a), shifted by the largest exponent that has a weight."""
-    counted = OPS["where"](OPS["not_equal"](weight, 0), exponent, -math.inf)
-    largest = OPS["max"](counted, axis, True)
-    shift = OPS["stop_gradient"](OPS["where"](OPS["isfinite"](largest), largest, 0.0))
-    terms = OPS["multiply"](weight, OPS["exp"](OPS["subtract"](exponent, shift)))
+    shift = shift_of(exponent, weight, axis, facts)
+    terms = OPS["multiply"](weight, OPS["exp"](shifted(exponent, weight, shift, facts)))
     total = OPS["sum"](terms, axis, keepdims)
     return OPS["add"](OPS["log"](total), OPS["reshape"](shift, total.shape))
 

@@ -12,7 +12,8 @@ from graphc.rewrite.rule import REASSOCIATES, Rule
 from graphc.rewrite.spread import count_of, times, varying_axes, without_copies
 
 _LINEAR = ("sum", "mean")
-_FOLDS = ("sum", "mean", "max", "min", "prod", "any", "all")
+_FOLDS = ("sum", "mean", "prod", "any", "all")
+_EXTREMES = ("max", "min")
 
 
 def reduced(node: Node, x: Node, axes: tuple[int, ...] | None = None) -> Node:
@@ -177,6 +178,28 @@ REDUCTIONS = (
         operands=("reshape", "transpose"),
         exactness=REASSOCIATES,
         example=_X + "y = sum(x.T)",
+    ),
+    Rule(
+        "extreme_of_extremes",
+        "max(max(x, a), b)",
+        "max(x, a + b)",
+        "two maxima are one",
+        apply=_of_reduction,
+        roots=_EXTREMES,
+        operands=_EXTREMES,
+        moves_kink=True,  # the first of equal elements is another one in another order
+        example=_X + "y = max(max(x, axis=1), axis=0)",
+    ),
+    Rule(
+        "extreme_of_moved",
+        "max(reshape(x))",
+        "max(x)",
+        "the order of elements does not matter",
+        apply=_of_moved,
+        roots=_EXTREMES,
+        operands=("reshape", "transpose"),
+        moves_kink=True,
+        example=_X + "y = max(x.T)",
     ),
     Rule(
         "sum_of_negative",

@@ -10,6 +10,7 @@ from graphc.ir.node import Node
 from graphc.ops.axes import without_axes
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
+from graphc.rewrite.counted import limited
 from graphc.rewrite.facts import Facts, product_factors
 from graphc.rewrite.logarithms import product_of
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -55,7 +56,8 @@ def _normalized(terms: Node, total: Node, facts: Facts) -> Node | None:
             weight = product_of(factors[:i] + factors[i + 1 :])
             if weight is None:
                 return None
-            shares = OPS["multiply"](weight, OPS["softmax"](factor.inputs[0], axis))
+            exponent = limited(factor.inputs[0], weight, axis, facts)
+            shares = OPS["multiply"](weight, OPS["softmax"](exponent, axis))
             again = OPS["sum"](shares, axis, True)
             return OPS["divide"](shares, OPS["broadcast_to"](again, shares.shape))
     return None
