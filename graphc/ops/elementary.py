@@ -195,11 +195,27 @@ class Exponential(Pointwise):
     """exp; where nothing bounds its argument, an overflow to inf is the right limit."""
 
     def quiet(self, node: Node) -> tuple[str, ...]:
-        operand = node.inputs[0]
-        is_shifted = operand.op is subtract and any(
-            x.op.name in ("max", "where") for b in operand.inputs[1:] for x in (b, *b.inputs)
-        )
-        return () if is_shifted else ("over",)
+        return () if _is_shifted_by(node.inputs[0], "max", "where") else ("over",)
+
+
+class Logarithm(Pointwise):
+    """log; of a sum over nothing but masked entries, -inf is the right value."""
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        total = node.inputs[0]
+        while total.op.is_view:
+            total = total.inputs[0]
+        terms = total.inputs[0] if total.op.name in ("sum", "einsum") else total
+        while terms.op.is_view:
+            terms = terms.inputs[0]
+        is_masked = terms.op is exp and _is_shifted_by(terms.inputs[0], "where")
+        return ("divide",) if is_masked else ()
+
+
+def _is_shifted_by(exponent: Node, *names: str) -> bool:
+    """Say whether an exponent is a difference from what one of these ops chose."""
+    shifts = exponent.inputs[1:] if exponent.op is subtract else ()
+    return any(x.op.name in names for b in shifts for x in (b, *b.inputs))
 
 
 exp = register(
@@ -215,7 +231,7 @@ exp = register(
     )
 )
 log = register(
-    Pointwise(
+    Logarithm(
         "log",
         "Natural logarithm.",
         "log(x)",
