@@ -11,13 +11,13 @@ from graphc.draw import palette
 from graphc.draw.adjoints import Adjoint, adjoint_seeds, adjoints
 from graphc.draw.collapse import Collapse
 from graphc.draw.computation import edge_lines, look, variable_line
+from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import FONT, BoxLook, Html, Rows, attributes, edge_line, font, quote
 from graphc.draw.drawing import Drawing
 from graphc.draw.mirror import Layout, Point, arrow_pos, laid_out
 from graphc.draw.typography import bar, escape, name_text, text_width, wrapped
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.draw.view import Box, View, view
-from graphc.ir.dims import shape_text
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -114,7 +114,7 @@ def _backward_half(
         if not inside:
             continue
         looks[place] = _adjoint_look(box, inside, point, gradients)
-        told[place] = f"d/d{box.name or box.formula} = {' '.join(looks[place].formula)}"
+        told[place] = f"d/d{_shown(box)} = {' '.join(looks[place].formula)}"
         for adjoint in inside:
             for use in adjoint.uses:
                 source = picture.place[use.consumer]
@@ -139,9 +139,9 @@ def _adjoint_look(
         if node in gradients:
             rows = value_rows(gradients[node], "◂", palette.ADJOINT)
         elif node.shape and point is None:
-            rows = [Rows(shape_text(node.shape), palette.MUTED)]
+            rows = [Rows(shape_formula(node.shape), palette.MUTED)]
     return BoxLook(
-        name=f"d {box.name}" if box.kind == "group" else bar(box.name or box.formula),
+        name=f"d {box.name}" if box.kind == "group" else bar(_shown(box)),
         formula=formula,
         fill=palette.ADJOINT_FILL,
         frame=palette.ADJOINT,
@@ -151,6 +151,11 @@ def _adjoint_look(
         notes=rows,
         doubled=box.kind == "group",
     )
+
+
+def _shown(box: Box) -> str:
+    """Return the name that formulas call a box by, not the second one of an output."""
+    return (box.kind != "group" and box.variables[-1].shown) or box.name or box.formula
 
 
 def _matched(

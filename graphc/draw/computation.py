@@ -87,7 +87,7 @@ def _box_lines(
         loop = loops.get(place)
         if loop is not None:
             inner = [variable_line(b, look(b, None), sideways) for b in loop.boxes]
-            lines += [*loop.opening(), *[f"  {line}" for line in inner], "  }"]
+            lines += [*loop.opening(sideways), *[f"  {line}" for line in inner], "  }"]
             lines += loop.inner_edges(sideways)
             continue
         source = box.node.inputs[0] if box.node.inputs else None

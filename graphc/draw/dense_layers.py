@@ -59,7 +59,7 @@ def _open_outputs(graph: Graph, finder: LayerFinder) -> None:
         blend = finder.blends.get(node)
         if blend is None:
             if node in finder.mixed and node in outputs:
-                _expect_loss(node, finder.mixed[node], finder)
+                _expect_loss(graph, node, finder.mixed[node], finder)
             continue
         if any(finder.is_unread(part.layer) for part in blend.parts):
             compared.update(blend.inner)
@@ -67,7 +67,7 @@ def _open_outputs(graph: Graph, finder: LayerFinder) -> None:
         taken = blend.start in inner or blend.start in finder.opened
         is_shown = node in graph.labels or node in outputs or blend.start in compared
         if node in outputs and not blend.follows(node):
-            _expect_loss(node, _where_units_end(node, finder), finder)
+            _expect_loss(graph, node, _where_units_end(node, finder), finder)
         elif is_shown and not taken and blend.follows(node):
             finder.open_blend(blend, node)
             taken = True
@@ -86,14 +86,15 @@ def _where_units_end(node: Node, finder: LayerFinder) -> Node:
         node = gone[0]
 
 
-def _expect_loss(node: Node, cause: Node, finder: LayerFinder) -> None:
+def _expect_loss(graph: Graph, node: Node, cause: Node, finder: LayerFinder) -> None:
     """Refuse an output in which layers meet without a label: it is a layer that cannot be drawn."""
     if not node.ndim or node.dtype.kind != "f":
         return
     behind = finder.layers_behind(cause)
     dense = [index for index in behind if not finder.drafts[index].is_input]
     if cause.op.family != "loop" and len(dense) > 1 and not any(map(finder.is_unread, behind)):
-        raise undrawable(cause, "it is an output of the graph")
+        name = next(name for name, output in graph.outputs.items() if output is node)
+        raise undrawable(f"output {name!r}", cause)
 
 
 # -- from drafts to layers -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw import palette
-from graphc.draw.typography import escape, italic, printable, text_width
+from graphc.draw.typography import escape, italic, overlined, printable, text_width
 
 FONT = "DejaVu Sans"
 FORMULA_SIZE = 14
@@ -100,7 +100,7 @@ class BoxLook:
 
 def box_label(look: BoxLook, sideways: bool = False) -> Html:
     """Return the label: name above (or left of) the box, notes below (or right of) it."""
-    inside = "<BR/>".join(escape(line) or " " for line in look.formula) or " "
+    inside = "<BR/>".join(overlined(line) or " " for line in look.formula) or " "
     inside = font(inside, look.formula_color, FORMULA_SIZE)
     if look.mark:
         inside = font(escape(look.mark) + " ", look.name_color, VALUE_SIZE + 1) + inside

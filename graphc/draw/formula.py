@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from graphc.draw.dim_formula import dim_code, number_from_dims
 from graphc.draw.typography import literal_text, raised_exponents
 from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
 from graphc.ir.node import Node
@@ -65,6 +66,9 @@ def exponent_index(node: Node) -> int | None:
 
 
 def _leaf(node: Node) -> Code:
+    number = number_from_dims(node)
+    if number is not None:
+        return dim_code(number)
     text = literal_text(node.op.label(node, []))
     negative = text.startswith("−")
     return Code(text, UNARY if negative else ATOM if _is_simple(text) else SUM)

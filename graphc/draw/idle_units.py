@@ -21,16 +21,18 @@ def dropped_units(
     **Raises** GraphError for a layer that is not there, and a unit that the layer does not have.
     """
     keys: set[str] = set()
+    places = {name: i for i, name in enumerate(names.own) if name}
+    places |= {name: i for i, name in enumerate(names.layers)}
     known = list(dict.fromkeys(names.layers))
     for name, rows in dropped.items():
-        if name not in known:
+        if name not in places:
             hint = nearest(name, known)
             raise GraphError(
                 f"no layer is called {name!r}",
                 expected=listed(known),
                 fix=f"did you mean {hint!r}?" if hint else None,
             )
-        layer = names.layers.index(name)
+        layer = places[name]
         size = found.layers[layer].size
         wanted = set(rows)
         outside = sorted(r for r in wanted if r < 0 or (isinstance(size, int) and r >= size))

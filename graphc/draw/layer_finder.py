@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from graphc.draw.activations import nodes_between
 from graphc.draw.blends import Blend, Part, bare, joint_of, narrow, sliced_rows, units_of
-from graphc.draw.network_parts import Link
+from graphc.draw.network_parts import Link, source_of
 from graphc.draw.variables import is_silent
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, same, same_shape
@@ -115,12 +115,12 @@ class LayerFinder:
             if weight not in self.weights:
                 continue
             axes = _contracted_axes(node, data, weight)
-            if axes is not None and self._is_readable(node, data):
+            if axes is not None and self._is_readable(node, data, weight):
                 self._link(node, data, weight, *axes)
                 return True
         return False
 
-    def _is_readable(self, product: Node, data: Node) -> bool:
+    def _is_readable(self, product: Node, data: Node, weight: Node) -> bool:
         """Say whether a product's data are layers, or functions that layers can stand for.
 
         **Raises** GraphError where they are none, but a layer's product reads them.
@@ -138,7 +138,9 @@ class LayerFinder:
             return True
         if all(self.drafts[i].is_input for i in behind):
             return False
-        raise undrawable(self.mixed[data], "a layer's weights multiply it")
+        source = source_of(weight)[0]
+        by = source.attrs["name"] if source.op is OPS["param"] else "weights"
+        raise undrawable(f"what {by} multiplies", self.mixed[data])
 
     def _link(
         self, node: Node, data: Node, weight: Node, unit_axis: int, row: int, axis: int | None
@@ -268,7 +270,8 @@ class LayerFinder:
         is_product = node.op.family == "contraction" and node.provenance.phase == FORWARD
         behind = {i for x in data for i in self.layers_behind(x)} if weighed and is_product else ()
         if any(not self.drafts[i].is_input for i in behind):
-            raise undrawable(node, "it multiplies several layers with weights at once")
+            why = "it multiplies several layers with weights at once"
+            raise undrawable(_placed(node), node, why)
 
     def _function_of_one(self, node: Node, data: Sequence[Node], index: int) -> None:
         draft = self.drafts[index]
@@ -348,17 +351,22 @@ class LayerFinder:
         return head
 
 
-def undrawable(cause: Node, why: str) -> GraphError:
-    """Return the error for what no layer of units can stand for."""
-    scope = f" in scope {cause.provenance.scope!r}" if cause.provenance.scope else ""
+def undrawable(what: str, cause: Node, why: str = "") -> GraphError:
+    """Return the error for what no layer of units can stand for, because of a node before it."""
+    why = why or f"layers meet in {_placed(cause)}, not unit by unit"
     return GraphError(
-        f"no layer of units can stand for {cause.op.name}{scope}: {why}",
+        f"no layer of units can stand for {what}: {why}",
         where=str(cause.provenance.origin) or None,
-        got=" and ".join(map(str, (x.type for x in cause.inputs))),
+        got=f"{cause.op.name} of {' and '.join(str(x.type) for x in cause.inputs)}",
         expected="sums of products with weights, functions of units one by one, "
         "slices and concatenations",
         fix="gc.draw.computation_graph(g) draws any graph",
     )
+
+
+def _placed(node: Node) -> str:
+    scope = node.provenance.scope
+    return f"{node.op.name} in scope {scope!r}" if scope else node.op.name
 
 
 def _contracted_axes(node: Node, data: Node, weight: Node) -> _Axes | None:

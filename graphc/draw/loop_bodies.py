@@ -36,12 +36,15 @@ class LoopBody:
     results: tuple[str, ...]
     back: tuple[tuple[str, str], ...]
 
-    def opening(self) -> list[str]:
-        """Return the opening of the frame."""
+    def opening(self, sideways: bool) -> list[str]:
+        """Return the opening of the frame; its title stands where few edges enter.
+
+        From left to right, first states come in at the left, above the frame or below it.
+        """
         items = {
             "label": Html(font(f"<B>{escape(self.title)}</B>", palette.MUTED, 12)),
             "labelloc": "t",
-            "labeljust": "l",
+            "labeljust": "l" if sideways else "r",
             "fontname": FONT,
             "style": "rounded,dashed",
             "color": palette.MUTED,

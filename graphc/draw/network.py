@@ -64,7 +64,7 @@ def network(
         raise GraphError("max_columns must be at least 3", got=max_columns)
     whole = find_network(graph)
     found = whole.shortened(max_columns)
-    names = names_of(graph, found)
+    names = names_of(graph, found, whole)
     arrays = weight_arrays(graph, found, state)
     picture = arranged(found, names, arrays, max_units, weight_labels, bias)
     crossed = dropped_units(picture, found, names, dropped or {})

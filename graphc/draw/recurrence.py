@@ -9,7 +9,7 @@ from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point
 from graphc.draw.dot_source import Html, font
 from graphc.draw.drawing import Drawing
-from graphc.draw.recurrence_layout import Place, placed
+from graphc.draw.recurrence_layout import Place, joint_name, placed
 from graphc.draw.recurrent_loops import Loop, Names, Reading, Recurrences, find_recurrences
 from graphc.draw.short_names import short
 from graphc.draw.typography import (
@@ -111,7 +111,7 @@ class _Scene:
             below = f"rx{place.group}"
             if below not in self.at:
                 self._circle(
-                    below, (x, 0), _joint(loop.sequences), "t", palette.INPUT_FILL, "input"
+                    below, (x, 0), joint_name(loop.sequences), "t", palette.INPUT_FILL, "input"
                 )
             self._edge(below, key, loop.from_below, named=True)
         for lower in loop.below:
@@ -192,7 +192,7 @@ class _Scene:
             below = f"x{place.group}_{column}"
             if below not in self.at:
                 at = (column * _COLUMN, 0.0)
-                name = _joint(loop.sequences)
+                name = joint_name(loop.sequences)
                 self._circle(below, at, name, step, palette.INPUT_FILL, "input")
             self._edge(below, key, loop.from_below)
         for lower in loop.below:
@@ -207,9 +207,8 @@ class _Scene:
             self._edge(self._end(earlier), key, ())
         if loop.start:
             below = f"i{index}"
-            self._circle(
-                below, (at[0], at[1] - _ROW), _joint(loop.start), "", palette.INPUT_FILL, "input"
-            )
+            name = joint_name(loop.start)
+            self._circle(below, (at[0], at[1] - _ROW), name, "", palette.INPUT_FILL, "input")
             self._edge(below, key, ())
 
     def _end(self, index: int) -> str:
@@ -314,10 +313,6 @@ def _towards(a: Point, b: Point, distance: float) -> Point:
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
     return a[0] + dx * distance / length, a[1] + dy * distance / length
-
-
-def _joint(names: Names) -> str:
-    return ",".join(name_text(short(name)) for name in names)
 
 
 def _told(found: Recurrences) -> str:

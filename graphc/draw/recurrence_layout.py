@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.draw.recurrent_loops import Loop, Recurrences
+from graphc.draw.recurrent_loops import Recurrences
 from graphc.draw.short_names import short
 from graphc.draw.typography import name_text, superscript
 from graphc.ir.dims import Dim, dim_text
@@ -36,7 +36,8 @@ def placed(found: Recurrences, steps: int) -> list[Place]:
         while (group, row) in taken:
             row += 1
         taken[group, row] = index
-        places.append(Place(row, 0, _shown_steps(loop.length, steps), group, _state(loop)))
+        name = joint_name(loop.states)
+        places.append(Place(row, 0, _shown_steps(loop.length, steps), group, name))
     first, starts = 1, {}
     for group in sorted({place.group for place in places}):
         starts[group] = first
@@ -71,5 +72,11 @@ def _shown_steps(length: Dim, steps: int) -> tuple[str | None, ...]:
     return (*[str(t + 1) for t in range(steps)], None, dim_text(length))
 
 
-def _state(loop: Loop) -> str:
-    return ",".join(name_text(short(name)) for name in loop.states)
+def joint_name(names: Sequence[str]) -> str:
+    """Return the name of what one circle stands for; a step's number then belongs to all of it.
+
+    >>> joint_name(["h"]), joint_name(["h", "c"])
+    ('h', '(h,c)')
+    """
+    text = ",".join(name_text(short(name)) for name in names)
+    return f"({text})" if len(names) > 1 else text

@@ -90,6 +90,8 @@ def accented(text: str, mark: str) -> str:
 def bar(name: str) -> str:
     """Return the name of an adjoint: a bar over the whole variable, subscripts left alone.
 
+    A long name has a bar on every letter, which `overlined` joins.
+
     >>> bar("u₁")
     'ū₁'
     """
@@ -173,7 +175,22 @@ def escape(text: str) -> str:
 
 def italic(text: str) -> str:
     """Return an HTML-like label of an italic name; graphviz refuses an empty <I></I>."""
-    return f"<I>{escape(text)}</I>" if text else " "
+    return f"<I>{overlined(text)}</I>" if text else " "
+
+
+def overlined(text: str) -> str:
+    """Return an HTML-like label in which one line stands over letters that have a bar each.
+
+    Fonts set the bars of neighbours at different heights and lengths.
+
+    >>> overlined("l\u0305o\u0305s\u0305s\u0305 / N")
+    '<O>loss</O> / N'
+    """
+    parts = re.split(f"((?:.{_OVERLINE})+)", text)
+    return "".join(
+        f"<O>{escape(part.replace(_OVERLINE, ''))}</O>" if at % 2 else escape(part)
+        for at, part in enumerate(parts)
+    )
 
 
 _ADVANCE = (

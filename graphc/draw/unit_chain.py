@@ -17,6 +17,7 @@ import numpy as np
 
 from graphc.differentiate.reverse import cotangents
 from graphc.draw import palette
+from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import (
     FONT,
     FORMULA_SIZE,
@@ -38,7 +39,6 @@ from graphc.draw.traces.table import plain
 from graphc.draw.typography import escape, italic, name_text, wrapped
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.errors import GraphError
-from graphc.ir.dims import shape_text
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -233,7 +233,7 @@ class _Picture:
     def _notes(self, node: Node) -> tuple[Sequence[Rows], Sequence[Rows]]:
         """Return what stands under a variable and under its adjoint."""
         if self.numbers is None:
-            shape = [Rows(shape_text(node.shape), palette.MUTED)] if node.shape else []
+            shape = [Rows(shape_formula(node.shape), palette.MUTED)] if node.shape else []
             return shape, shape if node in self.writer.active else []
         adjoint = self.numbers.adjoints.get(node)
         value = value_rows(self.numbers.values.arrays[node], "▸", palette.VALUE)

@@ -100,7 +100,7 @@ def arranged(
         arrangement=place,
         units=[*place.all_units(), *_bias_units(place, found, bias)],
         edges=edges,
-        labels=labels or _badges(place, found, names, bias),
+        labels=labels or _badges(place, found, names, arrays, bias),
         matrices=[] if labels else _matrices(place, found, names),
         largest=max(values, default=0.0),
         remark="weights are not labelled: there is no room" if wanted and labels is None else "",
@@ -207,7 +207,7 @@ def _labels(
     bias: str | None,
 ) -> list[Label] | None:
     size = _NAME_SIZE if arrays is None else _NUMBER_SIZE
-    badges = _badges(place, found, names, bias)
+    badges = _badges(place, found, names, arrays, bias)
     units = [*place.all_units(), *_bias_units(place, found, bias)]
     obstacles = [Rectangle(u.x, u.y, 2 * RADIUS + 2, 2 * RADIUS + 2) for u in units]
     obstacles += [badge.box for badge in badges]
@@ -226,17 +226,28 @@ def _labels(
     return [*labels, *badges]
 
 
-def _badges(place: Arrangement, found: Network, names: Names, bias: str | None) -> list[Label]:
-    """Return a small `+b₁` at the foot of every unit that has a bias."""
+def _badges(
+    place: Arrangement,
+    found: Network,
+    names: Names,
+    arrays: Mapping[Node, np.ndarray] | None,
+    bias: str | None,
+) -> list[Label]:
+    """Return a small `+b₁`, or its value, at the foot of every unit that has a bias."""
     if bias != "badge":
         return []
     badges = []
     for index, layer in enumerate(found.layers):
         for unit in place.units[index] if layer.biases else ():
-            text = " ".join(f"+{names.bias(node, unit.row)}" for node in layer.biases)
+            text = " ".join(_bias_text(node, unit.row, names, arrays) for node in layer.biases)
             box = Rectangle(unit.x, unit.y - RADIUS - 8, text_width(text, 10) + 3, 14)
             badges.append(Label(f"badge_{unit.key}", text, 10, box))
     return badges
+
+
+def _bias_text(node: Node, row: Dim, names: Names, arrays: Mapping[Node, np.ndarray] | None) -> str:
+    value = None if arrays is None else _number(arrays[node], (row,))
+    return f"+{names.bias(node, row)}" if value is None else _signed(_short(value))
 
 
 def _matrices(place: Arrangement, found: Network, names: Names) -> list[Matrix]:

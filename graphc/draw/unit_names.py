@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from graphc.draw.activations import nodes_between
 from graphc.draw.network_parts import Layer, Link, Network, source_of
 from graphc.draw.short_names import NUMBERED, shorts, without_scopes
 from graphc.draw.typography import name_text, subscript, superscript
@@ -12,13 +13,19 @@ from graphc.ir.dims import Dim, dim_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
+_STEMS = "hzaurs"
+
 
 @dataclass(frozen=True)
 class Names:
-    """The plain names of layers and of the arrays on links, and those that their parts go by."""
+    """The plain names of layers and of the arrays on links, and those that their parts go by.
+
+    `own` are the layers' names in the graph, empty where they have none.
+    """
 
     layers: tuple[str, ...]
     units: tuple[str, ...]
+    own: tuple[str, ...]
     arrays: Mapping[Node, str]
     entries: Mapping[Node, str]
 
@@ -56,14 +63,14 @@ class Names:
         return indexed(name, (head,)) if node.ndim else name_text(name)
 
 
-def names_of(graph: Graph, network: Network) -> Names:
-    """Return the names that the user gave, and h, h1, …, ŷ where there are none."""
-    taken = set(graph.labels.values())
-    names = []
-    for layer in network.layers:
-        name = graph.labels.get(layer.node) or _fresh(layer, network, taken)
-        taken.add(name)
-        names.append(name)
+def names_of(graph: Graph, network: Network, whole: Network) -> Names:
+    """Return the names that the user gave, and h, h1, …, ŷ where there are none.
+
+    Where the user named only some of the hidden layers, the others are called by their place in
+    the `whole` network.
+    """
+    known = _layer_names(graph, whole)
+    names = [known[layer.node] for layer in network.layers]
     arrays: dict[Node, str] = {}
     sources: dict[Node, Node] = {}  # two views of one array have one name
     for i, link in enumerate(network.links):
@@ -74,10 +81,57 @@ def names_of(graph: Graph, network: Network) -> Names:
         for bias in layer.biases:
             sources[bias] = bias
             arrays[bias] = graph.labels.get(bias) or "b"
-    whole = {sources[array]: name for array, name in arrays.items()}
-    entries = dict(zip(whole, without_scopes(list(whole.values())), strict=True))
+    full = {sources[array]: name for array, name in arrays.items()}
+    entries = dict(zip(full, without_scopes(list(full.values())), strict=True))
     parts = {array: entries[source] for array, source in sources.items()}
-    return Names(tuple(names), tuple(shorts(names)), arrays, parts)
+    own = tuple(graph.labels.get(layer.node, "") for layer in network.layers)
+    return Names(tuple(names), tuple(shorts(names)), own, arrays, parts)
+
+
+def _layer_names(graph: Graph, network: Network) -> dict[Node, str]:
+    """Return each layer's name by the node that it is shown as."""
+    inner = [layer for layer in network.layers if layer.role != "output" and layer.node.inputs]
+    named = {layer.node: graph.labels.get(layer.node) for layer in network.layers}
+    taken = set(graph.labels.values())
+    if len(inner) > 1 and not all(named[layer.node] for layer in inner):
+        named |= _by_place(graph, inner, taken)
+        taken.update(name for name in named.values() if name)
+    found = {}
+    for layer in network.layers:
+        found[layer.node] = named[layer.node] or _fresh(layer, network, taken)
+        taken.add(found[layer.node])
+    return found
+
+
+def _by_place(graph: Graph, layers: Sequence[Layer], taken: Set[str]) -> dict[Node, str]:
+    """Return the layers' names: `h2` for the second one if it has none, with a letter of its own.
+
+    What the user called by the same letter has its place's number too: `h` and `h2` would not
+    tell which is which.
+    """
+    own = [graph.labels.get(layer.node, "") for layer in layers]
+    for stem in _STEMS:
+        numbered = [f"{stem}{i + 1}" for i in range(len(layers))]
+        keeps = [bool(name) and _letter(name) != stem for name in own]
+        doubtful = [i for i, kept in enumerate(keeps) if not kept and numbered[i] in taken]
+        if all(_holds(layers, i, graph.find(numbered[i])) for i in doubtful):
+            rows = zip(layers, own, numbered, keeps, strict=True)
+            return {layer.node: name if kept else number for layer, name, number, kept in rows}
+    return {}
+
+
+def _letter(name: str) -> str:
+    match = NUMBERED.fullmatch(name)
+    return match["stem"] if match else name
+
+
+def _holds(layers: Sequence[Layer], place: int, node: Node) -> bool:
+    """Say whether a node is a step of that layer: its sum, or between that and its units.
+
+    What a layer skips is a step of the layer before.
+    """
+    steps = (set(nodes_between(layer.sum, layer.node)) for layer in layers[: place + 1])
+    return next((i for i, inside in enumerate(steps) if node in inside), None) == place
 
 
 def _fresh(layer: Layer, network: Network, taken: set[str]) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 
 from graphc.build.init import initial_state
 from graphc.draw import palette
+from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import Rows
 from graphc.draw.typography import array_text, listed, name_text
 from graphc.errors import GraphError, nearest
-from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
@@ -91,4 +91,4 @@ def notes(node: Node, values: Values | None) -> Sequence[Rows]:
         return []  # the results of a loop have boxes of their own
     if values is not None and node in values.arrays:
         return value_rows(values.arrays[node], "▸", palette.VALUE)
-    return [Rows(shape_text(node.shape), palette.MUTED)] if node.shape else []
+    return [Rows(shape_formula(node.shape), palette.MUTED)] if node.shape else []

@@ -64,6 +64,24 @@ def test_local_derivatives(written: str, shown: str) -> None:
     assert formulas(gc.parse(f"x: input(f64)\n{written}\noutput(y)"), "y")["x"] == shown
 
 
+def test_denominators_are_written_as_the_rest_of_a_formula_is() -> None:
+    x, y = gc.input("x", ("N", "T", 2)), gc.input("y", ("N", "T", 2))
+    error = (x @ gc.param("W", (2, 2)) - y).named("error")
+    graph = gc.graph({"loss": gc.mean(error**2)})
+    assert "l̅o̅s̅s̅ / (2N · T)" in formulas(graph, "loss").values()
+    picture = gc.draw.backprop(graph, of="loss")
+    assert "<O>loss</O> / (2N · T)" in picture.source
+    assert {"loss", "error"} <= set(re.findall(r'"overline"[^>]*>([^<]*)<', picture.svg()))
+
+
+def test_the_adjoint_of_an_output_with_two_names_has_one() -> None:
+    value = (gc.param("w") ** 2).named("v")
+    picture = gc.draw.backprop(gc.graph({"loss": value}), of="loss")
+    shown = texts(picture)
+    assert "v = loss" in shown and shown.count("v\u0304") == 1
+    assert "Backward: d/dv = 1. d/dw" in picture.description
+
+
 def test_a_variable_of_many_uses_shows_the_first_and_the_last() -> None:
     x = gc.input("x")
     total = gc.exp(x)

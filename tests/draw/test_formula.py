@@ -7,9 +7,12 @@ import re
 import pytest
 
 import graphc as gc
+from graphc.draw.dim_formula import dim_formula, shape_formula
 from graphc.draw.formula import formula
 from graphc.draw.variables import variables
 from graphc.ir.code import Code
+from graphc.ir.dims import Dim, floor_divide
+from graphc.ir.symbols import dim_symbol
 from graphc.ops import OPS
 
 
@@ -68,3 +71,27 @@ def test_every_op_has_a_formula_over_its_operands() -> None:
         assert text and not any(0xE000 <= ord(char) < 0xF000 for char in text)
         if len(node.inputs) == len(leaves):
             assert all(name.text in text for name in names), f"{op.name}: {text}"
+
+
+N, T = dim_symbol("N"), dim_symbol("T")
+
+
+@pytest.mark.parametrize(
+    ("dim", "shown"),
+    [
+        (3, "3"),
+        (N, "N"),
+        (2 * N * T**2, "2N · T²"),
+        (2 * dim_symbol("batch") * T, "2T · batch"),
+        (2 * dim_symbol("batch"), "2 · batch"),
+        (N * (T - 1), "N · (T − 1)"),
+        (-N - 1, "−N − 1"),
+        ((N + 1) ** 2, "(N + 1)²"),
+        (floor_divide(N - 3, 2) + 1, "⌊(N − 3)/2⌋ + 1"),
+        (floor_divide(N * T, 3), "⌊N · T/3⌋"),
+        (2 * dim_symbol("lambda"), "2*lambda"),  # no expression of Python
+    ],
+)
+def test_sizes_are_written_as_mathematics(dim: Dim, shown: str) -> None:
+    assert dim_formula(dim) == shown
+    assert shape_formula((dim, 1)) == f"[{shown}, 1]"

@@ -145,3 +145,13 @@ def test_mistakes_are_explained() -> None:
         gc.forward_backward_table(graph, notation="tensor")
     with pytest.raises(gc.GraphError, match="starts at a single number"):
         gc.forward_backward_table(graph, of="z")
+
+
+def test_what_a_mean_divides_by_stands_in_parentheses() -> None:
+    x, t = gc.input("x", ("N", "T", 3)), gc.input("t", ("N", "T", 2))
+    y = gc.nn.dense(x, 2, name="d").named("y")
+    table = gc.draw.forward_backward_table(gc.graph({"loss": ((y - t) ** 2).mean()}), "loss")
+    assert table.rows[0].forward == "loss = (1/(2N·T))·Σₙᵢₖ (yₙᵢₖ − tₙᵢₖ)²"
+    assert table.rows[0].backward == ("dloss/dyₙᵢₖ += (2/(2N·T))·(yₙᵢₖ − tₙᵢₖ)",)
+    latex = table.format("latex")
+    assert r"\frac{1}{2 N T} \sum_{nik}" in latex and r"\frac{2}{2 N T}" in latex

@@ -195,7 +195,8 @@ def test_what_no_link_tells_stands_in_a_column_of_its_own(x: gc.Node) -> None:
     h = gc.tanh(dense(x, 6, "h"))
     picture = gc.draw.network(gc.graph({"out": dense(h[:, [0, 2, 0]], 1, "b")}))
     assert "from other layers" in texts(picture) and "hidden · tanh" in texts(picture)
-    assert "From other layers h1: 3 units." in picture.description
+    assert "Hidden h1: 6 units" in picture.description
+    assert "From other layers h2: 3 units." in picture.description
 
 
 @pytest.mark.parametrize("size", [3, 4])
@@ -233,9 +234,9 @@ def distance(x: gc.Node) -> gc.Node:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (attention, "no layer of units can stand for einsum: a layer's weights multiply it"),
+        (attention, "for what b.W multiplies: layers meet in einsum, not unit by unit"),
         (bilinear, "einsum: it multiplies several layers with weights at once"),
-        (distance, "no layer of units can stand for sum: it is an output of the graph"),
+        (distance, "for output 'out': layers meet in sum, not unit by unit"),
     ],
 )
 def test_what_is_no_layer_of_units_is_refused(
@@ -246,3 +247,13 @@ def test_what_is_no_layer_of_units_is_refused(
         gc.draw.network(graph)
     assert "gc.draw.computation_graph(g)" in str(error.value)
     assert "test_gated_networks.py" in str(error.value)  # where the user wrote it
+
+
+def test_a_refused_output_is_named_beside_the_node_where_layers_meet() -> None:
+    x, t = gc.input("x", (6, 4)), gc.input("t", (6, 4))
+    q, k, v = (dense(x, 4, name) for name in "qkv")
+    out = gc.softmax(q @ k.T) @ v
+    graph = gc.graph({"o": out, "loss": ((out - t) ** 2).mean()})
+    with pytest.raises(gc.GraphError, match="for output 'o': layers meet in einsum, not") as error:
+        gc.draw.network(graph)
+    assert "einsum of f32[6, 4] and f32[4, 6]" in str(error.value)  # q and k turned

@@ -91,7 +91,7 @@ def test_a_loop_can_stay_one_box() -> None:
 def test_the_adjoint_of_a_loop_gathers_those_of_its_results() -> None:
     picture = gc.draw.backprop(recurrent(), of="loss")
     shown = texts(picture)
-    assert "(l̅a̅s̅t̅, 0)" in shown
+    assert "(<O>last</O>, 0)" in picture.source
     assert {f"v̄₁ · ∂v₁/∂rnn.{p}" for p in "WUb"} <= set(shown)
 
 
@@ -127,3 +127,30 @@ def test_values_from_outside_keep_their_names_inside() -> None:
     source = gc.draw.computation_graph(gc.graph({"loss": gc.sum(h)})).source
     assert "h · Q" in source
     assert "multiply" not in source
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_no_edge_runs_through_the_title_of_a_frame(layers: int) -> None:
+    states = gc.input("x", ("T", "N", 3))
+    for i in range(layers):
+        states, last = gc.nn.gru(states, 4, name=f"gru{i}")
+    drawn = laid_out(gc.draw.computation_graph(gc.graph({"last": last})))
+    titles = [o for o in drawn["objects"] if o["name"].startswith("cluster")]
+    assert len(titles) == layers
+    for title in titles:
+        x, y = map(float, title["lp"].split(","))
+        wide, high = 72 * float(title["lwidth"]), 72 * float(title["lheight"])
+        for edge in drawn["edges"]:
+            for px, py in points_on(edge["pos"]):
+                assert abs(px - x) > wide / 2 or abs(py - y) > high / 2
+
+
+def points_on(pos: str) -> list[tuple[float, float]]:
+    """Return points on the Bézier curve that graphviz's `pos` describes."""
+    words = [w for w in pos.split() if not w.startswith(("e,", "s,"))]
+    knots = np.array([[float(v) for v in w.split(",")] for w in words])
+    t = np.linspace(0, 1, 30)[:, None]
+    weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3]
+    pieces = [knots[i : i + 4] for i in range(0, len(knots) - 3, 3)]
+    curves = [sum(w * k for w, k in zip(weights, piece, strict=True)) for piece in pieces]
+    return [(float(x), float(y)) for curve in curves for x, y in np.asarray(curve)]

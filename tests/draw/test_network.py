@@ -147,6 +147,13 @@ def test_biases_on_request() -> None:
     nodes = gc.draw.network(two_layers(), bias="node")
     assert len([key for key in boxes(nodes) if key.startswith("bias")]) == 2
     assert len(edges(nodes)) == 20 + 4 + 2
+    zero = {"α": np.ones((4, 3)), "β": np.ones((2, 4)), "b0": np.zeros(2)}
+    state = zero | {"a0": np.array([0.25, -0.5, 3.0, 0.0])}
+    numbers = re.findall(
+        r"badge_\w+ .*?>([+−][\d.]+)<",
+        gc.draw.network(two_layers(), state=state, bias="badge").source,
+    )
+    assert numbers == ["+0.25", "−0.50", "+3.00", "+0.00", "+0.00", "+0.00"]
     with pytest.raises(gc.GraphError, match="badge or node"):
         gc.draw.network(two_layers(), bias="no")
 

@@ -163,3 +163,9 @@ def test_hostile_names_and_empty_loops_are_drawn() -> None:
     assert "h" in texts(gc.draw.recurrence(hostile))
     empty = gc.draw.recurrence(many_to_many(0))
     assert columns(empty, "s0_") == ["s0_0"] and not columns(empty, "y0_")
+
+
+def test_the_number_of_a_step_belongs_to_all_names_in_a_circle() -> None:
+    states = gc.nn.lstm(sequence(), 3, name="lstm")[0]
+    picture = gc.draw.recurrence(gc.graph({"y": gc.nn.dense(states, 2, name="out")}))
+    assert {"(h,c)", "x"} <= set(texts(picture)) and "h,c" not in texts(picture)

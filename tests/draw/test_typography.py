@@ -13,8 +13,10 @@ from graphc.draw.typography import (
     array_text,
     bar,
     escape,
+    italic,
     name_text,
     number_text,
+    overlined,
     raised_exponents,
     text_width,
     wrapped,
@@ -56,6 +58,11 @@ def test_a_bar_covers_the_whole_stem_and_no_subscript() -> None:
     assert bar("x") == "x\u0304"
     assert bar("u₁") == "ū₁"
     assert bar("loss") == "l\u0305o\u0305s\u0305s\u0305"
+
+
+def test_a_label_has_one_line_over_a_long_name() -> None:
+    assert overlined(f"{bar('out.W')} / <N> + {bar('x')}") == "<O>out.W</O> / &lt;N&gt; + x\u0304"
+    assert italic(bar("x_hat1")) == "<I><O>x_hat1</O></I>"
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,49 @@ def test_short_names_are_as_short_as_they_may_be(names: list[str], expected: lis
 )
 def test_arrays_of_the_same_letter_have_numbers(names: list[str], expected: list[str]) -> None:
     assert without_scopes(names) == expected
+
+
+# -- layers --------------------------------------------------------------------------------------
+
+
+def layer_names(graph: gc.Graph, **options: int) -> list[str]:
+    """Return the names of layers as the description tells them, inputs first."""
+    told = gc.draw.network(graph, **options).description
+    return re.findall(r"(?:^|\. )(?:Input|Hidden|Output) (\S+):", told)
+
+
+def residual(first: str, second: str, total: str = "") -> gc.Graph:
+    x = gc.input("x", ("N", 2))
+    one = gc.nn.dense(x, 2, activation=gc.relu, name="a").named(first)
+    two = gc.nn.dense(one, 2, activation=gc.relu, name="b").named(second)
+    layers = [(one + two).named(total) if total else one + two]
+    return gc.graph({"y": gc.nn.dense(layers[0], 1, name="c")})
+
+
+@pytest.mark.parametrize(
+    ("graph", "names"),
+    [
+        (residual("h", "f", "g"), ["h", "g"]),  # all have names
+        (residual("h", "f"), ["h1", "h2"]),  # the second has none, so both are numbered
+        (residual("h", "h2"), ["h1", "h2"]),  # h2 is a step of the second
+        (residual("h2", "f"), ["h2", "z2"]),  # h2 is the first, which no other may be called
+        (residual("mu", "f"), ["mu", "h2"]),
+        (residual("h1", "h1_inner"), ["h1", "h2"]),
+    ],
+)
+def test_layers_without_names_are_called_by_their_place(graph: gc.Graph, names: list[str]) -> None:
+    assert layer_names(graph) == ["x", *names, "y"]
+
+
+def test_layers_without_names_are_numbered_by_their_place_in_the_whole_network() -> None:
+    h = gc.input("x", ("N", 2))
+    for i in range(9):
+        h = gc.nn.dense(h, 2, activation=gc.relu, name=f"layer{i}")
+    graph = gc.graph({"y": gc.nn.dense(h.named("h"), 1)})
+    assert layer_names(graph, max_columns=5) == ["x", "h1", "h9", "y"]
+
+
+def test_a_layer_can_be_called_by_the_name_that_the_picture_does_not_show() -> None:
+    graph = residual("h", "f")
+    expected = gc.draw.network(graph, dropped={"h1": [0]}).source
+    assert gc.draw.network(graph, dropped={"h": [0]}).source == expected

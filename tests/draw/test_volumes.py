@@ -13,7 +13,7 @@ from drawn_graphs import boxes, center, edges, rectangle, texts
 import graphc as gc
 from graphc.draw import Drawing
 from graphc.draw.filters import matrix_entries
-from graphc.draw.volume_stages import find_stages
+from graphc.draw.volume_stages import find_way
 
 
 def lenet() -> gc.Graph:
@@ -25,7 +25,7 @@ def lenet() -> gc.Graph:
 
 
 def stages(graph: gc.Graph) -> list[tuple[str, tuple[Any, ...]]]:
-    return [(stage.words, stage.shape) for stage in find_stages(graph)]
+    return [(stage.words, stage.shape) for stage in find_way(graph).stages]
 
 
 def test_the_volumes_of_lenet_have_the_shapes_of_shape_inference() -> None:
@@ -138,6 +138,149 @@ def test_words_of_volumes_never_overlap() -> None:
 def test_a_graph_without_windows_is_refused() -> None:
     graph = gc.graph({"y": gc.nn.dense(gc.input("x", ("N", 3)), 2)})
     with pytest.raises(gc.GraphError, match="no convolution found"):
+        gc.draw.volumes(graph)
+
+
+# -- joins -----------------------------------------------------------------------------------------
+
+
+def conv(x: gc.Node, size: int, kernel: int = 3, **options: Any) -> gc.Node:
+    return gc.nn.conv2d(x, size, kernel, padding=kernel // 2, **options)
+
+
+def image(channels: int = 1) -> gc.Node:
+    return gc.input("x", ("N", channels, 8, 8))
+
+
+def unet() -> gc.Graph:
+    c = conv(image(), 3)
+    up = gc.nn.conv_transpose2d(conv(gc.nn.max_pool2d(c, 2), 4), 3, 2, stride=2)
+    return gc.graph({"z": conv(gc.concat([up, c], axis=1), 1, 1)}, name="unet")
+
+
+def branches(graph: gc.Graph) -> list[tuple[int | None, int, str]]:
+    """Return where each line begins and ends that skips volumes, and its words."""
+    found = find_way(graph).stages
+    return [(b.start, i, b.words) for i, stage in enumerate(found) for b in stage.branches]
+
+
+def test_a_skip_of_a_unet_joins_with_its_channels() -> None:
+    graph = unet()
+    assert stages(graph)[-3:] == [
+        ("transposed conv 2×2, stride 2", (3, 8, 8)),
+        ("concat", (6, 8, 8)),
+        ("conv 1×1", (1, 8, 8)),
+    ]
+    assert branches(graph) == [(1, 5, "")]
+    picture = gc.draw.volumes(graph)
+    assert ("v1", "v5") in edges(picture) and "6 @ 8×8" in texts(picture)
+    assert "concat with conv 3×3 (3 @ 8×8): 6 @ 8×8." in picture.description
+
+
+def test_sizes_without_a_number_are_formulas_and_windows_stay_inside() -> None:
+    x = gc.input("x", ("N", 1, "H", "W"))
+    picture = gc.draw.volumes(gc.graph({"y": gc.nn.conv2d(x, 2, 3, stride=2)}))
+    assert "2 @ (⌊(H − 3)/2⌋ + 1)×(⌊(W − 3)/2⌋ + 1)" in texts(picture)
+    found = boxes(picture)
+    sheet, window = rectangle(found["v0"]), rectangle(found["window1"])
+    assert window[2] - window[0] < (sheet[2] - sheet[0]) / 2
+
+
+def test_the_two_kinds_of_windows_are_explained() -> None:
+    read, written = (
+        "□ what one element of the next volume reads",
+        "■ where one element of the volume before is added",
+    )
+    both = " ".join(texts(gc.draw.volumes(unet())))
+    assert read in both and written in both
+    alone = " ".join(texts(gc.draw.volumes(lenet())))
+    assert read in alone and written not in alone
+
+
+def test_residual_sums_are_joins_with_what_is_done_on_the_way() -> None:
+    h = conv(image(3), 8)
+    h = gc.relu(h + conv(conv(h, 8), 8))
+    h = conv(h, 16, 1, stride=2) + conv(conv(h, 16, stride=2), 16)
+    graph = gc.graph({"y": gc.nn.dense(h.mean(axis=(2, 3)), 5)})
+    assert branches(graph) == [(1, 4, ""), (4, 7, "conv 1×1, stride 2")]
+    assert [words for words, _ in stages(graph)].count("sum") == 2
+
+
+def inception() -> gc.Graph:
+    x = image(3)
+    ways = [conv(x, 4, 1), conv(conv(x, 4, 1), 8), conv(conv(x, 2, 1), 4, 5)]
+    return gc.graph({"y": conv(gc.concat(ways, axis=1), 2)}, name="inception")
+
+
+def test_parallel_ways_are_lines_beside_the_longest() -> None:
+    assert branches(inception()) == [(0, 3, "conv 1×1"), (0, 3, "conv 1×1, conv 5×5")]
+    assert stages(inception())[3] == ("concat", (16, 8, 8))
+
+
+def test_lines_beside_the_main_way_neither_cross_nor_hide_words() -> None:
+    picture = gc.draw.volumes(inception())
+    found = re.findall(r'id="skip\d", pos="e,(\S+),\S+ (\S+),\S+ [^"]*"', picture.source)
+    (end0, start0), (end1, start1) = [(float(end), float(start)) for end, start in found]
+    assert start1 < start0 < end0 < end1  # the outer line is the longer one
+    words = {k: rectangle(v) for k, v in boxes(picture).items() if k.startswith(("way", "step"))}
+    assert {"way0", "way1"} <= set(words)
+    for (a, p), (b, q) in itertools.combinations(words.items(), 2):
+        assert p[2] <= q[0] or q[2] <= p[0] or p[3] <= q[1] or q[3] <= p[1], f"{a}, {b}"
+
+
+def test_inputs_of_their_own_join_by_their_shape() -> None:
+    x, y, v = image(), gc.input("y", ("N", 2, 8, 8)), gc.input("v", ("N", 3))
+    h = gc.reshape(gc.nn.max_pool2d(conv(gc.concat([x, y], axis=1), 4), 2), ("N", 64))
+    graph = gc.graph({"out": gc.nn.dense(gc.concat([h, v], axis=1), 2)})
+    assert branches(graph) == [(None, 1, "input 2 @ 8×8"), (None, 4, "input 3")]
+    assert [shape for _, shape in stages(graph)][1] == (3, 8, 8)
+    assert [shape for _, shape in stages(graph)][4] == (67,)
+    assert "input 2 @ 8×8" in texts(gc.draw.volumes(graph))
+
+
+def test_channels_that_a_volume_is_given_twice_are_counted_twice() -> None:
+    h = conv(image(), 3)
+    graph = gc.graph({"y": conv(gc.concat([gc.relu(h), gc.relu(-h)], axis=1), 2)})
+    assert stages(graph)[2] == ("concat", (6, 8, 8)) and not branches(graph)
+
+
+def test_edges_that_are_handed_around_are_no_join() -> None:
+    x = gc.input("x", ("N", 1, 16))
+    for size in (4, 2):
+        x = gc.nn.conv1d(gc.concat([x[:, :, -1:], x, x[:, :, :1]], axis=2), size, 3)
+    assert stages(gc.graph({"y": x})) == [
+        ("input", (1, 16)),
+        ("conv 3", (4, 16)),
+        ("conv 3", (2, 16)),
+    ]
+
+
+def test_neither_losses_nor_derivatives_are_volumes() -> None:
+    x = image()
+    y = gc.nn.conv_transpose2d(conv(x, 4, stride=2), 1, 2, stride=2)
+    loss = ((y - x) ** 2).mean()
+    graph = gc.graph({"loss": loss})
+    trained = gc.graph({"loss": loss, "d": gc.grad(loss, list(graph.params.values()))[0]})
+    words = ["input", "conv 3×3, stride 2", "transposed conv 2×2, stride 2"]
+    assert [found for found, _ in stages(graph)] == words
+    assert [found for found, _ in stages(trained)] == words
+    assert [found for found, _ in stages(gc.graph({"error": y - x}))] == [*words, "difference"]
+
+
+def test_heads_beside_the_last_layer_are_named() -> None:
+    h = conv(image(), 4)
+    box = gc.nn.dense(h.mean(axis=(2, 3)), 4, name="box")
+    graph = gc.graph({"box": box, "mask": conv(h, 2, 1)})
+    picture = gc.draw.volumes(graph)
+    assert "not drawn: dense (4)" in texts(picture)
+    assert not any(text.startswith("not drawn") for text in texts(gc.draw.volumes(unet())))
+
+
+def test_branches_that_meet_beside_the_main_way_are_refused() -> None:
+    x = image(3)
+    inner = conv(x, 4, 1) + conv(conv(x, 4, 1), 4)
+    graph = gc.graph({"y": conv(conv(conv(conv(conv(x, 4), 4), 4), 4) + inner, 2)})
+    with pytest.raises(gc.GraphError, match="branches that meet beside the main way: sum"):
         gc.draw.volumes(graph)
 
 

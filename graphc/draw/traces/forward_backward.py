@@ -20,7 +20,6 @@ from graphc.draw.traces.sweep import contributions, written_out
 from graphc.draw.traces.table import LINE, Column, Table, formatted, plain
 from graphc.draw.traces.target import scalar_output
 from graphc.errors import GraphError
-from graphc.ir.dims import dim_text
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -235,9 +234,7 @@ class ModuleWriter:
         self.indices.add(order)
         self._join(root, like)
         sums = {node: summed(node, self.indices) for node in order}
-        counts = {
-            node: dim_text(node.op.count(node)) for node in order if isinstance(node.op, Mean)
-        }
+        counts = {node: node.op.count(node) for node in order if isinstance(node.op, Mean)}
         shown = {node: letters for node, letters in sums.items() if letters is not None}
         return IndexedFormula(root, symbols, sums=shown, counts=counts)
 

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from graphc.draw.dim_formula import dim_code, dim_latex, number_from_dims
 from graphc.draw.formula import formula, is_product
 from graphc.draw.traces.pieces import Piece, latex_escape, power_of_ten
 from graphc.draw.typography import literal_text, subscript
 from graphc.draw.variables import is_silent
 from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes
@@ -96,12 +98,12 @@ class IndexedFormula(Formula):
     """
 
     sums: Mapping[Node, Sequence[str]] = field(default_factory=dict)
-    counts: Mapping[Node, str] = field(default_factory=dict)
+    counts: Mapping[Node, Dim] = field(default_factory=dict)
 
     def _node(self, node: Node, args: Sequence[Code], writer: _Writer) -> Code:
         if node in self.sums:
             body = args[0] if len(args) == 1 else writer.product(args, writer.times)
-            return writer.sum(body, self.sums[node], self.counts.get(node, ""))
+            return writer.sum(body, self.sums[node], self.counts.get(node))
         if is_product(node):
             return writer.product(args, writer.times)
         return args[0] if node.op.is_view else writer.write(node, _ones(args))
@@ -120,7 +122,7 @@ class _Writer(ABC):
     times: str
 
     @abstractmethod
-    def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
+    def sum(self, body: Code, indices: Sequence[str], count: Dim | None) -> Code:
         """Return the sum of a formula over indices, or its mean where `count` is given."""
 
     @abstractmethod
@@ -160,10 +162,11 @@ class _TextWriter(_Writer):
     def __init__(self, product: str) -> None:
         self.times = product
 
-    def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
+    def sum(self, body: Code, indices: Sequence[str], count: Dim | None) -> Code:
         if not indices:
             return body
-        share = f"(1/{count})·" if count else ""
+        size = "" if count is None else dim_code(count).within(UNARY).replace(" · ", self.times)
+        share = f"(1/{size})·" if size else ""
         text = f"{share}Σ{subscript(''.join(indices))} {body.within(PRODUCT)}"
         return Code(text, PRODUCT if share else SUM)
 
@@ -176,6 +179,9 @@ class _TextWriter(_Writer):
             return Code(f"{call[1]}({args[0].text})")
         if len(args) == 1 and node.op.label(node, marks) == f"−{marks[0]}":
             return self.negative(args[0])
+        if number_from_dims(node) is not None:
+            code = formula(node, args)
+            return Code(code.text.replace(" · ", self.times), code.precedence)
         if node.op.infix == "/" and self.is_quotient(args[0]):
             args = [Code(self.enclosed(args[0].text)), args[1]]
         code = formula(node, args)
@@ -193,10 +199,10 @@ class _LatexWriter(_Writer):
     minus = "-"
     times = r" \cdot "
 
-    def sum(self, body: Code, indices: Sequence[str], count: str) -> Code:
+    def sum(self, body: Code, indices: Sequence[str], count: Dim | None) -> Code:
         if not indices:
             return body
-        share = rf"\frac{{1}}{{{count}}} " if count else ""
+        share = "" if count is None else rf"\frac{{1}}{{{dim_latex(count)}}} "
         inside = body.text if body.precedence >= PRODUCT else self.enclosed(body.text)
         text = rf"{share}\sum_{{{''.join(indices)}}} {inside}"
         return Code(text, PRODUCT if share else SUM)
@@ -217,6 +223,9 @@ class _LatexWriter(_Writer):
 
     def template(self, node: Node, marks: Sequence[str]) -> str:
         """Return the op's LaTeX over marks; an op without one is set as its label is."""
+        number = number_from_dims(node)
+        if number is not None:
+            return dim_latex(number)
         if not node.inputs:
             return _leaf_latex(node.op.latex(node, marks))
         own = type(node.op).latex not in (Op.latex, Pointwise.latex)
@@ -249,6 +258,9 @@ class _LatexWriter(_Writer):
     def precedence(self, node: Node, template: str, marks: Sequence[str]) -> int:
         if template.startswith(r"\frac"):
             return PRODUCT
+        number = number_from_dims(node)
+        if number is not None:
+            return dim_code(number).precedence
         if not marks:
             return UNARY if template.startswith("-") else ATOM
         return _binding(node, marks)
