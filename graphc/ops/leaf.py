@@ -136,8 +136,7 @@ class Fill(Leaf):
         return Bounds(1.0 if is_positive else -math.inf, math.inf, is_positive)
 
     def holds_minus_infinity(self, node: Node) -> bool:
-        value = node.attrs["value"]
-        return isinstance(value, float) and _held(value, node.dtype) == -math.inf
+        return bool(_held(node.attrs["value"], node.dtype) == -math.inf)
 
     def scalar(self, node: Node, notation: Notation) -> Code:
         """Return the number alone, for an operand that NumPy broadcasts: a weak Python scalar."""
@@ -355,17 +354,14 @@ def next_draw() -> int:
 def fill(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
     """Return `value` in every place of `shape`; the value is converted to the dtype's kind."""
     if isinstance(value, (bool, int, float)):
-        value = {"f": float, "i": int, "b": bool}[dtype.kind](value)
-        if isinstance(value, float):
-            value = _held(value, dtype)
+        value = _held({"f": float, "i": int, "b": bool}[dtype.kind](value), dtype)
     return make_node(full, (), {"value": value, "shape": shape, "dtype": dtype})
 
 
-def _held(value: float, dtype: np.dtype) -> float:
+def _held(value: Any, dtype: np.dtype) -> Any:
     """Return a number as a float type holds it: infinite beyond its range, else as it is."""
-    if dtype.kind != "f" or abs(value) <= np.finfo(dtype).max or math.isnan(value):
-        return value
-    return math.copysign(math.inf, value)
+    is_beyond = isinstance(value, float) and dtype.kind == "f" and abs(value) > np.finfo(dtype).max
+    return math.copysign(math.inf, value) if is_beyond else value
 
 
 def zeros_like(node: Node) -> Node:
