@@ -80,15 +80,38 @@ def drawn_network(rng: np.random.Generator) -> tuple[gc.Graph, np.ndarray]:
     return gc.graph({"loss": gc.sum(gc.tanh(0.3 * h)), "y": h}), rng.normal(size=shape)
 
 
+def drawn_branches(rng: np.random.Generator) -> tuple[gc.Graph, np.ndarray]:
+    """Return a network of some layers that read one hidden image, and a batch of images for it.
+
+    Most of them move their windows alike, and some are convolutions of one place.
+    """
+    rank = int(rng.integers(1, 4))
+    shape = (int(rng.integers(1, 4)), int(rng.integers(1, 4)), *rng.integers(7, 10, rank))
+    dims = ("N", shape[1], *("DHW"[-rank:] if rng.integers(2) else map(int, shape[2:])))
+    x = gc.input("x", dims, "float64")
+    conv = getattr(gc.nn, f"conv{rank}d")
+    h = conv(x, int(rng.choice([2, 4])), int(rng.choice([1, 3])), name="stem", activation="tanh")
+    if rng.integers(3) == 0:
+        h = gc.tanh(x)
+    frame = drawn_frame(rng)
+    branches = []
+    for number in range(int(rng.integers(2, 5))):
+        own = frame if rng.integers(4) else drawn_frame(rng)
+        branches.append(layer(h, rank, own, f"branch{number}", rng))
+    total = sum(gc.sum(gc.tanh(0.3 * branch)) for branch in branches)
+    return gc.graph({"loss": total, "y": branches[0]}), rng.normal(size=shape)
+
+
 def run(graph: gc.Graph, shape: Any) -> tuple[Any, ...]:
     """Return the first arguments of a call: the graph, and its state if it has one."""
     return (graph, graph.init(seed=1)) if graph.params else (graph,)
 
 
+@pytest.mark.parametrize("draw", [drawn_network, drawn_branches])
 @pytest.mark.parametrize("seed", range(24))
-def test_emitted_code_equals_the_reference(seed: int) -> None:
+def test_emitted_code_equals_the_reference(draw: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    graph, x = drawn_network(rng)
+    graph, x = draw(rng)
     wrt = ["x", *graph.params]
     state = {name: rng.normal(size=p.shape) for name, p in graph.params.items()}
     call = (state,) if state else ()

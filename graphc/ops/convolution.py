@@ -2,7 +2,8 @@
 
 Columns are the windows as a matrix: a row for each channel and place in the window, a column for
 each position and sample. They repeat every element as often as a window has places, so all of them
-together leave the cache and take most of a network's memory. A chunk of them does neither.
+together leave the cache and take most of a network's memory. A chunk of them does neither. Windows
+of one element are the array itself: a convolution is one product then.
 
 The axes stand as the products want them: channels first, the axes that the windows slide over,
 samples last. Neighbouring positions and samples are then neighbours in memory, so laying out
@@ -18,7 +19,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import ATOM, PRODUCT, Code, Notation
 from graphc.ir.dims import (
     Dim,
     Shape,
@@ -55,9 +56,11 @@ class OfColumns(Op):
     multiplies = True
     verb = ""
 
-    imports = ("from numpy.lib.stride_tricks import as_strided",)
-
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        if is_of_elements(node.attrs):
+            left, right = self.factors(node, args, notation)
+            multiplied = f"({left.within(PRODUCT)} @ {right.within(PRODUCT + 1)})"
+            return Code(f"{multiplied}.reshape{notation.shape(node.shape)}")
         fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"
         return Code(self._call(node, args, fresh, notation))
 
@@ -65,7 +68,17 @@ class OfColumns(Op):
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         # The result is filled through a view of it as a matrix, which only one piece has.
-        return self._call(node, args, out, notation) if notation.owns_out else None
+        if not notation.owns_out:
+            return None
+        if is_of_elements(node.attrs):
+            left, right = self.factors(node, args, notation)
+            matrix = out if node.ndim == 2 else matrix_code(Code(out), node, notation)
+            return f"np.matmul({left}, {right}, out={matrix})"
+        return self._call(node, args, out, notation)
+
+    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+        """Return the matrices whose product the op is where columns are the array itself."""
+        raise NotImplementedError
 
     def _call(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
         words = [*[a.text for a in args], notation.shape(node.attrs["size"])]
@@ -74,8 +87,8 @@ class OfColumns(Op):
                 words.append(f"{key}={notation.shape(node.attrs[key])}")
         return f"{self.verb}({', '.join([*words, f'out={out}'])})"
 
-    def helper(self, node: Node) -> str:
-        return SOURCES[self.verb]
+    def helper(self, node: Node) -> str | None:
+        return None if is_of_elements(node.attrs) else SOURCES[self.verb]
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the definition over one more axis, which for each operand stands elsewhere."""
@@ -89,13 +102,17 @@ class OfColumns(Op):
         return known[definition]
 
     def scratch(self, node: Node) -> Dim:
+        if is_of_elements(node.attrs):
+            return as_dim(
+                sum((x.size for x in node.inputs if is_copied(x)), 0) * node.dtype.itemsize
+            )
         # One chunk of columns is in memory at a time, and the response in one piece.
         count, row = self.laid_out_rows(node)
         sympy = sympy_module()
         at_once = sympy.Min(count, sympy.Max(1, sympy.floor(sympy.Integer(CHUNK) / row)))
         response = self.response(node)
         copied: Dim = 0
-        if response is not None and response.op.is_view and response.op is not OPS["reshape"]:
+        if response is not None and is_copied(response):
             copied = response.size
         return as_dim((row * at_once + copied) * node.dtype.itemsize)
 
@@ -107,6 +124,9 @@ class OfColumns(Op):
         """Return how many rows of positions there are, and the elements of the columns of one."""
         rows, (count, *inner) = columns_shape(self.name, node.inputs[0].type, node.attrs)
         return count, rows * product(inner)
+
+    def holds_minus_infinity(self, node: Node) -> bool:
+        return False  # as of any contraction
 
     def shown_attributes(self, node: Node) -> dict[str, Any]:
         attrs = dict(node.attrs)
@@ -159,6 +179,9 @@ class Convolve(OfColumns):
             [windows, cube], [labels, ["filter", "channel", *[f"in {a}" for a in places]]], out
         )
 
+    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+        return args[1], matrix_code(args[0], node.inputs[0], notation)
+
     def flops(self, node: Node) -> Dim:
         return 2 * node.size * node.inputs[1].shape[1]
 
@@ -197,11 +220,16 @@ class ConvolveFilters(OfColumns):
         cube = einsum_labels([windows, d], [labels, of_d], out)
         return OPS["reshape"](cube, node.shape)
 
+    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+        x, d = (matrix_code(a, n, notation) for a, n in zip(args, node.inputs, strict=True))
+        return x, d.turned()
+
     def flops(self, node: Node) -> Dim:
         return 2 * node.inputs[1].size * node.shape[0]
 
     def scratch(self, node: Node) -> Dim:
-        return super().scratch(node) + node.size * node.dtype.itemsize  # a chunk's products
+        of_chunk = 0 if is_of_elements(node.attrs) else node.size * node.dtype.itemsize
+        return super().scratch(node) + of_chunk  # its product, which is added
 
     def response(self, node: Node) -> Node:
         return node.inputs[1]
@@ -266,6 +294,9 @@ class ConvolveBack(OfColumns):
         total = OPS["windows_add"].make([zeros, windows], **attrs)
         return OPS["transpose"](total, (0, *range(2, total.ndim), 1))
 
+    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+        return args[1].turned(), matrix_code(args[0], node.inputs[0], notation)
+
     def response(self, node: Node) -> Node:
         return node.inputs[0]
 
@@ -276,6 +307,24 @@ class ConvolveBack(OfColumns):
     def flops(self, node: Node) -> Dim:
         d, filters = node.inputs
         return (2 * filters.shape[0] + 1) * filters.shape[1] * product(d.shape[1:])
+
+
+def is_of_elements(attrs: Mapping[str, Any]) -> bool:
+    """Say whether windows show each element once, by itself: the array is its own columns."""
+    return all(isinstance(n, int) and n == 1 for key in ("size", "stride") for n in attrs[key])
+
+
+def matrix_code(code: Code, x: Node, notation: Notation) -> Code:
+    """Return an array as a matrix: its first axis as it is, and the others one."""
+    first, *others = x.shape
+    # An array without elements does not say how many columns its matrix has.
+    width = "-1" if isinstance(first, int) and first else notation.dim(product(others))
+    return Code(f"{code.within(ATOM)}.reshape({notation.dim(first)}, {width})")
+
+
+def is_copied(x: Node) -> bool:
+    """Say whether an operand may have to be copied to lie in one piece."""
+    return x.op.is_view and x.op is not OPS["reshape"]
 
 
 def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim, Shape]:
@@ -317,6 +366,7 @@ convolve = register(
             Case((Arg((2, 5, 7, 3)), Arg((4, 12))), _FRAME),
             Case((Arg((2, 6, 3)), Arg((4, 6))), {"size": 3}),
             Case((Arg((1, 4, 3, 4, 2)), Arg((2, 8))), {"size": (2, 2, 2)}),
+            Case((Arg((2, 3, 4, 2)), Arg((5, 2))), {"size": (1, 1)}),
             Case((Arg((2, 5, 0)), Arg((4, 6))), {"size": 3}),
         ],
     )
@@ -328,6 +378,7 @@ convolve_filters = register(
         [
             Case((Arg((2, 5, 7, 3)), Arg((4, 2, 3, 3))), _FRAME),
             Case((Arg((2, 6, 3)), Arg((4, 4, 3))), {"size": 3}),
+            Case((Arg((2, 3, 4, 2)), Arg((5, 3, 4, 2))), {"size": (1, 1)}),
             Case((Arg((2, 5, 0)), Arg((4, 3, 0))), {"size": 3}),
         ],
     )
@@ -339,6 +390,7 @@ convolve_back = register(
         [
             Case((Arg((4, 2, 3, 3)), Arg((4, 12))), {"shape": (5, 7), **_FRAME}),
             Case((Arg((4, 4, 3)), Arg((4, 6))), {"shape": (6,), "size": 3}),
+            Case((Arg((5, 3, 4, 2)), Arg((5, 2))), {"shape": (3, 4), "size": (1, 1)}),
             Case((Arg((4, 3, 0)), Arg((4, 6))), {"shape": (5,), "size": 3}),
         ],
     )

@@ -35,7 +35,8 @@ def _column_chunks(x, size, stride, dilation, response):
         if rows and chunks:
             shape = chunks, channels, *size, rows, *inner, samples
             strides = rows * moves[0], first, *places, *moves, last
-            windows = as_strided(x[:, start * stride[0] :], shape, strides)
+            part = x[:, start * stride[0] :]
+            windows = np.lib.stride_tricks.as_strided(part, shape, strides)
             at = slice(start * width, (start + chunks * rows) * width)
             responses = flat[:, at].reshape(filters, chunks, rows * width)
             yield windows, responses.swapaxes(0, 1), room[:, : rows * width]

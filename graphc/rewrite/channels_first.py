@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TypeAlias
 
 from graphc.ir.dims import Dim, product
@@ -151,23 +152,60 @@ class _Draft:
         return None
 
     def added_back(self, node: Node) -> Held | None:
-        """Return zeros with a product's windows added: the derivative by the image."""
+        """Return products' windows added to a base: derivatives of convolutions by their image.
+
+        Convolutions of one image add up their derivatives by its windows. They are one convolution
+        by the filters of all, and so is its derivative.
+        """
         base, values = node.inputs
-        is_own = values.op is OPS["einsum"] and self.uses[values] == 1
-        if not is_fill(base, 0) or not is_own or len(values.inputs) != 2:
+        parts: dict[tuple[int, ...], list[tuple[Node, Node]]] = {}
+        others: list[Node] = []
+        for term in self.summands(values) if self.uses[values] == 1 else []:
+            found = self.product_added_back(term, len(node.attrs["size"]))
+            if found is None:
+                others.append(self.new[term])
+            else:
+                parts.setdefault(found[0], []).append(found[1:])
+        if not parts:
             return None
-        terms, out = split_spec(values.attrs["spec"])
-        rank = len(node.attrs["size"])
+        order, *further = parts
+        result = _added_back(node, parts[order], order)
+        for own in further:
+            turned = [own.index(a) for a in order]
+            result = OPS["add"](result, _transposed(_added_back(node, parts[own], own), turned))
+        if others:
+            rest = node.op.make([self.new[base], reduce(OPS["add"], others)], **node.attrs)
+            return OPS["add"](result, _transposed(rest, order)), order
+        if not is_fill(base, 0):
+            result = OPS["add"](result, self.turned(base, order))
+        return result, order
+
+    def summands(self, total: Node) -> list[Node]:
+        """Return the terms of a sum that nobody else reads, from left to right."""
+        found: list[Node] = []
+        pending = [total]
+        while pending:
+            top = pending.pop()
+            if top.op is OPS["add"] and self.uses[top] == 1:
+                pending += reversed(top.inputs)
+            else:
+                found.append(top)
+        return found
+
+    def product_added_back(
+        self, product_of: Node, rank: int
+    ) -> tuple[tuple[int, ...], Node, Node] | None:
+        """Return response and filters whose product gives windows, and in which order of axes."""
+        is_own = product_of.op is OPS["einsum"] and self.uses[product_of] == 1
+        if not is_own or len(product_of.inputs) != 2:
+            return None
+        terms, out = split_spec(product_of.attrs["spec"])
         for i in (0, 1):
             roles = Roles.of(out, terms[i], terms[1 - i], rank)
             if roles is not None:
-                d = self.response(values.inputs[i], terms[i], roles)
-                filters = self.filters(values.inputs[1 - i], terms[1 - i], roles)
-                space = node.shape[node.ndim - rank :]
-                result = OPS["convolve_back"].make([d, filters], shape=space, **node.attrs)
-                labels = out[: len(out) - rank]
-                sizes = dict(zip(labels, node.shape, strict=True))
-                return self.spread(result, roles.image, labels, sizes)
+                d = self.response(product_of.inputs[i], terms[i], roles)
+                filters = self.filters(product_of.inputs[1 - i], terms[1 - i], roles)
+                return tuple([out.index(c) for c in roles.image]), d, filters
         return None
 
     def image(self, shown: Node, roles: Roles) -> Node:
@@ -247,6 +285,14 @@ def _cube(x: Node, first: int, rank: int) -> Node:
     shape = x.shape
     end = first + rank
     return OPS["reshape"](x, (product(shape[:first]), *shape[first:end], product(shape[end:])))
+
+
+def _added_back(node: Node, parts: Sequence[tuple[Node, Node]], order: tuple[int, ...]) -> Node:
+    """Return what responses and their filters add to zeros by windows, with its axes in order."""
+    d, filters = (OPS["concat"](*pieces, axis=0) for pieces in zip(*parts, strict=True))
+    space = node.shape[node.ndim - len(node.attrs["size"]) :]
+    result = OPS["convolve_back"].make([d, filters], shape=space, **node.attrs)
+    return OPS["reshape"](result, tuple([node.shape[a] for a in order]))
 
 
 def _transposed(x: Node, order: Sequence[int]) -> Node:

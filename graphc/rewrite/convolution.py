@@ -8,11 +8,12 @@ the input are then three products of matrices; the first two share the columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from graphc.ir.dims import Dim, product, same
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
-from graphc.ops.contraction_spec import label_sizes, split_spec
+from graphc.ops.contraction_spec import LETTERS, label_sizes, split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.matrix_product import matmul_form
 from graphc.ops.pooling_gradient import are_apart
@@ -62,14 +63,55 @@ def _columns_times_filters(node: Node, facts: Facts) -> Node | None:
 
 
 def _windows_of_product(node: Node, facts: Facts) -> Node | None:
-    """windows_add(base, einsum(d_z, W)) → windows_add(base, W.T @ d_z, its rows as windows)."""
+    """windows_add(base, einsum(d_z, W)) → windows_add(base, W.T @ d_z, its rows as windows).
+
+    Convolutions of one array add up such products, which become a sum of matrices.
+    """
     base, values = node.inputs
-    if values.op is not OPS["einsum"] or len(values.inputs) != 2 or facts.is_shared(values):
+    rank = len(node.attrs["size"])
+    matrices: dict[str, Node] = {}
+    others: list[Node] = []
+    for term in terms_of_sum(values, facts):
+        found = None if facts.is_shared(term) else _rows_of_product(term, rank)
+        if found is None:
+            others.append(term)
+        else:
+            labels, matrix = found
+            matrices[labels] = (
+                OPS["add"](matrices[labels], matrix) if labels in matrices else matrix
+            )
+    if not matrices:
+        return None
+    out = LETTERS[: values.ndim]
+    sizes = dict(zip(out, values.shape, strict=True))
+    shown = [_spread(matrix, labels, out, sizes) for labels, matrix in matrices.items()]
+    return OPS["windows_add"].make([base, reduce(OPS["add"], [*shown, *others])], **node.attrs)
+
+
+def terms_of_sum(total: Node, facts: Facts) -> list[Node]:
+    """Return the terms of a sum of which nobody else reads a part, from left to right."""
+    found: list[Node] = []
+    pending = [total]
+    while pending:
+        top = pending.pop()
+        if top.op is OPS["add"] and not facts.is_shared(top):
+            pending += reversed(top.inputs)
+        else:
+            found.append(top)
+    return found
+
+
+def _rows_of_product(values: Node, rank: int) -> tuple[str, Node] | None:
+    """Return windows that a contraction makes as a matrix whose rows hold the places in them.
+
+    Also the labels of the matrix, row by row, where the axes of the windows are called a, b, c ….
+    """
+    if values.op is not OPS["einsum"] or len(values.inputs) != 2:
         return None
     terms, out = split_spec(values.attrs["spec"])
     if matmul_form(values) is not None or not _is_product(terms[0], terms[1], out):
         return None
-    places = out[len(out) - len(node.attrs["size"]) :]
+    places = out[len(out) - rank :]
     at = 0 if places[-1] in terms[0] else 1
     labels, others = terms[at], terms[1 - at]
     batch = [c for c in out if c in labels and c in others]
@@ -81,13 +123,12 @@ def _windows_of_product(node: Node, facts: Facts) -> Node | None:
     sizes = label_sizes(terms, [x.type for x in values.inputs])
     filters = _matrix(values.inputs[at], labels, [batch, summed, rows], sizes)
     other = _matrix(values.inputs[1 - at], others, [batch, summed, columns], sizes)
-    result = einsum_labels(
+    matrix = einsum_labels(
         [other, filters],
         [[*batch, "summed", "columns"], [*batch, "summed", "rows"]],
         [*batch, "rows", "columns"],
     )
-    shown = _spread(result, [*batch, *rows, *columns], out, sizes)
-    return OPS["windows_add"].make([base, shown], **node.attrs)
+    return "".join(LETTERS[out.index(c)] for c in (*batch, *rows, *columns)), matrix
 
 
 def _is_product(a: str, b: str, out: str) -> bool:
@@ -214,7 +255,7 @@ CONVOLUTIONS = (
         exactness=REASSOCIATES,
         apply=_windows_of_product,
         roots=("windows_add",),
-        operands=("einsum",),
+        operands=("einsum", "add"),
         example=_IMAGE
         + "z: input(f64, 2, 4, 4, 4)\n"
         + "y = windows_add(x, einsum('noxy,ocij->ncxyij', z, W), size=(2, 2))",

@@ -6,12 +6,15 @@ backward pass reads (or, in forward mode, carrying the tangents beside the value
 
 from __future__ import annotations
 
+from itertools import count
+
 from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
 from graphc.ir.walk import substitute, topological
 from graphc.ops.loop import Item, Parts, Scan, item
+from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, has_loops
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.rule import Firing, Rule
@@ -86,14 +89,15 @@ def _joined(
                 break
         else:
             return None
+    taken = {leaf.attrs["name"] for node in (large, small) for leaf in node.attrs["body"].inputs}
     for mine, others in ((draft.sequences, other.sequences), (draft.constants, other.constants)):
         known = {number(operand): leaf for leaf, operand in mine}
         for leaf, operand in others:
             if number(operand) in known:
                 replacement[leaf] = known[number(operand)]
             else:
-                mine.append((leaf, operand))
-                known[number(operand)] = leaf
+                replacement[leaf] = known[number(operand)] = _renamed(leaf, taken)
+                mine.append((replacement[leaf], operand))
     results = substitute([*[c.following for c in other.carries], *other.emitted], replacement)
     inside = ValueNumbers()
     for i, k in partner.items():
@@ -104,6 +108,14 @@ def _joined(
     for j, node in enumerate(results[len(other.carries) :]):
         emitted[j] = known_results.setdefault(inside(node), node)
     return draft, partner, emitted
+
+
+def _renamed(leaf: Node, taken: set[str]) -> Node:
+    """Return an input of another name: leaves of one name are one value, and bodies share names."""
+    name = next(n for i in count(2) if (n := f"{leaf.attrs['name']}_{i}") not in taken)
+    taken.add(name)
+    with inherit(leaf.provenance):
+        return OPS["input"](name, leaf.shape, leaf.dtype)
 
 
 def _with_pair(

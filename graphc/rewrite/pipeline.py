@@ -29,6 +29,7 @@ from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pieces import PIECES
+from graphc.rewrite.pointwise_convolution import POINTWISE_CONVOLUTIONS
 from graphc.rewrite.reduce_once import ONCE, reduce_once
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
@@ -138,7 +139,11 @@ CONTRACT_PASS = Pass(
     "contractions", "Make products and sums one contraction", CONTRACTIONS, SIMPLIFY, level=2
 )
 CONVOLVE_PASS = Pass(
-    "convolutions", "Make products of windows products of matrices", CONVOLUTIONS, SIMPLIFY, level=2
+    "convolutions",
+    "Make products of windows products of matrices",
+    (*POINTWISE_CONVOLUTIONS, *CONVOLUTIONS),
+    SIMPLIFY,
+    level=2,
 )
 CHANNELS_PASS = Pass(
     "channels first",
