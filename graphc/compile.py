@@ -215,8 +215,17 @@ def _as_optimizer(optimizer: Optimizer | str | None) -> Optimizer | None:
         "this is no optimizer",
         got=repr(optimizer),
         expected='one of gc.optim, or its text form: "sgd(0.1)"',
-        fix=f"gc.optim.sgd({optimizer!r})" if isinstance(optimizer, float) else None,
+        fix=_optimizer_meant(optimizer),
     )
+
+
+def _optimizer_meant(value: object) -> str | None:
+    """Return the call that a mere learning rate, or an optimizer not called, stands for."""
+    if isinstance(value, float):
+        return f"gc.optim.sgd({value!r})"
+    if isinstance(value, type) and issubclass(value, Optimizer):
+        return f"call it: gc.optim.{value.name}(0.001)"
+    return None
 
 
 def _compiled(

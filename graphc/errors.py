@@ -58,9 +58,25 @@ class GraphWarning(UserWarning):
     """Something legal that is probably not meant, such as a parameter that nothing uses."""
 
 
-def nearest(name: str, known: list[str]) -> str | None:
-    """Return the known name most like `name`, or None when nothing is close."""
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, in the singular for 1.
+
+    >>> counted(1, "carry", "carries"), counted(2, "value")
+    ('1 carry', '2 values')
+    """
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def nearest(name: str, known: list[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name most like `name`, or None when nothing is close; case counts least.
+
+    >>> nearest("w", ["W", "x"]), nearest("softmx", ["softmax", "max"])
+    ('W', 'softmax')
+    """
+    alike = [other for other in known if other.lower() == name.lower()]
+    if alike:
+        return alike[0]
     from difflib import get_close_matches  # only a failing call pays for this import
 
-    found = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    found = get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
     return found[0] if found else None

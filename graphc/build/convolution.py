@@ -16,6 +16,7 @@ from graphc.build.naming import layer_name, remember
 from graphc.build.window_layers import (
     BATCH,
     channels_of,
+    expect_fit,
     expect_known,
     frame_of,
     in_groups,
@@ -202,6 +203,7 @@ def _convolution(
         share = channels_of(label, node, rank, size, groups) // groups
         kernel = kernel_of(label, kernel_size, weight, rank)
         frame = frame_of(label, kernel, stride, padding, dilation)
+        expect_fit(label, node, frame, frame.widths)
         split = in_groups(padded(node, frame.widths), -rank - 1, groups)
         shown = OPS["windows"](split, kernel, frame.stride, frame.dilation)
         positions = shown.shape[-2 * rank : -rank] if is_local else ()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.build.operands import beside_nodes
 from graphc.errors import GraphError
 from graphc.ir.dims import as_shape
 from graphc.ir.node import Node
@@ -43,7 +44,9 @@ def full(shape: Any, value: Any, dtype: Any = None) -> Node:
     if isinstance(value, Node):
         node = value if dtype is None else OPS["cast"](value, dtype)
         return OPS["broadcast_to"](node, as_shape(shape))
-    if dtype is None and type(value) is float:
+    (value,) = beside_nodes((value,))
+    is_fraction = type(value) is float or (hasattr(value, "free_symbols") and not value.is_integer)
+    if dtype is None and is_fraction:
         dtype = FLOAT32
     return OPS["full"](shape, value, dtype)
 

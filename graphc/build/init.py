@@ -23,11 +23,12 @@ from graphc.build.initializers import (
     Zeros,
     fans,
 )
-from graphc.errors import GraphError
+from graphc.errors import GraphError, nearest
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.dims import evaluate_shape, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.provenance import user_location
 
 __all__ = [
     "INITIALIZERS",
@@ -102,9 +103,24 @@ def as_initializer(value: Any) -> Initializer | None:
         return constant(value)
     raise GraphError(
         "not an initializer",
+        where=user_location(),
         got=f"{value!r} of type {type(value).__name__}",
         expected=", ".join(INITIALIZERS) + ", a number or an array",
+        fix=_call_of(value),
     )
+
+
+def _call_of(value: Any) -> str | None:
+    """Return the call that a text such as "glorot_uniform" or "normal(0.1)" stands for."""
+    if not isinstance(value, str):
+        return None
+    name, _, arguments = value.strip().partition("(")
+    meant = name if name in INITIALIZERS else nearest(name, list(INITIALIZERS))
+    if meant is None:
+        return None
+    if not arguments.endswith(")"):
+        arguments = "0.1)" if meant == "constant" else ")"
+    return f"call it, without quotes: gc.init.{meant}({arguments}"
 
 
 def _uniform_value(number: Any) -> Initializer:

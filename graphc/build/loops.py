@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.build.indexing import getitem
-from graphc.errors import GraphError
+from graphc.errors import GraphError, counted
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim, as_dim, dim_text, same
 from graphc.ir.naming import free_name
@@ -205,7 +205,8 @@ def _called(function: Callable[..., Any], leaves: Sequence[Node], carries: int) 
             f"the loop body {getattr(function, '__name__', 'body')!r} takes other arguments: "
             f"{problem}",
             where=user_location(),
-            got=f"{carries} carries and {len(leaves) - carries} slices and constants",
+            got=f"{counted(carries, 'carry', 'carries')} and "
+            f"{counted(len(leaves) - carries, 'slice or constant', 'slices and constants')}",
             expected="body(*carries, *slices)",
         ) from None
     except ValueError:
@@ -220,8 +221,9 @@ def _results(returned: Any, carries: Sequence[Node], name: str) -> list[Node]:
         raise GraphError(
             f"the loop body {name!r} returns too little",
             where=user_location(),
-            got=f"{len(flat)} values",
-            expected=f"the next values of its {len(carries)} carries, then what it emits",
+            got=counted(len(flat), "value"),
+            expected=f"the next {'value' if len(carries) == 1 else 'values'} of its "
+            f"{counted(len(carries), 'carry', 'carries')}, then what it emits",
         )
     if not flat:
         raise GraphError(f"the loop body {name!r} returns nothing", where=user_location())

@@ -132,13 +132,14 @@ def softmax_cross_entropy(
     """
     z, t = _floating(as_node(prediction)), as_node(target)
     if not z.ndim:
-        raise _misfit("softmax_cross_entropy", z, t, "an axis of classes")
+        raise _misfit("softmax_cross_entropy", prediction, target, "an axis of classes")
     at = one_axis(axis, z.ndim, "softmax_cross_entropy")
     logs = OPS["log_softmax"](z, at) if from_logits else OPS["log"](z)
     if same_shape(t.shape, z.shape):
         return -OPS["sum"](OPS["cast"](t, z.dtype) * logs, at)
     if t.dtype.kind != "i" or not same_shape(t.shape, (*z.shape[:at], *z.shape[at + 1 :])):
-        raise _misfit("softmax_cross_entropy", z, t, "class indices, or one probability per class")
+        expected = "class indices, or one probability per class"
+        raise _misfit("softmax_cross_entropy", prediction, target, expected)
     right = OPS["take_along_axis"](logs, expand_dims(t, at), axis=at)
     return -squeeze(right, at)
 
@@ -198,13 +199,16 @@ def _pair(loss: str, prediction: Any, target: Any) -> tuple[Node, Node]:
     if t.dtype.kind != "f" or not t.ndim:
         t = OPS["cast"](t, p.dtype)
     if t.ndim and not same_shape(p.shape, t.shape):
-        raise _misfit(loss, p, t, "equal shapes")
+        raise _misfit(loss, prediction, target, "equal shapes")
     return p, t
 
 
-def _misfit(loss: str, prediction: Node, target: Node, expected: str) -> GraphError:
+def _misfit(loss: str, prediction: Any, target: Any, expected: str) -> GraphError:
+    prediction, target = as_node(prediction), as_node(target)
     fix = "compare the model's output with the targets"
-    if prediction.ndim == target.ndim + 1:
+    if prediction.dtype.kind != "f" and target.dtype.kind == "f":
+        fix = f"they look swapped, as the prediction comes first: {loss}(prediction, target)"
+    elif prediction.ndim == target.ndim + 1:
         fix = "take the prediction's last axis away, z[:, 0], or give the target one: y[:, None]"
     elif target.ndim == prediction.ndim + 1:
         fix = "take the target's last axis away: y[:, 0]"

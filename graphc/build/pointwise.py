@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.build.operands import beside_nodes, warn_of_wide_values
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
@@ -36,7 +37,9 @@ def pointwise_function(op: Pointwise) -> Function:
 
     def function(*operands: Any) -> Node:
         _refuse_truth_values(op, operands)
-        return op(*operands)
+        if not op.cuts_to_bool:
+            warn_of_wide_values(operands)
+        return op(*beside_nodes(operands))
 
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = "graphc.build.functions"
@@ -104,7 +107,8 @@ def where(condition: Any, x: Any, y: Any) -> Node:
 
     **Shapes.** All three broadcast to one shape.
     """
-    return OPS["where"](condition, x, y)
+    warn_of_wide_values((x, y))
+    return OPS["where"](*beside_nodes((condition, x, y)))
 
 
 def clip(x: Any, min: Any = None, max: Any = None) -> Node:
@@ -114,6 +118,8 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Node:
     **Shapes.** All broadcast to one shape.
     """
     node = as_node(x)
+    warn_of_wide_values((node, min, max))
+    min, max = beside_nodes((min, max))
     if min is None and max is None:
         return node
     if min is not None and max is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.build.layers import floating
 from graphc.build.naming import layer_name, remember
-from graphc.build.window_layers import Frame, Widths, expect_axes, frame_of, padded
+from graphc.build.window_layers import Frame, Widths, expect_axes, expect_fit, frame_of, padded
 from graphc.errors import GraphError
 from graphc.ir.dims import product
 from graphc.ir.node import Node
@@ -168,6 +168,7 @@ def _max_pool(
     with scope(label):
         frame = _frame(label, node, rank, kernel_size, stride, padding, dilation)
         widths = _up_to_last_start(frame) if ceil_mode else frame.widths
+        expect_fit(label, node, frame, widths)
         image = padded(node, widths, -np.inf)
         pooled = OPS["window_max"](image, frame.kernel, frame.stride, frame.dilation)
         return remember(node, pooled)
@@ -188,6 +189,7 @@ def _avg_pool(
     with scope(label):
         frame = _frame(label, node, rank, kernel_size, stride, padding)
         widths = _up_to_last_start(frame) if ceil_mode else frame.widths
+        expect_fit(label, node, frame, widths)
         total = OPS["window_sum"](padded(node, widths), frame.kernel, frame.stride)
         counted = frame.widths if count_include_pad else ((0, 0),) * rank
         if widths == counted:

@@ -57,6 +57,27 @@ def expect_axes(label: str, x: Node, rank: int) -> None:
         )
 
 
+def expect_fit(label: str, x: Node, frame: Frame, widths: Widths) -> None:
+    """Raise where a window does not fit between the ends of the padded input."""
+    rank = len(frame.kernel)
+    axes = zip(x.shape[-rank:], widths, frame.kernel, frame.dilation, strict=True)
+    rooms = [(n + before + after, span(k, d)) for n, (before, after), k, d in axes]
+    if not any(isinstance(n - k, int) and n < k and k != 1 for n, k in rooms):
+        return
+    spans = _numbers([k for _, k in rooms])
+    is_dilated = any(d != 1 for d in frame.dilation)
+    is_padded = any(w != 0 for pair in widths for w in pair)
+    raise GraphError(
+        f"{label}: the window is larger than the array",
+        where=user_location(),
+        got=f"{x.type}, kernel_size {_numbers(frame.kernel)}"
+        + (f", which spans {spans} elements" if is_dilated else ""),
+        expected=f"at most {_numbers([n for n, _ in rooms])}"
+        + (", the padding counted" if is_padded else ""),
+        fix="pad the input, or make kernel_size or dilation smaller",
+    )
+
+
 def expect_known(label: str, positions: Shape) -> None:
     """Raise where the positions of a layer with filters at each of them are not known."""
     if not all(isinstance(dim, int) for dim in positions):

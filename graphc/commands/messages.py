@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from graphc.commands.advice import for_command_line
 from graphc.errors import GraphError
 
 
@@ -38,7 +39,7 @@ def readable_errors(debug: bool) -> Iterator[None]:
 
 def _told(error: Exception) -> str:
     if isinstance(error, GraphError):
-        return str(error)
+        return str(for_command_line(error))
     if isinstance(error, IndexError):  # known only when the numbers are: NumPy says which
         return f"an index array points beside what it indexes\n  got       {error}"
     return (

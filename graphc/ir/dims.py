@@ -7,11 +7,11 @@ the graph is built.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphc.errors import GraphError
+from graphc.ir.dim_expressions import dim_expression, is_arithmetic
 from graphc.ir.symbols import dim_symbol, sympy_module
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def as_dim(value: object) -> Dim:
         return int(value)
     if isinstance(value, str):
         if not value.isidentifier():
-            raise GraphError(
-                "a dimension's name must be an identifier", got=repr(value), fix='write gc.dim("N")'
-            )
+            raise _no_name(value)
         return dim_symbol(value)
     if hasattr(value, "free_symbols"):
         return normal(value)
@@ -43,6 +41,16 @@ def as_dim(value: object) -> Dim:
             got=f"{value!r} of type {type(value).__name__}",
             expected="an int, a name such as 'N', or an expression of gc.dim(...)",
         ) from None
+
+
+def _no_name(text: str) -> GraphError:
+    is_number = text.strip().isdecimal()
+    return GraphError(
+        "a dimension is a whole number or a name",
+        got=repr(text),
+        expected="an int, a name that is an identifier, or an expression of gc.dim(...)",
+        fix=f"write {int(text)}, without quotes" if is_number else 'write gc.dim("N")',
+    )
 
 
 def as_shape(values: object) -> Shape:
@@ -95,6 +103,39 @@ def floor_divide(a: Dim, b: Dim) -> Dim:
     return normal(sympy.floor(sympy.sympify(a) / b))
 
 
+def remainder(a: Dim, b: Dim) -> Any:
+    """Return a % b as it stands: what SymPy simplifies once, it may simplify again."""
+    return sympy_module().Mod(a, b, evaluate=False)
+
+
+def as_number(value: Any) -> bool | int | float | sympy.Expr:
+    """Return an expression of dims as a number; one that depends on no dim as Python's own.
+
+    A comparison of dims is such a number too, a truth value.
+    **Raises.** GraphError for what is not real, and for what Python's operators do not make.
+    """
+    is_truth_value = value.is_Boolean and not value.is_Symbol
+    if not is_truth_value and value.is_extended_real is False:
+        raise GraphError("not a real number", got=str(value))
+    if not value.free_symbols:
+        return _plain(value)
+    if not is_arithmetic(value):
+        raise GraphError(
+            "this number is made from dims by more than Python's operators",
+            got=str(value),
+            expected="dims and numbers, combined by +, -, *, /, //, % and **",
+            fix="use graphc's function, such as gc.maximum, gc.abs or gc.sqrt",
+        )
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return the number of Python's that SymPy's number or truth value is."""
+    if value.is_Boolean:
+        return bool(value)
+    return int(value) if value.is_Integer else float(value)
+
+
 def divide_exactly(a: Dim, b: Dim) -> Dim | None:
     """Return a / b where it is a dim for every value of the symbols, else None."""
     if isinstance(a, int) and isinstance(b, int):
@@ -132,13 +173,16 @@ def linear_parts(dim: Dim, name: str) -> tuple[Dim, Dim] | None:
     return normal(slope), normal(rest)
 
 
-def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
-    """Return a dim's value when its symbols have the given sizes."""
+def evaluate(dim: Dim, sizes: Mapping[str, int]) -> Any:
+    """Return a dim's value when its symbols have the given sizes.
+
+    A number made from dims need not be whole: N/2 is 1.5 for N = 3, and N > 2 is True.
+    """
     if isinstance(dim, int):
         return dim
     if dim.is_Symbol:
         return sizes[dim.name]
-    return int(dim.subs({symbol: sizes[symbol.name] for symbol in dim.free_symbols}))
+    return _plain(dim.subs({symbol: sizes[symbol.name] for symbol in dim.free_symbols}))
 
 
 def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -159,8 +203,10 @@ def broadcast_shapes(*shapes: Shape) -> Shape | None:
     return tuple(result)
 
 
-def dim_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
+def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool = False) -> str:
     """Return a dim as a Python expression: floor(a/b) is written a//b.
+
+    `is_exact` is for a number made from dims, which is not multiplied out again as a size is.
 
     >>> from graphc.ir.symbols import dim_symbol
     >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
@@ -170,35 +216,9 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
         return str(dim)
     if dim.is_Symbol:
         return rename.get(dim.name, dim.name) if rename else dim.name
-    return _python_of_dim(dim, rename or {})
+    return dim_expression(dim, rename or {}, is_exact)
 
 
 def shape_text(shape: Shape) -> str:
     """Return a shape as readers write it: `[N, 784]`."""
     return "[" + ", ".join(map(dim_text, shape)) + "]"
-
-
-def _python_of_dim(dim: Any, rename: Mapping[str, str]) -> str:
-    sympy = sympy_module()
-    symbols = {s: sympy.Symbol(rename.get(s.name, s.name)) for s in dim.free_symbols}
-    quotients: list[str] = []
-
-    def floor_as_symbol(argument: Any) -> Any:
-        numerator, denominator = sympy.together(argument).as_numer_denom()
-        parts = [sympy.sstr(p) if p.is_Atom else f"({p})" for p in (numerator, denominator)]
-        quotients.append("//".join(parts))
-        return sympy.Symbol(f"⌊{len(quotients) - 1}⌋")
-
-    def written_out(text: str) -> str:
-        def quotient(match: re.Match[str]) -> str:
-            inner = written_out(quotients[int(match[1])])
-            before, after = text[: match.start()], text[match.end() :]
-            is_term = (not before or before.endswith(("(", " + ", " - "))) and (
-                not after or after.startswith((")", " + ", " - "))
-            )
-            return inner if is_term else f"({inner})"
-
-        return re.sub(r"⌊(\d+)⌋", quotient, text)
-
-    plain = dim.xreplace(symbols).replace(sympy.floor, floor_as_symbol)
-    return written_out(sympy.sstr(plain, order="lex"))

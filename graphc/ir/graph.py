@@ -120,7 +120,8 @@ class Graph:
     def labels(self) -> Mapping[Node, str]:
         """The name of each node that has one: the user's, unique in this graph."""
         labels: dict[Node, str] = {}
-        taken: dict[str, int] = {}
+        taken: set[str] = set()
+        counts: dict[str, int] = {}
         wanted: list[tuple[Node, str]] = [
             (leaf, name) for leaves in (self.inputs, self.params) for name, leaf in leaves.items()
         ]
@@ -133,8 +134,8 @@ class Graph:
         reserved = {name for node, name in outputs.items() if not node.op.is_leaf}
         for node, name in wanted:
             if name in taken or (name in reserved and outputs.get(node) != name):
-                name = _numbered(name, taken, reserved)
-            taken.setdefault(name, 2)
+                name = _numbered(name, taken, reserved, counts)
+            taken.add(name)
             labels[node] = name
         return MappingProxyType(labels)
 
@@ -330,10 +331,10 @@ def with_own_names(graph: Graph) -> Graph:
     return graph.with_outputs(outputs, {name: new[n] for name, n in graph.updates.items()})
 
 
-def _numbered(name: str, taken: dict[str, int], reserved: set[str]) -> str:
+def _numbered(name: str, taken: set[str], reserved: set[str], counts: dict[str, int]) -> str:
     """Return `name_2`, `name_3`, … whichever is free, and remember where to go on."""
-    number = taken.get(name, 2)
+    number = counts.get(name, 2)
     while f"{name}_{number}" in taken or f"{name}_{number}" in reserved:
         number += 1
-    taken[name] = number + 1
+    counts[name] = number + 1
     return f"{name}_{number}"

@@ -10,7 +10,7 @@ from graphc.errors import NodeValueError
 from graphc.ir.attributes import NO_ATTRIBUTES, Attributes
 from graphc.ir.dims import Dim, Shape, dim_text
 from graphc.ir.operators import ArrayOperators
-from graphc.ir.provenance import Provenance, current_provenance
+from graphc.ir.provenance import Provenance, current_provenance, user_location
 from graphc.ir.types import TensorType
 
 if TYPE_CHECKING:
@@ -100,6 +100,18 @@ class Node(ArrayOperators):
             got=repr(self),
             fix="use gc.where(condition, a, b) instead of `if`, logical_and instead of `and`",
         )
+
+    def __setitem__(self, index: object, value: object) -> NoReturn:
+        raise NodeValueError(
+            "a node is a value: nothing is written into it",
+            where=user_location(),
+            got=f"{self!r}, of which elements are to be set",
+            fix="build another one: y = gc.where(condition, value, x), or add to some elements: "
+            "y = gc.scatter_add(x, values, index)",
+        )
+
+    def __delitem__(self, index: object) -> NoReturn:
+        self[index] = None
 
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
         raise NodeValueError(

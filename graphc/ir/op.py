@@ -326,5 +326,5 @@ def literal(value: Any) -> str:
     if hasattr(value, "free_symbols"):
         from graphc.ir.dims import dim_text
 
-        return dim_text(value)
+        return dim_text(value, is_exact=True)
     return repr(value)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphWarning
-from graphc.ir.dims import Shape, same_shape
+from graphc.errors import GraphWarning, counted
+from graphc.ir.dims import Shape, broadcast_shapes, dim_text, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
@@ -107,6 +107,32 @@ def conformed(value: Any, shape: Shape, dtype: np.dtype) -> Node:
 
 def broadcast_fix(types: Sequence[TensorType]) -> str:
     """Return what may help where the shapes of operands do not broadcast."""
-    if len(types) == 2 and len(types[0].shape) == len(types[1].shape) == 2:
-        return "transpose one of them, or compare the layers' sizes"
-    return "give the shorter one an axis of size 1, as in b[:, None]"
+    first, *others = [x.shape for x in types]
+    other = next((x for x in others if broadcast_shapes(first, x) is None), None)
+    if other is None:  # each of them fits the first: it is the others that differ
+        return "compare the layers' sizes"
+    short, long = sorted((first, other), key=len)
+    for count in range(1, len(long) - len(short) + 1):
+        if short and broadcast_shapes(long, (*short, *[1] * count)) is not None:
+            index = ", ".join([*[":"] * len(short), *["None"] * count])
+            return f"give the shorter one {counted(count, 'axis', 'axes')} of size 1: b[{index}]"
+    if len(short) == len(long) == 2 and broadcast_shapes(long, short[::-1]) is not None:
+        return "transpose one of them: x.T"
+    return _fix_of_dims(short, long)
+
+
+def _fix_of_dims(short: Shape, long: Shape) -> str:
+    """Return what may help where no axis is missing: two dims differ on one axis."""
+    axis = next(
+        axis
+        for axis in range(1, len(short) + 1)
+        if broadcast_shapes(short[-axis:], long[-axis:]) is None
+    )
+    a, b = sorted((short[-axis], long[-axis]), key=lambda dim: isinstance(dim, int))
+    place = "the last axis" if axis == 1 else f"axis {-axis}"
+    if isinstance(a, int) and isinstance(b, int):
+        return f"{min(a, b)} and {max(a, b)} differ on {place}: compare the layers' sizes"
+    if isinstance(b, int):
+        return f"{dim_text(a)} agrees with no number: write {b} for it, if that is its size"
+    names = " and ".join(sorted(map(dim_text, (a, b))))
+    return f"use one name for {names} on {place}, if they are the same size"

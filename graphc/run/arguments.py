@@ -98,19 +98,13 @@ def _surplus(graph: Graph, name: str) -> GraphError:
     fix = None
     if name in graph.params:
         fix = f"{name!r} is a parameter: it belongs into the state"
-    elif hint := _like(name, list(graph.inputs)):
+    elif hint := nearest(name, list(graph.inputs)):
         fix = f"did you mean {hint!r}?"
     return GraphError(
         f"{graph.name} has no input called {name!r}",
         expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items()) or "no inputs",
         fix=fix,
     )
-
-
-def _like(name: str, known: list[str]) -> str | None:
-    """Return the known name that is most like this one, a mere difference in case before all."""
-    same = [other for other in known if other.lower() == name.lower()]
-    return same[0] if same else nearest(name, known)
 
 
 def check_state_names(graph: Graph, state: Mapping[str, Any] | None) -> None:
@@ -133,7 +127,7 @@ def check_state_names(graph: Graph, state: Mapping[str, Any] | None) -> None:
         )
     for name, leaf in graph.params.items():
         if name not in state:
-            hint = _like(name, [str(key) for key in state])
+            hint = nearest(name, [str(key) for key in state])
             raise GraphError(
                 f"{graph.name}: the state lacks parameter {name!r}",
                 got=", ".join(map(str, state)) or "an empty state",

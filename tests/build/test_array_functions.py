@@ -84,7 +84,7 @@ def test_binary_functions_broadcast(name: str, left: tuple[int, ...]) -> None:
         assert_like_numpy(POINTWISE[name], ufunc, a, b)
 
 
-@pytest.mark.filterwarnings("ignore:float32 with int")
+@pytest.mark.filterwarnings("ignore:float32 with")
 @pytest.mark.parametrize("scalar", [2, 2.5, True, np.float32(2.5), np.float64(2.5), np.int64(2)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_python_numbers_are_weak(scalar: Any, dtype: str) -> None:

@@ -231,7 +231,7 @@ def test_the_whole_message(line: str) -> None:
         ("y = 9**9**9**9", "3:8", "exponent"),
         ("y = ((9**64)**64)**64", "3:6", "exponent"),
         ("y = x * (1/0)", "3:10", "division by zero"),
-        ("y = x * (0.5 * N)", "3:10", "dims and numbers"),
+        ("y = x * (N & 2)", "3:10", "dims and numbers"),
         ("y = x * (-8)**0.5", "3:9", "not a real number"),
         ("y = x.sum(axis=1)", "3:5", "methods are no part"),
         ("y = x.shape", "3:5", "attribute 'shape'"),

@@ -138,7 +138,7 @@ N, H, s = dim_symbol("N"), dim_symbol("H"), dim_symbol("s")
         (floor_divide(H - 3, 2) + 1, "(H - 3)//2 + 1"),
         (-floor_divide(N, 2), "-(N//2)"),
         (N - floor_divide(N + 1, 2), "N - (N + 1)//2"),
-        (floor_divide(N, 2) * floor_divide(H, 3) + N, "N + (N//2)*(H//3)"),
+        (floor_divide(N, 2) * floor_divide(H, 3) + N, "N + (H//3)*(N//2)"),
     ],
 )
 def test_a_dim_means_what_python_reads(dim: object, text: str) -> None:

@@ -7,6 +7,7 @@ none is refused. Functions are looked up by name in the table that the parser wa
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
@@ -14,11 +15,12 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
-from graphc.ir.dims import floor_divide, normal
 from graphc.ir.node import Node
+from graphc.ir.text.calls import fault_of_call, parameters
+from graphc.ir.text.dim_arithmetic import combined_dims, compared_dims
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.syntax import ATTRIBUTES, BINARY, COMPARE, REFUSED, UNARY
-from graphc.ir.text.values import Value, is_dim, is_number, kind, parameters, suggestion
+from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion
 from graphc.ir.text.words import DTYPE_WORDS, FORMS, NUMBERS
 
 Functions: TypeAlias = "Mapping[str, Callable[..., Any]]"
@@ -27,6 +29,8 @@ Functions: TypeAlias = "Mapping[str, Callable[..., Any]]"
 MAX_DEPTH = 100
 #: The largest power of an integer or a dim, in bits: no text can ask for a huge number.
 _MAX_BITS = 1024
+#: What stands before a function's name in Python, and not in a text.
+_PYTHON = re.compile(r"\bgc\.(?:init\.|nn\.)?")
 
 
 class Expressions:
@@ -137,7 +141,7 @@ class Expressions:
             if bits * abs(right) > _MAX_BITS:
                 raise self.error(tree, "the exponent of a number is too large", got=str(right))
         if is_dim(left) or is_dim(right):
-            return self._dim(tree, python, left, right)
+            return self.guarded(tree, combined_dims, tree.op, left, right)
         try:
             result = python(left, right)
         except (ArithmeticError, TypeError) as problem:
@@ -145,22 +149,6 @@ class Expressions:
         if not is_number(result):
             raise self.error(tree, "this is not a real number")
         return result
-
-    def _dim(self, tree: ast.BinOp, python: Callable[..., Any], left: Any, right: Any) -> Any:
-        allowed = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Pow)
-        whole = all(is_dim(operand) or type(operand) is int for operand in (left, right))
-        if not whole or not isinstance(tree.op, allowed):
-            raise self.error(
-                tree,
-                "dims and numbers combine by +, -, *, // and ** of integers",
-                got=f"{kind(left)} and {kind(right)}",
-                fix="let the array come first: x * 0.5 / N",
-            )
-        if isinstance(tree.op, ast.FloorDiv):
-            if right == 0:
-                raise self.error(tree, "a dim cannot be divided by zero")
-            return floor_divide(left, right)
-        return normal(python(left, right))
 
     def _unary(self, tree: ast.UnaryOp) -> Value:
         if type(tree.op) not in UNARY:
@@ -184,6 +172,9 @@ class Expressions:
             raise self.error(tree, "`is` and `in` are no part of a graph")
         left, right = self.value(tree.left), self.value(tree.comparators[0])
         if not (isinstance(left, Node) or isinstance(right, Node)):
+            truth = self.guarded(tree, compared_dims, tree.ops[0], left, right)
+            if truth is not None:
+                return truth
             raise self.error(tree, "a comparison needs a node", got=kind(left))
         return self.call(tree, COMPARE[type(tree.ops[0])], [left, right], {})
 
@@ -307,7 +298,7 @@ class Expressions:
         try:
             return self.guarded(tree, self.functions[name], *args, **keywords)
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as problem:
-            raise self._misused(tree, name, keywords, problem) from problem
+            raise self._misused(tree, name, args, keywords, problem) from problem
 
     def guarded(self, tree: ast.AST, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Return a function's result; a GraphError that it raises is told at this place."""
@@ -321,22 +312,26 @@ class Expressions:
                 problem.what,
                 got=problem.got,
                 expected=problem.expected,
-                fix=problem.fix,
+                fix=problem.fix and _PYTHON.sub("", problem.fix),
             ) from problem
 
     def _misused(
-        self, tree: ast.AST, name: str, keywords: dict[str, Value], problem: Exception
+        self,
+        tree: ast.AST,
+        name: str,
+        args: list[Value],
+        keywords: dict[str, Value],
+        problem: Exception,
     ) -> GraphTextError:
-        known = parameters(self.functions[name])
-        unknown = [word for word in keywords if known and word not in known]
-        if unknown and isinstance(tree, ast.Call):
-            tree = next(k for k in tree.keywords if k.arg == unknown[0])
-        return self.error(
-            tree,
-            f"{name} has no argument {unknown[0]!r}" if unknown else f"{name}: {problem}",
-            expected=f"{name}({', '.join(known)})" if known else None,
-            fix=suggestion(unknown[0], known) if unknown else None,
-        )
+        function = self.functions[name]
+        fault = fault_of_call(name, function, args, keywords)
+        known = parameters(function)
+        expected = f"{name}({', '.join(known)})" if known else None
+        if fault is None:
+            return self.error(tree, f"{name}: {problem}", expected=expected)
+        if fault.keyword is not None and isinstance(tree, ast.Call):
+            tree = next(k for k in tree.keywords if k.arg == fault.keyword)
+        return self.error(tree, fault.what, got=fault.got, expected=expected, fix=fault.fix)
 
     def _refuse(self, tree: ast.expr) -> NoReturn:
         what, fix = REFUSED.get(type(tree), ("this syntax", None))

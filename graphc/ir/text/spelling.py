@@ -225,7 +225,7 @@ def _number_code(value: Any) -> Code:
     if isinstance(value, (bool, int, float)):
         text = literal(value)
         return Code(text, UNARY if text.startswith("-") else ATOM)
-    text = dim_text(value)
+    text = dim_text(value, is_exact=True)
     return Code(text, ATOM if text.isidentifier() else SUM - 1)
 
 

@@ -149,11 +149,12 @@ class Statements:
         elif word == "dim" or (isinstance(annotation, ast.Name) and annotation.id == "dim"):
             self._declare_dim(target, annotation)
         else:
+            meant = word and suggestion(word, ["input", "param", "dim"])
             raise self.error(
                 annotation,
                 "not a declaration",
                 expected="x: input(f32, N, 784), W: param(f32, 784, 10) or N: dim",
-                fix="give the value: z: f32[N, 10] = …",
+                fix=meant or "give the value: z: f32[N, 10] = …",
             )
 
     def _declare_leaf(self, target: ast.Name, word: str, call: ast.Call) -> None:
@@ -206,7 +207,7 @@ class Statements:
                 fix=suggestion(tree.id, dims),
             )
         value = self.expressions.value(tree)
-        if type(value) is int or is_dim(value):
+        if type(value) is int or (is_dim(value) and is_number(value)):
             return self.expressions.guarded(tree, as_dim, value)
         raise self.error(tree, "not a dim", expected="an integer, a dim such as N, or N // 2 + 1")
 

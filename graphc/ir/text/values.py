@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from graphc.errors import nearest
@@ -19,8 +17,8 @@ def is_dim(value: Value) -> bool:
 
 
 def is_number(value: Value) -> bool:
-    """Say whether a value is a Python number or a dim."""
-    return isinstance(value, (int, float)) or is_dim(value)
+    """Say whether a value is a Python number, or one made from dims, and no comparison of dims."""
+    return isinstance(value, (int, float)) or (is_dim(value) and not value.is_Relational)
 
 
 def kind(value: Value) -> str:
@@ -36,17 +34,6 @@ def kind(value: Value) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-def parameters(function: Callable[..., Any]) -> list[str]:
-    """Return the names of a function's parameters; none where it takes any keyword."""
-    try:
-        found = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return []
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in found):
-        return []
-    return [p.name for p in found]
-
-
 def unpacking(name: str, function: str | None, value: Value) -> str | None:
     """Return how a line names all of several values: `alpha, = scan(…)`."""
     if not isinstance(value, (tuple, list)) or not value:
@@ -56,7 +43,6 @@ def unpacking(name: str, function: str | None, value: Value) -> str | None:
 
 
 def suggestion(name: str, known: list[str]) -> str | None:
-    """Return the question whether the nearest known name was meant; case counts least."""
-    alike = [other for other in known if other.lower() == name.lower()]
-    hint = alike[0] if alike else nearest(name, known)
+    """Return the question whether the nearest known name was meant."""
+    hint = nearest(name, known)
     return f"did you mean {hint!r}?" if hint else None

@@ -1,0 +1,48 @@
+"""What stands beside a node: NumPy's float64 is no weak number, and is told where it widens."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import GraphWarning
+
+X = gc.input("x", (3,))
+LOG = np.log(2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: 0.5 * LOG + X,
+        lambda: X / LOG,
+        lambda: np.sqrt(2) * X,
+        lambda: gc.maximum(X, np.float64(0)),
+        lambda: gc.where(X > 0, X, LOG),
+        lambda: gc.clip(X, -1.0, LOG),
+        lambda: X * np.array(0.5),
+    ],
+)
+def test_a_float64_number_beside_float32_is_told(build: Callable[[], Any]) -> None:
+    with pytest.warns(GraphWarning, match=r"to stay in float32, make it Python's: float\(…\)") as w:
+        y = build()
+    assert y.dtype == np.float64 and "test_operands.py" in str(w[0].message)
+
+
+def test_a_float64_array_beside_float32_is_told() -> None:
+    with pytest.warns(GraphWarning, match="array of NumPy's gives float64.*astype"):
+        assert (X + np.ones(3)).dtype == np.float64
+
+
+def test_what_widens_nothing_is_not_told() -> None:
+    z = gc.input("z", (3,), "float64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (X + float(LOG)).dtype == (X + np.float32(2)).dtype == np.float32
+        assert (z + LOG).dtype == (z * X * LOG).dtype == np.float64
+        assert (X > LOG).dtype == bool  # a comparison computes nothing in float64
