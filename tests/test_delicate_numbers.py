@@ -196,6 +196,29 @@ def test_a_loop_of_no_steps_has_a_gradient(level: int, style: str) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_two_loops_of_one_form_have_a_gradient_each(level: int, style: str) -> None:
+    # As in a siamese network: one body, one parameter, two sequences.
+    x, y = gc.input("x", ("T", 3), "float64"), gc.input("y", ("T", 3), "float64")
+    W = gc.param("W", (3,), "float64", init=0.5)
+
+    def states(sequence: gc.Node) -> gc.Node:
+        def step(h: gc.Node, x_t: gc.Node) -> tuple[gc.Node, gc.Node]:
+            h = h * W + x_t
+            return h, h
+
+        return gc.scan(step, gc.zeros((3,), dtype="float64"), sequence)[1]
+
+    graph = gc.graph({"loss": gc.mean(states(x)) + gc.mean(gc.square(states(y)))}, name="twins")
+    data = dict(zip("xy", np.random.default_rng(0).normal(size=(2, 5, 3)), strict=True))
+    f = gc.compile(graph, gradient_of="loss", optimize=level, style=style)
+    state = f.init(seed=0)
+    expected = gc.interpret(graph.gradient("loss", stabilize=False), state, **data)
+    np.testing.assert_allclose(f(state, **data)["d_loss_d_W"], expected["d_loss_d_W"], rtol=1e-12)
+    assert gc.check_gradient(graph, of="loss", at={**state, **data}).max_error < 1e-6
+
+
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("layer", ["rnn", "lstm", "gru"])
 def test_a_layer_over_no_steps_has_a_gradient_of_zero(layer: str, style: str) -> None:
     x = gc.input("x", ("T", "N", 2))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from graphc.emit.leaf_names import is_output_named_by_op
 from graphc.emit.names import Namer, one_line
 from graphc.emit.tables import is_table, table
 from graphc.emit.wrapping import WIDTH, steps
@@ -17,6 +18,9 @@ from graphc.plan.program import ON_DEMAND, Program, Statement
 
 #: What gradients are called: `d_W`, and `change_of_W` where the step is in them already.
 _GRADIENT = re.compile(r"(?:d|change_of)_(.+)", re.DOTALL)
+
+#: Ops that only give their operand's elements another order.
+_ORDER = frozenset({"pack", "reshape", "transpose"})
 
 
 class Expressions:
@@ -35,13 +39,53 @@ class Expressions:
         asked = (s.node for s in program.statements if s.block == ON_DEMAND)
         before = {node: node.name for node in asked if node.name and not node.op.is_leaf}
         self.labels = {**before, **gradients, **program.graph.labels}
+        #: Names inside of loops that nobody gave -> what they are called instead.
+        self.renamed: dict[str, str] = {}
         self.code: dict[Node, Code] = {}
         #: Constants of the module: a name, and the statement that makes it.
         self.tables: dict[str, list[str]] = {}
-        self._stems: dict[Node, str] = {}
-        for node in program.graph.nodes:
-            known = [self._stems[x] for x in node.inputs]
-            self._stems[node] = self.labels.get(node) or next(filter(None, known), "")
+        #: The rows of a table -> its name: bodies of loops have constants of their own.
+        self.known_tables: dict[tuple[str, ...], str] = {}
+        #: What each value is about: its layer, or the named value that it is computed from first.
+        self.stems: dict[Node, str] = {}
+        self._find_stems()
+
+    def _find_stems(self) -> None:
+        for node in self.program.graph.nodes:
+            own = [self.labels.get(node), self._layer(node)]
+            self.stems[node] = next(filter(None, [*own, *[self.stems[x] for x in node.inputs]]), "")
+
+    def of_body(
+        self, program: Program, about: Mapping[Node, str], constants: Sequence[Node]
+    ) -> Expressions:
+        """Return the expressions of a loop's body; `about` says what some of its inputs are.
+
+        What a derivative names after a constant is then named after what that is.
+        """
+        inner = Expressions(program, self.namer, self.notation, self.of)
+        inner.tables, inner.renamed = self.tables, self.renamed
+        inner.known_tables = self.known_tables
+        for leaf in constants:
+            wanted = about.get(leaf)
+            if wanted and self.renamed.setdefault(leaf.attrs["name"], wanted) != wanted:
+                self.renamed[leaf.attrs["name"]] = ""  # that could be one or the other
+        inner.labels = {
+            node: about.get(node) or self._renamed_label(node, label)
+            for node, label in inner.labels.items()
+            if node.op.is_leaf or not is_output_named_by_op(node, label)
+        }
+        inner._find_stems()
+        return inner
+
+    def _renamed_label(self, node: Node, label: str) -> str:
+        renamed = self.rename(node.name or label)
+        return label if renamed == node.name else renamed
+
+    def rename(self, name: str) -> str:
+        """Return a name with that of an op in it replaced: `d_item` -> `d_hs`."""
+        match = _GRADIENT.fullmatch(name)
+        stem = match.group(1) if match else name
+        return name.removesuffix(stem) + (self.renamed.get(stem) or stem)
 
     def name(self, node: Node, wanted: str | None = None) -> str:
         """Give the node a variable and return its name."""
@@ -54,11 +98,7 @@ class Expressions:
         label = self.labels.get(node)
         if label:
             return label
-        kind = node.op.called(node)
-        stem = self._layer(node)
-        if not stem:
-            # The named value that this one is computed from first tells what it is about.
-            stem = next((self._stems[x] for x in node.inputs if self._stems.get(x)), "")
+        kind, stem = node.op.called(node), self.stems.get(node)
         return f"{stem}_{kind}" if stem else kind
 
     def tabulate(self, node: Node) -> bool:
@@ -66,16 +106,24 @@ class Expressions:
         code = node.op.numpy(node, [], self.notation) if node.op is constant else None
         if code is None or not is_table(code):
             return False
-        name = self.name(node, self.wanted_name(node).upper())
-        self.tables[name] = table(name, node, self.notation)
+        rows = tuple(table("", node.attrs["value"].array, self.notation))
+        if rows in self.known_tables and node not in self.labels:
+            self.code[node] = Code(self.known_tables[rows])
+            return True
+        name = self.known_tables[rows] = self.name(node, self.wanted_name(node).upper())
+        self.tables[name] = table(name, node.attrs["value"].array, self.notation)
         return True
 
     @staticmethod
     def _layer(node: Node) -> str:
-        """Return the layer (the innermost scope) that a value belongs to, or its gradient does."""
-        provenance = node.provenance
-        layer = provenance.scope.rpartition("/")[2]
-        return f"d_{layer}" if layer and provenance.phase == BACKWARD else layer
+        """Return the layer (the innermost scope) that a value belongs to, or its gradient does.
+
+        A gradient in another order of its elements is still that of the same layer.
+        """
+        while node.op.name in _ORDER and _is_of_layer(node) and _is_of_layer(node.inputs[0]):
+            node = node.inputs[0]
+        layer = node.provenance.scope.rpartition("/")[2]
+        return f"d_{layer}" if _is_of_layer(node) else layer
 
     def operands(self, statement: Statement) -> list[Code]:
         """Return the operands' texts as the statement's op takes them."""
@@ -119,6 +167,11 @@ class Expressions:
         return statement.node.op.numpy(statement.node, self.operands(statement), self.notation)
 
 
+def _is_of_layer(node: Node) -> bool:
+    """Say whether a value belongs to the backward pass of a layer."""
+    return node.provenance.phase == BACKWARD and bool(node.provenance.scope)
+
+
 def in_place_operator(node: Node) -> str | None:
     """Return `-=` for a difference, and so on: the operator that changes its left operand."""
     symbol = node.op.infix
@@ -138,7 +191,7 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     note = node.provenance.origin.note
     if note.startswith("adjoint of "):
         # What is on the way to an adjoint has no name of its own, or one that tells of itself.
-        named = _GRADIENT.match(node.name or "")
+        named = _GRADIENT.match(expressions.rename(node.name or ""))
         return f"d{expressions.of}/d{named.group(1)}" if named and expressions.of else ""
     if not note or note.startswith("tangent of ") or "\n" in note or len(note) >= 60:
         return ""

@@ -12,10 +12,19 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.emit.body import INDENT, read_by
-from graphc.emit.expressions import call, comment, with_comment
+from graphc.emit.expressions import Expressions, call, comment, with_comment
 from graphc.emit.fast import FastBody, place_taken, taken_code
+from graphc.emit.leaf_names import slice_name
 from graphc.emit.lines import Line
-from graphc.emit.loops import Names, Steps, bind_items, inner_expressions, is_plain, loop_names
+from graphc.emit.loops import (
+    Names,
+    Steps,
+    bind_inputs,
+    bind_items,
+    body_expressions,
+    is_plain,
+    loop_names,
+)
 from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Code
 from graphc.ir.dims import same_shape
@@ -78,12 +87,13 @@ class Fast(FastBody):
     def write_loop(self, statement: Statement) -> None:
         loop = self.program.loops[statement.node]
         operands = [self._variable(x) for x in statement.operands]
-        names = loop_names(self, loop)
+        inner = body_expressions(self, loop, operands)
+        names = loop_names(self, loop, inner)
         for item, stack in zip(loop.stacks, names.stacks, strict=True):
             self.take_buffer(item, stack)
         for i, variable in enumerate(names.carries.values()):
             self._start(loop, i, variable, operands[i])
-        steps = FastSteps(self, loop, operands, names)
+        steps = FastSteps(self, loop, operands, names, inner)
         written = steps.write_steps()
         self.lines += steps.lines_before(written) + written
         self.first_names |= steps.first_names
@@ -139,9 +149,16 @@ class Fast(FastBody):
 class FastSteps(Steps, Fast):
     """The body of a loop in kept buffers; a carry that is emitted lives in its stack."""
 
-    def __init__(self, outer: Fast, loop: Loop, operands: Sequence[str], names: Names) -> None:
+    def __init__(
+        self,
+        outer: Fast,
+        loop: Loop,
+        operands: Sequence[str],
+        names: Names,
+        expressions: Expressions,
+    ) -> None:
         self.loop, self.names = loop, names
-        expressions = inner_expressions(outer, loop, operands, names)
+        bind_inputs(expressions, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
         self.readers = read_by(loop.inside.statements)
         self.kept_numbers = outer.kept_numbers
@@ -177,16 +194,15 @@ class FastSteps(Steps, Fast):
         nodes = by_kind(loop.node.attrs, loop.node.inputs).sequences
         for leaf, array, node in zip(loop.sequences, arrays, nodes, strict=True):
             if leaf in read:
-                variable = fresh(leaf.attrs["name"])
+                variable = fresh(slice_name(leaf, array))
                 self.rows.add(variable, array)
                 self.expressions.code[leaf] = Code(variable)
                 self.stacked[leaf] = (node, array)
-        labels = self.expressions.labels
         carried = dict(zip(loop.following, self.names.carries.values(), strict=True))
         self.places: list[str | None] = []
         for item, node, stack in zip(loop.stacks, loop.emitted, self.names.stacks, strict=True):
             of_carry = f"{carried[node]}_t" if node in carried else None
-            wanted = of_carry or labels.get(node) or node.op.called(node)
+            wanted = of_carry or self.expressions.wanted_name(node)
             self.places.append(fresh(wanted) if item.ndim > 1 else None)
             if self.places[-1]:
                 self.rows.add(self.places[-1], stack)

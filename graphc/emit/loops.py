@@ -5,11 +5,15 @@ Carries are variables that each step sets anew; what a step emits goes into its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphc.emit.body import INDENT, Body
+from graphc.emit.brackets import reads
 from graphc.emit.expressions import Expressions, in_place_operator
+from graphc.emit.leaf_names import about
+from graphc.emit.lines import alike
 from graphc.emit.readable import ReadableBody
 from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Code
@@ -75,7 +79,8 @@ class Readable(ReadableBody):
     def write_loop(self, statement: Statement) -> None:
         loop = self.program.loops[statement.node]
         operands = [self._variable(x) for x in statement.operands]
-        names = loop_names(self, loop)
+        inner = body_expressions(self, loop, operands)
+        names = loop_names(self, loop, inner)
         notation = self.expressions.notation
         for item, stack in zip(loop.stacks, names.stacks, strict=True):
             shape, dtype = notation.size(item.shape), notation.dtype(item.dtype)
@@ -83,7 +88,7 @@ class Readable(ReadableBody):
         for variable, operand in zip(names.carries.values(), operands, strict=False):
             self.plain(f"{variable} = {operand}")
         self.plain(_head(self, loop, names))
-        self.lines += ReadableSteps(self, loop, operands, names).write_steps()
+        self.lines += ReadableSteps(self, loop, operands, names, inner).write_steps()
         bind_items(self, loop, names)
 
     def _variable(self, node: Node) -> str:
@@ -102,10 +107,15 @@ class ReadableSteps(Steps, Readable):
     """The body of a loop in expressions; a carry's variable is bound anew."""
 
     def __init__(
-        self, outer: ReadableBody, loop: Loop, operands: Sequence[str], names: Names
+        self,
+        outer: ReadableBody,
+        loop: Loop,
+        operands: Sequence[str],
+        names: Names,
+        expressions: Expressions,
     ) -> None:
         self.loop, self.names = loop, names
-        expressions = inner_expressions(outer, loop, operands, names)
+        bind_inputs(expressions, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
         shared = {self.program.base(x) for x in self.program.stores.values()}
         #: Carries whose array was made for this loop and is seen by nobody else.
@@ -144,32 +154,59 @@ class ReadableSteps(Steps, Readable):
         codes = self.expressions.code
         pairs = [(self.array(t), codes[x].text) for t, x in self.program.stores.items()]
         pairs = [(left, right) for left, right in pairs if left != right]
+        pairs = [pair for pair in pairs if not self._bound_at_once(*pair, pairs)]
         if pairs:
             lefts, rights = zip(*pairs, strict=True)
             self.plain(f"{', '.join(lefts)} = {', '.join(rights)}")
 
+    def _bound_at_once(self, carry: str, value: str, pairs: Sequence[tuple[str, str]]) -> bool:
+        """Compute a carry's next value under the name of the carry, if that is read no more."""
+        start = f"{self.indent}{value} = "
+        first = next((i for i, line in enumerate(self.lines) if line.startswith(start)), None)
+        names = [name for pair in pairs for name in pair]
+        if first is None or names.count(carry) > 1 or names.count(value) > 1:
+            return False
+        before, after = self.lines[:first], self.lines[first:]
+        if any(reads(_code(line), value) for line in before):
+            return False
+        if any(reads(_code(line), carry) for line in after[1:]):
+            return False
+        word = re.compile(rf"(?<![\w.]){re.escape(value)}\b")
+        for line in after:
+            code = _code(line)
+            before += alike([word.sub(carry, code) + line[len(code) :]], line)
+        self.lines[:] = before
+        return True
 
-def loop_names(outer: Body, loop: Loop) -> Names:
+
+def _code(line: str) -> str:
+    """Return a line without its comment."""
+    return "" if line.lstrip().startswith("#") else line.partition("  #")[0]
+
+
+def body_expressions(outer: Body, loop: Loop, operands: Sequence[str]) -> Expressions:
+    """Return the expressions of a loop's body, in the names of what is around it."""
+    around = outer.expressions
+    found = about(loop, operands, around.labels, around.stems)
+    return around.of_body(loop.inside, found, loop.constants)
+
+
+def loop_names(outer: Body, loop: Loop, inner: Expressions) -> Names:
     """Return fresh variables for a loop."""
     namer = outer.expressions.namer
-    inside = dict(loop.inside.graph.labels)
-    inside |= {x: c.attrs["name"] for x, c in zip(loop.following, loop.carries, strict=True)}
+    names = {leaf.attrs["name"]: inner.rename(leaf.attrs["name"]) for leaf in loop.carries}
+    carried = dict(zip(loop.following, names.values(), strict=True))
     stacks = []
     for item, node in zip(loop.stacks, loop.emitted, strict=True):
-        of_step = inside.get(node) or node.op.called(node)
+        of_step = carried.get(node) or inner.wanted_name(node)
         wanted = outer.expressions.labels.get(item) or f"{of_step.removesuffix('_next')}_steps"
         stacks.append(namer.fresh(wanted))
-    names = [leaf.attrs["name"] for leaf in loop.carries]
-    return Names(namer.fresh("t"), {name: namer.fresh(name) for name in names}, tuple(stacks))
+    step = namer.fresh("t")
+    return Names(step, {old: namer.fresh(name) for old, name in names.items()}, tuple(stacks))
 
 
-def inner_expressions(
-    outer: Body, loop: Loop, operands: Sequence[str], names: Names
-) -> Expressions:
-    """Return the expressions of a body, whose inputs have the variables of the outside."""
-    around = outer.expressions
-    inner = Expressions(loop.inside, around.namer, around.notation, around.of)
-    inner.tables = around.tables
+def bind_inputs(inner: Expressions, loop: Loop, operands: Sequence[str], names: Names) -> None:
+    """Give the inputs of a body the variables of the outside."""
     for leaf in loop.carries:
         inner.code[leaf] = Code(names.carries[leaf.attrs["name"]])
     _, sequences, constants = by_kind(loop.node.attrs, operands)
@@ -177,7 +214,6 @@ def inner_expressions(
         inner.code[leaf] = Code(f"{code}[{names.step}]")
     for leaf, code in zip(loop.constants, constants, strict=True):
         inner.code[leaf] = Code(code)
-    return inner
 
 
 def _head(outer: Body, loop: Loop, names: Names) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from graphc.emit.blocks import block_sizes
 from graphc.emit.dims import read_dims
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import Expressions, call
 from graphc.emit.fast_loops import Fast
+from graphc.emit.initial import init_function
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
     lines_before_update,
@@ -24,10 +24,11 @@ from graphc.emit.names import Namer, identifier, one_line, string_literal
 from graphc.emit.preamble import helpers, imports
 from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.tables import tables
+from graphc.emit.unread import without_unread
 from graphc.emit.wrapping import WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import shape_text, symbols_of
+from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.plan.program import Program
@@ -84,11 +85,11 @@ def write_module(
         docstring(graph, title, model),
         [*imports(program), *tables(layout.tables)],
         *helpers(program, body),
-        *_init(graph),
+        *init_function(graph),
         *body,
     ]
     if gradient_of is not None:
-        parts += self_check(graph, layout, gradient_of)
+        parts += self_check(graph, layout, gradient_of, model or graph)
     return _joined(parts)
 
 
@@ -125,7 +126,7 @@ def _written(
         expressions.code[node] = Code(variable)
     layout = replace(layout, tables=expressions.tables)
     return layout, [
-        [piece for line in part for piece in alike(wrapped(line), line)]
+        [piece for line in without_unread(part) for piece in alike(wrapped(line), line)]
         for part in _function(program, expressions, layout)
     ]
 
@@ -148,60 +149,6 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 
 
 # -- parts ---------------------------------------------------------------------------------------
-
-
-def _init(graph: Graph) -> list[list[str]]:
-    """Return `init`, which draws the parameters in order from one generator."""
-    if not graph.params:
-        return []
-    words = []
-    for name, node in graph.params.items():
-        if symbols_of(node.shape):
-            raise GraphError(
-                f"parameter {name!r} has a symbolic shape, so it cannot be initialized",
-                got=shape_text(node.shape),
-                fix="give parameters fixed sizes",
-            )
-        words.append(f"{string_literal(name)}: {initial_value(node)}")
-    lines = [
-        "def init(seed=0):",
-        f'{_INDENT}"""Return freshly initialized parameters."""',
-    ]
-    if any("rng." in word for word in words):
-        lines.append(f"{_INDENT}rng = np.random.default_rng(seed)")
-    lines.append(f"{_INDENT}return {{")
-    for word in words:
-        lines += entry(word)
-    return [[*lines, f"{_INDENT}}}"]]
-
-
-def entry(word: str) -> list[str]:
-    """Return an entry of a dict display, its call broken where the line would be too long."""
-    line = f"{_INDENT * 2}{word},"
-    head, parenthesis, inside = word.partition("(")
-    if len(line) <= WIDTH or not parenthesis or not inside.endswith(")"):
-        return [line]
-    return call(head, arguments(inside[:-1]), _INDENT * 2, ",")
-
-
-def arguments(text: str) -> list[str]:
-    """Return the arguments of a call, split at its own commas."""
-    words, depth, start = [], 0, 0
-    for at, character in enumerate(text):
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth == 0:
-            words.append(text[start:at].strip())
-            start = at + 1
-    return [*words, text[start:].strip()]
-
-
-def initial_value(node: Node) -> str:
-    """Return the NumPy expression of a parameter's first value."""
-    initializer: Any = node.attrs["init"]
-    if initializer is None:
-        shape = Notation().size(node.shape)
-        return f"np.zeros({shape}, {Notation().dtype(node.dtype)})"
-    return str(initializer.source(node.shape, node.dtype))
 
 
 def _function(program: Program, expressions: Expressions, layout: Layout) -> list[list[str]]:

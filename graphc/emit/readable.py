@@ -74,14 +74,23 @@ class ReadableBody(Body):
         return len(self.readers.get(node, ()))
 
     def _is_number(self, node: Node) -> bool:
-        """Say whether a fill is never an array: its readers broadcast it, or start from a copy."""
+        """Say whether a fill is never an array: its readers broadcast it, or start from a copy.
+
+        A loop writes a single number where it is read, too.
+        """
         ops = [(s.node.op, s.node) for s in self.readers[node]]
-        return all(op.broadcasts(reader) or op.accumulates for op, reader in ops)
+        is_single = not node.shape
+        return all(
+            op.broadcasts(reader) or op.accumulates or (is_single and reader in self.program.loops)
+            for op, reader in ops
+        )
 
     def inline_view(self, statement: Statement) -> bool:
-        """Write a view where it is read; it costs nothing to write it again."""
+        """Write a view where it is read; it costs nothing to write it again, unless of a view."""
         operand = statement.operands[0]
         base = self.expressions.code[operand]
+        if self.uses(statement.node) > 1 and not base.text.isidentifier():
+            return False
         if operand in self.pending or base.precedence < ATOM or len(base.text) > 24:
             return False
         code = self.expressions.expression(statement)
@@ -138,6 +147,10 @@ class ReadableBody(Body):
                     return code
         return self.expressions.expression(statement)
 
+    def _room(self, variable: str) -> int:
+        """Return how long an expression may be that a variable, maybe numbered, is bound to."""
+        return WIDTH - len(self.indent) - len(variable) - 4
+
     def flush(self, node: Node) -> None:
         """Give a waiting expression its line now."""
         del self.pending[node]
@@ -170,7 +183,7 @@ class ReadableBody(Body):
         if node.op is full:
             code = self.expressions.code[node]
         else:
-            code = self.fitted(statement, WIDTH - len(wanted) - 8)
+            code = self.fitted(statement, self._room(wanted))
         self.take(statement)
         if node in self.program.numbers and node.op is not full:
             code = Code(f"np.{node.dtype.name}({code})")
@@ -201,7 +214,7 @@ class ReadableBody(Body):
     def change(self, statement: Statement) -> None:
         """Write arithmetic on an array of ours in place: `d_z /= N`."""
         array = self.expressions.code[statement.operands[0]]
-        self.fitted(statement, WIDTH - len(array.text) - 8)
+        self.fitted(statement, self._room(array.text))
         other = self.expressions.operands(statement)[1]
         self.take(statement)
         self.plain(f"{array} {in_place_operator(statement.node)} {other}")
@@ -236,7 +249,7 @@ class ReadableBody(Body):
         codes = self.expressions.code
         for operand in sorted(statement.operands[1:], key=lambda x: -len(codes[x].text)):
             line = self._addition(statement, name)
-            if len(line) + 4 <= WIDTH:
+            if len(self.indent) + len(line) <= WIDTH:
                 return line
             if operand not in self.program.numbers and not codes[operand].text.isidentifier():
                 self.pending.pop(operand, None)
@@ -293,7 +306,7 @@ class ReadableBody(Body):
         self.flush_readers(target, statement)
         symbol = in_place_operator(node)
         operands = statement.operands
-        code = self.fitted(statement, WIDTH - len(array) - 12)
+        code = self.fitted(statement, self._room(array) - 4)
         if symbol and operands[0] is param and operands[1] is not param:
             self.plain(f"{array} {symbol} {self.expressions.operands(statement)[1]}")
         else:

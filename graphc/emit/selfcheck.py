@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from graphc.emit.domains import Interval, intervals
 from graphc.emit.expressions import call
-from graphc.emit.names import string_literal
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.held_back import held_back
+from graphc.emit.index_bounds import index_bounds
+from graphc.emit.names import one_line, string_literal
+from graphc.emit.wrapping import WIDTH, wrapped
 from graphc.ir.code import Notation
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -30,6 +33,7 @@ LOCALS = frozenset(
         "norm",
         "size",
         "nudge",
+        "center",
         "above",
         "below",
         "slope",
@@ -55,18 +59,25 @@ class ModuleLayout(Protocol):
     def observed(self) -> Mapping[str, Node]: ...
 
 
-def self_check(graph: Graph, layout: ModuleLayout, of: str) -> list[list[str]]:
-    """Return `check` and the `__main__` block: along each gradient, the loss rises as it says."""
+def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> list[list[str]]:
+    """Return `check` and the `__main__` block: along each gradient, the loss rises as it says.
+
+    What the model reads under `stop_gradient` is left out, and named: there a difference sees what
+    the gradient, rightly, does not. Where nothing is left to check, a comment says why.
+    """
     wrt, gradient = _gradients(graph, layout, of)
-    if not wrt:
+    if not wrt or of not in graph.outputs:
         return []
-    names = [string_literal(name) for name in wrt]
+    left_out = held_back(model, of, wrt)
+    names = [name for name in wrt if name not in left_out]
+    if not names:
+        return [_why_unchecked(left_out)]
     notation = Notation(dict.fromkeys(graph.dims, str(_SIZE)))
-    chosen = intervals(graph, graph.outputs[of])
-    samples = [
-        f"    point[{string_literal(name)}] = {_sample(graph, node, notation, chosen.get(name))}"
-        for name, node in graph.inputs.items()
-    ]
+    chosen, bounds = intervals(graph, graph.outputs[of]), index_bounds(graph, _SIZE)
+    samples: list[str] = []
+    for name, node in graph.inputs.items():
+        sample = _sample(node, notation, chosen.get(name), bounds.get(name, _SIZE))
+        samples += _wrapped_sample(f"    point[{string_literal(name)}] = {sample}")
     lines = [
         "def check(seed=0):",
         '    """Compare each gradient with central differences along itself."""',
@@ -75,11 +86,11 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str) -> list[list[str]]:
         *samples,
         "",
         "    def evaluate(point, gradients=None):",
-        *_call(graph, layout, gradient),
+        *_call(graph, layout, of, gradient),
         f"        return float(outputs[{string_literal(of)}])",
         "",
         "    gradients = {}",
-        "    evaluate(point, gradients)",
+        "    center = evaluate(point, gradients)",
         *_loop(names),
         "        kind = point[name].dtype",
         "        norm = np.sqrt(np.sum(gradients[name].astype(np.float64) ** 2)) + 1e-30",
@@ -88,32 +99,53 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str) -> list[list[str]]:
         "            above = evaluate({**point, name: (point[name] + nudge).astype(kind)})",
         "            below = evaluate({**point, name: (point[name] - nudge).astype(kind)})",
         "            slope = (above - below) / (2 * size)",
-        "            error = abs(slope - norm) / max(norm, 1e-3)",
+        "            error = abs(slope - norm) / max(norm, 1e-3, 1e-3 * abs(center))",
         "            if error < 2e-2:",
         "                break",
         '        print(f"{name}: gradient {norm:.5g}, difference {slope:.5g}, error {error:.0e}")',
         '        assert error < 2e-2, f"the gradient of {name} is not its difference"',
     ]
+    if left_out:
+        lines += [
+            *_loop(left_out),
+            '        print(f"{name}: not checked, a difference sees what stop_gradient hides")',
+        ]
     return [lines, ['if __name__ == "__main__":', "    check()"]]
 
 
-def _loop(names: Sequence[str]) -> list[str]:
-    line = f"    for name in {_tuple(names)}:"
+def _why_unchecked(names: Sequence[str]) -> list[str]:
+    """Return the comment that stands in the place of `check`."""
+    text = (
+        "No check against differences: they see what stop_gradient hides from the gradient of "
+        f"{', '.join(map(one_line, names))}."
+    )
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def _loop(names: Iterable[str], indent: str = _INDENT) -> list[str]:
+    """Return the head of a loop over names."""
+    words = [string_literal(name) for name in names]
+    line = f"{indent}for name in ({', '.join(words)}{',' if len(words) == 1 else ''}):"
     if len(line) <= WIDTH:
         return [line]
-    return ["    for name in (", *[f"        {name}," for name in names], "    ):"]
+    return [f"{indent}for name in (", *[f"{indent}    {word}," for word in words], f"{indent}):"]
 
 
 def _gradients(graph: Graph, layout: ModuleLayout, of: str) -> tuple[list[str], dict[str, str]]:
     """Return the names differentiated by, and for outputs that are gradients, name -> output."""
     if layout.observed:
         return list(layout.observed), {}
-    prefix = f"d_{of}_d_"
+    prefix = _prefix(of)
     outputs = {n.removeprefix(prefix): n for n in graph.outputs if n.startswith(prefix)}
     return list(outputs), outputs
 
 
-def _call(graph: Graph, layout: ModuleLayout, gradient: Mapping[str, str]) -> list[str]:
+def _prefix(of: str) -> str:
+    """Return what the names of outputs begin with that are gradients."""
+    return f"d_{of}_d_"
+
+
+def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, str]) -> list[str]:
     words = [f"point[{string_literal(name)}]" for name in graph.inputs]
     if layout.params:
         words.insert(0, "state")
@@ -134,37 +166,28 @@ def _call(graph: Graph, layout: ModuleLayout, gradient: Mapping[str, str]) -> li
     lines.append(f"{inner}if gradients is not None:")
     if len(line) <= WIDTH:
         return [*lines, line]
-    return [*lines, *[f"{inner}    gradients[{name}] = outputs[{out}]" for name, out in pairs]]
+    prefix = string_literal(_prefix(of))
+    body = f"{inner}        gradients[name] = outputs[{prefix} + name]"
+    return [*lines, *_loop(gradient, f"{inner}    "), body]
 
 
-def _tuple(words: Sequence[str]) -> str:
-    return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
+def _wrapped_sample(line: str) -> list[str]:
+    """Return the line that draws an input; a cast that does not fit becomes an argument."""
+    if len(line) <= WIDTH:
+        return [line]
+    name, _, value = line.partition(" = ")
+    drawn, _, dtype = value.removesuffix(")").rpartition(".astype(")
+    return wrapped(f"{name} = np.asarray({drawn}, {dtype})" if drawn else line)
 
 
-def _sample(graph: Graph, node: Node, notation: Notation, interval: Interval | None) -> str:
+def _sample(node: Node, notation: Notation, interval: Interval | None, bound: int) -> str:
     shape, dtype = notation.size(node.shape), notation.dtype(node.dtype)
     if node.dtype.kind == "b":
         return f"rng.random({shape}) < 0.5"
     if interval is None:
-        return f"rng.integers(0, {_index_bound(graph, node)}, {shape}, {dtype})"
+        return f"rng.integers(0, {bound}, {shape}, {dtype})"
     low, high = interval
     if not node.shape:
         return f"np.array(rng.uniform({low}, {high}), {dtype})"
     drawn = f"rng.uniform({low}, {high}, {shape})"
     return drawn if node.dtype == np.float64 else f"{drawn}.astype({dtype})"
-
-
-def _index_bound(graph: Graph, leaf: Node) -> int:
-    """Return a bound below which an integer input indexes inside every axis that it indexes."""
-    bound = _SIZE
-    moved = {leaf}
-    for node in graph.nodes:
-        if not any(operand in moved for operand in node.inputs):
-            continue
-        if node.op.is_view:
-            moved.add(node)
-        for position, operand in enumerate(node.inputs):
-            if operand in moved:
-                for dim in node.op.indexed_dims(node, position):
-                    bound = min(bound, dim if isinstance(dim, int) else _SIZE)
-    return max(bound, 1)

@@ -8,7 +8,6 @@ import numpy as np
 
 from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Code, Notation
-from graphc.ir.node import Node
 
 _INDENT = "    "
 #: What a line has beside the expression: its indent, a variable, the comment's shape.
@@ -21,14 +20,13 @@ def is_table(code: Code) -> bool:
     return len(code.text) > WIDTH - _BESIDE
 
 
-def table(name: str, node: Node, notation: Notation) -> list[str]:
+def table(name: str, array: np.ndarray, notation: Notation, indent: str = "") -> list[str]:
     """Return the statement that binds a name to an array of numbers.
 
     Rows of a matrix stay rows where they fit; other arrays are written flat, and reshaped.
     """
-    array = node.attrs["value"].array
     words = _words(array)
-    room = WIDTH - len(_INDENT)
+    room = WIDTH - len(indent) - len(_INDENT)
     lengths = [len(word) + 2 for word in words]
     if array.ndim == 2 and array.shape[1] * max(lengths) + 1 <= room:
         rows = np.array(words).reshape(array.shape).tolist()
@@ -40,7 +38,8 @@ def table(name: str, node: Node, notation: Notation) -> list[str]:
         lines = [f"{', '.join(row)}," for row in rows]
         shape = f".reshape{notation.shape(array.shape)}" if array.ndim > 1 else ""
     end = f"], {notation.dtype(array.dtype)}){shape}"
-    return [f"{name} = np.array([", *[_INDENT + line for line in lines], end]
+    whole = [f"{name} = np.array([", *[_INDENT + line for line in lines], end]
+    return [indent + line for line in whole]
 
 
 def tables(named: Mapping[str, Sequence[str]]) -> list[str]:

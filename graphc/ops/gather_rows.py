@@ -17,7 +17,7 @@ from graphc.ops.registry import register
 
 _TAKE_ROWS = '''
 def take_rows(table, rows, out):
-    """Return `out` with the rows of `table` that `rows` names; IndexError for one out of range."""
+    """Return `out` with those rows of `table`; IndexError where one is out of range."""
     if rows.size and not -len(table) <= rows.min() <= rows.max() < len(table):
         raise IndexError(f"a row is out of bounds: the table has {len(table)} rows")
     return np.take(table, rows, axis=0, out=out, mode="wrap")

@@ -28,7 +28,7 @@ from graphc.ops.scatter_rows import ADD_ROWS
 
 _SUM_BY_ROW = '''
 def sum_by_row(values, rows, count, out=None):
-    """Return in each place the sum of all values of its row; row -1 is row count - 1."""
+    """Return in each place the sum of its row's values; row -1 is row count - 1."""
     _, group = np.unique(rows % count, return_inverse=True)
     total = np.zeros(values.shape, values.dtype)
     add_rows(total, group, values)

@@ -20,7 +20,7 @@ from graphc.ops.registry import register
 
 ADD_ROWS = '''
 def add_rows(table, rows, values):
-    """Add each of the `values` to the row of `table` that `rows` names; equal rows add up."""
+    """Add the `values` to those rows of `table`; what equal rows get adds up."""
     width = table[:1].size
     fits = values.shape == rows.shape + table.shape[1:]
     if not (table.flags.c_contiguous and fits and width):

@@ -27,7 +27,7 @@ PART = 8192
 
 _IN_PARTS = f'''
 def in_parts(function):
-    """Let a function of elements go through large arrays in parts that stay in the cache."""
+    """Let a function of elements go through large arrays by parts that stay cached."""
 
     def written(x, out=None):
         if x.size <= {PART} and out is None:

@@ -24,7 +24,7 @@ _MOST, _MOST_OF_VECTOR = 2**18, 2**13
 
 HELPERS = '''
 def dot_each_row(matrix, vector, out):
-    """Write matrix @ vector into out, in products too small for BLAS to start threads."""
+    """Write matrix @ vector into out, in products for which BLAS starts no threads."""
     rows, width = matrix.shape
     step = max(1, 4096 // max(1, width))
     whole = rows - rows % step

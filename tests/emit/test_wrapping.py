@@ -18,6 +18,17 @@ LINES = {
     "loop": f"    for a, b in zip({LONG}, {LONG}, {LONG}):",
     "indices": f"    {LONG}[np.arange(3)[:, None], {LONG}, 0] += {LONG}[:, 0]",
     "chain": f"    y = {LONG}[:, :, None].transpose(1, 2, 0).reshape(16, {LONG})",
+    "indexed": f"    y = np.windows({LONG}, {LONG}, axis=(2, 3))[:, :, ::2, ::2]",
+    "attribute": f"    y = ({LONG} - np.log({LONG} + {LONG})).T",
+    "index": f"    y = {LONG}.reshape(-1, 30)[index, {LONG}[:, 1:].reshape(-1)]",
+    "sum": f"    y = {LONG} + {LONG}.transpose(1, 0) + {LONG}.reshape(3)",
+    "two": f"    y = {LONG} + {LONG}[:, None] * 0.5",
+    "place": f"    {LONG}[...] = {LONG} * {LONG} + {LONG}",
+    "added": f"    {LONG} -= {LONG} * ({LONG} + 1)",
+    "carry": f"    {LONG} = {LONG} @ {LONG} + {LONG} - 1",
+    "pairs": f"    {LONG}, b = {LONG}[:, 1], np.add({LONG}, 3)",
+    "method": f"    {LONG}.reshape(-1, 30).max(axis=1, keepdims=True, out={LONG})",
+    "argument": f"    np.copyto({LONG}, {LONG} + {LONG} * {LONG})",
     "product": f"    y = ({LONG} @ {LONG}).swapaxes(1, 2).reshape(3, 4, 5)",
 }
 
@@ -61,13 +72,36 @@ def test_a_chain_in_two_steps_has_the_value_of_the_chain() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        f"    y = {LONG} + {LONG}.transpose(1, 0) + {LONG}.reshape(3)",
         f"    # {LONG} {LONG} {LONG}.reshape(3).transpose(1, 0)",
-        f"    {LONG}[0] = {LONG} + {LONG} + {LONG}",
+        f"    y = {LONG} if {LONG} else {LONG} + {LONG}.reshape(3)",
+        f"    y = {LONG}{LONG}{LONG}",
     ],
 )
 def test_other_lines_are_left(line: str) -> None:
     assert wrapped(line) == [line]
+
+
+A, B, C = (letter * 30 for letter in "abc")
+SUMS = {
+    f"y = {A} - {B} + {C}": [f"y = {A} - {B}", f"y = y + {C}"],
+    f"y = {A} - ({B} * {C} + 1)": [f"y = np.subtract({A}, {B} * {C} + 1)"],
+    f"y = {A} - {B} * y + {C}": [f"y = {A} - {B} * y", f"y = y + {C}"],
+    f"y = {A} - {B} * {C} + y": [f"y = np.add({A} - {B} * {C}, y)"],
+    f"y = {A} - {B} @ {C}[0] / 2": [f"y = {B} @ {C}[0] / 2", f"y = {A} - y"],
+    f"y = ({A} - {B})[{C}]": [f"y = {A} - {B}", f"y = y[{C}]"],
+    f"y = {A}**2 - {B} ** {C}": [f"y = {A}**2", f"y = y - {B} ** {C}"],
+    f"y = {A} ** {B} ** {C}": [f"y = {B} ** {C}", f"y = {A} ** y"],
+    f"y = {A} ** ({B} + {C})": [f"y = {A} ** ({B} + {C})"],
+    f"y = -{A} ** {B} ** {C}": [f"y = -{A} ** {B} ** {C}"],
+    f"y += {A} - {B} + {C}": [f"y += np.add({A} - {B}, {C})"],
+}
+
+
+@pytest.mark.parametrize("line", SUMS)
+def test_operations_are_cut_where_they_are_applied_last(line: str) -> None:
+    """In two steps; as a call where the second one would read what the first one overwrites."""
+    lines = "\n".join(wrapped(line, len(line) - 1))
+    assert ast.dump(ast.parse(lines)) == ast.dump(ast.parse("\n".join(SUMS[line])))
 
 
 def test_a_long_product_is_written_as_a_call() -> None:
@@ -78,7 +112,13 @@ def test_a_long_product_is_written_as_a_call() -> None:
         f"        {'b' * 40}.transpose(0, 2, 1),",
         "    )",
     ]
-    sum_of_products = f"    y = {'a' * 40} @ {'b' * 40} + c"
-    assert wrapped(sum_of_products) == [sum_of_products]
     within = f"    y = np.sum({'a' * 40} @ {'b' * 40}.transpose(0, 2, 1)).astype(np.float32)"
-    assert "np.matmul" not in "".join(wrapped(within))
+    assert wrapped(within) == [
+        "    y = np.sum(",
+        "        np.matmul(",
+        f"            {'a' * 40},",
+        f"            {'b' * 40}.transpose(0, 2, 1),",
+        "        ),",
+        "    )",
+        "    y = y.astype(np.float32)",
+    ]

@@ -1,0 +1,151 @@
+"""In loops, values are named after what they are outside, and in layers after their layer."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+import graphc as gc
+from graphc.ir.node import Node
+
+nn = gc.nn
+
+
+def attention() -> gc.Graph:
+    """A decoder that looks at all states of an encoder, at each step."""
+    x, y = gc.input("x", ("S", "N", 3)), gc.input("y", ("T", "N", 8))
+    W = gc.param("W", (16, 8), init=gc.init.glorot_uniform())
+    hs, h0 = nn.rnn(x, 8, name="encoder")
+
+    def step(h: Node, y_t: Node) -> tuple[Node, ...]:
+        a = gc.softmax(gc.sum(hs * h, axis=2), axis=0)
+        context = gc.sum(a[:, :, None] * hs, axis=0)
+        h = gc.tanh(gc.concat([y_t, context], axis=1) @ W)
+        return h, h
+
+    _, zs = gc.scan(step, h0, y)
+    return gc.graph({"loss": gc.mean(zs**2)}, name="attention")
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_results_of_a_loop_keep_their_name_in_another(style: str, level: int) -> None:
+    function = gc.compile(attention(), gradient_of="loss", style=style, optimize=level)
+    function.module.check()
+    assert "item" not in function.source.partition("def check")[0]
+    assert re.search(r"\bhs_(sum|multiply|product)", function.source)
+    assert "d_hs" in function.source and "loss/dhs\n" in function.source
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_no_value_of_a_step_is_named_after_ops_alone(style: str) -> None:
+    """Not `multiply_t_3_multiply`, `slice_t_2_add`, `concat_2_steps`."""
+    source = gc.compile(attention(), gradient_of="loss", style=style).source
+    assert not re.findall(r"\b(?:add|multiply|slice|reshape|subtract|concat)\w* = ", source)
+    assert "softmax_steps" in source
+
+
+def test_what_two_loops_call_alike_is_not_mixed_up() -> None:
+    """Each of them finds an `item` around it, another one."""
+    x, W = gc.input("x", ("T", 3)), gc.param("W", (3,), init=0.5)
+
+    def sums(around: Node | None, scale: float) -> Node:
+        def step(h: Node, x_t: Node) -> tuple[Node, ...]:
+            h = h * W + scale * (x_t if around is None else x_t * gc.mean(around, axis=0))
+            return h, h
+
+        return gc.scan(step, gc.zeros((3,)), x)[1]
+
+    first, other = sums(None, 1.0), sums(None, 0.5)
+    graph = gc.graph({"loss": gc.mean(sums(first, 0.25) + sums(other, 0.75))}, name="nested")
+    for style, level in itertools.product(("readable", "fast"), (0, 2)):
+        function = gc.compile(graph, gradient_of="loss", style=style, optimize=level)
+        function.module.check()
+        backward = function.source.partition("# backward")[2]
+        assert "d_item" in backward  # which of both a derivative means is not known
+        assert "d_first" not in backward and "d_other" not in backward
+
+
+def two_carries() -> gc.Graph:
+    """Both carries are slices of one array, as the cotangents of what was joined are."""
+    x, W = gc.input("x", ("T", 4)), gc.param("W", (4, 4), init=gc.init.glorot_uniform())
+
+    def step(u: Node, v: Node, x_t: Node) -> tuple[Node, ...]:
+        both = gc.tanh(gc.concat([u, v], axis=0) @ W + x_t)
+        return both[:2], both[2:]
+
+    u, v = gc.scan(step, (gc.zeros((2,)), gc.zeros((2,))), x)
+    return gc.graph({"loss": gc.mean(u * v)}, name="two_carries")
+
+
+def swapped() -> gc.Graph:
+    """Each carry takes the other one's value."""
+    x, W = gc.input("x", ("T", 2)), gc.param("W", (2,), init=0.5)
+
+    def step(u: Node, v: Node, x_t: Node) -> tuple[Node, ...]:
+        return v, u * W + x_t
+
+    u, v = gc.scan(step, (gc.zeros((2,)), gc.ones((2,))), x)
+    return gc.graph({"loss": gc.mean(u * v)}, name="swapped")
+
+
+def crossed() -> gc.Graph:
+    """The next value of one carry reads the other one as it was."""
+    x, W = gc.input("x", ("T", 4)), gc.param("W", (4, 4), init=gc.init.glorot_uniform())
+
+    def step(u: Node, v: Node, x_t: Node) -> tuple[Node, ...]:
+        both = (gc.concat([u, v], axis=0) + x_t) @ W
+        return (both * 0.5)[:2], both[2:] * u
+
+    u, v = gc.scan(step, (gc.ones((2,)), gc.ones((2,))), x)
+    return gc.graph({"loss": gc.mean(u * v)}, name="crossed")
+
+
+@pytest.mark.parametrize("graph", [two_carries(), swapped(), crossed()], ids=lambda g: g.name)
+def test_next_values_of_carries_are_right(graph: gc.Graph) -> None:
+    for level in (0, 1, 2, 3):
+        step = gc.compile(graph, gradient_of="loss", style="readable", optimize=level)
+        step.module.check()
+
+
+def test_a_carry_that_is_read_no_more_is_bound_at_once() -> None:
+    """Not `u_2 = both[:2]`, `u = u_2`."""
+    source = gc.compile(two_carries(), style="readable").source
+    assert re.search(r" u = \w+\[:2\]", source) and re.search(r" v = \w+\[2:\]", source)
+    assert "u, v = " not in source.replace("u, v = np.", "")
+
+
+def test_a_view_of_a_view_is_written_once() -> None:
+    x, w = gc.input("x", ("T", "N")), gc.input("w", ("T", "N", "K"))
+
+    def source(part: Node) -> str:
+        graph = gc.graph({"loss": gc.sum(part * w[1:]) + gc.sum(part ** w[:-1])}, name="model")
+        return gc.compile(graph, style="readable").source.partition("import numpy")[2]
+
+    assert source(x[1:][:, :, None]).count("x[1:]") == 1
+
+
+def test_values_between_layers_are_named_after_the_last_one() -> None:
+    def gated(z: Node) -> Node:
+        return gc.tanh(z[:, :4]) * gc.sigmoid(z[:, 4:])
+
+    x = gc.input("x", ("N", 4, 8))
+    out = nn.conv1d(gated(nn.conv1d(x, 8, 3, padding=1, name="dilated")), 2, 1, name="last")
+    graph = gc.graph({"loss": gc.mean(out**2)}, name="gated")
+    source = gc.compile(graph, gradient_of="loss", style="readable").source
+    assert "dilated_tanh = np.tanh(dilated_" in source
+    assert not re.search(r"\bx_\w+ =", source)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_columns_are_named_after_the_filters_they_are_for(style: str) -> None:
+    x = gc.input("x", ("N", 2, 8, 8))
+    h = nn.conv2d(x, 4, 3, padding=1, name="before", activation=gc.relu)
+    z = nn.conv_transpose2d(h, 3, 2, stride=2, name="up")
+    graph = gc.graph({"loss": gc.mean(z**2)}, name="model")
+    source = gc.compile(graph, gradient_of="loss", style=style).source
+    backward = source.partition("# backward")[2]
+    line = next(line for line in backward.splitlines() if re.match(r" +d_up_W = ", line))
+    assert "d_before" not in line

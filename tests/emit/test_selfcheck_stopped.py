@@ -1,0 +1,70 @@
+"""A module's own check asserts nothing of what the loss reads under `stop_gradient`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graphc as gc
+from graphc.emit.held_back import held_back
+from graphc.ir.node import Node
+
+STYLES = pytest.mark.parametrize("style", ["readable", "fast"])
+HIDDEN = "not checked, a difference sees what stop_gradient hides"
+
+
+def normalized(name: str) -> Node:
+    """A weight of norm 1, whose norm counts as a constant."""
+    W = gc.param(name, (4, 5), init=gc.init.glorot_normal())
+    return W / gc.stop_gradient(gc.norm(W))
+
+
+def output_of(path: Path) -> str:
+    words = [sys.executable, "-I", "-W", "error", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@STYLES
+def test_nothing_is_checked_where_nothing_can_be(style: str, tmp_path: Path) -> None:
+    x = gc.input("x", ("N", 4))
+    graph = gc.graph({"loss": gc.mean((x @ normalized("W")) ** 2)}, name="ws")
+    step = gc.compile(graph, minimize="loss", optimizer="sgd(0.1)", style=style)
+    step.save(tmp_path / "module.py")
+    assert output_of(tmp_path / "module.py") == ""
+    assert "def check" not in step.source
+    assert step.source.endswith("hides from the gradient of\n# W.\n")
+
+
+@STYLES
+def test_what_is_not_hidden_is_checked(style: str, tmp_path: Path) -> None:
+    x, b = gc.input("x", ("N", 4)), gc.param("b", (5,), init=0.5)
+    graph = gc.graph({"loss": gc.mean((x @ normalized("W") + b) ** 2)}, name="ws")
+    gc.compile(graph, gradient_of="loss", style=style).save(tmp_path / "module.py")
+    first, second = output_of(tmp_path / "module.py").splitlines()
+    assert first.startswith("b: gradient ")
+    assert second == f"W: {HIDDEN}"
+
+
+def test_steps_of_a_loop_hide_what_they_read() -> None:
+    x, h0 = gc.input("x", ("T", 3)), gc.param("h0", (3,))
+    a, b = gc.param("a", (3,), init=0.5), gc.param("b", (3,), init=0.5)
+
+    def step(h: Node, x_t: Node) -> Node:
+        return h * b + gc.stop_gradient(x_t * a)
+
+    (last,) = gc.scan(step, h0, x)
+    graph = gc.graph({"loss": gc.mean(last * b)}, name="loop")
+    assert held_back(graph, "loss", ["a", "b", "h0", "x"]) == ["a", "x"]
+
+
+def test_an_inner_value_that_is_minimized_is_not_there_to_be_checked() -> None:
+    x, W = gc.input("x", ("N", 4)), gc.param("W", (4, 5), init=1.0)
+    inner = gc.mean((x @ W) ** 2).named("inner")
+    graph = gc.graph({"twice": inner * 2}, name="model")
+    step = gc.compile(graph, minimize="inner", optimizer="sgd(0.1)")
+    assert "def check" not in step.source
