@@ -87,8 +87,12 @@ class Readable(ReadableBody):
             self.emit(f"{stack} = np.empty({shape}, {dtype})", item)
         for variable, operand in zip(names.carries.values(), operands, strict=False):
             self.plain(f"{variable} = {operand}")
-        self.plain(_head(self, loop, names))
-        self.lines += ReadableSteps(self, loop, operands, names, inner).write_steps()
+        head = _head(self, loop, names)
+        steps = ReadableSteps(self, loop, operands, names, inner)
+        lines = steps.write_steps()
+        self.lines += steps.in_front
+        self.plain(head)
+        self.lines += lines
         bind_items(self, loop, names)
 
     def _variable(self, node: Node) -> str:
@@ -117,6 +121,8 @@ class ReadableSteps(Steps, Readable):
         self.loop, self.names = loop, names
         bind_inputs(expressions, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
+        #: Lines that make what is the same in each step.
+        self.in_front: list[str] = []
         shared = {self.program.base(x) for x in self.program.stores.values()}
         #: Carries whose array was made for this loop and is seen by nobody else.
         self.own = {
@@ -125,6 +131,19 @@ class ReadableSteps(Steps, Readable):
             if operand.op is full and leaf not in shared and outer.uses(operand) == 1
             if operand not in outer.kept
         }
+
+    def write(self, statement: Statement) -> None:
+        node = statement.node
+        is_made = not (node.inputs or node.op.is_leaf or node.op.is_random or node.op is full)
+        if not (is_made and node.shape) or self.expressions.tabulate(node):
+            super().write(statement)
+            return
+        lines, self.lines = self.lines, []
+        self.indent = self.indent.removesuffix(INDENT)
+        self.assign(statement)
+        self.indent += INDENT
+        self.in_front += self.lines
+        self.lines = lines
 
     def update(self, statement: Statement) -> None:
         node, target = statement.node, statement.target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
+import numpy as np
 import pytest
 
 import graphc as gc
@@ -149,3 +150,23 @@ def test_columns_are_named_after_the_filters_they_are_for(style: str) -> None:
     backward = source.partition("# backward")[2]
     line = next(line for line in backward.splitlines() if re.match(r" +d_up_W = ", line))
     assert "d_before" not in line
+
+
+def test_what_no_step_changes_is_made_before_the_loop() -> None:
+    """An identity matrix, and one table for both directions."""
+    x, P0 = gc.input("x", ("T", 2)), gc.param("P0", (2, 2), init=1.0)
+    turn = gc.constant(np.linspace(-0.123456789, 0.987654321, 4, dtype=np.float32).reshape(2, 2))
+
+    def step(P: Node, x_t: Node) -> tuple[Node, ...]:
+        P = gc.tanh(turn @ P @ turn) + gc.eye(2) @ P
+        return P, gc.sum(P @ x_t)
+
+    graph = gc.graph({"loss": gc.sum(gc.scan(step, P0, x)[1])}, name="filter")
+    function = gc.compile(graph, gradient_of="loss", style="readable", optimize=1)
+    assert function.source.count("= np.array([") == 1
+    before, _, inside = function.source.partition("    for t in")
+    assert "np.eye(2" in before and "np.eye(" not in inside.partition("# backward")[0]
+    data = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
+    state = function.init(seed=0)
+    expected = gc.interpret(function.graph, state, x=data)
+    np.testing.assert_allclose(function(state, x=data)["loss"], expected["loss"], rtol=1e-5)
