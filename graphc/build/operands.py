@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, GraphWarning
+from graphc.errors import GraphError
 from graphc.ir.dims import as_number
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import FLOAT32, FLOAT64
+from graphc.ops.promotion import warn_of_float64
 
 
 def beside_nodes(operands: Sequence[Any]) -> Sequence[Any]:
@@ -40,13 +40,7 @@ def warn_of_wide_values(operands: Sequence[Any]) -> None:
     dtypes = [x.dtype for x in operands if isinstance(x, Node)]
     if not wide or FLOAT32 not in dtypes or FLOAT64 in dtypes:
         return
-    where = user_location()
-    is_number = wide[0].ndim == 0
-    fix = "make it Python's: float(…)" if is_number else "convert it: array.astype('float32')"
-    warnings.warn(
-        f"float32 with a float64 {'number' if is_number else 'array'} of NumPy's gives float64"
-        + (f"; at {where}" if where else "")
-        + f"; to stay in float32, {fix}",
-        GraphWarning,
-        stacklevel=2,
-    )
+    if wide[0].ndim == 0:
+        warn_of_float64("a float64 number of NumPy's", "make it Python's: float(…)")
+    else:
+        warn_of_float64("a float64 array of NumPy's", "convert it: array.astype('float32')")

@@ -78,8 +78,8 @@ class Slopes:
             value = evaluate_formula(partial.built, variables, NODES)
             return cast(value, cotangent.dtype)
         formula = partial.product
-        may_be_infinite = slope > (Slope.FINITE if partial.has_cases else Slope.AT_POLE)
-        may_be_infinite = may_be_infinite and partial.constant is None
+        harmless = Slope.FINITE if partial.has_cases else Slope.AT_POLE
+        may_be_infinite = slope > harmless and partial.constant is None
         if self._needs_guard(node, partial, cotangent):
             formula = partial.guarded_product
             if may_be_infinite:  # each of the two may be 0 where the other is infinite

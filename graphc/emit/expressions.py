@@ -111,7 +111,7 @@ class Expressions:
             self.code[node] = Code(self.known_tables[rows])
             return True
         name = self.known_tables[rows] = self.name(node, self.wanted_name(node).upper())
-        self.tables[name] = table(name, node.attrs["value"].array, self.notation)
+        self.tables[name] = [f"{name}{rows[0]}", *rows[1:]]
         return True
 
     @staticmethod

@@ -53,11 +53,16 @@ def _warn_of_promotion(operands: Sequence[Node]) -> None:
     if FLOAT32 not in [x.dtype for x in operands]:
         return
     x = integers[0]
+    warn_of_float64(x.dtype.name, f"cast {x.name or 'the integers'}: astype(…, 'float32')")
+
+
+def warn_of_float64(beside: str, fix: str) -> None:
+    """Warn that something beside float32 makes float64 of it, and how that is avoided."""
     where = user_location()
     warnings.warn(
-        f"float32 with {x.dtype.name} gives float64, as in NumPy"
+        f"float32 with {beside} gives float64, as in NumPy"
         + (f"; at {where}" if where else "")
-        + f"; to stay in float32, cast {x.name or 'the integers'}: astype(…, 'float32')",
+        + f"; to stay in float32, {fix}",
         GraphWarning,
         stacklevel=2,
     )

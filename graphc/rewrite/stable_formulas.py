@@ -15,7 +15,6 @@ _SMALL = "1 + x rounds a small x away"
 _OVERFLOW = "exp overflows, the quotient would be inf/inf"
 _UNDERFLOW = "a probability that rounds to 0 has no logarithm"
 _CANCEL = "the difference of nearly equal numbers loses its digits"
-_LN2 = "0.6931471805599453"
 
 _row = partial(Rule, exactness=REASSOCIATES)
 

@@ -56,6 +56,16 @@ def bind(
     return {a.leaf: a.array for a in arguments}, sizes
 
 
+def given_as_options(graph: Graph, inputs: dict[str, Any], rng: object, check_finite: Any) -> bool:
+    """Add the inputs that are called as an option of a call is; say whether the call is checked."""
+    if rng is not None and "rng" in graph.inputs:
+        inputs["rng"] = rng
+    if check_finite is not False and "check_finite" in graph.inputs:
+        inputs["check_finite"] = check_finite
+        return False
+    return bool(check_finite)
+
+
 def as_generator(rng: object, drawing: str) -> np.random.Generator:
     """Return the generator that a call was given for what draws random numbers."""
     if isinstance(rng, np.random.Generator):

@@ -16,7 +16,7 @@ from numpy import ndarray
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.run.arguments import as_generator, bind
+from graphc.run.arguments import as_generator, bind, given_as_options
 from graphc.run.claims import check_claims, claiming
 from graphc.run.entry import Argument, KnownState, Shapes, fitting
 from graphc.run.files import write_whole
@@ -163,10 +163,7 @@ class CompiledFunction:
                 got=f"{len(unnamed)} more by position",
                 fix=f"pass {', '.join(f'{name}=…' for name in self.graph.inputs)}",
             )
-        if rng is not None and "rng" in self.graph.inputs:
-            inputs["rng"] = rng
-        if check_finite is not False and "check_finite" in self.graph.inputs:
-            inputs["check_finite"], check_finite = check_finite, False
+        check_finite = given_as_options(self.graph, inputs, rng, check_finite)
         arrays = None
         if type(state) is dict and self._params:
             known = self._recognized(state)

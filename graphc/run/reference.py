@@ -19,7 +19,14 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
-from graphc.run.arguments import Argument, Arrays, as_generator, bind, bind_dims
+from graphc.run.arguments import (
+    Argument,
+    Arrays,
+    as_generator,
+    bind,
+    bind_dims,
+    given_as_options,
+)
 from graphc.run.claims import check_claims
 from graphc.run.finite import check_node
 from graphc.run.indices import out_of_range
@@ -47,10 +54,7 @@ def interpret(
     Raises: GraphError for arguments that do not fit; with `check_finite=True` also where the
     first NaN or infinity appears.
     """
-    if "rng" in graph.inputs and rng is not None:
-        inputs["rng"] = rng
-    if "check_finite" in graph.inputs and check_finite is not False:
-        inputs["check_finite"], check_finite = check_finite, False
+    check_finite = given_as_options(graph, inputs, rng, check_finite)
     env, sizes = bind(graph, state, inputs)
     values = evaluate(
         graph.roots(),
