@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +69,18 @@ def test_an_inner_value_that_is_minimized_is_not_there_to_be_checked() -> None:
     graph = gc.graph({"twice": inner * 2}, name="model")
     step = gc.compile(graph, minimize="inner", optimizer="sgd(0.1)")
     assert "def check" not in step.source
+
+
+def test_a_large_loss_hides_no_wrong_gradient_in_float64() -> None:
+    """Its rounding is allowed for, and no more than that."""
+    x = gc.input("x", ("N", 4), "float64")
+    W = gc.param("W", (4, 3), "float64", init=gc.init.normal(0.5))
+    graph = gc.graph({"loss": gc.mean(gc.tanh(x @ W)) + 1e4}, name="offset")
+    function = gc.compile(graph, gradient_of="loss")
+    function.module.check()
+    wrong = function.source.replace('"d_loss_d_W": d_W', '"d_loss_d_W": 1.1 * d_W')
+    assert wrong != function.source
+    module: dict[str, Any] = {"__name__": "wrong"}
+    exec(wrong, module)
+    with pytest.raises(AssertionError, match="gradient of W"):
+        module["check"]()
