@@ -35,7 +35,8 @@ KEEP_ORDER = Rule(
     "keep_axis_order",
     "f(transpose(z))",
     "transpose(f(z))",
-    "what follows a convolution stays in the order of axes that the next one wants",
+    "what follows a convolution stays in the order of axes that the next one wants, and what"
+    " follows a transpose in the order in which the elements lie",
     apply=lambda node, facts: None,
 )
 
@@ -63,6 +64,8 @@ class _Draft:
     uses: dict[Node, int]
     new: dict[Node, Node] = field(default_factory=dict)
     held: dict[Node, Held] = field(default_factory=dict)
+    #: Held in the order in which an operand happens to lie, which nobody asks for.
+    indifferent: set[Node] = field(default_factory=set)
     firings: list[Firing] = field(default_factory=list)
 
     def add(self, node: Node) -> None:
@@ -71,7 +74,7 @@ class _Draft:
             if found is None:
                 rule, found = KEEP_ORDER, self.in_order(node)
             if found is None:
-                self.new[node] = rebuilt(node, tuple([self.new[x] for x in node.inputs]))
+                self.new[node] = self.kept(node)
                 return
             result, order = found
             if node.name:
@@ -80,6 +83,21 @@ class _Draft:
             if order != tuple(range(len(order))) and not self.is_filter(result):
                 self.held[node] = result, order
         self.firings.append(Firing(rule, (node,), turned_back))
+
+    def kept(self, node: Node) -> Node:
+        """Return the node on the new operands; a contraction reads them in their own order."""
+        operands = [self.new[x] for x in node.inputs]
+        if node.op is OPS["transpose"] and not _has_shorter_rows(node.inputs[0], node):
+            self.held[node] = operands[0], _inverse(node.attrs["axes"])
+            self.indifferent.add(node)
+        if node.op is not OPS["einsum"] or self.held.keys().isdisjoint(node.inputs):
+            return rebuilt(node, tuple(operands))
+        terms, out = split_spec(node.attrs["spec"])
+        for i, x in enumerate(node.inputs):
+            if x in self.held:
+                operands[i], order = self.held[x]
+                terms[i] = "".join([terms[i][a] for a in order])
+        return node.op.make(operands, spec=f"{','.join(terms)}->{out}")
 
     @staticmethod
     def is_filter(result: Node) -> bool:
@@ -91,9 +109,23 @@ class _Draft:
     def in_order(self, node: Node) -> Held | None:
         """Return the node in the order of an operand that is held in another one."""
         for x in node.inputs:
-            if x in self.held:
-                return node.op.reordered(node, self.held[x][1], self.turned)
+            if x not in self.held:
+                continue
+            order = self.held[x][1]
+            if x not in self.indifferent:
+                return node.op.reordered(node, order, self.turned)
+            if all(self.lies_so(other, order) for other in node.inputs):
+                found = node.op.reordered(node, order, self.turned)
+                if found is not None:
+                    self.indifferent.add(node)
+                return found
         return None
+
+    def lies_so(self, x: Node, order: tuple[int, ...]) -> bool:
+        """Say whether transpose(x, order) is there, or needs no copy of many elements."""
+        if x in self.held:
+            return self.held[x][1] == order
+        return x.op is full or x.op is OPS["broadcast_to"]
 
     def turned(self, x: Node, order: Sequence[int]) -> Node:
         """Return transpose(x, order) of a node of the old graph."""
@@ -306,6 +338,16 @@ def _moves_only_ones(x: Node, order: Sequence[int]) -> bool:
     """Say whether the axes of more than one element keep their order."""
     long = [a for a in order if not (isinstance(x.shape[a], int) and x.shape[a] == 1)]
     return long == sorted(long)
+
+
+def _has_shorter_rows(x: Node, other: Node) -> bool:
+    """Say whether the rows of x are too short to be worked on one by one, and another's are not.
+
+    A reduction or a broadcast takes some ten nanoseconds for each row: as long as for 16 elements.
+    """
+    row, others = x.shape[-1], other.shape[-1]
+    is_short = isinstance(row, int) and row < 16
+    return is_short and not (isinstance(others, int) and others <= row)
 
 
 def _inverse(order: Sequence[int]) -> tuple[int, ...]:

@@ -146,6 +146,53 @@ def test_groups_and_products_of_windows_keep_their_way() -> None:
         assert "convolve_windows" not in names(graph)
 
 
+def test_what_follows_a_transpose_stays_in_its_order() -> None:
+    """From the squares to the logarithms nothing is turned, and nothing read across its rows."""
+    x, b = gc.input("x", (50, "N", 32)), gc.param("b", (50,))
+    score = b - 0.5 * gc.transpose(gc.sum(gc.square(x), axis=2))
+    graph = gc.graph({"loss": gc.sum(gc.log(gc.sum(gc.exp(score), axis=1)))})
+    found = optimize(graph.gradient("loss", ["x", "b"]), style="fast")
+    assert "transpose" not in names(found)
+    assert any(f.rule.name == "keep_axis_order" for r in found.history for f in r.firings)
+    rng = np.random.default_rng(5)
+    state = {"b": rng.standard_normal(50).astype(np.float32)}
+    data = {"x": rng.standard_normal((50, 7, 32)).astype(np.float32)}
+    got = gc.compile(graph, gradient_of="loss", wrt=["x", "b"])(state, **data)
+    for name, value in gc.interpret(graph.gradient("loss", ["x", "b"]), state, **data).items():
+        np.testing.assert_allclose(got[name], value, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda x, y: gc.softmax(x.T, axis=1) * 2 + y,  # y lies in the other order
+        lambda x, y: gc.concat([x.T, 3 * x.T], axis=0).T + gc.sum(x.T),
+        lambda x, y: gc.einsum("ab,bc->ac", gc.exp(x.T), y.T),
+        lambda x, y: gc.max(gc.where(x.T > 0, x.T, 0.5), axis=0, keepdims=True) - y,
+        lambda x, y: gc.exp(x.T).T * gc.exp(y),
+    ],
+)
+@pytest.mark.parametrize("shape", [(3, 40), (40, 3), (20, 20)])
+def test_orders_of_transposes_keep_values(rows: Any, shape: tuple[int, int]) -> None:
+    x = gc.input("x", shape, dtype="float64")
+    try:
+        value = rows(x, gc.input("y", shape[::-1], dtype="float64"))
+    except gc.GraphError:
+        value = rows(x, gc.input("y", shape, dtype="float64"))
+    graph = gc.graph({"loss": gc.sum(gc.square(value)), "value": value})
+    rng = np.random.default_rng(6)
+    data = {name: rng.standard_normal(graph.inputs[name].shape) for name in graph.inputs}
+    got = gc.compile(graph, gradient_of="loss", wrt=["x", "y"][: len(graph.inputs)])(**data)
+    for name, wanted in gc.interpret(graph.gradient("loss", list(graph.inputs)), **data).items():
+        np.testing.assert_allclose(got[name], wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_long_rows_are_not_given_up_for_short_ones() -> None:
+    x = gc.input("x", (1000, 2))
+    _, firings = channels_first(gc.graph({"y": gc.softmax(x.T, axis=1)}))
+    assert not firings
+
+
 def test_roles_are_found_by_where_labels_stand() -> None:
     roles = Roles.of("ncxyij", "noxy", "ocij", 2)
     assert roles is not None
