@@ -22,6 +22,7 @@ from graphc.differentiate.gradient import grad
 from graphc.draw.traces import derive, forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
 from graphc.explore import explore
+from graphc.ir import foreign_names as _foreign_names
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import checkpoint, scope
@@ -40,6 +41,11 @@ globals().update(
 if TYPE_CHECKING:
 
     def __getattr__(name: str) -> Callable[..., Any]: ...
+
+else:
+
+    def __getattr__(name: str) -> Any:
+        raise _foreign_names.no_attribute("graphc", name, __all__)
 
 
 __all__ = [

@@ -236,6 +236,9 @@ LOGSUMEXP = [
         [0, 0.5, -0.5],
     ),
     Edge("logaddexp, one -inf", lambda x: gc.logaddexp(x[0], x[1]), [-INF, 1], [0, 1]),
+    Edge("logaddexp, both -inf", lambda x: gc.logaddexp(x[0], x[1]), [-INF, -INF], [0, 0]),
+    Edge("logaddexp, two masks", lambda x: gc.logaddexp(x[0], x[1]), [-3e38, -3e38], [0.5, 0.5]),
+    Edge("far below 0", lambda x: gc.logaddexp(x[0], x[1]), [-1e30, -1e30], [0.5, 0.5], [0, 0]),
 ]
 SOFTPLUS = [
     Edge("softplus", gc.softplus, [0], [0.5], [0.25]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.build.schedules import positive
+from graphc.build.settings import Positive
 from graphc.build.step import Nodes, Optimizer, Step
 from graphc.errors import GraphError
 from graphc.ir.node import Node
@@ -16,7 +16,7 @@ class _Transformed(Optimizer):
     """An optimizer with something done before or after its step."""
 
     optimizer: Optimizer
-    limit: float
+    limit: Positive
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
@@ -25,7 +25,6 @@ class _Transformed(Optimizer):
                 got=repr(self.optimizer),
                 fix=f"{self.name}(sgd(0.1), 1.0)",
             )
-        positive(f"{self.name}: the limit", self.limit)
 
     @property
     def is_elementwise(self) -> bool:

@@ -50,6 +50,8 @@ def _matmul_fix(left: Node, right: Node) -> str:
         return "transpose the right operand: a @ b.T"
     if left.ndim >= 2 and same(left.shape[-2], right.shape[-2 if right.ndim > 1 else 0]):
         return "transpose the left operand: a.T @ b"
+    if left.ndim >= 2 and same(right.shape[-1], left.shape[-2]):
+        return "they look swapped: b @ a"
     return "compare the layers' sizes"
 
 

@@ -61,10 +61,22 @@ lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
-    """Return the initializer that sets a parameter to a number, or to an array of its shape."""
-    if not np.ndim(value):
+    """Return the initializer that sets a parameter to a number, or to an array of its shape.
+
+    **Raises.** GraphError where the value is neither.
+    """
+    try:
+        array = np.asarray(value, dtype)
+    except (ValueError, TypeError):  # rows of different lengths, or no such dtype
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise GraphError(
+            "constant takes a number, or an array of numbers",
+            where=user_location(),
+            got=repr(value),
+        )
+    if not array.ndim:
         return _uniform_value(value)
-    array = np.asarray(value, dtype)
     return Constant(ArrayLiteral(array.astype(np.float64) if dtype is None else array))
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from graphc.build.settings import Settings
+from graphc.build.settings import NotNegative, Settings
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.dims import shape_text
@@ -140,7 +140,7 @@ class Normal(_Drawn):
     """Normal numbers of standard deviation `scale`."""
 
     name = "normal"
-    scale: float = 0.01
+    scale: NotNegative = 0.01
     mean: float = 0.0
 
     def expression(self, shape: tuple[int, ...]) -> str:
@@ -157,6 +157,10 @@ class Uniform(_Drawn):
     name = "uniform"
     low: float = -0.05
     high: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise GraphError("uniform: low lies above high", got=f"{self.low}, {self.high}")
 
     def expression(self, shape: tuple[int, ...]) -> str:
         return f"rng.uniform({self.low!r}, {self.high!r}, {_tuple(shape)})"

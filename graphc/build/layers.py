@@ -96,8 +96,17 @@ def bias_of(label: str, given: Node | None, shape: Shape, dtype: np.dtype) -> No
     return given
 
 
-def expect_shape(what: str, node: Node, shape: tuple[Any, ...]) -> None:
-    """Raise unless a given parameter has the shape that its layer needs."""
+def expect_shape(what: str, node: Any, shape: tuple[Any, ...]) -> None:
+    """Raise unless a given parameter is a node of the shape that its layer needs."""
+    if not isinstance(node, Node):
+        word = what.rpartition(" ")[2]
+        raise GraphError(
+            f"{what} is no node",
+            where=user_location(),
+            got=repr(node),
+            expected="a parameter or an input, made before",
+            fix=f"use_{word}=False leaves it away" if node is False and word == "bias" else None,
+        )
     wanted = node.type.with_shape(shape)
     if node.type != wanted:
         raise GraphError(
@@ -116,6 +125,13 @@ def activate(z: Node, activation: Activation) -> Node:
     if activation is None or activation == "linear":
         return z
     if not isinstance(activation, str):
+        if not callable(activation):
+            raise GraphError(
+                "an activation is a function, or the name of one",
+                where=user_location(),
+                got=repr(activation),
+                fix="pass gc.relu, for example",
+            )
         return activation(z)
     if activation not in POINTWISE:
         hint = nearest(activation, list(POINTWISE))

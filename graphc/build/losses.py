@@ -12,6 +12,7 @@ from typing import Any
 from graphc.build.reductions import argmax
 from graphc.build.shaping import expand_dims, squeeze
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
@@ -75,9 +76,10 @@ def huber(prediction: Any, target: Any, *, delta: float = 1.0) -> Node:
     **Source.** Huber 1964, doi:10.1214/aoms/1177703732; torch.nn.HuberLoss.
     """
     p, t = _pair("huber", prediction, target)
-    if not isinstance(delta, (int, float)) or not delta > 0:
+    limit = plain(delta)
+    if not isinstance(limit, (int, float)) or not limit > 0:
         raise GraphError("huber: delta is positive", where=user_location(), got=repr(delta))
-    difference, limit = p - t, float(delta)
+    difference, limit = p - t, float(limit)
     distance = OPS["abs"](difference)
     near, far = 0.5 * OPS["square"](difference), limit * (distance - 0.5 * limit)
     return _per_sample(OPS["where"](distance <= limit, near, far))

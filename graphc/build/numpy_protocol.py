@@ -206,6 +206,18 @@ _INSTEAD = {
     "result as an input, or minimize a squared error instead",
     "np.fft": "a Fourier transform is a product with a constant matrix, or compute it with NumPy "
     "and pass the result as an input",
+    "np.vstack": "np.concatenate joins along the first axis, and np.stack makes rows of vectors",
+    "np.hstack": "np.concatenate joins along an axis: axis=1, or axis=0 for vectors",
+    "np.dstack": "np.concatenate joins along an axis: axis=2",
+    "np.column_stack": "np.concatenate joins columns by axis=1, np.stack vectors by axis=1",
+    "np.array_split": "np.split at indices: np.split(x, [2, 5])",
+    "np.diag": "np.diagonal takes a diagonal; x * gc.eye(n) makes a matrix of a vector",
+    "np.fmax": "np.maximum, which differs for nan alone",
+    "np.fmin": "np.minimum, which differs for nan alone",
+    "np.rint": "np.round",
+    "np.average": "np.mean, or (weights * x).sum() / weights.sum()",
+    "np.cumulative_sum": "np.cumsum",
+    "np.cumulative_prod": "np.cumprod",
     "np.sort": "an order is not differentiable: compute it with NumPy and pass the result as an "
     "input; the largest element is gc.max",
 }

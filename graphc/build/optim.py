@@ -27,6 +27,7 @@ from graphc.build.schedules import (
     polynomial,
     step_decay,
 )
+from graphc.build.settings import NotNegative, Share
 from graphc.build.sparse import minus_scaled
 from graphc.build.step import Nodes, Optimizer, Step
 from graphc.errors import GraphError, nearest
@@ -82,9 +83,9 @@ class Sgd(Optimizer):
 
     name = "sgd"
     learning_rate: float | Schedule
-    momentum: float = 0.0
+    momentum: NotNegative = 0.0
     nesterov: bool = False
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)
@@ -125,9 +126,9 @@ class Adagrad(Optimizer):
 
     name = "adagrad"
     learning_rate: float | Schedule = 0.01
-    eps: float = 1e-10
-    weight_decay: float = 0.0
-    initial_accumulator: float = 0.0
+    eps: NotNegative = 1e-10
+    weight_decay: NotNegative = 0.0
+    initial_accumulator: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)
@@ -151,10 +152,10 @@ class RmsProp(Optimizer):
 
     name = "rmsprop"
     learning_rate: float | Schedule = 0.01
-    alpha: float = 0.99
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum: float = 0.0
+    alpha: Share = 0.99
+    eps: NotNegative = 1e-8
+    weight_decay: NotNegative = 0.0
+    momentum: NotNegative = 0.0
     centered: bool = False
 
     def __post_init__(self) -> None:
@@ -186,16 +187,13 @@ class Adam(Optimizer):
 
     name = "adam"
     learning_rate: float | Schedule = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    eps: NotNegative = 1e-8
+    weight_decay: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)
-        for beta in (self.beta1, self.beta2):
-            if not 0 <= beta < 1:
-                raise GraphError(f"{self.name}: a beta lies in [0, 1)", got=repr(beta))
 
     def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
         corrections: dict[Any, tuple[Node, Node]] = {}
@@ -239,7 +237,7 @@ class AdamW(Adam):
     """
 
     name = "adamw"
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
 
     def decayed_gradient(self, gradient: Node, value: Node) -> Node:
         return gradient

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.registry import OPS
@@ -31,10 +32,15 @@ def l2(weights: Node | Iterable[Node], strength: float = 1.0) -> Node:
 def _penalty(
     weights: Node | Iterable[Node], factor: float, measure: Callable[[Node], Node]
 ) -> Node:
-    nodes = [weights] if isinstance(weights, Node) else list(weights)
+    try:
+        nodes = [weights] if isinstance(weights, Node) else list(weights)
+    except TypeError:
+        raise GraphError(
+            "a penalty is of one or several nodes", where=user_location(), got=repr(weights)
+        ) from None
     if not nodes:
         raise GraphError("a penalty needs at least one parameter", where=user_location())
     total = measure(nodes[0])
     for node in nodes[1:]:
         total = OPS["add"](total, measure(node))
-    return OPS["multiply"](total, factor)
+    return OPS["multiply"](total, plain(factor))

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.build.operands import beside_nodes, warn_of_wide_values
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, SHORT, as_dtype
@@ -169,7 +170,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Node:
 
     **Shapes.** x: any shape -> the same shape; the slope may be a node that broadcasts.
     """
-    return OPS["leaky_relu"](_floating(x), negative_slope)
+    return OPS["leaky_relu"](_floating(x), _weak(negative_slope))
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Node:
@@ -178,7 +179,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Node:
     **Shapes.** x: any shape -> the same shape; alpha may be a node that broadcasts.
     **Source.** Clevert et al. 2015, arXiv:1511.07289.
     """
-    return OPS["elu"](x, alpha)
+    return OPS["elu"](x, _weak(alpha))
 
 
 def gelu(x: Any, approximate: str = "none") -> Node:
@@ -194,6 +195,11 @@ def gelu(x: Any, approximate: str = "none") -> Node:
             "gelu: unknown approximation", got=repr(approximate), expected='"none" or "tanh"'
         )
     return OPS[names[approximate]](x)
+
+
+def _weak(setting: Any) -> Any:
+    """Return a number as Python's, which takes the dtype of what it stands beside."""
+    return plain(setting) if np.ndim(setting) == 0 else setting
 
 
 def _floating(x: Any) -> Any:

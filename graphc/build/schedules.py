@@ -10,7 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphc.build.settings import Settings, call_text
+from graphc.build.settings import NotNegative, Positive, Settings, call_text, is_number
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
@@ -27,26 +27,6 @@ __all__ = [
     "polynomial",
     "step_decay",
 ]
-
-#: Settings that are positive numbers -> what an error calls them.
-_WORDS = {
-    "rate": "the learning rate",
-    "every": "the number of steps between drops",
-    "decay": "the decay",
-    "steps": "the number of steps",
-    "power": "the power",
-}
-
-
-def positive(what: str, value: float) -> None:
-    """Raise unless a setting is a positive, finite number."""
-    if not (isinstance(value, (int, float)) and 0 < value < math.inf):
-        raise GraphError(f"{what} must be a positive number", got=repr(value))
-
-
-def _expect_positive(schedule: Schedule, *names: str) -> None:
-    for name in names:
-        positive(_WORDS[name], getattr(schedule, name))
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,10 +48,7 @@ class Constant(Schedule):
     """rate, at every step."""
 
     name = "constant"
-    rate: float
-
-    def __post_init__(self) -> None:
-        _expect_positive(self, "rate")
+    rate: Positive
 
     def at(self, t: Node) -> Node:
         return OPS["full"]((), self.rate, t.dtype)
@@ -82,12 +59,9 @@ class StepDecay(Schedule):
     """rate * factor**floor(t/every)"""
 
     name = "step_decay"
-    rate: float
-    every: int
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        _expect_positive(self, "rate", "every")
+    rate: Positive
+    every: Positive
+    factor: Positive = 0.1
 
     def at(self, t: Node) -> Node:
         drops = OPS["floor"](OPS["divide"](t, self.every))
@@ -99,11 +73,8 @@ class Exponential(Schedule):
     """rate * decay**t"""
 
     name = "exponential"
-    rate: float
-    decay: float
-
-    def __post_init__(self) -> None:
-        _expect_positive(self, "rate", "decay")
+    rate: Positive
+    decay: Positive
 
     def at(self, t: Node) -> Node:
         return OPS["multiply"](OPS["power"](float(self.decay), t), self.rate)
@@ -117,12 +88,9 @@ class Cosine(Schedule):
     """
 
     name = "cosine"
-    rate: float
-    steps: int
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        _expect_positive(self, "rate", "steps")
+    rate: Positive
+    steps: Positive
+    final: NotNegative = 0.0
 
     def at(self, t: Node) -> Node:
         angle = OPS["multiply"](OPS["minimum"](t, float(self.steps)), math.pi / self.steps)
@@ -138,11 +106,8 @@ class InverseTime(Schedule):
     """
 
     name = "inverse_time"
-    rate: float
-    decay: float
-
-    def __post_init__(self) -> None:
-        _expect_positive(self, "rate", "decay")
+    rate: Positive
+    decay: Positive
 
     def at(self, t: Node) -> Node:
         return OPS["divide"](self.rate, OPS["add"](OPS["multiply"](t, float(self.decay)), 1.0))
@@ -153,12 +118,9 @@ class Polynomial(Schedule):
     """rate * (1 - min(t, steps)/steps)**power: a straight line down to 0 for power 1."""
 
     name = "polynomial"
-    rate: float
-    steps: int
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        _expect_positive(self, "rate", "steps", "power")
+    rate: Positive
+    steps: Positive
+    power: Positive = 1.0
 
     def at(self, t: Node) -> Node:
         share = OPS["divide"](OPS["minimum"](t, float(self.steps)), float(self.steps))
@@ -173,11 +135,10 @@ class LinearWarmup(Schedule):
 
     name = "linear_warmup"
     rate: float | Schedule
-    steps: int
+    steps: Positive
 
     def __post_init__(self) -> None:
         as_schedule(self.rate)
-        _expect_positive(self, "steps")
 
     def at(self, t: Node) -> Node:
         share = OPS["minimum"](OPS["divide"](OPS["add"](t, 1.0), self.steps), 1.0)
@@ -199,4 +160,10 @@ def as_schedule(rate: float | Schedule) -> Schedule:
 
     **Raises.** GraphError for a rate that is not a positive number.
     """
-    return rate if isinstance(rate, Schedule) else Constant(rate)
+    if isinstance(rate, Schedule):
+        return rate
+    if not (is_number(rate) and 0 < rate < math.inf):
+        raise GraphError(
+            "the learning rate must be a positive number, or a schedule", got=repr(rate)
+        )
+    return Constant(rate)

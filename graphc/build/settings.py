@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABCMeta
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphc.errors import GraphError, nearest
+from graphc.ir.attributes import plain
 from graphc.ir.provenance import user_location
+
+Positive: TypeAlias = float
+NotNegative: TypeAlias = float
+Share: TypeAlias = float
+
+#: What annotates a setting -> what it must be, in words, and whether a finite number is that.
+_RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "float": ("a finite number", lambda number: True),
+    "Positive": ("a positive number", lambda number: number > 0),
+    "NotNegative": ("0 or a positive number", lambda number: number >= 0),
+    "Share": ("a number in [0, 1)", lambda number: 0 <= number < 1),
+}
 
 #: What other libraries call a setting -> its names here, the first that fits.
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
@@ -50,7 +65,8 @@ class Settings(ABCMeta):
         """Return an instance.
 
         **Raises.** GraphError for an unknown, repeated or missing setting, with its right name,
-        and for a class that only says what others have in common.
+        for a value outside of what the setting's annotation says, and for a class that only says
+        what others have in common.
         """
         if inspect.isabstract(cls):
             raise GraphError(
@@ -73,7 +89,12 @@ class Settings(ABCMeta):
                 or "no settings",
                 expected=signature_text(cls),
             )
-        return super().__call__(*args, **words)
+        values = {**dict(zip(known, args, strict=False)), **words}
+        values = {e.name: _allowed(cls, e, values[e.name]) for e in settings if e.name in values}
+        try:
+            return super().__call__(**values)
+        except GraphError as error:  # told by a class that knows what its settings mean together
+            raise error.at(user_location()) from None
 
     @property
     def __signature__(cls) -> inspect.Signature:
@@ -90,6 +111,33 @@ def _parameter(entry: Field[Any]) -> inspect.Parameter:
     default = inspect.Parameter.empty if entry.default is MISSING else entry.default
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Parameter(entry.name, kind, default=default, annotation=entry.type)
+
+
+def _allowed(cls: type, entry: Field[Any], value: Any) -> Any:
+    """Return the value of a setting; what NumPy computed becomes Python's, which has a text form.
+
+    **Raises.** GraphError where it is not what the annotation says.
+    """
+    value = plain(value)
+    if entry.type == "bool":
+        expected, is_right = "True or False", isinstance(value, bool)
+    elif entry.type in _RANGES:
+        expected, is_within = _RANGES[entry.type]
+        is_right = is_number(value) and math.isfinite(value) and is_within(value)
+    else:
+        return value
+    if not is_right:
+        raise GraphError(
+            f"{entry.name} of {_name(cls)} must be {expected}",
+            where=user_location(),
+            got=repr(value),
+        )
+    return value
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is one of Python's numbers, which truth values are not here."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _unknown(cls: type, word: str, known: list[str]) -> GraphError:

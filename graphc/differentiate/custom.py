@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphc.differentiate.formula_cost import cost_of
-from graphc.differentiate.formula_text import tree_text, write
+from graphc.differentiate.formula_text import scaled_tree_text, write
 from graphc.differentiate.symbolic import (
     OUTPUT,
     Branch,
@@ -27,6 +27,7 @@ from graphc.ops.registry import OPS, register
 
 #: Names that mean something else in a formula: the output, the cotangent, π.
 _TAKEN = (OUTPUT, "g", "pi", "D")
+_IN_SYMPY = "write it in SymPy: sympy.exp(x) for np.exp(x), sympy.Piecewise for np.where and if"
 _FREE = ("x", "a", "b", "c", "u", "v", "w")
 #: Intervals to draw test points from; the first one inside the op's domain is taken.
 _INTERVALS = ((-2.0, 2.0), (0.3, 2.0), (-0.8, 0.8), (0.1, 0.9), (1.2, 3.0), (-3.0, -1.2))
@@ -47,8 +48,8 @@ def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> 
     if not name.isidentifier():
         raise GraphError("an op's name must be an identifier", got=repr(name))
     args = _arguments(name, function)
-    tree = _tree(name, function(*map(symbol, args)), args)
-    formula = tree_text(tree)
+    tree = _tree(name, _value(name, function, args), args)
+    formula = scaled_tree_text(tree, lambda leaf: write(leaf).text)
     there = OPS.get(name)
     if isinstance(there, Pointwise) and (there.args, there.formula) == (args, formula):
         return there
@@ -81,9 +82,38 @@ def _arguments(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
 # -- from SymPy's expression to the op's formula ---------------------------------------------------
 
 
-def _tree(name: str, value: Any, args: tuple[str, ...]) -> Tree:
+def _value(name: str, function: Callable[..., Any], args: tuple[str, ...]) -> Expression:
+    """Return what the function makes of symbols; a condition is 1 where it holds, else 0."""
     sympy = sympy_module()
-    expression = sympy.sympify(value)
+    try:
+        found = function(*map(symbol, args))
+    except (TypeError, AttributeError) as problem:  # what NumPy, `math` and `if` say to symbols
+        raise GraphError(
+            f"{name}: the function does not take SymPy's symbols", got=str(problem), fix=_IN_SYMPY
+        ) from problem
+    try:
+        value = sympy.sympify(found, strict=True)
+    except sympy.SympifyError:
+        value = None
+    if isinstance(value, sympy.logic.boolalg.Boolean):
+        value = sympy.Piecewise((1, value), (0, True))
+    if not isinstance(value, sympy.Expr):
+        raise GraphError(
+            f"{name}: the function returns no expression of SymPy",
+            got=f"{found!r} of type {type(found).__name__}",
+            fix=_IN_SYMPY,
+        )
+    if not value.free_symbols:
+        raise GraphError(
+            f"{name}: the expression depends on none of its arguments",
+            got=str(found),
+            expected=f"a function of {', '.join(args)}",
+        )
+    return value
+
+
+def _tree(name: str, expression: Expression, args: tuple[str, ...]) -> Tree:
+    sympy = sympy_module()
     strangers = sorted(s.name for s in expression.free_symbols - set(map(symbol, args)))
     if strangers:
         raise GraphError(

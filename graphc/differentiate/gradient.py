@@ -77,21 +77,29 @@ def _gradient_parts(node: Node, targets: Sequence[Node]) -> list[Node | None]:
     return cotangents([node], [fill(1.0, (), node.dtype)], targets)
 
 
-def check_scalar(node: Node) -> None:
-    where = str(node.provenance.origin) or None
-    name = node.attrs["name"] if node.op.is_leaf else node.name or node.op.name
+def check_derived(node: Node) -> None:
+    """Raise unless a node is a float, which alone has a derivative."""
     if node.dtype.kind != "f":
         raise GraphError(
             "only a float has a gradient",
-            where=where,
-            got=f"{name}: {node.type}",
+            where=str(node.provenance.origin) or None,
+            got=_label(node),
             fix="cast it, or derive the float that it was computed from",
         )
+
+
+def _label(node: Node) -> str:
+    name = node.attrs["name"] if node.op.is_leaf else node.name or node.op.name
+    return f"{name}: {node.type}"
+
+
+def check_scalar(node: Node) -> None:
+    check_derived(node)
     if node.shape:
         raise GraphError(
             "only a single number has a gradient",
-            where=where,
-            got=f"{name}: {node.type}",
+            where=str(node.provenance.origin) or None,
+            got=_label(node),
             expected="shape []",
             fix="reduce it first: .mean() or .sum(); for all derivatives use a jacobian",
         )

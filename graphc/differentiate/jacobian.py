@@ -11,7 +11,7 @@ from graphc.differentiate.compression import (
     compression_of,
 )
 from graphc.differentiate.forward import tangents
-from graphc.differentiate.gradient import check_float
+from graphc.differentiate.gradient import check_derived, check_float
 from graphc.differentiate.reverse import ADJOINT, TANGENT, cotangents, placeholder
 from graphc.differentiate.seeds import full_form, seeds_of, with_last_first
 from graphc.differentiate.several import batched
@@ -50,7 +50,8 @@ def jacobian(
     names = [wrt] if isinstance(wrt, str) else list(wrt)
     check_choice("layout", layout, (DENOMINATOR, NUMERATOR))
     check_choice("form", form, (DENSE, COMPACT))
-    node = float_node(graph, of)
+    node = graph.find(of)
+    check_derived(node)
     outputs = dict(graph.outputs)
     for name in names:
         target = float_node(graph, name)
@@ -69,7 +70,9 @@ def jacobian_structure(graph: Graph, of: str, wrt: str, mode: str | None = None)
 
     Its `dense` and `triplets` read the compact form.
     """
-    return compression_of(float_node(graph, of), float_node(graph, wrt), mode)
+    node = graph.find(of)
+    check_derived(node)
+    return compression_of(node, float_node(graph, wrt), mode)
 
 
 def dense_jacobian(of: Node, wrt: Node, mode: str | None = None) -> Node:
@@ -109,7 +112,7 @@ def _passes(of: Node, wrt: Node, seed: Node, is_forward: bool) -> Node | None:
 
 
 def float_node(graph: Graph, name: str) -> Node:
-    """Return the node of a name, which must be a float to have or take a derivative."""
+    """Return the node of a name, which must be a float for a derivative to be taken by it."""
     node = graph.find(name)
     check_float(node, name)
     return node

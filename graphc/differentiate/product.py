@@ -72,7 +72,8 @@ class Slopes:
 
     def _scaled(self, node: Node, partial: Partial, cotangent: Node, slope: Slope) -> Node:
         assert isinstance(node.op, Pointwise)
-        variables = dict(zip(node.op.args, node.inputs, strict=True))
+        operands = node.op.operands_of_partial(node, partial.index)
+        variables = dict(zip(node.op.args, operands, strict=True))
         variables |= {OUTPUT: node, COTANGENT: cotangent}
         if is_fill(cotangent, 1) and partial.constant is None and not partial.has_cases:
             value = evaluate_formula(partial.built, variables, NODES)
@@ -163,17 +164,35 @@ def _choices_of(cotangent: Node, through_views: bool) -> tuple[list[tuple[Node, 
     choices: list[tuple[Node, bool]] = []
     while len(choices) < _DEEPEST_CHOICE:
         views, node = _views_over(cotangent) if through_views else ([], cotangent)
-        if node.op is not OPS["where"]:
+        choice = _choice_of(node)
+        if choice is None:
             break
-        condition, then, otherwise = node.inputs
-        if not is_fill(otherwise, 0) and not is_fill(then, 0):
-            break
-        taken = is_fill(otherwise, 0)
-        condition, cotangent = (
-            _viewed(x, views) for x in (condition, then if taken else otherwise)
-        )
+        condition, taken, branch = choice
+        condition, cotangent = (_viewed(x, views) for x in (condition, branch))
         choices.append((condition, taken))
     return choices, cotangent
+
+
+def _choice_of(node: Node) -> tuple[Node, bool, Node] | None:
+    """Return (condition, whether it is taken there, branch) where a node is 0 otherwise."""
+    if node.op is not OPS["where"]:
+        return None
+    condition, then, otherwise = node.inputs
+    if is_fill(otherwise, 0):
+        return condition, True, then
+    return (condition, False, otherwise) if is_fill(then, 0) else None
+
+
+def total(a: Node, b: Node) -> Node:
+    """Return a + b. Where both are one choice, so is the sum: it is 0 where neither is taken."""
+    first, second = _choice_of(a), _choice_of(b)
+    if first is None or second is None:
+        return OPS["add"](a, b)
+    condition, taken, branch = first
+    if condition is not second[0] or taken is not second[1]:
+        return OPS["add"](a, b)
+    both = OPS["add"](branch, second[2])
+    return OPS["where"](condition, *((both, 0.0) if taken else (0.0, both)))
 
 
 def _views_over(node: Node) -> tuple[list[Node], Node]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from graphc.differentiate.checkpoints import with_recomputation
 from graphc.differentiate.loops import pulled_back
-from graphc.differentiate.product import Slope, Slopes
+from graphc.differentiate.product import Slope, Slopes, total
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, inherit
 from graphc.ir.walk import new_nodes, reaching, topological
@@ -71,7 +71,7 @@ class Sweep:
         before = self.arrived.get(node)
         if before is not None:
             with self.adjoint_of(node):
-                cotangent = OPS["add"](before, cotangent)
+                cotangent = total(before, cotangent)
         self.arrived[node] = cotangent
         self.slope[node] = max(slope, self.slope.get(node, slope))
 
@@ -119,7 +119,7 @@ class Sweep:
         results = self.results.setdefault(loop, {})
         if index in results:
             with self.adjoint_of(node):
-                cotangent = OPS["add"](results[index], cotangent)
+                cotangent = total(results[index], cotangent)
         results[index] = cotangent
         self.slope[loop] = max(slope, self.slope.get(loop, slope))
 

@@ -22,6 +22,7 @@ from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
+from graphc.run.gradcheck import checked_output
 
 _LINE = 30
 _BETWEEN = 14.0  # points between the two frames
@@ -42,7 +43,7 @@ class _Half:
 @takes_graph("of", "wrt")
 def backprop(
     graph: Graph,
-    of: str,
+    of: str | None = None,
     at: Mapping[str, Any] | None = None,
     *,
     wrt: Iterable[str] | None = None,
@@ -52,12 +53,14 @@ def backprop(
 ) -> Drawing:
     """Draw backpropagation from `of`: forward graph above, adjoints v̄ = d of/dv below.
 
+    Without `of` it is the first output that is a single float.
     Each adjoint stands under its variable; a variable that is used several times shows the sum
     (Σ) over its uses. `at` maps inputs and parameters to numbers: values (▸) and adjoints (◂)
     are shown there. `wrt` names what the gradient is taken by: by default the trainable
     parameters, or the float inputs where there are none. `saved` draws dotted edges from each
     forward value to the adjoints that read it.
     """
+    of = checked_output(graph, None) if of is None else of
     picture = view(graph, "strict", max_nodes, collapse)
     target = graph.find(of)
     found = {v.node: v for box in picture.boxes for v in box.variables}

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 
 from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point
-from graphc.draw.cell_labels import RADIUS, half_width, marked_part, shown_label, told
-from graphc.draw.cell_layout import BUS, FIRST, GATE, Layout, laid_out
+from graphc.draw.cell_detours import Detours
+from graphc.draw.cell_labels import (
+    RADIUS,
+    boxed_label,
+    emitted_labels,
+    half_width,
+    kinds_in_words,
+    marked_part,
+    told,
+)
+from graphc.draw.cell_layout import BUS, COLUMN, FIRST, GATE, Layout, laid_out
 from graphc.draw.cell_lines import SourceLines
 from graphc.draw.cell_parts import Cell, Part, cell_of
 from graphc.draw.drawing import Drawing
@@ -50,8 +59,11 @@ class _Scene:
         self.at = layout.at
         self.wires = 0
         self.exits = 0
-        self.right = layout.right + 44.0 * max(0, len(cell.results) - len(cell.carries))
+        self.emitted = emitted_labels(cell)
+        self.right = layout.right + (44.0 + self.emitted[-1][1] if self.emitted else 0.0)
         self.lines = SourceLines(cell, layout)
+        halves = {n: (half_width(p), self._half_height(n)) for n, p in cell.parts.items()}
+        self.detours = Detours(layout.at, halves)
 
     def draw(self) -> None:
         self._frame()
@@ -64,7 +76,7 @@ class _Scene:
             else:
                 self._into_gate(node, part)
         self._results()
-        words = ["yellow: with weights", "round: unit by unit"]
+        words = kinds_in_words(self.cell)
         if any(not self._is_product(s) for p in self.cell.parts.values() for s in p.peeks):
             words.append("dashed: unit by unit into a gate")
         x, y = (FIRST + self.right) / 2 - 40, self.lines.low - 42
@@ -92,7 +104,7 @@ class _Scene:
         is_round = part.kind == "pointwise"
         kind, fill = ("ellipse", palette.POINTWISE_FILL) if is_round else ("box", palette.GATE_FILL)
         self.canvas.shape(
-            key, (x, y), size, shown_label(part), kind=kind, fill=fill, frame=frame, width=width,
+            key, (x, y), size, boxed_label(part), kind=kind, fill=fill, frame=frame, width=width,
             more="highlight" if marked else part.kind, tooltip=words,
         )  # fmt: skip
         shown = name_text(part.name)
@@ -122,7 +134,7 @@ class _Scene:
         top, main = self.layout.top, self.layout.main
         if main is not None and self.layout.path:
             end = self._side(self.layout.path[0], left=True)
-            self._label("in_top", (-6, top), main, "t−1")
+            self._label("in_top", (_LEFT, top), main, "t−1")
             self._wire([(_LEFT, top), end], head=self.layout.path[0], thick=True)
         for i, leaf in enumerate(self.cell.carries):
             if leaf not in self.lines:
@@ -132,7 +144,7 @@ class _Scene:
                 self._wire([(58, top), (58, y), (self.lines.last_reader(leaf), y)], arrow=False)
                 self.canvas.dot((58, top))
             else:
-                self._label(f"in{i}", (-6, y), leaf, "t−1")
+                self._label(f"in{i}", (_LEFT, y), leaf, "t−1")
                 self._wire([(_LEFT, y), (self.lines.last_reader(leaf), y)], arrow=False)
         x = 54.0
         for i, leaf in enumerate(s for s in self.cell.slices if s in self.lines):
@@ -149,11 +161,12 @@ class _Scene:
             x += half
 
     def _label(self, key: str, at: Point, leaf: Node, step: str) -> None:
-        name = self.cell.name(leaf)
-        text = (
-            name_text(name) if not step else f"{name_text(name)}{'ₜ₋₁' if step == 't−1' else 'ₜ'}"
-        )
-        self.canvas.words(key, at, text, size=16, slanted=True)
+        """Write a leaf's name: at the left or right end of its line, where a step is given."""
+        suffix = {"t−1": "ₜ₋₁", "t": "ₜ", "": ""}[step]
+        text = f"{name_text(self.cell.name(leaf))}{suffix}"
+        half = text_width(text, 16) / 2
+        aside = {"t−1": -max(32.0, half + 6), "t": max(22.0, half + 6), "": 0.0}[step]
+        self.canvas.words(key, (at[0] + aside, at[1]), text, size=16, slanted=True)
 
     # -- wires -----------------------------------------------------------------------------------
 
@@ -167,17 +180,19 @@ class _Scene:
             self.canvas.dot((tap, low))
         entering = [s for s in part.reads if s in self.cell.parts or s not in self.lines]
         entering += [s for s in part.peeks if s in self.lines]
-        for k, source in enumerate(dict.fromkeys(entering)):
+        entering = list(dict.fromkeys(entering))
+        spread = min(10.0, 18.0 / max(1, len(entering) - 1))
+        for k, source in enumerate(entering):
             dashed = source in part.peeks and not self._is_product(source)
-            self._from_the_left(node, source, k, dashed)
+            self._from_the_left(node, source, k, spread, dashed)
 
     def _is_product(self, source: Node) -> bool:
         return source in self.cell.parts and source not in self.layout.on_path
 
-    def _from_the_left(self, node: Node, source: Node, k: int, dashed: bool) -> None:
+    def _from_the_left(self, node: Node, source: Node, k: int, spread: float, dashed: bool) -> None:
         """Lead a part's value, or a state's, into the left side of a gate."""
         x, y = self.at[node]
-        entry, height = x - 33 - 8.0 * k, y + 5 - 10.0 * k
+        entry, height = x - 33 - 8.0 * k, y + 5 - spread * k
         end = [(entry, height), (x - half_width(self.cell.parts[node]), height)]
         style = "dashed" if dashed else "solid"
         top = self.layout.top
@@ -195,6 +210,11 @@ class _Scene:
             sx, sy = self.at[source]
             side = self._side(source, left=sx > entry)
             points = [side, (entry, sy), *end]
+            lane = self.layout.lanes.get(source)
+            if lane is not None and self.cell.parts[node].kind != "pointwise" and x - sx > COLUMN:
+                points = [(sx, sy + _BOX[1] / 2), (sx, lane), (entry, lane), *end]
+                if self._readers(source) > 1:
+                    self.canvas.dot((sx, lane))
         tail = source if source in self.keys and points[0] != (entry, top) else None
         self._wire(points, tail=tail, head=node, style=style, of=source)
 
@@ -203,7 +223,7 @@ class _Scene:
         path, on_path = self.layout.path, self.layout.on_path
         taken: list[Node] = []
         left = self._side(node, left=True)
-        entered = {left} if self.layout.main in part.sources and node not in on_path else set()
+        entered = {left} if self.layout.main in part.sources or node in on_path else set()
         for source in part.sources:
             if source in on_path and node in on_path:
                 ends = [self._side(source, left=False), self._side(node, left=True)]
@@ -228,8 +248,13 @@ class _Scene:
                 self._wire(points, head=node)
                 self.canvas.dot(points[0])
             elif source in on_path:
-                self._wire([(x, self.layout.top), (x, y + RADIUS)], head=node, of=source)
-                self.canvas.dot((x, self.layout.top))
+                top, half = self.layout.top, half_width(part)
+                way = [(x, top), (x, y + RADIUS)]
+                if not self.layout.column_is_free(x, y, top):  # in from the right
+                    lane, height = x + COLUMN / 2, y + 0.5 * RADIUS
+                    way = [(lane, top), (lane, height), (x + half - 0.1 * RADIUS, height)]
+                self._wire(way, head=node, of=source)
+                self.canvas.dot(way[0])
             else:
                 points = self._apart(self._between(source, node), node, entered)
                 self._wire(points, tail=source, head=node, of=source)
@@ -296,6 +321,7 @@ class _Scene:
     ) -> None:
         """Draw a wire; those of the highlighted gate are thick and have its colour."""
         source = of if tail is None else tail
+        points = self.detours.around(points, (source, head))
         marked = self.marked is not None and (source is self.marked or head is self.marked)
         color = palette.VALUE if thick else palette.EDGE
         self.canvas.wire(
@@ -322,37 +348,29 @@ class _Scene:
             if node not in self.cell.parts:
                 continue
             heights[node] = self._out(node, end)
-            self._label(f"out{i}", (end + 22, heights[node]), self.cell.carries[i], "t")
+            self._label(f"out{i}", (end, heights[node]), self.cell.carries[i], "t")
         for i, node in enumerate(self.cell.results[carries:]):
             if node not in self.cell.parts:
                 continue
-            x = self.right - 36.0 * i
-            shown = next(
-                (
-                    c
-                    for c, r in zip(self.cell.carries, self.cell.results, strict=False)
-                    if r is node
-                ),
-                None,
-            )
+            text, from_the_right = self.emitted[i]
+            x = self.right - from_the_right
             height = heights[node] if node in heights else self._out(node, x, arrow=False)
             top = self.layout.top + 66
             if node in heights:
                 self.canvas.dot((x, height))
             self._wire([(x, height), (x, top)], of=node)
-            text = "output" if shown is None else f"{name_text(self.cell.name(shown))}ₜ"
             self.canvas.words(f"emitted{i}", (x, top + 12), text, size=16, slanted=True)
 
     def _out(self, node: Node, end: float, arrow: bool = True) -> float:
         """Lead a part's value to the right; return the height at which it runs."""
         x, y = self.at[node]
-        if node in self.layout.on_path:
+        if self.layout.path and node is self.layout.path[-1]:
             self._wire(
                 [self._side(node, left=False), (end, y)], tail=node, thick=arrow, arrow=arrow
             )
             return y
-        if node in self.layout.hanging:
-            height = BUS + 16.0 * self.exits
+        if node in self.layout.hanging or node in self.layout.on_path:
+            height = BUS + 20.0 * self.exits
             self.exits += 1
             points = [(x, y - RADIUS), (x, height), (end, height)]
             self._wire(points, tail=node, arrow=arrow)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from graphc.draw import palette
 from graphc.draw.cell_parts import Cell, Part
-from graphc.draw.typography import fitted, text_width
+from graphc.draw.dot_source import Html, font
+from graphc.draw.typography import escape, fitted, name_text, text_width
 from graphc.errors import GraphError, nearest
 from graphc.ir.node import Node
 
 #: Half the size of a round part without a word, and half the least width of a box.
 RADIUS, LEAST_HALF = 14.0, 23.0
+#: How wide a label may be, and the sizes of letters that are tried.
+_WIDEST, _SIZES = 48.0, (14.0, 12.0, 10.0)
 
 
 def marked_part(found: Cell, name: str | None) -> Node | None:
@@ -26,13 +30,46 @@ def marked_part(found: Cell, name: str | None) -> Node | None:
     return names[name]
 
 
-def shown_label(part: Part) -> str:
-    return fitted(part.label, 14, 44)
+def shown_label(part: Part) -> tuple[str, float]:
+    """Return a part's label and the size of its letters, which are smaller in long words."""
+    size = next((s for s in _SIZES if text_width(part.label, s) <= _WIDEST), _SIZES[-1])
+    return fitted(part.label, size, _WIDEST), size
+
+
+def boxed_label(part: Part) -> str | Html:
+    text, size = shown_label(part)
+    return text if size == _SIZES[0] else Html(font(escape(text), palette.INK, size))
+
+
+def emitted_labels(found: Cell) -> list[tuple[str, float]]:
+    """Return what is written over each emitted value, and how far it stands from the first one."""
+    labels: list[tuple[str, float]] = []
+    for node in found.results[len(found.carries) :]:
+        carried = zip(found.carries, found.results, strict=False)
+        state = next((carry for carry, result in carried if result is node), None)
+        text = name_text(node.name) if node.name else "output"
+        if state is not None:
+            text = f"{name_text(found.name(state))}ₜ"
+        place = 0.0
+        if labels:
+            before, place = labels[-1]
+            place += max(36.0, 12 + (text_width(before, 16) + text_width(text, 16)) / 2)
+        labels.append((text, place))
+    return labels
+
+
+def kinds_in_words(found: Cell) -> list[str]:
+    """Say what the shapes of parts stand for, as far as the cell has them."""
+    parts = found.parts.values()
+    is_gated = any(part.kind != "pointwise" for part in parts)
+    is_by_unit = all(p.node.op.family == "pointwise" for p in parts if p.kind == "pointwise")
+    words = ["yellow: with weights"] if is_gated else []
+    return [*words, "round: unit by unit" if is_by_unit else "round: without weights"]
 
 
 def half_width(part: Part) -> float:
     """Return half the width that a part's label needs."""
-    needed = 7 + text_width(shown_label(part), 14) / 2
+    needed = 7 + text_width(*shown_label(part)) / 2
     if part.kind == "pointwise":
         return RADIUS if len(part.label) < 2 else max(needed, RADIUS)
     return max(needed, LEAST_HALF)

@@ -14,7 +14,7 @@ from graphc.draw.canvas import Point
 from graphc.draw.cell_parts import Cell
 from graphc.ir.node import Node
 
-BUS, GATE, ROW, COLUMN, FIRST = 30.0, 98.0, 46.0, 100.0, 120.0
+BUS, GATE, ROW, COLUMN, FIRST, LANE = 30.0, 98.0, 46.0, 100.0, 120.0, 12.0
 
 
 @dataclass
@@ -27,6 +27,7 @@ class Layout:
     hanging: frozenset[Node]  # parts fed from above
     top: float
     right: float
+    lanes: dict[Node, float]  # the height at which a gate's value passes over other gates
 
     @property
     def on_path(self) -> frozenset[Node]:
@@ -82,12 +83,27 @@ def laid_out(cell: Cell) -> Layout:
             columns.upper[x] = node
             ups.append(node)
         xs[node] = x
-    top = GATE + 40 + ROW * (len(ups) + len(downs) + bool(ups or downs))
-    heights = {node: GATE + 40 + ROW * (i + 0.6) for i, node in enumerate(ups)}
+    lanes = {node: GATE + 46 + LANE * i for i, node in enumerate(_crossing(cell, xs))}
+    low = GATE + 40 + (LANE * len(lanes) + 8 if lanes else 0)
+    top = low + ROW * (len(ups) + len(downs) + bool(ups or downs))
+    heights = {node: low + ROW * (i + 0.6) for i, node in enumerate(ups)}
     heights |= {node: top - ROW * (i + 1.1) for i, node in enumerate(downs)}
     heights |= dict.fromkeys(path, top)
     at = {node: (x, heights.get(node, GATE)) for node, x in xs.items()}
-    return Layout(at, path, main, frozenset(downs), top, columns.next - COLUMN + 70)
+    return Layout(at, path, main, frozenset(downs), top, columns.next - COLUMN + 70, lanes)
+
+
+def _crossing(cell: Cell, xs: dict[Node, float]) -> list[Node]:
+    """Return the gates that a gate reads across others, from left to right."""
+    row = sorted(xs[node] for node, part in cell.parts.items() if part.kind != "pointwise")
+    found: dict[Node, None] = {}
+    for node, part in cell.parts.items():
+        for s in part.reads if part.kind != "pointwise" else ():
+            if s in cell.parts and cell.parts[s].kind != "pointwise":
+                left, right = sorted((xs[s], xs[node]))
+                if any(left < x < right for x in row):
+                    found.setdefault(s)
+    return sorted(found, key=lambda node: xs[node])
 
 
 def _top_line(cell: Cell) -> tuple[Node | None, tuple[Node, ...]]:

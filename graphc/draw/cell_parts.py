@@ -7,6 +7,7 @@ for each unit, as a peephole has, is a `peek`: that source is read without a mat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from graphc.draw.variables import is_silent
 from graphc.ir.body import Body
 from graphc.ir.node import Node
 from graphc.ops import OPS
+from graphc.ops.loop import Item
 from graphc.ops.pointwise import Pointwise
 
 _HOLE = "\N{BULLET}"
@@ -53,7 +55,9 @@ def cell_of(loop: Node) -> Cell:
     """Return the parts of a loop's body."""
     body: Body = loop.attrs["body"]
     carries, sequences = loop.attrs["carries"], loop.attrs["sequences"]
-    finder = _Finder(body, carries + sequences)
+    leaves = carries + sequences
+    named = {x: outer.name for x, outer in zip(body.inputs, loop.inputs, strict=True) if outer.name}
+    finder = _Finder(body, leaves, {x: named[x] for x in body.inputs[leaves:] if x in named})
     for node in body.graph.nodes:
         finder.visit(node)
     results = tuple(finder.signal_of(result) for result in body.results)
@@ -93,8 +97,9 @@ class _Linear:
 class _Finder:
     """One pass over a body's nodes."""
 
-    def __init__(self, body: Body, leaves: int) -> None:
+    def __init__(self, body: Body, leaves: int, named: Mapping[Node, str]) -> None:
         self.graph = body.graph
+        self.named = named  # weights whose names stand in labels
         self.results = set(body.results)
         self.leaves = set(body.inputs[:leaves])
         self.weights = weight_nodes(body.graph.nodes, body.inputs[leaves:])
@@ -117,11 +122,14 @@ class _Finder:
     def _view(self, node: Node) -> bool:
         """Take slices, broadcasts and concatenations for what they are views of."""
         if node.op is OPS["concat"]:
-            parts = [s for x in node.inputs if x not in self.weights for s in self._sources(x)]
-            self.joined[node] = tuple(dict.fromkeys(parts))
+            data = [x for x in node.inputs if x not in self.weights and x not in self.free]
+            self.joined[node] = tuple(dict.fromkeys(s for x in data for s in self._sources(x)))
             return True
-        if not is_silent(node) and node.op.family != "movement":
+        is_moved = node.op.family == "movement" or isinstance(node.op, Item)
+        if not is_silent(node) and not is_moved:
             return False
+        if sum(x not in self.free and x not in self.weights for x in node.inputs) > 1:
+            return False  # picked by an index that is data too
         operand = node.inputs[0]
         for table in (self.linear, self.joined, self.signal):
             if operand in table:
@@ -189,9 +197,15 @@ class _Finder:
         """Return the leaf or part whose value a node has; something linear becomes a part."""
         if node in self.signal:
             return self.signal[node]
-        linear = self.linear.get(node, _Linear())
         name = self._name(node)
-        self.parts[node] = Part(node, "linear", "W·", name, linear.sources, linear.rest)
+        if node in self.joined:
+            if len(self.joined[node]) == 1:
+                return self.joined[node][0]
+            sources = dict.fromkeys(self.joined[node])
+            self.parts[node] = Part(node, "pointwise", self._label(node), name, sources)
+        else:
+            linear = self.linear.get(node, _Linear())
+            self.parts[node] = Part(node, "linear", "W·", name, linear.sources, linear.rest)
         self.signal[node] = node
         return node
 
@@ -201,13 +215,16 @@ class _Finder:
     def _label(self, node: Node) -> str:
         """Return what a box shows: `σ`, `×`, `1 −`."""
         infix = node.op.infix
-        texts = [self._constant(x) if x in self.free else _HOLE for x in node.inputs]
+        texts = [self._constant(x) for x in node.inputs]
         if infix == "*" and texts == [_HOLE, _HOLE]:
             return "×"
         label = node.op.label(node, texts).replace(f"({_HOLE})", "").replace(_HOLE, "")
-        return label.partition("(")[0].strip(" ,()") or node.op.name
+        return re.split(r"[(\[]", label, maxsplit=1)[0].strip(" ,()") or node.op.name
 
     def _constant(self, node: Node) -> str:
-        while node.inputs:
+        """Return a number, or the name of a weight, as it stands in a label."""
+        while node.op.family == "movement" and len(node.inputs) == 1:
             node = node.inputs[0]
-        return node.op.label(node, [])
+        if node.op is OPS["full"]:
+            return node.op.label(node, [])
+        return self.named.get(node, _HOLE)

@@ -131,7 +131,9 @@ def _finished(graph: Graph, drafts: Sequence[Draft], links: Sequence[Link]) -> N
     for index in used:
         draft = drafts[index]
         if draft.is_input:
-            layers.append(Layer(draft.start, draft.size, "input", level[index], draft.start))
+            is_fed = any(not drafts[early].is_input for early in draft.after)
+            at = level[index], draft.start
+            layers.append(Layer(draft.start, draft.size, "input", *at, is_fed=is_fed))
             continue
         total = draft.sum
         role = "hidden" if index in feeding else "output"

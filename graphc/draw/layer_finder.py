@@ -130,14 +130,13 @@ class LayerFinder:
         if data in self.blends:
             parts = self.blends[data].parts
             return product.ndim > 0 or not any(self.is_unread(part.layer) for part in parts)
-        if data not in self.mixed or not product.ndim:
+        if not product.ndim or not data.ndim:
             return False  # a loss with a coefficient
         behind = self.layers_behind(data)
-        if self.mixed[data].op.family == "loop":
+        is_of_inputs = all(self.drafts[i].is_input for i in behind)
+        if is_of_inputs or data not in self.mixed or self.mixed[data].op.family == "loop":
             self._stand_in(data, units_of(data, -1), -1, behind)
             return True
-        if all(self.drafts[i].is_input for i in behind):
-            return False
         source = source_of(weight)[0]
         by = source.attrs["name"] if source.op is OPS["param"] else "weights"
         raise undrawable(f"what {by} multiplies", self.mixed[data])
@@ -182,7 +181,8 @@ class LayerFinder:
 
     def _stand_in(self, node: Node, units: Dim, axis: int, behind: Sequence[int]) -> int:
         """Open a column for what is computed from layers in other ways than by links."""
-        index = self._open(node, units, axis, is_input=True)
+        origin = bare(node)  # an input with an axis for its one unit is that input
+        index = self._open(origin if origin.op is OPS["input"] else node, units, axis, True)
         self.drafts[index].after = tuple(behind)
         for early in behind:
             draft = self.drafts[early]

@@ -226,8 +226,10 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
 
 
 def _role(layer: Layer) -> str:
-    if layer.role == "input" and not layer.node.op.is_leaf:
-        return "from a loop" if layer.node.op.family == "loop" else "from other layers"
+    if layer.node.op.family == "loop" and layer.role == "input":
+        return "from a loop"
+    if layer.is_fed:
+        return "from other layers"
     activation = layer.activation
     return f"{layer.role} · {activation}" if activation else layer.role
 

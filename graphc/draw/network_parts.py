@@ -28,6 +28,7 @@ class Layer:
     biases: tuple[Node, ...] = ()
     skips: tuple[tuple[Node, Node], ...] = ()
     joint: str = ""
+    is_fed: bool = False  # an input that is computed from other layers
 
     @property
     def activation(self) -> str:

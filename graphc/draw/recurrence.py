@@ -80,6 +80,8 @@ class _Scene:
     looks: dict[Names, tuple[str, str, float]]
     at: dict[str, Point] = field(default_factory=dict)
     named: set[Names] = field(default_factory=set)
+    #: The inputs that loops start from, by name and column.
+    starts: dict[tuple[str, int], str] = field(default_factory=dict)
 
     @property
     def top(self) -> int:
@@ -87,18 +89,25 @@ class _Scene:
 
     def draw(self, truncate: int | None) -> None:
         groups = sorted({place.group for place in self.places})
-        left = -(len(groups) * 1.9 + 0.35) * _COLUMN
+        middle = -(1.55 if self._starts_outside() else 0.55) * _COLUMN
+        left = middle + (0.2 - len(groups) * 1.9) * _COLUMN
         for index in range(len(self.places)):
             self._rolled(index, left + self.places[index].group * 1.9 * _COLUMN)
         for reading in range(len(self.found.readings)):
             self._rolled_reading(reading, left)
-        middle = _ROW * (1 + (self.top - 2) / 2)
-        self.canvas.words("arrow", (-0.55 * _COLUMN, middle), "⇒", color=palette.MUTED, size=28)
+        height = _ROW * (1 + (self.top - 2) / 2)
+        self.canvas.words("arrow", (middle, height), "⇒", color=palette.MUTED, size=28)
         for index in range(len(self.places)):
             self._unrolled(index, truncate)
         for reading in range(len(self.found.readings)):
             self._unrolled_reading(reading)
         self._caption(left, truncate)
+
+    def _starts_outside(self) -> bool:
+        """Say whether an upper loop starts from inputs of its own, which then stand beside it."""
+        loops = zip(self.found.loops, self.places, strict=True)
+        starts = {loop.start for loop, place in loops if not place.group and not loop.reverse}
+        return len(starts - {()}) > 1
 
     # -- rolled up -----------------------------------------------------------------------------
 
@@ -119,6 +128,9 @@ class _Scene:
         for earlier in loop.before:
             (ax, ay), (bx, by) = self.at[f"r{earlier}"], self.at[key]
             arc = [(ax + 9, ay + 20), (ax + 20, ay + 118), (bx - 20, by + 118), (bx - 9, by + 20)]
+            if ax == bx:  # one above the other
+                out = ax - 50
+                arc = [(ax - 16, ay + 15), (out, ay + 40), (out, by - 40), (bx - 16, by - 15)]
             self.canvas.wire(
                 arc, key=f"e_r{earlier}_{key}", tail=f"r{earlier}", head=key, curved=True,
                 more="handed", tooltip="the last state is the first one here",
@@ -206,10 +218,15 @@ class _Scene:
         for earlier in loop.before:
             self._edge(self._end(earlier), key, ())
         if loop.start:
-            below = f"i{index}"
             name = joint_name(loop.start)
-            self._circle(below, (at[0], at[1] - _ROW), name, "", palette.INPUT_FILL, "input")
-            self._edge(below, key, ())
+            source = self.starts.get((name, column), f"i{index}")
+            if source not in self.at:
+                outside = at[0] + (_COLUMN if loop.reverse else -_COLUMN)
+                below = at[0], at[1] - _ROW
+                place_of_it = (outside, at[1]) if below in self.at.values() else below
+                self._circle(source, place_of_it, name, "", palette.INPUT_FILL, "input")
+                self.starts[name, column] = source
+            self._edge(source, key, ())
 
     def _end(self, index: int) -> str:
         """Return the key of a loop's last state; without a step it is the first one."""
@@ -300,7 +317,8 @@ class _Scene:
         self.canvas.words(key, (x, y + 20), "cut", color=palette.INK, size=10)
 
     def _caption(self, left: float, truncate: int | None) -> None:
-        words = ["edges of one colour and dash share one matrix"]
+        is_shared = any(self.looks)
+        words = ["edges of one colour and dash share one matrix"] if is_shared else []
         if truncate:
             words.append("cut: the value goes on, no gradient comes back")
         right = max(x for x, _ in self.at.values())

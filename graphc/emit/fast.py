@@ -9,11 +9,9 @@ from graphc.emit.blocks import write_run
 from graphc.emit.body import INDENT, LONGEST_VIEW, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.kept_numbers import KeptNumbers, is_short
-from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.dims import Dim, same, same_shape
+from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.ops.registry import OPS
 from graphc.plan.program import Buffer, Program, Statement
 
 #: Stands for the destination until its variable is known; no expression can contain it.
@@ -78,7 +76,9 @@ class FastBody(Body):
             return
         codes = self.operands(statement)
         notation = self.expressions.notation
-        if node.op is full or self.is_arithmetic_on_numbers(statement):
+        if node in self.program.read_whole:
+            self.constant(statement)
+        elif node.op is full or self.is_arithmetic_on_numbers(statement):
             self.expressions.code[node] = node.op.numpy(node, codes, notation)
         elif not node.inputs and not node.op.is_random:
             self.constant(statement)
@@ -120,19 +120,11 @@ class FastBody(Body):
 
     def view(self, statement: Statement, codes: list[Code]) -> None:
         node = statement.node
-        code = self.taken(node) or node.op.numpy(node, codes, self.expressions.notation)
+        code = node.op.numpy(node, codes, self.expressions.notation)
         if len(code.text) > LONGEST_VIEW or node in self.expressions.labels:
             self.emit(f"{self.expressions.name(node)} = {code}", node)
         else:
             self.expressions.code[node] = code
-
-    def taken(self, node: Node) -> Code | None:
-        """Return `x[2]` for a slice of one place whose axis is dropped; None for other views."""
-        found = place_taken(node)
-        if found is None or self.expressions.code[node.inputs[0]].text.isidentifier():
-            return None
-        whole = self.expressions.code.get(node.inputs[0].inputs[0])
-        return None if whole is None else taken_code(whole, *found, self.expressions.notation)
 
     def compute(self, statement: Statement, codes: list[Code]) -> None:
         node, notation = statement.node, self.expressions.notation
@@ -295,26 +287,3 @@ class FastBody(Body):
         """Say whether one of the operands is the memory of the parameter that is written."""
         param = self.program.graph.params[str(statement.target)]
         return any(self.program.base(x) is param for x in operands)
-
-
-def place_taken(node: Node) -> tuple[int, Dim] | None:
-    """Return the axis and the place of it that a view takes: x[:, 2], a reshaped slice."""
-    if node.op is not OPS["reshape"] or node.inputs[0].op is not OPS["slice"] or not node.shape:
-        return None
-    part = node.inputs[0]
-    shape = part.inputs[0].shape
-    cut = [
-        axis
-        for axis, (start, stop, step) in enumerate(part.attrs["bounds"])
-        if not (same(start, 0) and same(stop, shape[axis]) and step == 1)
-    ]
-    if len(cut) != 1 or not same(part.shape[cut[0]], 1):
-        return None
-    is_dropped = same_shape(node.shape, (*part.shape[: cut[0]], *part.shape[cut[0] + 1 :]))
-    return (cut[0], part.attrs["bounds"][cut[0]][0]) if is_dropped else None
-
-
-def taken_code(whole: Code, axis: int, place: Dim, notation: Notation) -> Code:
-    """Return how one place along an axis is written."""
-    words = [*[":"] * axis, notation.dim(place)]
-    return Code(f"{whole.within(ATOM)}[{', '.join(words)}]")

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from graphc.emit.body import INDENT, read_by
 from graphc.emit.expressions import Expressions, call, comment, with_comment
-from graphc.emit.fast import FastBody, place_taken, taken_code
+from graphc.emit.fast import FastBody
 from graphc.emit.leaf_names import slice_name
 from graphc.emit.lines import Line
 from graphc.emit.loops import (
     Names,
     Steps,
     bind_inputs,
-    bind_items,
     body_expressions,
+    end_loop,
     is_plain,
     loop_names,
 )
@@ -32,13 +32,10 @@ from graphc.ir.node import Node
 from graphc.ops.batching import batched_at_once
 from graphc.ops.leaf import full
 from graphc.ops.loop import by_kind
-from graphc.ops.movement import Transpose
-from graphc.ops.slicing import Slice
+from graphc.ops.slicing import Slice, index_words
 from graphc.plan.loops import Loop
 from graphc.plan.program import Statement
 
-#: Views that are views of any array: a reshape may have to copy.
-_ALWAYS_VIEWS = (Slice, Transpose)
 _WORD = re.compile(r"\w+")
 
 
@@ -98,7 +95,7 @@ class Fast(FastBody):
         self.lines += steps.lines_before(written) + written
         self.first_names |= steps.first_names
         self.constants |= steps.constants
-        bind_items(self, loop, names)
+        end_loop(self, loop, names)
 
     def _start(self, loop: Loop, index: int, variable: str, operand: str) -> None:
         """Write a carry's first value: into its own array, unless it lives in its stack."""
@@ -286,7 +283,7 @@ class FastSteps(Steps, Fast):
         memory = self._memory(source)
         if source in self.stacked and self._view_of_all_steps(node, source):
             return
-        if memory is not None and isinstance(node.op, _ALWAYS_VIEWS):
+        if memory is not None and not node.op.may_copy:
             code = node.op.numpy(node, [Code(memory)], self.expressions.notation)
             name = self._bound_before(node, node, self.expressions.wanted_name(node), code)
             self.still[node], self.expressions.code[node] = name, Code(name)
@@ -298,14 +295,17 @@ class FastSteps(Steps, Fast):
 
     def _view_of_all_steps(self, node: Node, source: Node) -> bool:
         """Bind a view of all steps' values, of which each step has its slice, if that is one."""
+        if not node.shape and not self.program.base(source).op.is_leaf:
+            return False  # a row that is a number is a copy, taken before this step writes it
         stack, array = self.stacked[source]
-        notation, found = self.expressions.notation, place_taken(node)
+        notation = self.expressions.notation
         whole = batched_at_once(node, [stack], self.loop.node.attrs["length"])
         assert whole is not None
-        before = self.stacked.get(node.inputs[0].inputs[0]) if found is not None else None
-        if found is not None and before is not None:
-            code = taken_code(Code(before[1]), found[0] + 1, found[1], notation)
-        elif isinstance(node.op, _ALWAYS_VIEWS):
+        index = index_words(stack, whole.shape, notation) if isinstance(stack.op, Slice) else None
+        before = self.stacked.get(source.inputs[0]) if index is not None else None
+        if before is not None:
+            code = Code(f"{before[1]}[{index}]")
+        elif not node.op.may_copy and whole.inputs[0] is stack:
             code = node.op.numpy(whole, [Code(array)], notation)
         else:
             return False

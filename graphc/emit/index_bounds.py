@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from graphc.differentiate.bounds import BoundsOf
-from graphc.ir.bounds import Bounds, exactly
-from graphc.ir.dims import evaluate
+from graphc.ir.bounds import Bounds
+from graphc.ir.dims import evaluate, evaluate_shape
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
-from graphc.ops.leaf import Arange, full
+from graphc.ir.node import Node, make_node
 from graphc.ops.loop import Parts, scan
 
 #: An index: its place in the program, and the inputs that it depends on.
@@ -89,13 +88,16 @@ def _outside_in(
 
 
 def _of_dims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> dict[Node, Bounds]:
-    """Return the bounds of the values that are made of dims, whose sizes are known here."""
-    found: dict[Node, Bounds] = {}
-    for node in nodes:
-        if node.op is full and not isinstance(node.attrs["value"], (bool, int, float)):
-            found[node] = exactly(float(evaluate(node.attrs["value"], sizes)))
-        elif isinstance(node.op, Arange):
-            first, count = evaluate(node.attrs["start"], sizes), evaluate(node.shape[0], sizes)
-            last = first + node.attrs["step"] * max(count - 1, 0)
-            found[node] = Bounds(float(min(first, last)), float(max(first, last)))
-    return found
+    """Return the bounds of the arrays that are made of dims alone, whose sizes are known here."""
+    made = [x for x in nodes if not (x.inputs or x.op.is_leaf or x.op.is_random)]
+    return {node: node.op.bounds(_sized(node, sizes), ()) for node in made}
+
+
+def _sized(node: Node, sizes: Mapping[str, int]) -> Node:
+    """Return an array that is made of dims with numbers in their place."""
+    shape = evaluate_shape(node.shape, sizes)
+    attrs = {
+        name: evaluate(value, sizes) if hasattr(value, "free_symbols") else value
+        for name, value in node.attrs.items()
+    }
+    return make_node(node.op, (), {**attrs, "shape": shape})

@@ -93,7 +93,7 @@ class Readable(ReadableBody):
         self.lines += steps.in_front
         self.plain(head)
         self.lines += lines
-        bind_items(self, loop, names)
+        end_loop(self, loop, names)
 
     def _variable(self, node: Node) -> str:
         """Return how the loop refers to an operand: by a variable, or as a number."""
@@ -241,7 +241,9 @@ def _head(outer: Body, loop: Loop, names: Names) -> str:
     return f"for {names.step} in {steps}:"
 
 
-def bind_items(outer: Body, loop: Loop, names: Names) -> None:
+def end_loop(outer: Body, loop: Loop, names: Names) -> None:
+    """Bind a loop's results to its variables; the next loop may count its steps as this one did."""
+    outer.expressions.namer.release(names.step)
     variables = [*names.carries.values(), *names.stacks]
     for item, variable in zip(loop.items, variables, strict=True):
         outer.expressions.code[item] = Code(variable)

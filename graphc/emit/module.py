@@ -120,7 +120,9 @@ def _written(
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
     has_threads = any(run.multiplies for run in program.runs.values())
-    notation = Notation(layout.dims, threads="own" if has_threads else "blas")
+    notation = Notation(
+        layout.dims, threads="own" if has_threads else "blas", keeps_views=layout.is_fast
+    )
     expressions = Expressions(program, namer, notation, of)
     for node, variable in layout.variables(graph).items():
         expressions.code[node] = Code(variable)

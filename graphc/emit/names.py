@@ -25,6 +25,11 @@ class Namer:
     def reserve(self, names: Iterable[str]) -> None:
         self._taken.update(names)
 
+    def release(self, name: str) -> None:
+        """Let a name be given again: nobody reads any more what it stood for."""
+        self._taken.discard(name)
+        self._next.pop(re.sub(r"_\d+$", "", name), None)
+
     def fresh(self, wanted: str) -> str:
         """Return `wanted` as an identifier, numbered where it is taken."""
         name = identifier(wanted)

@@ -8,6 +8,15 @@ from typing import Any
 import numpy as np
 
 
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's: a number as a number, an array as lists of them.
+
+    What people compute a setting with is often NumPy's, but only Python's numbers are weak and
+    have a text form.
+    """
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
 class ArrayLiteral:
     """An array written into a graph: immutable, and equal when type, shape and bytes are."""
 
@@ -38,7 +47,10 @@ class Attributes(Mapping[str, Any]):
     __slots__ = ("_hash", "_items", "key")
 
     def __init__(self, items: Mapping[str, Any]) -> None:
-        self._items = dict(items)
+        self._items = {
+            name: plain(value) if isinstance(value, np.generic) else value
+            for name, value in items.items()
+        }
         self.key = tuple((name, _exact(value)) for name, value in self._items.items())
         self._hash = hash(self.key)
 

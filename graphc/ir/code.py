@@ -45,7 +45,8 @@ class Notation:
     `owns_out`: the array that is written into was made by the module, so it lies in one piece.
     `threads`: who may start some for a product. BLAS, unless the module has threads of its own,
     which BLAS's would be in the way of: then the module, or nobody `beside` other threads.
-    `multiply`: the function that multiplies matrices there.
+    `multiply`: the function that multiplies matrices there. `keeps_views`: a view may be bound
+    once and read when its memory has changed, so that no single element is taken out of it.
     """
 
     dims: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Notation:
     owns_out: bool = False
     threads: Literal["blas", "own", "beside"] = "blas"
     multiply: str = "matmul_in_tiles"
+    keeps_views: bool = False
 
     def dim(self, dim: Dim) -> str:
         text = dim_text(dim, self.dims)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.dim_expressions import dim_expression, is_arithmetic
 from graphc.ir.symbols import dim_symbol, sympy_module
 
@@ -55,6 +56,7 @@ def _no_name(text: str) -> GraphError:
 
 def as_shape(values: object) -> Shape:
     """Return a shape from one dim or an iterable of dims."""
+    values = plain(values)
     if isinstance(values, (list, tuple)):
         return tuple(as_dim(value) for value in values)
     return (as_dim(values),)

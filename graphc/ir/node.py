@@ -9,6 +9,7 @@ import numpy as np
 from graphc.errors import NodeValueError
 from graphc.ir.attributes import NO_ATTRIBUTES, Attributes
 from graphc.ir.dims import Dim, Shape, dim_text
+from graphc.ir.foreign_names import no_attribute
 from graphc.ir.operators import ArrayOperators
 from graphc.ir.provenance import Provenance, current_provenance, user_location
 from graphc.ir.types import TensorType
@@ -124,6 +125,11 @@ class Node(ArrayOperators):
         self.__array__()
 
     __int__ = __index__ = __complex__ = __float__
+
+    if not TYPE_CHECKING:  # a checker knows the names that are there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute("a node", name, dir(type(self)))
 
 
 def _short(node: Node) -> str:

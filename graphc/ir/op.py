@@ -70,6 +70,8 @@ class Op:
     is_leaf: ClassVar[bool] = False
     #: The result may share memory with its first input.
     is_view: ClassVar[bool] = False
+    #: A view may have to copy the elements all the same, where they do not lie in one piece.
+    may_copy: ClassVar[bool] = False
     #: Lines that import, out of NumPy, what the NumPy form calls by its bare name.
     imports: ClassVar[tuple[str, ...]] = ()
     #: Builders insert such nodes around operands by themselves; the text form leaves them out.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,12 @@ class TakeAlongAxis(Op):
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, axis=order.index(node.attrs["axis"])), order
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return operands[0]
@@ -137,6 +143,12 @@ class AddAlongAxis(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]]:
+        operands = [turned(x, order) for x in node.inputs]
+        return self.make(operands, axis=order.index(node.attrs["axis"])), order
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("add_along_axis writes into its base: use numpy_into")
 
@@ -161,7 +173,7 @@ class AddAlongAxis(Op):
     def lower(self, node: Node) -> Node | None:
         base, values, index = node.inputs
         places = along_rows(index, node.attrs["axis"])
-        return places and scatter_add(base, OPS["reshape"](values, index.shape[:1]), *places)
+        return places and scatter_add(base, OPS["reshape"](values, places[0].shape), *places)
 
     def label(self, node: Node, args: Sequence[str]) -> str:
         return f"{args[0]}[{args[2]}] += {args[1]}"
@@ -177,11 +189,12 @@ class AddAlongAxis(Op):
 
 
 def along_rows(index: Node, axis: int) -> tuple[Node, Node] | None:
-    """Return the index arrays (rows, columns) where each row of a matrix is indexed once."""
-    if index.ndim != 2 or axis != 1 or index.shape[1] != 1:
+    """Return the index arrays (rows, columns) where each row or column has one index."""
+    if index.ndim != 2 or index.shape[axis] != 1:
         return None
-    rows = OPS["arange"](0, index.shape[0])
-    return rows, OPS["reshape"](index, (index.shape[0],))
+    count = index.shape[1 - axis]
+    flat, others = OPS["reshape"](index, (count,)), OPS["arange"](0, count)
+    return (others, flat) if axis else (flat, others)
 
 
 def along_axis_operands(x: Node, index: Node, axis: int, op: str) -> tuple[Node, Node]:

@@ -18,6 +18,7 @@ from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import user_location
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -195,6 +196,14 @@ class Moment(Reduction):
     def __call__(self, x: Any, axis: Any = None, keepdims: bool = False, ddof: float = 0) -> Node:
         node = super().__call__(x, axis, keepdims)
         return self.make(node.inputs, **node.attrs, ddof=ddof)
+
+    def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+        ddof = attrs.get("ddof", 0)
+        if not isinstance(ddof, (int, float)):
+            raise GraphError(
+                f"{self.name}: ddof is a number", where=user_location(), got=repr(ddof)
+            )
+        return super().infer(inputs, attrs)
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType

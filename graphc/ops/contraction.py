@@ -37,6 +37,7 @@ from graphc.ops.matrix_product import (
     oriented,
     product_code,
     product_into,
+    spread_product,
     tensordot_form,
     viewed_product,
 )
@@ -169,6 +170,9 @@ class Einsum(Op):
         if summed is not None:
             (i, first), (j, second) = summed
             return Code(f"np.tensordot({args[i]}, {args[j]}, axes=({first}, {second}))")
+        spread = spread_product(terms, out) if notation.threads == "blas" else None
+        if spread is not None:
+            return product_code(spread, args, terms, out)
         head, words = _call(node, args)
         call = f"{head}({', '.join(words)})"
         # Where it sums nothing, einsum returns a view, which would change with its source.
@@ -193,6 +197,9 @@ class Einsum(Op):
         viewed = viewed_product(terms, labels)
         if viewed is not None and _outer_order(node) is None:
             return product_into(viewed, args, terms, labels, out)
+        spread = spread_product(terms, labels) if notation.threads == "blas" else None
+        if spread is not None:
+            return product_into(spread, args, terms, labels, out)
         head, words = _call(node, args)
         return f"{head}({', '.join([*words, f'out={out}'])})"
 
@@ -204,10 +211,7 @@ class Einsum(Op):
     def label(self, node: Node, args: Sequence[str]) -> str:
         form = matmul_form(node)
         if form is None:
-            terms, out = split_spec(node.attrs["spec"])
-            if len(terms) == 2 and "".join(terms) == out:
-                return f"{args[0]} ⊗ {args[1]}"
-            return f"einsum({', '.join([node.attrs['spec'], *args])})"
+            return _contraction_label(node, args)
         return " · ".join(f"{args[i]}ᵀ" if turned else args[i] for i, turned in form)
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
@@ -215,6 +219,20 @@ class Einsum(Op):
         if form is None:
             return super().latex(node, args)
         return r" \, ".join(f"{args[i]}^\\top" if turned else args[i] for i, turned in form)
+
+
+def _contraction_label(node: Node, args: Sequence[str]) -> str:
+    """Return a product of arrays for readers: summed over shared axes, of all pairs, or of places.
+
+    Which axes those are, the shapes beside it tell.
+    """
+    terms, out = split_spec(node.attrs["spec"])
+    if len(terms) == 1:
+        return f"einsum({node.attrs['spec']}, {args[0]})"
+    if "".join(terms) == out:
+        return " ⊗ ".join(args)
+    is_summed = any(label not in out for term in terms for label in term)
+    return (" · " if is_summed else " ⊙ ").join(args)
 
 
 def _call(node: Node, args: Sequence[Code]) -> tuple[str, list[str]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
-from graphc.ir.attributes import Attributes
+from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import PRODUCT, Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
@@ -27,10 +27,11 @@ from graphc.ops.registry import OPS, register
 
 def checked_rate(rate: float) -> float:
     """Return the rate, or raise where no inverted dropout of this rate exists."""
-    if not 0 <= rate < 1:
+    rate = plain(rate)
+    if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
         raise GraphError(
             "dropout: the rate is the share of elements that are dropped",
-            got=rate,
+            got=repr(rate),
             expected="0 <= rate < 1",
         )
     return float(rate)

@@ -9,7 +9,7 @@ from graphc.ops import images
 from graphc.ops.leaf import full
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
-from graphc.ops.stored import stored_zeros
+from graphc.ops.stored import stored
 
 _POSITIVE = ((0.3, 3.0),)
 _WIDE = ((-2.0, 2.0),)
@@ -214,8 +214,12 @@ class Logarithm(Pointwise):
 
 def _is_shifted_by(exponent: Node, *names: str) -> bool:
     """Say whether an exponent is a difference from what one of these ops chose."""
-    shifts = exponent.inputs[1:] if exponent.op is subtract else ()
-    return any(x.op.name in names for b in shifts for x in (b, *b.inputs))
+    if exponent.op is not subtract:
+        return False
+    shift = exponent.inputs[1]
+    while shift.op.is_view:
+        shift = shift.inputs[0]
+    return shift.op.name in names
 
 
 exp = register(
@@ -288,17 +292,6 @@ log10 = register(
     )
 )
 exp2 = register(Pointwise("exp2", "2 to the power x.", "exp(x*log(2))", numpy="exp2", flops=10))
-logaddexp = register(
-    Pointwise(
-        "logaddexp",
-        "log(exp(a) + exp(b)) without overflow.",
-        "log(exp(a) + exp(b))",
-        args="a b",
-        numpy="logaddexp",
-        flops=25,
-        image=images.soft_larger,
-    )
-)
 
 
 class Larger(Pointwise):
@@ -308,7 +301,7 @@ class Larger(Pointwise):
         other = node.inputs[1]
         while other.op.is_view:
             other = other.inputs[0]
-        is_zero = other.op is stored_zeros or (other.op is full and other.attrs["value"] == 0)
+        is_zero = other.op in (full, stored) and other.attrs["value"] == 0
         return "relu" if is_zero else super().called(node)
 
 

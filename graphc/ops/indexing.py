@@ -263,11 +263,14 @@ def beside_indexed(shape: Shape, first: int, count: int, instead: int) -> Access
 
 
 def has_distinct_places(indices: Sequence[Node]) -> bool:
-    """Say whether no place is indexed twice: along each axis, an index array counts 0, 1, 2, …"""
-    shape = indices[0].shape
+    """Say whether no place is indexed twice: along each axis, an index array counts 0, 1, 2, …
+
+    An axis of size 1 needs none that counts; indices that are numbers are one place.
+    """
     counted = {axis for axis in map(_counted_axis, indices) if axis is not None}
-    return bool(counted) and all(
-        axis in counted or (isinstance(dim, int) and dim == 1) for axis, dim in enumerate(shape)
+    return all(
+        axis in counted or (isinstance(dim, int) and dim == 1)
+        for axis, dim in enumerate(indices[0].shape)
     )
 
 

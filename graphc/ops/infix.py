@@ -24,9 +24,12 @@ _INFIX = {
 def infix(symbol: str, left: Code, right: Code, is_formatted: bool = False) -> Code:
     """Return `left symbol right` with the parentheses that keep the association.
 
-    Formatters close the gaps around a power of names and numbers only; `is_formatted` follows them.
+    Formatters close the gaps around a power of names and numbers only; `is_formatted` follows them,
+    and writes `a - b` for the sum `a + -b`.
     """
     precedence = _INFIX.get(symbol, COMPARISON)
+    if precedence == SUM and is_formatted:
+        symbol, left, right = _with_sign_between(symbol, left, right)
     if symbol == "**":
         base, exponent = left.within(ATOM), right.within(UNARY)
         is_open = is_formatted and not (_PLAIN.fullmatch(base) and _PLAIN.fullmatch(exponent))
@@ -35,6 +38,21 @@ def infix(symbol: str, left: Code, right: Code, is_formatted: bool = False) -> C
     if precedence == COMPARISON:
         return Code(f"{left.within(SUM)} {symbol} {right.within(SUM)}", COMPARISON)
     return Code(f"{left.within(precedence)} {symbol} {right.within(precedence + 1)}", precedence)
+
+
+def _with_sign_between(symbol: str, left: Code, right: Code) -> tuple[str, Code, Code]:
+    """Return a sum whose second term has no sign of its own: that is the same to the last bit."""
+    if symbol == "+" and _has_sign(left) and not _has_sign(right):
+        left, right = right, left
+    if not _has_sign(right):
+        return symbol, left, right
+    return "-" if symbol == "+" else "+", left, Code(right.text[1:], right.precedence)
+
+
+def _has_sign(term: Code) -> bool:
+    """Say whether a term is a negated product; `-n // 2` is no such, as it rounds down."""
+    is_rounded = "//" in term.text or "%" in term.text
+    return term.precedence > SUM and term.text.startswith("-") and not is_rounded
 
 
 _OPERATOR_UFUNCS = {

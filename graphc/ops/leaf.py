@@ -1,4 +1,4 @@
-"""Leaves: inputs, parameters, constants, and arrays that follow from their shape alone."""
+"""Leaves: inputs, parameters, constants, and one number in every place of an array."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.ir.attributes import ArrayLiteral, Attributes
-from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
+from graphc.ir.attributes import ArrayLiteral, Attributes, plain
+from graphc.ir.bounds import UNKNOWN, Bounds, exactly
 from graphc.ir.code import ATOM, UNARY, Code, Notation
 from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
+from graphc.ir.no_node import no_node
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Case, Op, literal
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
@@ -105,9 +106,8 @@ class Fill(Leaf):
     is_inserted = True
 
     def __call__(self, shape: Any, value: Any, dtype: Any = None) -> Node:
-        if isinstance(value, np.generic):
-            dtype = dtype or value.dtype
-            value = value.item()
+        dtype = value.dtype if dtype is None and isinstance(value, np.generic) else dtype
+        value = plain(value)
         weak = type(value) if isinstance(value, (bool, int, float)) else int
         dtype = as_dtype(dtype) if dtype is not None else promote(np.dtype(weak))
         return fill(value, as_shape(shape), dtype)
@@ -116,6 +116,10 @@ class Fill(Leaf):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         return np.full(result.shape, attrs["value"], result.dtype)
+
+    def called(self, node: Node) -> str:
+        names = {0: "zeros", 1: "ones", -math.inf: "minus_infinity"}
+        return names.get(node.attrs["value"], self.name)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         shape, dtype = notation.size(node.shape), notation.dtype(node.dtype)
@@ -156,7 +160,7 @@ class Fill(Leaf):
             elif node.dtype == np.float32 and np.float32(value) == value:
                 # As many digits as tell it from its neighbours: 0.02, not 0.019999999552965164.
                 value = float(str(np.float32(value)))
-        text = repr(value)
+        text = number_text(value)
         return Code(text, UNARY if text.startswith("-") else ATOM)
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
@@ -203,7 +207,7 @@ class Constant(Leaf):
         short = _triangle(array) or _identity(array, notation)
         if short:
             return short
-        numbers = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
+        numbers = number_text(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
         text = f"np.array({numbers}, {notation.dtype(node.dtype)})"
         return Code(text if array.size else f"{text}.reshape({notation.shape(node.shape)})")
 
@@ -218,6 +222,11 @@ class Constant(Leaf):
             if array.size <= 4
             else "constant " + "×".join(map(str, array.shape))
         )
+
+
+def number_text(value: Any) -> str:
+    """Return a number, or a list of them, as formatters write it: 1e38."""
+    return repr(value).replace("e+", "e")
 
 
 def _triangle(array: np.ndarray) -> Code | None:
@@ -241,77 +250,6 @@ def _identity(array: np.ndarray, notation: Notation) -> Code | None:
     return Code(f"np.eye({size}, dtype={notation.dtype(array.dtype)})")
 
 
-class Arange(Leaf):
-    """start, start + step, … below stop, as `numpy.arange`."""
-
-    variable = "index"
-
-    def __call__(self, start: Any, stop: Any = None, step: int = 1, dtype: Any = "int64") -> Node:
-        if stop is None:
-            start, stop = 0, start
-        count = (as_dim(stop) if not isinstance(stop, int) else stop) - start
-        if isinstance(count, int):
-            count = max(0, -(-count // step))
-        elif step != 1:
-            raise GraphError("arange over a symbolic dim takes step 1", got=f"step={step}")
-        attrs = {"start": start, "step": step, "shape": (as_dim(count),), "dtype": as_dtype(dtype)}
-        return make_node(self, (), attrs)
-
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
-        numbers = attrs["start"] + attrs["step"] * np.arange(result.shape[0])
-        return numbers.astype(result.dtype)
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        start, stop, step = self._bounds(node)
-        words = [notation.dim(stop)]
-        if start != 0 or step != 1:
-            words.insert(0, notation.dim(start))
-        if step != 1:
-            words.append(str(step))
-        if node.dtype != np.int64:
-            words.append(f"dtype={notation.dtype(node.dtype)}")
-        return Code(f"np.arange({', '.join(words)})")
-
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
-        start, stop, step = self._bounds(node)
-        words = [literal(start), literal(stop)] + ([literal(step)] if step != 1 else [])
-        return Code(f"arange({', '.join(words)}, dtype={SHORT[node.dtype]})")
-
-    @staticmethod
-    def _bounds(node: Node) -> tuple[Dim, Dim, int]:
-        start, step = node.attrs["start"], node.attrs["step"]
-        return start, start + step * node.shape[0], step
-
-
-class Eye(Leaf):
-    """Ones on the k-th diagonal, zeros elsewhere."""
-
-    def __call__(self, n: Any, m: Any = None, k: int = 0, dtype: Any = "float32") -> Node:
-        shape = (as_dim(n), as_dim(n if m is None else m))
-        return make_node(self, (), {"k": k, "shape": shape, "dtype": as_dtype(dtype)})
-
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
-        rows, columns = result.shape
-        return np.eye(int(rows), int(columns), k=attrs["k"], dtype=result.dtype)
-
-    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        return TRUTH
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        rows, columns = map(notation.dim, node.shape)
-        words = [rows] + ([columns] if columns != rows else [])
-        words += [f"k={node.attrs['k']}"] if node.attrs["k"] else []
-        return Code(f"np.eye({', '.join(words)}, dtype={notation.dtype(node.dtype)})")
-
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
-        rows, columns = map(dim_text, node.shape)
-        return Code(f"eye({rows}, {columns}, k={node.attrs['k']}, dtype={SHORT[node.dtype]})")
-
-
 input_ = register(Input("input", "A value that each call provides."))
 param = register(
     Param("param", "A value kept in the state: trained, frozen, or an optimizer slot.")
@@ -328,21 +266,6 @@ constant = register(
         [Case((), {"value": [[1.5, -2.0], [0.0, 3.0]]}), Case((), {"value": [1, 2, 3]})],
     )
 )
-arange = register(
-    Arange(
-        "arange",
-        "Evenly spaced integers.",
-        [Case((), {"start": 5}), Case((), {"start": 1, "stop": 9, "step": 3})],
-    )
-)
-eye = register(
-    Eye(
-        "eye",
-        "The identity matrix, or another diagonal of ones.",
-        [Case((), {"n": 3, "m": 4, "k": 1})],
-    )
-)
-
 _draws = itertools.count()
 
 
@@ -355,6 +278,8 @@ def fill(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
     """Return `value` in every place of `shape`; the value is converted to the dtype's kind."""
     if isinstance(value, (bool, int, float)):
         value = _held({"f": float, "i": int, "b": bool}[dtype.kind](value), dtype)
+    elif not hasattr(value, "free_symbols"):
+        raise GraphError("full takes a number, or a dim", got=repr(value))
     return make_node(full, (), {"value": value, "shape": shape, "dtype": dtype})
 
 
@@ -386,11 +311,7 @@ def as_node(value: Any, dtype: np.dtype | None = None) -> Node:
     try:
         return constant(value)
     except (TypeError, ValueError):
-        raise GraphError(
-            "not something a graph can compute with",
-            got=f"{value!r} of type {type(value).__name__}",
-            expected="a node, a number or an array",
-        ) from None
+        raise no_node(value) from None
 
 
 def _checked_name(name: object) -> str:

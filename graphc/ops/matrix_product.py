@@ -117,12 +117,63 @@ def viewed_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
         return None
     if not rows and not columns:
         return ViewedProduct("vecdot", (0, 1), (*batch, *inner), (*batch, *inner), batch)
+    if not (rows and columns):
+        return _by_vectors(terms, batch, inner[0], (rows or columns)[0])
     order = (0, 1)
-    if rows and columns and out.index(columns[0]) < out.index(rows[0]):
+    if out.index(columns[0]) < out.index(rows[0]):
         order, rows, columns = (1, 0), columns, rows
-    row, column = (names[0] if names else _NEW for names in (rows, columns))
+    row, column = rows[0], columns[0]
     left, right = (*batch, row, inner[0]), (*batch, inner[0], column)
     return ViewedProduct("matmul", order, left, right, (*batch, row, column))
+
+
+def spread_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
+    """Return a stack of products in which operands have several axes of their own: `nd,edh->neh`.
+
+    One axis of each stays in the matrices, next to the axis that is summed, so that BLAS takes
+    them as they lie; along the others, the other operand is repeated without a copy.
+    """
+    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+        return None
+    a, b = terms
+    inner = [c for c in a if c in b and c not in out]
+    if len(inner) != 1 or {*a, *b} - {*out, *inner}:
+        return None
+    for row in reversed([c for c in out if c not in b]):
+        for column in reversed([c for c in out if c not in a]):
+            ends = {row, *inner}, {column, *inner}, {row, column}
+            if all(term[-1] in end for term, end in zip((a, b, out), ends, strict=True)):
+                batch = [c for c in out if c not in (row, column)]
+                sides = [(a, (row, *inner)), (b, (*inner, column))]
+                order, last = (0, 1), (row, column)
+                if out.index(column) < out.index(row):
+                    sides, last = [(b, (column, *inner)), (a, (*inner, row))], (column, row)
+                    order = (1, 0)
+                left, right = (_stacked(term, batch, matrix) for term, matrix in sides)
+                return ViewedProduct("matmul", order, left, right, (*batch, *last))
+    return None
+
+
+def _stacked(term: str, batch: Sequence[str], matrix: Sequence[str]) -> tuple[str | None, ...]:
+    """Return the axes of a stack of matrices, without those inserted in front."""
+    lead: list[str | None] = [c if c in term else _NEW for c in batch]
+    while lead and lead[0] is _NEW:
+        lead.pop(0)
+    return (*lead, *matrix)
+
+
+def _by_vectors(
+    terms: Sequence[str], batch: tuple[str, ...], inner: str, free: str
+) -> ViewedProduct:
+    """Return a stack of matrices times vectors, from the side that does not turn the matrices."""
+    matrix = 0 if free in terms[0] else 1
+    left: tuple[str | None, ...]
+    right: tuple[str | None, ...]
+    if terms[matrix].index(free) < terms[matrix].index(inner):
+        left, right = (*batch, free, inner), (*batch, inner, _NEW)
+        return ViewedProduct("matmul", (matrix, 1 - matrix), left, right, (*batch, free, _NEW))
+    left, right = (*batch, _NEW, inner), (*batch, inner, free)
+    return ViewedProduct("matmul", (1 - matrix, matrix), left, right, (*batch, _NEW, free))
 
 
 def _broadcast(terms: Sequence[str], out: str) -> ViewedProduct:

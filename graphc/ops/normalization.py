@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.ir.attributes import Attributes
+from graphc.ir.attributes import Attributes, plain
 from graphc.ir.dims import Dim, add, floor_divide, product, same
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
@@ -342,13 +342,13 @@ def _unbiased_count(x: Node, axes: tuple[int, ...]) -> Dim:
 
 def checked_eps(eps: Any) -> float:
     """Return what is added to a variance, or raise where it is not a number from 0."""
-    if not isinstance(eps, (int, float)) or not 0 <= eps < np.inf:
+    if not isinstance(plain(eps), (int, float)) or not 0 <= eps < np.inf:
         raise GraphError("eps is 0 or a small number", where=user_location(), got=repr(eps))
     return float(eps)
 
 
 def _checked_momentum(momentum: Any) -> float:
-    if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+    if not isinstance(plain(momentum), (int, float)) or not 0 <= momentum <= 1:
         raise GraphError(
             "momentum is the share of the newest batch in the running average",
             where=user_location(),

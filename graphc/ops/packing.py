@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.dims import Dim, as_shape
+from graphc.ir.dims import Dim, as_shape, same_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import TensorType
@@ -61,15 +61,25 @@ class Pack(Movement):
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        return f"_pack({self._turned(node, args[0])}, out={out})"
+        turned = self._turned(node, args[0])
+        if self._keeps_shape(node):
+            return f"np.copyto({out}, {turned})"
+        return f"_pack({turned}, out={out})"
 
-    def helper(self, node: Node) -> str:
-        return _PACK
+    def helper(self, node: Node) -> str | None:
+        return None if self._keeps_shape(node) else _PACK
+
+    @staticmethod
+    def _keeps_shape(node: Node) -> bool:
+        source = node.inputs[0].shape
+        return same_shape(node.shape, tuple([source[a] for a in node.attrs["axes"]]))
 
     def _turned(self, node: Node, x: Code) -> str:
         axes = node.attrs["axes"]
         if axes == tuple(range(len(axes))):
             return x.within(ATOM)
+        if axes == (1, 0):
+            return x.turned().text
         return f"{x.within(ATOM)}.transpose({', '.join(map(str, axes))})"
 
 

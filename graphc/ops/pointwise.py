@@ -188,6 +188,10 @@ class Pointwise(Op):
     def is_differentiable(self, node: Node, index: int) -> bool:
         return not self.cuts and super().is_differentiable(node, index)
 
+    def operands_of_partial(self, node: Node, index: int) -> Sequence[Node]:
+        """Return what the partial in one argument takes for the arguments: a guard may be there."""
+        return node.inputs
+
     def reads(self, node: Node, index: int) -> Access:
         return identity(node.ndim)
 
@@ -250,9 +254,9 @@ class Pointwise(Op):
     def lower(self, node: Node) -> Node | None:
         if self.is_primitive:
             return None
-        return evaluate_formula(
-            self.lowering, dict(zip(self.args, node.inputs, strict=True)), NODES
-        )
+        names = dict(zip(self.args, node.inputs, strict=True))
+        # A formula of numbers alone, such as where(x > 0, 1, 0), says nothing of dtype and shape.
+        return conformed(evaluate_formula(self.lowering, names, NODES), node.shape, node.dtype)
 
 
 class Cast(Pointwise):

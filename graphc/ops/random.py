@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.ir.attributes import Attributes
+from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import COMPARISON, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
+from graphc.ir.provenance import user_location
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float
 from graphc.ops.leaf import next_draw
 from graphc.ops.registry import register
@@ -42,10 +43,18 @@ class Draw(Op):
                 expected=", ".join(["shape", *self.defaults, "dtype"]),
             )
         kind = as_dtype(dtype if dtype is not None else self.default_dtype)
-        attrs = {**self.defaults, **{k: float(v) for k, v in parameters.items()}}
+        attrs = {**self.defaults, **{k: self._number(k, v) for k, v in parameters.items()}}
         self.check(attrs, kind)
         # `draw` in a text is the rank that the printer gave; a fresh number keeps the order.
         return self.make([], **attrs, shape=as_shape(shape), dtype=kind, draw=next_draw())
+
+    def _number(self, name: str, value: Any) -> float:
+        number = plain(value)
+        if not isinstance(number, (int, float)):
+            raise GraphError(
+                f"{name} of {self.name} must be a number", where=user_location(), got=repr(value)
+            )
+        return float(number)
 
     default_dtype = "float32"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, whole
-from graphc.ir.attributes import Attributes
+from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import (
     Dim,
@@ -32,12 +32,14 @@ from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
 from graphc.ops.movement import Movement
 from graphc.ops.registry import register
+from graphc.ops.slicing import index_words, slice_, slice_words
 
 
 class Reshape(Movement):
     """The same elements in another shape, in row-major order."""
 
     is_view = True
+    may_copy = True
 
     def __call__(self, x: Any, shape: Any) -> Node:
         node = as_node(x)
@@ -104,6 +106,12 @@ class Reshape(Movement):
         return self(turned(node.inputs[0], order), wanted), tuple(results)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        part = node.inputs[0]
+        index = index_words(part, node.shape, notation) if part.op is slice_ else None
+        if index is not None:  # of a slice that is written here, and has no variable
+            sliced = f"[{slice_words(part.attrs['bounds'], part.inputs[0].shape, notation)}]"
+            if args[0].text.endswith(sliced):
+                return Code(f"{args[0].text.removesuffix(sliced)}[{index}]")
         inserted = new_axes(node.inputs[0].shape, node.shape)
         if inserted is not None and node.inputs[0].shape:
             words = ["None" if i in inserted else ":" for i in range(node.ndim)]
@@ -118,7 +126,8 @@ class Reshape(Movement):
 
 def as_shape_with_hole(shape: Any, source: Shape) -> Shape:
     """Return a shape in which one -1 is replaced by what the number of elements asks for."""
-    dims = list(shape) if isinstance(shape, (list, tuple)) else [shape]
+    shape = plain(shape)
+    dims = [plain(dim) for dim in shape] if isinstance(shape, (list, tuple)) else [shape]
     holes = [i for i, dim in enumerate(dims) if isinstance(dim, int) and dim == -1]
     if not holes:
         return as_shape(dims)

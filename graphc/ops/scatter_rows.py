@@ -22,8 +22,8 @@ ADD_ROWS = '''
 def add_rows(table, rows, values):
     """Add the `values` to those rows of `table`; what equal rows get adds up."""
     width = table[:1].size
-    fits = values.shape == rows.shape + table.shape[1:]
-    if not (table.flags.c_contiguous and fits and width):
+    values = np.broadcast_to(values, rows.shape + table.shape[1:])
+    if not (table.flags.c_contiguous and width):
         np.add.at(table, rows, values)
         return
     flat, values = table.reshape(-1), np.ascontiguousarray(values).reshape(-1)
@@ -57,14 +57,19 @@ class ScatterRows(ScatterAdd):
         return f"add_rows({out}, {args[2]}, {args[1]})"
 
     def scratch(self, node: Node) -> Dim:
-        """Return the bytes of the row numbers, and of the places of at most 512 rows, twice."""
+        """Return the bytes of the row numbers, and of the places of at most 512 rows, twice.
+
+        Values that repeat are written out besides.
+        """
         rows, width = node.inputs[2].size, product(node.shape[1:])
         if not isinstance(rows, int):
             some = sympy_module().Min(512, rows)
         else:
             some = min(512, rows)
         is_even = isinstance(width, int) and width % 2 == 0
-        return 8 * rows + 16 * some * (width // 2 if is_even else width)
+        values = node.inputs[1]
+        written_out = values.size * values.dtype.itemsize if values.op.is_inserted else 0
+        return 8 * rows + 16 * some * (width // 2 if is_even else width) + written_out
 
 
 scatter_rows = register(

@@ -204,18 +204,51 @@ def python_slice(start: int, stop: int, step: int) -> slice:
 
 def slice_words(bounds: Sequence[tuple[Dim, Dim, int]], shape: Shape, notation: Notation) -> str:
     """Return the inside of the brackets of a basic slice, trailing full axes left out."""
-    words = []
-    for (start, stop, step), dim in zip(bounds, shape, strict=True):
-        first = (
-            ""
-            if same(start, 0 if step > 0 else as_dim(dim - 1) if not _empty(dim) else 0)
-            else notation.dim(start)
-        )
-        last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
-        words.append(_slice_word([first, last, *([str(step)] if step != 1 else [])]))
+    return _without_whole_ends(
+        [_slice_of_axis(b, dim, notation) for b, dim in zip(bounds, shape, strict=True)]
+    )
+
+
+def index_words(part: Node, result: Shape, notation: Notation) -> str | None:
+    """Return the inside of the brackets that take a slice without its axes of one place: `:, 2`.
+
+    None where the result is anything else. A single element stays a view where views are kept.
+    """
+    axes = list(zip(part.attrs["bounds"], part.inputs[0].shape, part.shape, strict=True))
+    is_place = [same(size, 1) and not same(dim, 1) for _, dim, size in axes]
+    kept = tuple([size for size, is_one in zip(part.shape, is_place, strict=True) if not is_one])
+    if not any(is_place) or not same_shape(kept, result):
+        return None
+    words = [
+        _place(b[0], dim, notation) if is_one else _slice_of_axis(b, dim, notation)
+        for (b, dim, _), is_one in zip(axes, is_place, strict=True)
+    ]
+    if not result and notation.keeps_views:
+        words.append("...")
+    return _without_whole_ends(words)
+
+
+def _place(place: Dim, dim: Dim, notation: Notation) -> str:
+    """Return the number of one place of an axis; the last one of a named dim is -1."""
+    is_last = not isinstance(dim, int) and same(place, as_dim(dim - 1))
+    return "-1" if is_last else notation.dim(place)
+
+
+def _without_whole_ends(words: list[str]) -> str:
     while len(words) > 1 and words[-1] == ":":
         words.pop()
     return ", ".join(words)
+
+
+def _slice_of_axis(bounds: tuple[Dim, Dim, int], dim: Dim, notation: Notation) -> str:
+    start, stop, step = bounds
+    first = (
+        ""
+        if same(start, 0 if step > 0 else as_dim(dim - 1) if not _empty(dim) else 0)
+        else notation.dim(start)
+    )
+    last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
+    return _slice_word([first, last, *([str(step)] if step != 1 else [])])
 
 
 def _slice_word(bounds: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
-from graphc.ir.types import TensorType
+from graphc.ir.types import FLOAT32, TensorType
 from graphc.ops import images
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import register
@@ -46,8 +46,9 @@ def in_parts(function):
 class Special(Pointwise):
     """A pointwise primitive whose NumPy form is a call of the helper `_name`.
 
-    `source` is that helper; `held` gives the most bytes that it holds for an element, given the
-    bytes of the element; `meaning` is the function of one number that the reference applies.
+    `source` is that helper and `single` the shorter one that has the digits of float32; `held`
+    gives the most bytes that either holds for an element, given the bytes of the element; `meaning`
+    is the function of one number that the reference applies.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Special(Pointwise):
         formula: str,
         *,
         source: str,
-        held: Callable[[int], int],
+        single: str,
+        held: Mapping[int, int],
         meaning: Callable[[float], float],
         flops: int,
         image: Callable[..., Bounds] | None = None,
     ) -> None:
         self.source = f"{_IN_PARTS}\n\n@in_parts{source}"
+        self.single = f"{_IN_PARTS}\n\n@in_parts{single}"
         self.held = held
         self.meaning = meaning
         super().__init__(name, doc, formula, flops=flops, image=image)
@@ -77,29 +80,32 @@ class Special(Pointwise):
         return np.asarray(np.vectorize(self.meaning, otypes=[result.dtype])(arrays[0]))
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        return Code(f"_{self.name}({args[0].text})")
+        return Code(f"{self._called(node)}({args[0].text})")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         if not notation.owns_out:
             return None
-        return f"_{self.name}({args[0].text}, out={out})"
+        return f"{self._called(node)}({args[0].text}, out={out})"
+
+    def _called(self, node: Node) -> str:
+        return f"_{self.name}_float32" if node.dtype == FLOAT32 else f"_{self.name}"
 
     def scratch(self, node: Node) -> Dim:
         size = node.size
         at_once = min(size, PART) if isinstance(size, int) else sympy_module().Min(size, PART)
-        return self.held(node.dtype.itemsize) * at_once
+        return self.held[node.dtype.itemsize] * at_once
 
     def helper(self, node: Node) -> str:
-        return self.source
+        return self.single if node.dtype == FLOAT32 else self.source
 
 
 # One formula serves tiny and large x alike: log(erfc(a)) is nearly linear in a, and expm1 keeps
 # the digits that 1 - exp(...) would cancel. All coefficients are positive, so nothing cancels.
 _ERF = '''
 def _erf(x):
-    """Return the error function within 3 units in the last place, in the dtype of x."""
+    """Return the error function within 3 units in the last place."""
     a = np.minimum(np.abs(x), 6)  # erf(6) rounds to 1
     p, q = 0 * a, 0 * a
     for p_k, q_k in (  # p/q = -log(erfc(a))/a
@@ -123,11 +129,33 @@ def _erf(x):
     return np.copysign(np.expm1(p), x)
 '''
 
+_ERF_FLOAT32 = '''
+def _erf_float32(x):
+    """Return the error function within 4 units in the last place, for float32."""
+    a = np.minimum(np.abs(x), np.float32(4))  # erf(4) rounds to 1
+    p, q = 0.040376925 * a, 0.040420265 * a
+    for p_k, q_k in (  # p/q = -log(erfc(a))/a
+        (0.29621046, 0.29385664),
+        (0.94645546, 0.8044016),
+    ):
+        p += p_k
+        p *= a
+        q += q_k
+        q *= a
+    p += 1.5442895
+    p *= a
+    p += 1.1283792
+    q += 1
+    p /= q
+    p *= -a
+    return np.copysign(np.expm1(p), x)
+'''
+
 # The square is split, so that exp(-a*a) keeps its digits where a*a is large.
 _ERFC = '''
 def _erfc(x):
-    """Return 1 - erf(x) with a relative error below 2e-15, in the dtype of x."""
-    a = np.minimum(np.abs(x), 28).astype(np.float64)  # erfc(28) rounds to 0
+    """Return 1 - erf(x) with a relative error below 2e-15."""
+    a = np.minimum(np.abs(x), 28)  # erfc(28) rounds to 0
     p, q = 0 * a, 0 * a
     for p_k, q_k in (  # p/q = exp(a*a)*erfc(a)
         (0.0, 0.00011115308904949597),
@@ -153,7 +181,39 @@ def _erfc(x):
     p *= np.exp(q)
     h *= -h
     p *= np.exp(h)
-    return np.where(x < 0, 2 - p, p).astype(x.dtype, copy=False)
+    p -= x < 0
+    p = np.abs(p)
+    p += x < 0  # 2 - p where x is negative
+    return p
+'''
+
+# A few coefficients have the digits of float32, and arithmetic of float64 keeps them.
+_ERFC_FLOAT32 = '''
+def _erfc_float32(x):
+    """Return 1 - erf(x) within a unit in the last place, for float32."""
+    a = np.minimum(np.abs(x), np.float32(10.1))  # erfc(10.1) rounds to 0
+    a = a.astype(np.float64)
+    p, q = 0.03279763958 * a, 0.05813160385 * a
+    for p_k, q_k in (  # p/q = exp(a*a)*erfc(a)
+        (0.2292247831, 0.4063167489),
+        (0.7316172803, 1.325392976),
+        (1.238423607, 2.402259545),
+    ):
+        p += p_k
+        p *= a
+        q += q_k
+        q *= a
+    p += 1.000000006
+    q += 2.36680335
+    q *= a
+    q += 1
+    p /= q
+    a *= -a
+    p *= np.exp(a)
+    p -= x < 0
+    p = np.abs(p)
+    p += x < 0  # 2 - p where x is negative
+    return p.astype(np.float32)
 '''
 
 erf = register(
@@ -162,7 +222,8 @@ erf = register(
         "Error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x.",
         "erf(x)",
         source=_ERF,
-        held=lambda size: 4 * size,
+        single=_ERF_FLOAT32,
+        held={4: 20, 8: 40},
         meaning=math.erf,
         flops=45,
         image=images.within(-1, 1),
@@ -174,7 +235,8 @@ erfc = register(
         "1 - erf(x), accurate in the tail.",
         "1 - erf(x)",
         source=_ERFC,
-        held=lambda size: 49 - size,  # five arrays and a mask, and the result before it is cast
+        single=_ERFC_FLOAT32,
+        held={4: 33, 8: 41},
         meaning=math.erfc,
         flops=75,
     )

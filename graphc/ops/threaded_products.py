@@ -53,7 +53,7 @@ def matmul_in_tiles(a, b, out):
     most = 2**18 if min(rows, columns) > 1 else 2**13
     if rows * depth * columns <= most:
         return np.matmul(a, b, out=out)
-    if rows >= 64 and columns > 1 and b.strides[-2] < b.strides[-1]:
+    if rows >= 64 and 1 < columns <= 2**15 // depth and b.strides[-2] < b.strides[-1]:
         b = np.ascontiguousarray(b)  # BLAS takes a third less time for small pieces
     is_turned = a.strides[-2] < a.strides[-1]
     deep = min(depth, 1024 if is_turned else 512)

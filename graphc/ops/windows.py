@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, along, identity, whole
-from graphc.ir.attributes import Attributes
+from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import (
     Dim,
@@ -229,7 +229,8 @@ def per_axis(op: str, what: str, value: Any, rank: int, least: int = 1) -> tuple
 
     **Raises.** GraphError for another count, and for numbers below `least`.
     """
-    values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+    given = plain(value)
+    values = tuple(given) if isinstance(given, (list, tuple)) else (given,) * rank
     fits = [is_count(v) and not is_below(v, least) for v in values]
     if len(values) != rank or not all(fits):
         kind = "positive" if least else "non-negative"

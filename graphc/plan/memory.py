@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
-from graphc.ops.registry import OPS
-from graphc.plan.amounts import Amount, add, amount, expression, largest, maxima, scaled
+from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, maxima, scaled
 from graphc.plan.program import BLOCK, ON_DEMAND, Buffer, Program, Statement
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def memory(program: Program) -> sympy.Expr:
     that it makes, and the most that a single NumPy call takes for itself. Buffers are never freed,
     so all but the last stays until the call returns.
     """
-    return expression(_held(program)) + _scratch(program)
+    return expression(_kept(program)) + largest(_moments(program))
 
 
-def _held(program: Program) -> Amount:
-    """Return the bytes that a call holds when it returns."""
+def _kept(program: Program) -> Amount:
+    """Return the bytes that are there before a call and after it."""
     total: dict[Any, int] = {}
     for leaf in [*program.graph.inputs.values(), *program.graph.params.values()]:
         add(total, _bytes(leaf))
@@ -47,12 +47,42 @@ def _held(program: Program) -> Amount:
             add(total, scaled(size, buffer.type.dtype.itemsize))
         for statement in current.statements:
             node = statement.node
-            if not node.inputs and not node.op.is_leaf and not is_fill(node) and node.shape:
+            is_number = is_fill(node) and node not in current.read_whole
+            if not node.inputs and not node.op.is_leaf and not is_number and node.shape:
                 add(total, _bytes(node))
+    return total
+
+
+def _moments(program: Program) -> Iterator[Amount]:
+    """Return what a call holds besides at the times when that may be most.
+
+    The outputs made so far, and what a statement needs while it runs; a run through blocks makes
+    its outputs before it starts.
+    """
     made = {program.base(node) for node in program.graph.outputs.values()} - set(program.place)
-    for node in program.graph.nodes:
-        if node in made and node.inputs:
-            add(total, _bytes(node))
+    outputs: dict[Any, int] = {}
+    counted: set[Node] = set()
+    for statement in program.statements:
+        run = program.runs.get(statement.node)
+        for node in [s.node for s in run.statements] if run else [statement.node]:
+            if node in made and node.inputs and node not in counted:
+                add(outputs, _bytes(node))
+                counted.add(node)
+        taken = _taken(statement) if statement.block != ON_DEMAND else NOTHING
+        if taken:
+            yield _sum(outputs, taken)
+    own = set(program.statements)
+    for statement in program.all_statements:
+        if statement.block != ON_DEMAND and statement not in own:
+            yield _sum(outputs, _taken(statement))
+    for part in _copied_parts(program):
+        yield _sum(outputs, part)
+    yield outputs
+
+
+def _sum(one: Amount, other: Amount) -> Amount:
+    total = dict(one)
+    add(total, other)
     return total
 
 
@@ -68,20 +98,19 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     return amount(sympy.Min(extent, step) * workers * buffer.type.size)
 
 
-def _scratch(program: Program) -> sympy.Expr:
-    """Return the most bytes that a statement needs while it runs, and not afterwards."""
-    always = [s for s in program.all_statements if s.block != ON_DEMAND]
+def _copied_parts(program: Program) -> list[Amount]:
+    """Return the bytes of operands that NumPy copies while it reads them."""
     copied: dict[int, list[Amount]] = {}
-    for statement in always:
+    for statement in program.all_statements:
         of_an_element = _copied_operands(statement) * statement.node.dtype.itemsize
-        copied.setdefault(of_an_element, []).append(amount(statement.node.size))
+        if of_an_element and statement.block != ON_DEMAND:
+            copied.setdefault(of_an_element, []).append(amount(statement.node.size))
     some = sympy_module().Min
-    parts = [
+    return [
         scaled(amount(some(expression(size), _COPIED)), of_an_element)
         for of_an_element, sizes in copied.items()
-        for size in (maxima(sizes) if of_an_element else ())
+        for size in maxima(sizes)
     ]
-    return largest([*map(_taken, always), *parts])
 
 
 def _taken(statement: Statement) -> Amount:
@@ -104,7 +133,7 @@ def _copied_operands(statement: Statement) -> int:
     return sum(
         x.dtype != whole.dtype
         or not same_shape(x.shape, node.shape)
-        or (x.op.is_view and x.op is not OPS["reshape"])
+        or (x.op.is_view and not x.op.may_copy)
         for x, whole in pairs
         if x.shape and not is_fill(x)
     )

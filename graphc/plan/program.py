@@ -11,6 +11,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
+from graphc.ops.leaf import is_fill
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop
@@ -117,6 +118,27 @@ class Program:
     def targets(self) -> frozenset[Node]:
         """The values that are written straight into a parameter."""
         return frozenset(s.node for s in self.statements if s.target is not None)
+
+    @cached_property
+    def read_whole(self) -> frozenset[Node]:
+        """The uniform arrays that all who read them need as arrays, and only read."""
+        readers: dict[Node, list[Node]] = {}
+        for statement in self.statements:
+            for operand in statement.operands:
+                if is_fill(operand) and operand.shape:
+                    readers.setdefault(operand, []).append(statement.node)
+        kept = {*self.graph.roots(), *self.observed.values()}
+        return frozenset(
+            array
+            for array, nodes in readers.items()
+            if array not in kept and not any(map(self._takes_number, nodes))
+        )
+
+    def _takes_number(self, node: Node) -> bool:
+        """Say whether a uniform operand is a number to a node, or an array to write into."""
+        return (
+            node.op.broadcasts(node) or node.op.accumulates or node.op.is_view or node in self.loops
+        )
 
     @cached_property
     def block_buffers(self) -> tuple[Buffer, ...]:

@@ -125,7 +125,9 @@ class _Draft:
         """Say whether transpose(x, order) is there, or needs no copy of many elements."""
         if x in self.held:
             return self.held[x][1] == order
-        return x.op is full or x.op is OPS["broadcast_to"]
+        if x.ndim != len(order):
+            return False
+        return x.op in (full, OPS["broadcast_to"]) or _moves_only_ones(x, order)
 
     def turned(self, x: Node, order: Sequence[int]) -> Node:
         """Return transpose(x, order) of a node of the old graph."""

@@ -7,6 +7,7 @@ from graphc.rewrite.rule import ASSUMES_FINITE, REASSOCIATES, Rule
 _NEUTRAL = "the operand does nothing"
 _SAME = "the function of this argument is a cheaper one"
 _ONCE = "one choice instead of two, and nothing is added to 0"
+_RIGHT = "what is compared stands before the number"
 
 CHOICES = (
     Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
@@ -37,6 +38,10 @@ CHOICES = (
         exactness=ASSUMES_FINITE,
         spares_shared=True,
     ),
+    Rule("less_from_number", "less(c, x)", "greater(x, c)", _RIGHT),
+    Rule("greater_from_number", "greater(c, x)", "less(x, c)", _RIGHT),
+    Rule("less_equal_from_number", "less_equal(c, x)", "greater_equal(x, c)", _RIGHT),
+    Rule("greater_equal_from_number", "greater_equal(c, x)", "less_equal(x, c)", _RIGHT),
     Rule("maximum_itself", "maximum(x, x)", "x", _NEUTRAL),
     Rule("minimum_itself", "minimum(x, x)", "x", _NEUTRAL),
     Rule("not_not", "logical_not(logical_not(m))", "m", _NEUTRAL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -15,6 +16,9 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
 from graphc.rewrite.spread import is_at_least, times, varying_axes, without_copies
+
+#: Matrices of fewer elements are tiny; what a named dim counts for.
+_TINY, _TYPICAL = 32, 64
 
 
 def _parts(node: Node) -> tuple[list[Node], list[str], str]:
@@ -166,7 +170,25 @@ def _is_contraction(x: Node, terms: Sequence[str], summed: Sequence[str]) -> boo
         return False
     if x.ndim == 1:
         return not any(operand.op is full for operand in x.inputs)
-    return bool(a - b) and bool(b - a)
+    if a - b and b - a:
+        return True
+    return a != b and len(summed) == 1 and _is_by_vector(x, terms, summed[0])
+
+
+def _is_by_vector(x: Node, terms: Sequence[str], summed: str) -> bool:
+    """Say whether a sum of a·b is a matrix times a vector, or a stack of them with one for each.
+
+    `matmul` starts anew for each matrix of a stack: tiny ones are multiplied faster at once.
+    """
+    vector, matrix = sorted(terms, key=len)
+    stack = vector.replace(summed, "")
+    if not stack:
+        return True
+    if vector[-1] != summed or not matrix.startswith(stack) or len(matrix) != len(stack) + 2:
+        return False
+    sizes = dict(zip(LETTERS, x.shape, strict=False))
+    ends = [sizes[label] for label in matrix[-2:]]
+    return math.prod(d if isinstance(d, int) else _TYPICAL for d in ends) >= _TINY
 
 
 def _common_operand(node: Node, facts: Facts) -> Node | None:

@@ -19,35 +19,32 @@ from graphc.rewrite.facts import Facts
 _ALONE, _OVER_A_SUM = 1.0, 0.7
 
 
-def shift_of(exponent: Node, weight: Node, axis: tuple[int, ...], facts: Facts) -> Node:
-    """Return the largest exponent that has a weight, 0 where there is none, with axes of size 1."""
-    if not may_be_zero(weight, facts):
-        counted = exponent
-    else:
-        counted = OPS["where"](OPS["not_equal"](weight, 0), exponent, -math.inf)
-    largest = OPS["max"](counted, axis, True)
+def largest_of(exponent: Node, weight: Node, axis: tuple[int, ...], facts: Facts) -> Node:
+    """Return the largest exponent that has a weight, -inf where there is none; axes of size 1."""
+    if facts.may_be_zero(weight):
+        exponent = OPS["where"](OPS["not_equal"](weight, 0), exponent, -math.inf)
+    return OPS["max"](exponent, axis, True)
+
+
+def shift_of(largest: Node) -> Node:
+    """Return the largest exponent, 0 where it is no number."""
     return OPS["stop_gradient"](OPS["where"](OPS["isfinite"](largest), largest, 0.0))
 
 
 def shifted(exponent: Node, weight: Node, shift: Node, facts: Facts) -> Node:
     """Return the exponent above its shift; without a weight, only so far that exp is a number."""
     above = OPS["subtract"](exponent, shift)
-    if not may_be_zero(weight, facts):
+    if not facts.may_be_zero(weight):
         return above
     return OPS["minimum"](above, _limit(exponent, _ALONE))
 
 
 def limited(exponent: Node, weight: Node, axis: tuple[int, ...], facts: Facts) -> Node:
     """Return exponents whose softmax leaves a share to each one that has a weight."""
-    if not may_be_zero(weight, facts):
+    if not facts.may_be_zero(weight):
         return exponent
-    limit = OPS["add"](shift_of(exponent, weight, axis, facts), _limit(exponent, _OVER_A_SUM))
-    return OPS["minimum"](exponent, limit)
-
-
-def may_be_zero(weight: Node, facts: Facts) -> bool:
-    found = facts.range(weight)
-    return found.low <= 0 <= found.high
+    shift = shift_of(largest_of(exponent, weight, axis, facts))
+    return OPS["minimum"](exponent, OPS["add"](shift, _limit(exponent, _OVER_A_SUM)))
 
 
 def _limit(exponent: Node, part: float) -> float:

@@ -185,7 +185,7 @@ class _Run:
         found = match(candidate.pattern, node, self.facts.same)
         if found is None:
             return None
-        if rule.spares_shared and any(map(self.facts.is_shared, found.nodes[1:])):
+        if rule.spares_shared and any(map(self.facts.is_worth_sharing, found.nodes[1:])):
             return None
         values = {**found.names, **found.numbers}
         if rule.when and not holds(rule.when, values, self.facts.predicate):

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
+from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.ranges import Range, range_of
 from graphc.rewrite.spread import core
@@ -69,6 +70,10 @@ class Facts:
     def is_shared(self, node: Node) -> bool:
         return self.uses(node) > 1
 
+    def is_worth_sharing(self, node: Node) -> bool:
+        """Say whether a node has other users, and is more than arithmetic on numbers: -0.5/N."""
+        return self.is_shared(node) and any(x.op is not full for x in node.inputs)
+
     def becomes(self, old: Node, new: Node) -> None:
         """Note that a rebuilt node takes over the users of another."""
         self._uses[new] = self._uses.get(new, 0) + self.uses(old)
@@ -98,6 +103,10 @@ class Facts:
     def is_positive(self, node: Node) -> bool:
         return self.range(node).low > 0
 
+    def may_be_zero(self, node: Node) -> bool:
+        found = self.range(node)
+        return found.low <= 0 <= found.high
+
     def is_above(self, node: Node, value: float) -> bool:
         return self.range(node).low > value
 
@@ -109,6 +118,10 @@ class Facts:
         """Say whether all values lie in [0, 1]."""
         found = self.range(node)
         return found.low >= 0 and found.high <= 1
+
+    def may_hold_minus_infinity(self, node: Node) -> bool:
+        """Say whether -inf may be a meaningful value, as masks put it there."""
+        return may_hold_minus_infinity(node)
 
     def is_float(self, node: Node) -> bool:
         return node.dtype.kind == "f"

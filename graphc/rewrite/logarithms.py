@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
+
 from graphc.ir.dims import product, same
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full, is_fill
+from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
-from graphc.rewrite.counted import shift_of, shifted
+from graphc.rewrite.counted import largest_of, shift_of, shifted
 from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
@@ -120,10 +123,20 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
 def _weighted(
     exponent: Node, weight: Node, axis: tuple[int, ...], keepdims: bool, facts: Facts
 ) -> Node:
-    """Return log Σ w·exp(a), shifted by the largest exponent that has a weight."""
-    shift = shift_of(exponent, weight, axis, facts)
+    """Return log Σ w·exp(a), shifted by the largest exponent that has a weight.
+
+    Where none has, the logarithm of 0 comes from the shift: each slope is its weight times a large
+    number, not 0·inf.
+    """
+    largest = largest_of(exponent, weight, axis, facts)
+    shift = shift_of(largest)
     terms = OPS["multiply"](weight, OPS["exp"](shifted(exponent, weight, shift, facts)))
     total = OPS["sum"](terms, axis, keepdims)
+    if may_hold_minus_infinity(largest):
+        something = OPS["not_equal"](largest, -math.inf)
+        tiny = fill(float(np.finfo(exponent.dtype).tiny) ** 0.5, (), exponent.dtype)
+        spare = OPS["reshape"](OPS["where"](something, 0.0, tiny), total.shape)
+        total, shift = OPS["add"](total, spare), OPS["where"](something, shift, -math.inf)
     return OPS["add"](OPS["log"](total), OPS["reshape"](shift, total.shape))
 
 
@@ -145,6 +158,22 @@ def _log_of_prod(node: Node, facts: Facts) -> Node | None:
     if x.dtype.kind != "f" or not facts.is_nonnegative(x):
         return None
     return OPS["sum"](OPS["log"](x), axis, folded.attrs["keepdims"])
+
+
+def _log_of_power(node: Node, facts: Facts) -> Node | None:
+    """log(x^y) → y·log x. Where a mask makes x and y 0, the power is 1: 0·(−inf) has to be 0."""
+    x, y = node.inputs[0].inputs
+    if not facts.uncovers_log(x) or not facts.is_nonnegative(x):
+        return None
+    may_be_one = facts.may_be_zero(y) and _may_vanish(x)
+    return OPS["multiply_no_nan" if may_be_one else "multiply"](y, OPS["log"](x))
+
+
+def _may_vanish(node: Node) -> bool:
+    """Say whether a mask may make a probability, or another exponential, exactly 0."""
+    while node.op.name in LOGARITHM_PASSES:
+        node = node.inputs[0]
+    return node.op.name in ("exp", "softmax") and may_hold_minus_infinity(node.inputs[0])
 
 
 def _two_pass_variance(node: Node, facts: Facts) -> Node | None:
@@ -234,6 +263,16 @@ LOGARITHM_MOVES = (
         when="x >= 0",
         why="a product of many factors underflows or overflows",
         example=_Z + "y = log(prod(abs(z), axis=1))",
+    ),
+    _rule(
+        "log_power",
+        "log(x**y)",
+        "y*log(x)",
+        apply=_log_of_power,
+        operands=("power",),
+        when="x >= 0",
+        why="the power may overflow or underflow",
+        example=_Z + "y = log(sigmoid(z)**1.5)",
     ),
     _rule(
         "two_pass_variance",

@@ -63,18 +63,23 @@ def _log_and_shift(node: Node) -> tuple[Node, Node] | None:
     if node.op.name != "add":
         return None
     logarithm, shift = node.inputs
-    if logarithm.op.name != "log" or logarithm.inputs[0].op.name != "sum" or not _is_max(shift):
+    if logarithm.op.name != "log" or not _is_sum(logarithm.inputs[0]) or not _is_max(shift):
         return None
     for move in reversed(moves):
         logarithm, shift = (move.op.make([x], **move.attrs) for x in (logarithm, shift))
     return logarithm, shift
 
 
+def _is_sum(total: Node) -> bool:
+    """Say whether a node is a sum, of products too, or such a sum and what stands in for none."""
+    return (total.inputs[0] if total.op.name == "add" else total).op.name in ("sum", "einsum")
+
+
 def _is_max(shift: Node) -> bool:
     """Say whether a node is a maximum, or a maximum with its infinities made 0."""
-    while shift.op.name in ("stop_gradient", "reshape"):
-        shift = shift.inputs[0]
-    return (shift.inputs[1] if shift.op.name == "where" else shift).op.name == "max"
+    while shift.op.name in ("stop_gradient", "reshape", "where"):
+        shift = shift.inputs[1 if shift.op.name == "where" else 0]
+    return shift.op.name == "max"
 
 
 EXACT_SHIFT = Rule(

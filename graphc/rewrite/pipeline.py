@@ -28,6 +28,7 @@ from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.overflow import OVERFLOW
+from graphc.rewrite.packed_products import PACKED_PRODUCTS
 from graphc.rewrite.pieces import PIECES
 from graphc.rewrite.pointwise_convolution import POINTWISE_CONVOLUTIONS
 from graphc.rewrite.reduce_once import ONCE, reduce_once
@@ -155,7 +156,7 @@ CHANNELS_PASS = Pass(
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
 ONCE_PASS = Pass("reduce once", "Add up once what sums share", (ONCE,), whole=reduce_once, level=2)
-FAST = (*SMALL_FACTORS, *SPEED, *TABLE_ROWS, *OVERFLOW, *POOLING_GRADIENTS)
+FAST = (*SMALL_FACTORS, *SPEED, *PACKED_PRODUCTS, *TABLE_ROWS, *OVERFLOW, *POOLING_GRADIENTS)
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
 ROWS_PASS = Pass(
     "short rows",

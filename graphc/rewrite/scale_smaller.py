@@ -13,6 +13,7 @@ from graphc.ir.walk import topological
 from graphc.ops.contraction import Einsum
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
+from graphc.ops.stored import stored
 from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
@@ -34,17 +35,20 @@ def scale_smaller(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ..
     The product itself must not be needed; what only a caller who asks for it reads does not count,
     since such a caller's product is then computed for him alone.
     """
-    read = _readings(graph)
+    always = _always_computed(graph)
+    read = Counter(x for node in always for x in node.inputs) + Counter(graph.roots())
     facts = Facts()
     new: dict[Node, Node] = {}
     firings: list[Firing] = []
     for node in graph.nodes:
         found = rebuilt(node, tuple([new[x] for x in node.inputs]))
-        scaled = _scaled_product(node, read, facts)
+        scaled = _scaled_product(node, read, facts) if node in always else None
         if scaled is not None:
-            product, number = scaled
+            views, product, number = scaled
             with inherit(node.provenance):
                 found = _within(product, number, new)
+                for view in reversed(views):
+                    found = rebuilt(view, (found,))
             name = node.name or (product.name and f"scaled_{product.name}")
             found = found.named(name) if name else found
             firings.append(Firing(SCALE, (node, product), found))
@@ -54,32 +58,47 @@ def scale_smaller(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ..
     return replaced(graph, new, became), tuple(firings)
 
 
-def _readings(graph: Graph) -> Counter[Node]:
-    """Return how often each value is read, by what is computed whether or not anyone asks."""
+def _always_computed(graph: Graph) -> dict[Node, None]:
+    """Return what is computed whether or not anyone asks for more."""
     shown = [node for name, node in graph.outputs.items() if not name.startswith(HIDDEN)]
-    read: Counter[Node] = Counter(graph.roots())
-    for node in topological([*shown, *graph.updates.values()]):
-        read.update(node.inputs)
-    return read
+    return dict.fromkeys(topological([*shown, *graph.updates.values()]))
 
 
 def _scaled_product(
     node: Node, read: Counter[Node], facts: Facts
-) -> tuple[Node, float | int] | None:
-    """Return the product and the number that a node multiplies, if a factor may take the number."""
+) -> tuple[list[Node], Node, float | int] | None:
+    """Return the product and the number that a node multiplies, if a factor may take the number.
+
+    The product may stand behind views that nobody else reads; they come first, outermost first.
+    """
     if node.op is not OPS["multiply"]:
         return None
-    for product, factor in (node.inputs, node.inputs[::-1]):
-        if not isinstance(product.op, Einsum) or factor.op is not full or not is_number(factor):
+    for operand, factor in (node.inputs, node.inputs[::-1]):
+        if factor.op is not full or not is_number(factor):
+            continue
+        views, product = _views_over(operand, read)
+        if not isinstance(product.op, Einsum) or read[product] != 1:
             continue
         number = factor.attrs["value"]
-        if read[product] == 1 and facts.is_moderate(number) and _small_operand(product) is not None:
-            return product, number
+        if facts.is_moderate(number) and _small_operand(product) is not None:
+            return views, product, number
     return None
 
 
+def _views_over(node: Node, read: Counter[Node]) -> tuple[list[Node], Node]:
+    """Return the views that show a value once in each of their places, and the value."""
+    views: list[Node] = []
+    while node.op.is_view and same(node.size, node.inputs[0].size) and read[node] == 1:
+        views.append(node)
+        node = node.inputs[0]
+    return views, node
+
+
 def _small_operand(product: Node) -> int | None:
-    """Return the index of the first operand that is smaller than the product for all sizes."""
+    """Return the index of the first operand that is kept, or smaller than the product is."""
+    for i, x in enumerate(product.inputs):
+        if x.op is stored:
+            return i
     for i, x in enumerate(product.inputs):
         if is_at_least(product.size, x.size) and not same(product.size, x.size):
             return i
@@ -91,5 +110,9 @@ def _within(product: Node, number: float | int, new: dict[Node, Node]) -> Node:
     operands = [new[x] for x in product.inputs]
     i = _small_operand(product)
     assert i is not None
-    operands[i] = OPS["multiply"](operands[i], number)
+    factor = operands[i]
+    if factor.op is stored:
+        operands[i] = stored(factor.attrs["value"] * number, factor.shape, factor.dtype)
+    else:
+        operands[i] = OPS["multiply"](factor, number)
     return product.op.make(operands, **product.attrs)

@@ -8,6 +8,7 @@ from functools import partial
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ops.axes import without_axes
+from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.counted import limited
@@ -61,6 +62,59 @@ def _normalized(terms: Node, total: Node, facts: Facts) -> Node | None:
             again = OPS["sum"](shares, axis, True)
             return OPS["divide"](shares, OPS["broadcast_to"](again, shares.shape))
     return None
+
+
+def _weighted_mean(node: Node, facts: Facts) -> Node | None:
+    """Σ w·e/Σ e → Σ w·(e/Σ e), for exponentials e; by a contraction too: (e @ V)/Σ e."""
+    top, bottom = node.inputs
+    spread = bottom.inputs[0] if bottom.op.name == "broadcast_to" else bottom
+    total = spread
+    while total.op.name == "reshape":
+        total = total.inputs[0]
+    if total.op.name not in ("sum", "mean") or not _has_lines(total):
+        return None
+    terms = total.inputs[0]
+    if top.op is total.op and top.attrs == total.attrs and spread is bottom is total:
+        rest = _without(product_factors(top.inputs[0]), product_factors(terms), facts)
+        weight = product_of(rest) if rest else None
+        shares = None if weight is None else _normalized(terms, total, facts)
+        if weight is None or shares is None:
+            return None
+        return OPS["sum"](OPS["multiply"](weight, shares), **total.attrs)
+    if top.op.name != "einsum" or total.op.name != "sum":
+        return None
+    labels, out = split_spec(top.attrs["spec"])
+    for i, (term, operand) in enumerate(zip(labels, top.inputs, strict=True)):
+        if facts.same(operand, terms) and _is_aligned(term, out, total, spread):
+            shares = _normalized(terms, total, facts)
+            if shares is not None:
+                return top.op.make([*top.inputs[:i], shares, *top.inputs[i + 1 :]], **top.attrs)
+    return None
+
+
+def _without(
+    factors: list[tuple[Node, bool]], taken: list[tuple[Node, bool]], facts: Facts
+) -> list[tuple[Node, bool]] | None:
+    """Return the factors without those taken, each of which has to be there."""
+    rest = list(factors)
+    for x, divides in taken:
+        places = [i for i, (y, d) in enumerate(rest) if d == divides and facts.same(x, y)]
+        if not places:
+            return None
+        del rest[places[0]]
+    return rest
+
+
+def _is_aligned(term: str, out: str, total: Node, spread: Node) -> bool:
+    """Say whether a sum's lines, as they are spread, are those of a contraction's result."""
+    axes, shape = total.attrs["axis"], total.inputs[0].shape
+    labels = "".join(" " if axis in axes else label for axis, label in enumerate(term))
+    if not same_shape(spread.shape, without_axes(shape, axes, True)):
+        labels = labels.replace(" ", "")
+        if not same_shape(spread.shape, without_axes(shape, axes, False)):
+            return False
+    over = zip(labels[::-1], out[::-1], strict=False)
+    return len(labels) <= len(out) and all(a in (" ", b) for a, b in over)
 
 
 def _quotient_of_exponentials(node: Node, facts: Facts) -> Node | None:
@@ -189,6 +243,16 @@ SOFTMAX = (
         roots=("divide",),
         operands=("broadcast_to", "sum", "reshape"),
         example=_Z + f"y = {_E}",
+    ),
+    _rule(
+        "weighted_mean_of_exponentials",
+        "sum(w*exp(z))/sum(exp(z))",
+        "sum(w*softmax(z))",
+        _OVERFLOW,
+        apply=_weighted_mean,
+        roots=("divide",),
+        operands=("sum", "mean", "einsum"),
+        example=_Z + "y = sum(z*exp(z), axis=1)/sum(exp(z), axis=1)",
     ),
     _rule(
         "quotient_of_exponentials",

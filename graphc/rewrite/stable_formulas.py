@@ -49,10 +49,11 @@ LOGARITHMS = (
         "log(x + y)",
         "logaddexp(log(x), log(y))",
         _UNDERFLOW,
-        when="uncovers_log(x) and is_nonnegative(x) and (uncovers_log(y) or is_positive(y))"
-        " and is_nonnegative(y) and not is_unit(x)",
+        when="uncovers_log(x) and is_nonnegative(x) and is_nonnegative(y)"
+        " and (uncovers_log(y) or (is_positive(y) and not is_unit(x)))",
         example="x=3.0*exp(u); y=5.0*exp(v)",
     ),
+    _row("log_expm1", "log(expm1(x))", "x + log1mexp(-x)", _OVERFLOW),
     _row("log_one_plus", "log(1 + x)", "log1p(x)", _SMALL),
     _row("log_one_minus", "log(1 - x)", "log1p(-x)", _SMALL),
     _row("log1p_of_less_one", "log1p(x - 1)", "log(x)", "the pair does nothing"),
@@ -62,14 +63,6 @@ LOGARITHMS = (
         "log(square(x))",
         "2*log(x)",
         _OVERFLOW,
-        when="uncovers_log(x) and is_nonnegative(x)",
-        example="x=sigmoid(u)",
-    ),
-    _row(
-        "log_power",
-        "log(x**y)",
-        "y*log(x)",
-        "the power may overflow or underflow",
         when="uncovers_log(x) and is_nonnegative(x)",
         example="x=sigmoid(u)",
     ),
@@ -138,7 +131,22 @@ EXPONENTIALS = (
     _row("exp_over_exp", "exp(x)/exp(y)", "exp(x - y)", _OVERFLOW),
     _row("one_over_exp", "w/exp(x)", "w*exp(-x)", "the quotient may be 0/0 or inf/inf"),
     _row("square_of_exp", "square(exp(x))", "exp(2*x)", "one function for two", spares_shared=True),
-    _row("power_of_exp", "exp(x)**y", "exp(x*y)", "one function for two", spares_shared=True),
+    _row(
+        "power_of_exp",
+        "exp(x)**y",
+        "exp(x*y)",
+        "one function for two",
+        when="not may_be_zero(y) or not may_hold_minus_infinity(x)",
+        example="x=sin(u)",
+        spares_shared=True,
+    ),
+    _row(
+        "power_of_masked_exp",
+        "exp(x)**y",
+        "exp(multiply_no_nan(y, x))",
+        "one function for two, and 0**0 is 1",
+        spares_shared=True,
+    ),
     _row(
         "sqrt_of_exp",
         "sqrt(exp(x))",
@@ -151,6 +159,14 @@ EXPONENTIALS = (
 TANHS = (
     _row("tanh_of_exps", "(exp(x) - exp(y))/(exp(x) + exp(y))", "tanh(0.5*(x - y))", _OVERFLOW),
     _row("tanh_of_expm1", "expm1(x)/(exp(x) + 1)", "tanh(0.5*x)", _OVERFLOW),
+    _row(
+        "tanh_of_expm1_times_sigmoid",
+        "expm1(x)*sigmoid(y)",
+        "tanh(0.5*x)",
+        "inf*0 where the product is 1",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
     _row("tanh_of_sigmoid", "2*sigmoid(x) - 1", "tanh(0.5*x)", _CANCEL),
     _row(
         "sinh_of_exps",
@@ -190,6 +206,17 @@ SIGMOIDS = (
     _row("sigmoid_textbook", "1/(1 + exp(-x))", "sigmoid(x)", "one function for three"),
     _row("sigmoid_of_positive", "exp(x)/(1 + exp(x))", "sigmoid(x)", _OVERFLOW),
     _row("sigmoid_of_two", "exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)", _OVERFLOW),
+    _row("sigmoid_slope", "exp(x)/square(1 + exp(x))", "sigmoid(x)*sigmoid(-x)", _OVERFLOW),
+    _row("sigmoid_squared", "w/square(1 + exp(x))", "w*square(sigmoid(-x))", _OVERFLOW),
+    _row(
+        "softmax_of_several",
+        "exp(x)/(y + z)",
+        "exp(x - log(y + z))",
+        _OVERFLOW,
+        when="uncovers_log(y) and is_nonnegative(y) and is_nonnegative(z)"
+        " and (uncovers_log(z) or (is_positive(z) and not is_unit(y)))",
+        example="y=exp(u); z=3.0*exp(v)",
+    ),
     _row("sigmoid_mirrored", "w/(1 + exp(x))", "w*sigmoid(-x)", _OVERFLOW),
     _row(
         "exp_times_sigmoid",

@@ -18,8 +18,7 @@ def _rows(node: Node, facts: Facts) -> Node | None:
     """scatter_add(table, values, rows) → scatter_rows(table, values, rows)."""
     base, values, *indices = node.inputs
     is_table = base.ndim > 1 and node.dtype.kind == "f" and not node.attrs["axis"]
-    is_repeated = values.op.is_inserted and values.op is not OPS["item"]
-    if not is_table or len(indices) != 1 or is_repeated or has_distinct_places(indices):
+    if not is_table or len(indices) != 1 or is_fill(values) or has_distinct_places(indices):
         return None
     return OPS["scatter_rows"].make(node.inputs, **node.attrs)
 

@@ -199,7 +199,7 @@ def as_array(value: Any, dtype: np.dtype, label: str) -> np.ndarray:
     if kind not in allowed:
         raise GraphError(
             f"{label} has the wrong dtype",
-            got=array.dtype.name,
+            got={"U": "text", "S": "bytes", "O": "objects"}.get(kind, array.dtype.name),
             expected=dtype.name,
             fix=_dtype_fix(kind, dtype),
         )

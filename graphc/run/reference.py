@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.body import Body
+from graphc.ir.dims import dim_text, symbols_of
 from graphc.ir.dims import evaluate as evaluate_dim
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
@@ -191,7 +192,15 @@ def concrete_type(type_: TensorType, sizes: Mapping[str, int], node: Node) -> Te
         return TupleType(tuple([concrete_type(item, sizes, node) for item in type_.items]))
     if all(type(dim) is int for dim in type_.shape):
         return type_
-    return type_.with_shape(concrete(type_.shape, sizes, node))
+    shape = concrete(type_.shape, sizes, node)
+    for dim, size in zip(type_.shape, shape, strict=True):
+        if type(size) is not int:
+            raise GraphError(
+                f"{dim_text(dim)} is no whole number, so it is no size",
+                where=str(node.provenance.origin) or None,
+                got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([dim])),
+            )
+    return type_.with_shape(shape)
 
 
 def _run_body(

@@ -165,6 +165,13 @@ def test_refusals_offer_the_nearest_function() -> None:
         np.nanmean(leaf(A))
 
 
+def test_refusals_offer_what_means_the_same_and_not_what_sounds_alike() -> None:
+    with pytest.raises(GraphError, match=r"fix       np\.concatenate joins along the first axis"):
+        np.vstack([leaf(A), leaf(A)])
+    with pytest.raises(GraphError, match=r"fix       np\.round"):
+        np.rint(leaf(A))
+
+
 def test_the_array_namespace_has_what_the_standard_wants() -> None:
     namespace = input("x", (3,)).__array_namespace__(api_version="2024.12")
     for name in ("exp", "sum", "matmul", "permute_dims", "concat", "astype", "pi", "float32"):

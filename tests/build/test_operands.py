@@ -46,3 +46,15 @@ def test_what_widens_nothing_is_not_told() -> None:
         assert (X + float(LOG)).dtype == (X + np.float32(2)).dtype == np.float32
         assert (z + LOG).dtype == (z * X * LOG).dtype == np.float64
         assert (X > LOG).dtype == bool  # a comparison computes nothing in float64
+
+
+def test_the_results_of_a_loop_are_no_operand_and_how_to_take_one_is_said() -> None:
+    sequence = gc.input("sequence", ("T", 3))
+    results = gc.scan(lambda h, x: h + x, init=gc.zeros(3), xs=sequence)
+    with pytest.raises(gc.GraphError, match="a tuple of 1 value") as told:
+        gc.tanh(results)
+    assert told.value.fix == "unpack it: write x, = …, or take x[0]"
+    assert "test_operands.py" in str(told.value.where)
+    with pytest.raises(gc.GraphError, match="a list of 2 values") as told:
+        gc.tanh([X, X])
+    assert told.value.fix == "take one of them, x[0], or join them: gc.stack(x), gc.concat(x)"

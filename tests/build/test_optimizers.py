@@ -217,7 +217,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("sgd(-0.1)", "positive number"),
     ("sgd('fast')", "positive number"),
     ("sgd(0.1, nesterov=True)", "needs momentum"),
-    ("adam(0.1, beta1=1.5)", "a beta lies in"),
+    ("adam(0.1, beta1=1.5)", r"beta1 of adam must be a number in \[0, 1\)"),
     ("clip_by_norm(0.1, 1.0)", "takes an optimizer first"),
     ("__import__('os').system('true')", "not an optimizer"),
     ("sgd(0.1 if True else 2)", "not an optimizer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import sympy
 from evaluation import central_difference, evaluate, total, variable
 
+import graphc as gc
 from graphc.differentiate.custom import define_pointwise
 from graphc.differentiate.derive import derive
 from graphc.differentiate.gradient import grad
@@ -82,6 +84,29 @@ def test_a_rational_derivative_is_one_fraction() -> None:
     assert partial(define_pointwise("logit", FUNCTIONS["logit"]), 0).text == "1/(p*(1 - p))"
 
 
+STEPS = {
+    "threshold": (lambda x: sympy.Piecewise((1, x > 0), (0, True)), [0.0, 0.0, 1.0]),
+    "condition": (lambda x: x > 0, [0.0, 0.0, 1.0]),
+    "half_way": (lambda x: sympy.Heaviside(x), [0.0, 0.5, 1.0]),
+    "three_levels": (lambda x: sympy.Piecewise((-2, x < 0), (3, x <= 0), (7, True)), [-2, 3, 7]),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_function_whose_cases_are_numbers_keeps_the_dtype_and_has_no_slope(
+    name: str, style: str
+) -> None:
+    function, expected = STEPS[name]
+    x = gc.input("x", ("N",))
+    g = gc.graph({"y": define_pointwise(name, function)(x), "z": gc.sum(x * OPS[name](x))})
+    found = gc.compile(g, gradient_of="z", wrt=["x"], style=style)(x=[-1.0, 0.0, 2.0])
+    reference = gc.interpret(g, x=[-1.0, 0.0, 2.0])["y"]
+    for y in (found["y"], found["d_z_d_x"], reference):
+        np.testing.assert_array_equal(y, expected)
+        assert y.dtype == np.float32
+
+
 def test_the_same_definition_gives_the_same_op() -> None:
     first = define_pointwise("swish2", FUNCTIONS["swish2"])
     assert define_pointwise("swish2", FUNCTIONS["swish2"]) is first
@@ -99,6 +124,14 @@ def test_the_same_definition_gives_the_same_op() -> None:
         (lambda x: sympy.Piecewise((x, x > 0)), "leave a gap"),
         (lambda: 1, "one symbol for each argument"),
         (lambda x: sympy.Integral(x, x), "left to be evaluated"),
+        (lambda x: gc.exp(x), "no expression of SymPy.*\n.*Node\n.*sympy.exp"),
+        (lambda x: None, "no expression of SymPy"),
+        (lambda x: [x, x], "no expression of SymPy"),
+        (lambda x: np.exp(x), "does not take SymPy's symbols\n.*\n.*np.exp"),
+        (lambda x: math.exp(x), "does not take SymPy's symbols"),
+        (lambda x: x if x > 0 else 0, "does not take SymPy's symbols\n.*\n.*Piecewise for .* if"),
+        (lambda x: x.tanh(), "does not take SymPy's symbols"),
+        (lambda x: 1.0, "depends on none of its arguments\n.*1.0\n.*a function of x"),
     ],
 )
 def test_errors(function: object, message: str) -> None:

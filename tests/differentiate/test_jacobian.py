@@ -269,3 +269,13 @@ def test_an_op_that_has_no_rule_for_several_directions_says_so(
         graph.jacobian("c", "x")
     found = gc.interpret(graph.jacobian("p", "x", mode="forward"), **at)["d_p_d_x"]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_what_has_no_jacobian_is_told_from_what_none_is_taken_by() -> None:
+    x, n = gc.input("x", (3,)), gc.input("n", (3,), dtype="int64")
+    g = gc.graph({"y": x * 2, "m": n + 1})
+    for derive in (g.jacobian, g.jacobian_structure):
+        with pytest.raises(GraphError, match="only a float has a gradient"):
+            derive("m", "x")
+        with pytest.raises(GraphError, match="no derivative by an integer"):
+            derive("y", "n")

@@ -277,3 +277,11 @@ def test_every_differentiable_op_has_an_adjoint_in_words(op: Op, case: Case) -> 
     for text in written:
         assert text and not any(0xE000 <= ord(char) < 0xF000 for char in text)
         assert "ȳ" in text or "v̄" in text, "an adjoint is made of adjoints"
+
+
+def test_without_a_name_the_first_single_float_is_derived() -> None:
+    x = gc.input("x", (2,))
+    g = gc.graph({"y": gc.sin(x), "loss": gc.sum(gc.sin(x))})
+    assert gc.draw.backprop(g).source == gc.draw.backprop(g, "loss").source
+    with pytest.raises(gc.GraphError, match="no output is a single float"):
+        gc.draw.backprop(gc.graph({"y": gc.sin(x)}))

@@ -189,3 +189,11 @@ def test_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     status, out = run(["trace", model, "--mode", "modules"], monkeypatch, capsys)
     golden = Path(__file__).parent / "golden" / "forward_backward.txt"
     assert status == 0 and out == golden.read_text(encoding="utf-8")
+
+
+def test_a_card_does_not_look_into_its_own_variable() -> None:
+    graph = gc.parse("q: input(f64)\nz = 1/q**2\nJ = z*z\noutput(J)")
+    card = str(gc.derive(graph, "z"))
+    assert "∂z/∂q = −(z/q²)·2·q" in card
+    assert "arrives           ∂J/∂z = ∂J/∂J·∂J/∂z   one user" in card
+    assert "                   = z + z              local derivatives put in" in card

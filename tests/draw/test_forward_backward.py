@@ -155,3 +155,34 @@ def test_what_a_mean_divides_by_stands_in_parentheses() -> None:
     assert table.rows[0].backward == ("dloss/dyₙᵢₖ += (2/(2N·T))·(yₙᵢₖ − tₙᵢₖ)",)
     latex = table.format("latex")
     assert r"\frac{1}{2 N T} \sum_{nik}" in latex and r"\frac{2}{2 N T}" in latex
+
+
+#: How b is made of w and z -> what it sends to both; z is a quotient, a product or a negative.
+SENT = {
+    "w*z": ("dJ/dw += dJ/db·z", "dJ/dz += dJ/db·w"),
+    "w*w*z": ("dJ/dw += dJ/db·z·w + dJ/db·z·w", "dJ/dz += dJ/db·w·w"),
+    "z*z*w": ("dJ/dw += dJ/db·z·z", "dJ/dz += dJ/db·w·z + dJ/db·w·z"),
+    "3*(w*z)": ("dJ/dw += 3·dJ/db·z", "dJ/dz += 3·dJ/db·w"),
+}
+
+
+@pytest.mark.parametrize("sent", SENT)
+@pytest.mark.parametrize("inner", ["1/q", "-q", "2*q", "q/3", "-2/q", "1/(1 + exp(-q))"])
+def test_a_module_does_not_look_into_the_variables_that_it_reads(inner: str, sent: str) -> None:
+    text = f"q: input(f64)\nw: param(f64)\nz = {inner}\nb = {sent}\nJ = sin(b)\noutput(J)"
+    table = gc.forward_backward_table(gc.parse(text))
+    assert table.rows[1].backward == SENT[sent]
+
+
+def test_a_square_written_as_a_product_sends_twice() -> None:
+    table = gc.forward_backward_table(gc.parse("b: input(f64)\nJ = b*b\noutput(J)"))
+    assert table.rows[0].backward == ("dJ/db += b + b",)
+    table = gc.forward_backward_table(gc.parse("b: input(f64)\nJ = b*b + b\noutput(J)"))
+    assert table.rows[0].backward == ("dJ/db += b + b + 1",)
+
+
+def test_a_third_is_no_decimal_number() -> None:
+    text = "q: input(f64)\nz = q/3\nJ = sin(z)\noutput(J)"
+    assert gc.forward_backward_table(gc.parse(text)).rows[1].backward == ("dJ/dq += dJ/dz/3",)
+    text = "q: input(f64)\nz = q/2\nJ = sin(z)\noutput(J)"
+    assert gc.forward_backward_table(gc.parse(text)).rows[1].backward == ("dJ/dq += 0.5·dJ/dz",)

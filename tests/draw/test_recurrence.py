@@ -34,6 +34,28 @@ def encoder_decoder() -> gc.Graph:
     return gc.graph({"y": gc.nn.dense(hidden, 2, name="out").named("y")}, name="pair")
 
 
+def stacked_with_starts() -> gc.Graph:
+    a, b = gc.input("a", ("N", 4)), gc.input("b", ("N", 4))
+    hidden, _ = gc.nn.rnn(sequence(), 4, name="lower", initial=a)
+    return gc.graph({"y": gc.nn.rnn(hidden, 4, name="upper", initial=b)[0]}, name="stacked")
+
+
+def best_path() -> gc.Graph:
+    """Two loops that start from one slice of their input, and one that runs back over both."""
+    e = gc.input("e", ("T", 4))
+
+    def best(score: gc.Node, e_t: gc.Node) -> tuple[gc.Node, gc.Node]:
+        return gc.max(score[:, None] + e_t, axis=0), gc.argmax(score[:, None] + e_t, axis=0)
+
+    def back(tag: gc.Node, pointers: gc.Node) -> tuple[gc.Node, gc.Node]:
+        return pointers[tag], pointers[tag]
+
+    (total,) = gc.scan(lambda a, e_t: gc.logsumexp(a) + e_t, init=e[0], xs=e[1:])
+    score, pointers = gc.scan(best, init=e[0], xs=e[1:])
+    _, path = gc.scan(back, init=gc.argmax(score), xs=pointers, reverse=True)
+    return gc.graph({"total": total, "path": path}, name="path")
+
+
 def look(picture: Drawing, key: str) -> tuple[str, ...]:
     """Return colour, dash and width of an edge."""
     line = next(x for x in picture.source.splitlines() if f'id="{key}"' in x)
@@ -131,13 +153,27 @@ def test_truncation_cuts_the_edges_between_steps() -> None:
     assert "cut" not in texts(gc.draw.recurrence(many_to_many(4)))
 
 
-@pytest.mark.parametrize("make", [many_to_many, many_to_one, encoder_decoder])
+@pytest.mark.parametrize(
+    "make", [many_to_many, many_to_one, encoder_decoder, stacked_with_starts, best_path]
+)
 def test_nothing_overlaps(make: object) -> None:
     found = boxes(gc.draw.recurrence(make()))
     shapes = {k: rectangle(v) for k, v in found.items() if not k.startswith("p")}
     for (a, p), (b, q) in itertools.combinations(shapes.items(), 2):
         apart = p[2] <= q[0] or q[2] <= p[0] or p[3] <= q[1] or q[3] <= p[1]
         assert apart, f"{a} and {b} overlap"
+
+
+def test_an_input_that_two_loops_start_from_stands_there_once() -> None:
+    found = boxes(gc.draw.recurrence(best_path()))
+    starts = [key for key in found if re.fullmatch(r"i\d+", key)]
+    assert starts == ["i0"]
+    assert {("i0", "s0_0"), ("i0", "s1_0")} <= edges(gc.draw.recurrence(best_path()))
+
+
+def test_a_picture_without_matrices_has_no_words_on_them() -> None:
+    assert not any("matrix" in text for text in texts(gc.draw.recurrence(best_path())))
+    assert any("matrix" in text for text in texts(gc.draw.recurrence(many_to_one())))
 
 
 def test_the_same_graph_gives_the_same_picture() -> None:

@@ -15,7 +15,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE, phase
 from graphc.ops import OPS
-from graphc.ops.leaf import arange, eye, fill, full, input_, param, zeros_like
+from graphc.ops.leaf import fill, full, input_, param, zeros_like
+from graphc.ops.regular_arrays import arange, eye
 
 W, V = param("W", (3, 3), "float64"), param("V", (3, 3), "float64")
 STATE = {

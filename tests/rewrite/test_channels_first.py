@@ -187,6 +187,22 @@ def test_orders_of_transposes_keep_values(rows: Any, shape: tuple[int, int]) -> 
         np.testing.assert_allclose(got[name], wanted, rtol=1e-10, atol=1e-12)
 
 
+def test_a_loss_over_rows_and_columns_turns_nothing() -> None:
+    """As contrastive losses have it: each sample is to be found among all others, both ways."""
+    a, b, y = gc.input("a", ("N", 32)), gc.param("b", (32, 32)), gc.input("y", ("N",), "int64")
+    s = (a @ b) @ gc.transpose(a)
+    loss = gc.nn.softmax_cross_entropy(s, y) + gc.nn.softmax_cross_entropy(gc.transpose(s), y)
+    graph = gc.graph({"loss": gc.mean(loss)}).astype("float64")
+    f = gc.compile(graph, gradient_of="loss")
+    step = f.source.partition("# backward")[2]
+    assert ".T, out=" not in step.partition("def check")[0]
+    assert "[y, index] -= 1" in step
+    rng = np.random.default_rng(7)
+    state, data = f.init(0), {"a": rng.standard_normal((6, 32)), "y": rng.integers(0, 6, 6)}
+    for name, wanted in gc.interpret(graph.gradient("loss"), state, **data).items():
+        np.testing.assert_allclose(f(state, **data)[name], wanted, rtol=1e-10, atol=1e-12)
+
+
 def test_long_rows_are_not_given_up_for_short_ones() -> None:
     x = gc.input("x", (1000, 2))
     _, firings = channels_first(gc.graph({"y": gc.softmax(x.T, axis=1)}))

@@ -48,6 +48,8 @@ class Symbolic(dict):  # formulas over SymPy expressions
         "abs": sympy.Abs,
         "greater": lambda a, b: a > b,
         "less": lambda a, b: a < b,
+        "greater_equal": lambda a, b: a >= b,
+        "less_equal": lambda a, b: a <= b,
         "maximum": lambda a, b: (a + b + sympy.Abs(a - b)) / 2,
         "minimum": lambda a, b: (a + b - sympy.Abs(a - b)) / 2,
         "number": lambda value: number(value),

@@ -97,3 +97,11 @@ def test_a_bound_beyond_an_axis_of_a_number_is_told_where_a_dim_stands_beside_it
     graph = gc.graph({"y": gc.input("x", (T,)).sum() + gc.sum(table[20:T])})
     with pytest.raises(gc.GraphError, match=r"got       20\n  expected  0 to 16"):
         gc.interpret(graph, graph.init(), x=np.ones(22))
+
+
+def test_half_of_an_odd_size_is_no_size() -> None:
+    graph = of_rows(lambda x: gc.reshape(x, (T / 2, 4)) * 2)
+    for call in calls(graph):
+        assert call(x=np.zeros((6, 2), np.float32))["y"].shape == (3, 4)
+        with pytest.raises(gc.GraphError, match=r"T/2 is no whole number(.|\n)*T = 5"):
+            call(x=np.zeros((5, 2), np.float32))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -165,3 +168,35 @@ def test_two_dims_get_two_sizes() -> None:
     both: Node = OPS["input"]("a", ("N", "M"))
     shape = sample_point(Graph({"y": OPS["exp"](both)}))["a"].shape
     assert shape[0] != shape[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [
+        (lambda x: OPS["sin"](OPS["multiply"](x, 3000.0)), 0.3),  # bends within a step
+        (OPS["relu"], 1e-6),  # a kink within a step
+        (lambda x: OPS["log"](x), 2e-5),  # the edge of the domain within a step
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 1.001])
+def test_differences_that_a_step_is_too_large_for_accuse_nobody_falsely(
+    function: Callable[[Node], Node], at: float, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = gradcheck.gradient
+
+    def scaled(graph: Graph, of: str, names: list[str]) -> Graph:
+        derived = right(graph, of, names)
+        slope = OPS["multiply"](derived.outputs["d_y_d_x"], scale)
+        return Graph({**derived.outputs, "d_y_d_x": slope})
+
+    monkeypatch.setattr(gradcheck, "gradient", scaled)
+    x = OPS["input"]("x", (), "float64")
+    found = check_gradient(Graph({"y": function(x)}), "y", {"x": at})
+    assert found.passed == (scale == 1.0), str(found)
+
+
+def test_asking_for_complex_forms_warns_of_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for op in OPS.values():
+            continues_to_complex.__wrapped__(op)

@@ -237,9 +237,15 @@ def number_of(operand: Node) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def partial_node(node: Node, partial: Partial, text: str | None = None) -> Node | float:
-    """Return the partial as a small graph over the node's operands and itself, or a number."""
-    variables = dict(zip(partial.op.args, node.inputs, strict=True)) | {OUTPUT: node}
+def partial_node(
+    node: Node, partial: Partial, text: str | None = None, output: Node | None = None
+) -> Node | float:
+    """Return the partial as a small graph over the node's operands and itself, or a number.
+
+    `output` may stand in for the node itself.
+    """
+    itself = node if output is None else output
+    variables = dict(zip(partial.op.args, node.inputs, strict=True)) | {OUTPUT: itself}
     found: Node | float = evaluate_formula(text or partial.text, variables, NODES)
     return found
 

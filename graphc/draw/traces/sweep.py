@@ -21,7 +21,7 @@ from graphc.draw.traces.chain import (
 from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.modules import Module
 from graphc.draw.variables import is_silent
-from graphc.ir.node import Node
+from graphc.ir.node import Node, rebuilt
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes, reaching, substitute
 from graphc.ops import OPS
@@ -40,39 +40,50 @@ def contributions(
     `expanded` writes derivatives over the operands, not through the op's own output.
     """
     operands = list(wanted)
-    nodes = new_nodes(module.meaning, set(module.operands))
-    active = reaching(nodes, operands)
-    parts: dict[Node, list[Node]] = {module.meaning: [seed]}
+    # Leaves stand for the operands and for the result: what those are made of is not looked into.
+    leaves = {x: stand_in(f"operand{i}", x) for i, x in enumerate(module.operands)}
+    result = stand_in("result", module.meaning)
+    again = dict(leaves)
+    for node in new_nodes(module.meaning, set(module.operands)):
+        again[node] = rebuilt(node, tuple([again[x] for x in node.inputs]))
+    nodes = [node for place, node in again.items() if place not in leaves]
+    active = reaching(nodes, [leaves[x] for x in operands])
+    meaning = again[module.meaning]
+    parts: dict[Node, list[Node]] = {meaning: [seed]}
     for node in reversed(nodes):
         if node not in parts:
             continue
         adjoint = _total(parts[node])
         for index, operand in enumerate(node.inputs):
             if operand in active and node.op.is_differentiable(node, index):
-                part = _part(node, index, adjoint, adjoint is seed, expanded)
+                output = result if node is meaning else node
+                part = _part(node, index, adjoint, adjoint is seed, expanded, output)
                 if part is not None:
                     parts.setdefault(operand, []).insert(0, part)
-    return {operand: _total(parts[operand]) for operand in operands if operand in parts}
+    places = {leaf: operand for operand, leaf in leaves.items()}
+    places |= {meaning: module.meaning, result: module.meaning}
+    found = {x: parts[leaves[x]] for x in operands if leaves[x] in parts}
+    return {x: substitute([_total(sent)], places)[0] for x, sent in found.items()}
 
 
 def _total(parts: Sequence[Node]) -> Node:
     """Return the sum of parts, one without a minus sign first."""
-    first = next((part for part in parts if without_sign(part) is None), parts[0])
-    total: Node | None = first
-    for part in parts:
-        if part is not first:
-            total = added(total, part)
-    assert total is not None
+    first = next((i for i, part in enumerate(parts) if without_sign(part) is None), 0)
+    total = parts[first]
+    for part in [*parts[:first], *parts[first + 1 :]]:
+        total = added(total, part)
     return total
 
 
-def _part(node: Node, index: int, adjoint: Node, is_seed: bool, expanded: bool) -> Node | None:
+def _part(
+    node: Node, index: int, adjoint: Node, is_seed: bool, expanded: bool, output: Node
+) -> Node | None:
     if is_derived_from_formula(node.op):
         partial = partial_of(node, index)
         if partial.is_zero:
             return None
         text = direct_derivative(node.op, index) if expanded and can_expand(node) else None
-        factor = partial_node(node, partial, text)
+        factor = partial_node(node, partial, text, output)
         positive = without_sign(adjoint)
         if positive is None:
             return _scaled(adjoint, factor, node, is_seed)
@@ -89,6 +100,8 @@ def _scaled(adjoint: Node, partial: Node | float, node: Node, is_seed: bool) -> 
     if number is not None:
         if number == 1:
             return adjoint
+        if number > 0 and round(number, 4) != number and (1 / number).is_integer():
+            return OPS["divide"](adjoint, 1 / number)  # a third is no decimal number
         known = rescaled(adjoint, number)
         if known is not None:
             return known

@@ -1,0 +1,61 @@
+"""Names of other libraries: what is not there says what stands for it here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.foreign_names import INSTEAD
+
+X = gc.input("x", ("N", 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("detach", "gc.stop_gradient(x)"),
+        ("unsqueeze", "gc.expand_dims"),
+        ("backward", "gc.grad(loss, [W])"),
+        ("item", "no numbers yet"),
+        ("reshpe", "did you mean 'reshape'?"),
+    ],
+)
+def test_a_node_says_what_stands_for_a_name_that_it_lacks(name: str, fix: str) -> None:
+    assert not hasattr(X, name)
+    with pytest.raises(AttributeError) as told:
+        getattr(X, name)
+    assert f"a node has no {name!r}" in str(told.value) and fix in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("cat", "gc.concat"), ("topk", "gc.max"), ("sofmax", "did you mean 'softmax'?")],
+)
+def test_the_package_says_it_too(name: str, fix: str) -> None:
+    with pytest.raises(AttributeError, match=f"graphc has no {name!r}") as told:
+        getattr(gc, name)
+    assert fix in str(told.value)
+
+
+def test_no_name_of_graphc_is_called_foreign_and_each_answer_names_what_is_there() -> None:
+    for name, instead in INSTEAD.items():
+        assert not (name in gc.__all__ and hasattr(X, name))
+        for word in instead.replace("(", " ").replace(",", " ").split():
+            if word.startswith("gc."):
+                assert hasattr(gc, word.removeprefix("gc."))
+            if word.startswith("x."):
+                assert hasattr(X, word.removeprefix("x."))
+
+
+def test_a_private_name_gets_no_advice_and_numpy_still_asks_in_vain() -> None:
+    with pytest.raises(AttributeError) as told:
+        _ = X._reshape
+    assert str(told.value) == "a node has no '_reshape'"
+    assert isinstance(np.tanh(X), gc.Node)
+
+
+def test_swapped_operands_of_a_product_are_told() -> None:
+    with pytest.raises(gc.GraphError, match="inner dims differ") as told:
+        gc.param("W", (4, 3)) @ X
+    assert told.value.fix == "they look swapped: b @ a"

@@ -1,0 +1,65 @@
+"""What a network reads that is no plain input: flattened images, embeddings, products of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from drawn_graphs import texts
+
+import graphc as gc
+from graphc.draw.dense_layers import find_network
+
+
+def flattened() -> gc.Node:
+    return gc.input("image", ("N", 4, 4)).reshape((-1, 16))
+
+
+def features_of_a_number() -> gc.Node:
+    t = gc.input("t", ("N",))
+    return gc.stack([gc.sin(t), gc.cos(t)], axis=1)
+
+
+def embedding() -> gc.Node:
+    return gc.nn.embedding(gc.input("word", ("N",), "int64"), 10, 4)
+
+
+def bag_of_words() -> gc.Node:
+    return gc.nn.embedding(gc.input("words", ("N", 3), "int64"), 10, 4).mean(axis=1)
+
+
+def one_hot() -> gc.Node:
+    return gc.one_hot(gc.input("label", ("N",), "int64"), 4)
+
+
+def neighbours() -> gc.Node:
+    return gc.input("adjacency", ("N", "N")) @ gc.input("x", ("N", 3))
+
+
+SOURCES = [
+    flattened,
+    features_of_a_number,
+    embedding,
+    bag_of_words,
+    one_hot,
+    neighbours,
+]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_layer_reads_whatever_is_computed_from_inputs_alone(
+    source: Callable[[], gc.Node],
+) -> None:
+    x = source()
+    graph = gc.graph({"y": gc.nn.dense(gc.nn.dense(x, 5, activation="tanh"), 2)})
+    found = find_network(graph)
+    assert [layer.size for layer in found.layers] == [x.shape[-1], 5, 2]
+    shown = texts(gc.draw.network(graph))
+    assert "input" in shown and "hidden · tanh" in shown and "from other layers" not in shown
+
+
+def test_a_number_for_each_sample_is_one_input_with_its_own_name() -> None:
+    t = gc.input("t", ("N",))
+    graph = gc.graph({"u": gc.nn.dense(t[:, None], 3)})
+    assert find_network(graph).layers[0].node is t
+    assert {"t", "input"} <= set(texts(gc.draw.network(graph)))

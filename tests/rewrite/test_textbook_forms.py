@@ -1,0 +1,147 @@
+"""Found by an audit: formulas as books write them, far out, where their exponentials overflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.node import Node
+
+MP = mpmath.mp.clone()
+MP.dps = 60
+#: Where exponentials of float32 overflow, underflow and are subnormal, and where nothing happens.
+FAR = [-1e4, -300.0, -100.0, -89.0, -50.0, -20.0, -3.0, -0.5, 0.25, 2.0, 17.0, 60.0, 92.0, 250.0]
+
+#: A formula of x, and the function that it is, by mpmath.
+FORMS: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
+    "tanh, divided by exp(x)": (
+        lambda x: (1 - gc.exp(-2 * x)) / (1 + gc.exp(-2 * x)),
+        lambda x: MP.tanh(x),
+    ),
+    "tanh, divided by exp(-x)": (
+        lambda x: (gc.exp(2 * x) - 1) / (gc.exp(2 * x) + 1),
+        lambda x: MP.tanh(x),
+    ),
+    "the slope of the logistic function": (
+        lambda x: gc.exp(-x) / (1 + gc.exp(-x)) ** 2,
+        lambda x: MP.exp(-x) / (1 + MP.exp(-x)) ** 2,
+    ),
+    "a squared share": (lambda x: 1 / (1 + gc.exp(x)) ** 2, lambda x: 1 / (1 + MP.exp(x)) ** 2),
+    "softmax of three, written out": (
+        lambda x: gc.exp(x) / (gc.exp(x) + gc.exp(-x) + gc.exp(0.5 * x)),
+        lambda x: 1 / (1 + MP.exp(-2 * x) + MP.exp(-x / 2)),
+    ),
+    "a mixture of two normal densities": (
+        lambda x: gc.log(0.3 * gc.exp(-(x**2) / 2) + 0.7 * gc.exp(-((x - 1) ** 2) / 2)),
+        lambda x: MP.log(0.3 * MP.exp(-(x**2) / 2) + 0.7 * MP.exp(-((x - 1) ** 2) / 2)),
+    ),
+    "a mixture of two probabilities": (
+        lambda x: gc.log(0.25 * gc.sigmoid(x) + 0.5 * gc.sigmoid(2 * x)),
+        lambda x: MP.log(0.25 / (1 + MP.exp(-x)) + 0.5 / (1 + MP.exp(-2 * x))),
+    ),
+    "softplus, inverted": (
+        lambda x: gc.log(gc.exp(gc.abs(x)) - 1),
+        lambda x: MP.log(MP.expm1(abs(x))),
+    ),
+    "a logarithm of a difference": (
+        lambda x: gc.log(gc.expm1(gc.abs(x))),
+        lambda x: MP.log(MP.expm1(abs(x))),
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FORMS)
+def test_textbook_forms_hold_far_out(name: str, dtype: str, style: str) -> None:
+    form, exact = FORMS[name]
+    at = np.array(FAR, dtype)
+    x = gc.input("x", at.shape, dtype=dtype)
+    graph = gc.graph({"total": gc.sum(form(x)), "value": form(x)}, name="form")
+    found = gc.compile(graph, gradient_of="total", wrt=["x"], style=style)(x=at)
+    points = [MP.mpf(float(v)) for v in at]
+    values = [float(exact(v)) for v in points]
+    slopes = [float(MP.diff(exact, v)) for v in points]
+    rtol = 1e-4 if dtype == "float32" else 1e-12  # the rounding of x in exp(x), far out
+    atol = np.finfo(dtype).eps
+    np.testing.assert_allclose(found["value"], values, rtol=rtol, atol=atol)
+    np.testing.assert_allclose(found["d_total_d_x"], slopes, rtol=rtol, atol=atol)
+
+
+def weights(scores: Any) -> Any:
+    """Return softmax along the last axis, of arrays."""
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+#: A mean by exponential weights of z [2, 3, 3], as it is typed, and what it is.
+MEANS: dict[str, tuple[Callable[[Node], Node], Callable[[Any], Any]]] = {
+    "sums": (
+        lambda z: gc.sum(gc.exp(z) * z, axis=2) / gc.sum(gc.exp(z), axis=2),
+        lambda z: (weights(z) * z).sum(axis=2),
+    ),
+    "sums, axes kept": (
+        lambda z: gc.sum(z / 2 * gc.exp(z), 2, keepdims=True) / gc.sum(gc.exp(z), 2, keepdims=True),
+        lambda z: (weights(z) * z / 2).sum(axis=2, keepdims=True),
+    ),
+    "means": (
+        lambda z: gc.mean(gc.exp(z) * z, axis=(1, 2)) / gc.mean(gc.exp(z), axis=(1, 2)),
+        lambda z: (weights(z.reshape(2, 9)) * z.reshape(2, 9)).sum(axis=1),
+    ),
+    "attention": (
+        lambda z: (gc.exp(z) @ z) / gc.sum(gc.exp(z), axis=-1, keepdims=True),
+        lambda z: weights(z) @ z,
+    ),
+    "attention, a mask of numbers": (
+        lambda z: (
+            (gc.exp(z) * np.tri(3)) @ z / gc.sum(gc.exp(z) * np.tri(3), axis=-1, keepdims=True)
+        ),
+        lambda z: weights(np.where(np.tri(3) > 0, z, -np.inf)) @ z,
+    ),
+    "attention, an axis put back": (
+        lambda z: (gc.exp(z) @ z) / gc.sum(gc.exp(z), axis=-1)[:, :, None],
+        lambda z: weights(z) @ z,
+    ),
+    "attention of one query": (
+        lambda z: (gc.exp(z[0, 0]) @ z[1]) / gc.sum(gc.exp(z[0, 0])),
+        lambda z: weights(z[0, 0]) @ z[1],
+    ),
+    "an einsum that keeps what is added up": (
+        lambda z: (
+            gc.einsum("bij,bij->bij", gc.exp(z), z) / gc.sum(gc.exp(z), axis=2, keepdims=True)
+        ),
+        lambda z: weights(z) * z,
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("offset", [0.0, 1e3, -1e3])
+@pytest.mark.parametrize("name", MEANS)
+def test_means_by_exponential_weights(name: str, offset: float, style: str) -> None:
+    mean, exact = MEANS[name]
+    z = gc.input("z", (2, 3, 3), "float64")
+    graph = gc.graph({"total": gc.sum(gc.square(mean(z))), "mean": mean(z)}, name="means")
+    at = np.random.default_rng(0).normal(size=(2, 3, 3)) + offset
+    found = gc.compile(graph, gradient_of="total", wrt=["z"], style=style)(z=at)
+    np.testing.assert_allclose(found["mean"], exact(at), rtol=1e-12)
+    if not offset:
+        plain = gc.compile(graph, gradient_of="total", wrt=["z"], optimize=0)(z=at)
+        np.testing.assert_allclose(found["d_total_d_z"], plain["d_total_d_z"], rtol=1e-11)
+    nudge = np.random.default_rng(1).normal(size=at.shape) * 1e-4
+    above, below = (float(np.sum(np.square(exact(at + s * nudge)))) for s in (1, -1))
+    slope = float(np.sum(found["d_total_d_z"] * nudge))
+    np.testing.assert_allclose(slope, (above - below) / 2, rtol=1e-5)
+
+
+def test_sums_along_other_lines_stay_as_they_are() -> None:
+    z = gc.input("z", (3, 3), "float64")
+    other = (gc.exp(z) @ z) / gc.sum(gc.exp(z), axis=0)
+    at = np.random.default_rng(0).normal(size=(3, 3))
+    got = gc.compile(gc.graph({"y": other}, name="other"))(z=at)["y"]
+    np.testing.assert_allclose(got, np.exp(at) @ at / np.exp(at).sum(axis=0), rtol=1e-13)
