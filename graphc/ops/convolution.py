@@ -5,6 +5,8 @@ each position and sample. They repeat every element as often as a window has pla
 together leave the cache and take most of a network's memory. A chunk of them does neither. Windows
 of one element are the array itself: a convolution is one product then.
 
+Channels may be in groups, each with filters of its own: `groups` convolutions side by side.
+
 The axes stand as the products want them: channels first, the axes that the windows slide over,
 samples last. Neighbouring positions and samples are then neighbours in memory, so laying out
 columns and adding them up again copies long rows.
@@ -17,12 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, PRODUCT, Code, Notation
+from graphc.ir.code import PRODUCT, Code, Notation
 from graphc.ir.dims import (
     Dim,
-    Shape,
     as_dim,
     as_shape,
     divide_exactly,
@@ -32,15 +32,26 @@ from graphc.ir.dims import (
 )
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
-from graphc.ir.provenance import user_location
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import TensorType
 from graphc.ir.walk import new_nodes
 from graphc.ops.batching import Carried, batched_node
+from graphc.ops.columns import (
+    columns_of,
+    columns_shape,
+    expect_fit,
+    is_copied,
+    is_of_elements,
+    matrix_code,
+    shown_filters,
+    shown_response,
+    shown_windows,
+)
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.convolution_code import CHUNK, SOURCES
+from graphc.ops.grouped_convolution_code import CHUNK as GROUPS_CHUNK
+from graphc.ops.grouped_convolution_code import SOURCES as GROUPED_SOURCES
 from graphc.ops.leaf import as_node, fill
-from graphc.ops.pooling import laid_out
 from graphc.ops.registry import OPS, register
 from graphc.ops.windows import parts, positions, window_attributes
 
@@ -49,12 +60,13 @@ class OfColumns(Op):
     """A product with the columns of an array [channels, …, samples].
 
     Attributes: `size`, `stride` and `dilation` of the windows over the axes between the first and
-    the last. `expand` is the definition; derivatives and bounds of reading go through it.
+    the last; `groups` of channels. `expand` is the definition; derivatives and bounds of reading
+    go through it.
     """
 
     family = "contraction"
     multiplies = True
-    verb = ""
+    verb = verb_of_groups = ""
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         if is_of_elements(node.attrs):
@@ -85,10 +97,17 @@ class OfColumns(Op):
         for key in ("stride", "dilation"):
             if any(not isinstance(n, int) or n != 1 for n in node.attrs[key]):
                 words.append(f"{key}={notation.shape(node.attrs[key])}")
-        return f"{self.verb}({', '.join([*words, f'out={out}'])})"
+        if node.attrs["groups"] != 1:
+            words.append(f"groups={notation.dim(node.attrs['groups'])}")
+        verb = self.verb_of_groups if node.attrs["groups"] != 1 else self.verb
+        return f"{verb}({', '.join([*words, f'out={out}'])})"
 
     def helper(self, node: Node) -> str | None:
-        return None if is_of_elements(node.attrs) else SOURCES[self.verb]
+        if is_of_elements(node.attrs):
+            return None
+        if node.attrs["groups"] != 1:
+            return GROUPED_SOURCES[self.verb_of_groups]
+        return SOURCES[self.verb]
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         """Return the definition over one more axis, which for each operand stands elsewhere."""
@@ -108,20 +127,18 @@ class OfColumns(Op):
             )
         # One chunk of columns is in memory at a time, and the response in one piece.
         count, row = self.laid_out_rows(node)
-        sympy = sympy_module()
-        at_once = sympy.Min(count, sympy.Max(1, sympy.floor(sympy.Integer(CHUNK) / row)))
         response = self.response(node)
         copied: Dim = 0
         if response is not None and is_copied(response):
             copied = response.size
-        return as_dim((row * at_once + copied) * node.dtype.itemsize)
+        return as_dim((_room(count, row, node.attrs["groups"]) + copied) * node.dtype.itemsize)
 
     def response(self, node: Node) -> Node | None:
         """Return the operand that has an element for each filter, position and sample."""
         return None
 
     def laid_out_rows(self, node: Node) -> tuple[Dim, Dim]:
-        """Return how many rows of positions there are, and the elements of the columns of one."""
+        """Return how many rows of positions there are, and the elements of a group's columns."""
         rows, (count, *inner) = columns_shape(self.name, node.inputs[0].type, node.attrs)
         return count, rows * product(inner)
 
@@ -130,54 +147,48 @@ class OfColumns(Op):
 
     def shown_attributes(self, node: Node) -> dict[str, Any]:
         attrs = dict(node.attrs)
+        if attrs["groups"] == 1:
+            del attrs["groups"]
         plain = ("stride", "dilation")
         return {k: v for k, v in attrs.items() if k not in plain or any(n != 1 for n in v)}
-
-    def expect(self, fits: bool, inputs: Sequence[TensorType], expected: str) -> None:
-        """Raise where the operands do not fit one another."""
-        if not fits:
-            raise GraphError(
-                f"{self.name}: the operands do not fit",
-                where=user_location(),
-                got=" and ".join(map(str, inputs)),
-                expected=expected,
-            )
 
 
 class Convolve(OfColumns):
     """filters @ columns(x), [filters, positions, samples]."""
 
-    verb = "_convolve"
+    verb, verb_of_groups = "_convolve", "_convolve_groups"
     variable = "convolution"
 
-    def __call__(self, x: Any, filters: Any, size: Any, stride: Any = 1, dilation: Any = 1) -> Node:
+    def __call__(
+        self, x: Any, filters: Any, size: Any, stride: Any = 1, dilation: Any = 1, groups: int = 1
+    ) -> Node:
         node = as_node(x)
         attrs = window_attributes(self.name, node, size, stride, dilation)
-        return self.make([node, as_node(filters)], **attrs)
+        return self.make([node, as_node(filters)], groups=groups, **attrs)
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         x, filters = inputs
         rows = columns_shape(self.name, x, attrs)[0]
         fits = filters.ndim == 2 and same_shape(filters.shape[1:], (rows,))
-        self.expect(fits, inputs, f"filters [any, {shape_text((rows,))[1:-1]}]")
+        fits = fits and divide_exactly(filters.shape[0], attrs["groups"]) is not None
+        expect_fit(self.name, fits, inputs, f"filters [any, {shape_text((rows,))[1:-1]}]")
         places = positions(x.shape[:-1], attrs, self.name)
         return x.with_shape((filters.shape[0], *places, x.shape[-1]))
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        columns = columns_of(arrays[0], attrs)
-        return (arrays[1] @ columns).reshape(result.shape)
+        parts = [np.split(a, attrs["groups"]) for a in arrays]
+        products = [filters @ columns_of(x, attrs) for x, filters in zip(*parts, strict=True)]
+        return np.concatenate(products).reshape(result.shape)
 
     def expand(self, node: Node) -> Node:
         x, filters = node.inputs
         windows, labels = shown_windows(x, node.attrs)
-        cube = OPS["reshape"](filters, (filters.shape[0], x.shape[0], *node.attrs["size"]))
+        cube, of_cube = shown_filters(filters, node.attrs)
         places = [*range(1, 1 + len(node.attrs["size"]))]
-        out = ["filter", *[f"at {a}" for a in places], "sample"]
-        return einsum_labels(
-            [windows, cube], [labels, ["filter", "channel", *[f"in {a}" for a in places]]], out
-        )
+        out = [*of_cube[: of_cube.index("channel")], *[f"at {a}" for a in places], "sample"]
+        return OPS["reshape"](einsum_labels([windows, cube], [labels, of_cube], out), node.shape)
 
     def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
         return args[1], matrix_code(args[0], node.inputs[0], notation)
@@ -189,35 +200,41 @@ class Convolve(OfColumns):
 class ConvolveFilters(OfColumns):
     """columns(x) @ d.T, [channels and places, filters]: the derivative by the filters, turned."""
 
-    verb = "_convolve_filters"
+    verb, verb_of_groups = "_convolve_filters", "_convolve_filters_of_groups"
     variable = "filters"
 
-    def __call__(self, x: Any, d: Any, size: Any, stride: Any = 1, dilation: Any = 1) -> Node:
+    def __call__(
+        self, x: Any, d: Any, size: Any, stride: Any = 1, dilation: Any = 1, groups: int = 1
+    ) -> Node:
         node = as_node(x)
         attrs = window_attributes(self.name, node, size, stride, dilation)
-        return self.make([node, as_node(d)], **attrs)
+        return self.make([node, as_node(d)], groups=groups, **attrs)
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         x, d = inputs
         rows, wanted = columns_shape(self.name, x, attrs)
-        fits = d.ndim == x.ndim and same_shape(d.shape[1:], wanted)
-        self.expect(fits, inputs, f"d [any, {shape_text(wanted)[1:-1]}]")
-        return x.with_shape((rows, d.shape[0]))
+        each = divide_exactly(d.shape[0], attrs["groups"]) if d.ndim == x.ndim else None
+        fits = each is not None and same_shape(d.shape[1:], wanted)
+        expect_fit(self.name, fits, inputs, f"d [any, {shape_text(wanted)[1:-1]}]")
+        return x.with_shape((as_dim(rows * attrs["groups"]), each or 0))
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        x, d = arrays
-        columns = columns_of(x, attrs)
-        return np.asarray(columns @ d.reshape(len(d), columns.shape[1]).T)
+        products = []
+        for x, d in zip(*[np.split(a, attrs["groups"]) for a in arrays], strict=True):
+            columns = columns_of(x, attrs)
+            products.append(columns @ d.reshape(len(d), columns.shape[1]).T)
+        return np.concatenate(products)
 
     def expand(self, node: Node) -> Node:
         x, d = node.inputs
         windows, labels = shown_windows(x, node.attrs)
         places = [*range(1, 1 + len(node.attrs["size"]))]
-        of_d = ["filter", *[f"at {a}" for a in places], "sample"]
-        out = ["channel", *[f"in {a}" for a in places], "filter"]
-        cube = einsum_labels([windows, d], [labels, of_d], out)
+        response, of_response = shown_response(d, node.attrs)
+        group = of_response[: len(of_response) - len(places) - 2]
+        out = [*group, "channel", *[f"in {a}" for a in places], "filter"]
+        cube = einsum_labels([windows, response], [labels, of_response], out)
         return OPS["reshape"](cube, node.shape)
 
     def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
@@ -225,7 +242,7 @@ class ConvolveFilters(OfColumns):
         return x, d.turned()
 
     def flops(self, node: Node) -> Dim:
-        return 2 * node.inputs[1].size * node.shape[0]
+        return 2 * node.size * product(node.inputs[1].shape[1:])
 
     def scratch(self, node: Node) -> Dim:
         of_chunk = 0 if is_of_elements(node.attrs) else node.size * node.dtype.itemsize
@@ -241,15 +258,22 @@ class ConvolveBack(OfColumns):
     Attribute `shape`: how many elements each axis has that the windows slide over.
     """
 
-    verb = "_convolve_back"
+    verb, verb_of_groups = "_convolve_back", "_convolve_back_groups"
     variable = "overlap"
 
     def __call__(
-        self, d: Any, filters: Any, shape: Any, size: Any, stride: Any = 1, dilation: Any = 1
+        self,
+        d: Any,
+        filters: Any,
+        shape: Any,
+        size: Any,
+        stride: Any = 1,
+        dilation: Any = 1,
+        groups: int = 1,
     ) -> Node:
         node = as_node(d)
         attrs = window_attributes(self.name, node, size, stride, dilation)
-        return self.make([node, as_node(filters)], shape=as_shape(shape), **attrs)
+        return self.make([node, as_node(filters)], shape=as_shape(shape), groups=groups, **attrs)
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         d, filters = inputs
@@ -258,18 +282,20 @@ class ConvolveBack(OfColumns):
         channels = divide_exactly(filters.shape[-1], window) if filters.ndim == 2 else None
         fits = (
             channels is not None
+            and divide_exactly(filters.shape[0], attrs["groups"]) is not None
             and d.ndim == len(wanted) + 2
             and same_shape(d.shape[:-1], (filters.shape[0], *wanted))
         )
-        self.expect(fits, inputs, f"d [filters, {shape_text(wanted)[1:-1]}, samples]")
-        return d.with_shape((channels or 0, *attrs["shape"], d.shape[-1]))
+        expect_fit(self.name, fits, inputs, f"d [filters, {shape_text(wanted)[1:-1]}, samples]")
+        channels = as_dim((channels or 0) * attrs["groups"])
+        return d.with_shape((channels, *attrs["shape"], d.shape[-1]))
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        d, filters = arrays
-        rank = len(attrs["size"])
-        columns = filters.T @ d.reshape(len(d), -1)
+        rank, d = len(attrs["size"]), arrays[0]
+        parts_of = zip(*[np.split(a, attrs["groups"]) for a in arrays], strict=True)
+        columns = np.concatenate([w.T @ part.reshape(len(part), -1) for part, w in parts_of])
         windows = columns.reshape(result.shape[0], *attrs["size"], *d.shape[1:])
         total = np.zeros((result.shape[0], result.shape[-1], *attrs["shape"]), result.dtype)
         order = (0, 2 * rank + 1, *range(rank + 1, 2 * rank + 1), *range(1, rank + 1))
@@ -281,16 +307,15 @@ class ConvolveBack(OfColumns):
     def expand(self, node: Node) -> Node:
         d, filters = node.inputs
         channels, samples = node.shape[0], node.shape[-1]
-        cube = OPS["reshape"](filters, (filters.shape[0], channels, *node.attrs["size"]))
-        axes = [*range(1, 1 + len(node.attrs["size"]))]
-        at, within = [f"at {a}" for a in axes], [f"in {a}" for a in axes]
-        windows = einsum_labels(
-            [d, cube],
-            [["filter", *at, "sample"], ["filter", "channel", *within]],
-            ["channel", "sample", *at, *within],
-        )
+        cube, of_cube = shown_filters(filters, node.attrs)
+        response, of_response = shown_response(d, node.attrs)
+        at, within = of_response[of_cube.index("channel") : -1], of_cube[-len(node.attrs["size"]) :]
+        group = of_cube[: of_cube.index("filter")]
+        out = [*group, "channel", "sample", *at, *within]
+        windows = einsum_labels([response, cube], [of_response, of_cube], out)
+        windows = OPS["reshape"](windows, (channels, *windows.shape[1 + len(group) :]))
         zeros = fill(0, (channels, samples, *node.attrs["shape"]), node.dtype)
-        attrs = {k: v for k, v in node.attrs.items() if k != "shape"}
+        attrs = {k: node.attrs[k] for k in ("size", "stride", "dilation")}
         total = OPS["windows_add"].make([zeros, windows], **attrs)
         return OPS["transpose"](total, (0, *range(2, total.ndim), 1))
 
@@ -306,55 +331,18 @@ class ConvolveBack(OfColumns):
 
     def flops(self, node: Node) -> Dim:
         d, filters = node.inputs
-        return (2 * filters.shape[0] + 1) * filters.shape[1] * product(d.shape[1:])
+        of_filters = 2 * filters.shape[0] + node.attrs["groups"]
+        return of_filters * filters.shape[1] * product(d.shape[1:])
 
 
-def is_of_elements(attrs: Mapping[str, Any]) -> bool:
-    """Say whether windows show each element once, by itself: the array is its own columns."""
-    return all(isinstance(n, int) and n == 1 for key in ("size", "stride") for n in attrs[key])
-
-
-def matrix_code(code: Code, x: Node, notation: Notation) -> Code:
-    """Return an array as a matrix: its first axis as it is, and the others one."""
-    first, *others = x.shape
-    # An array without elements does not say how many columns its matrix has.
-    width = "-1" if isinstance(first, int) and first else notation.dim(product(others))
-    return Code(f"{code.within(ATOM)}.reshape({notation.dim(first)}, {width})")
-
-
-def is_copied(x: Node) -> bool:
-    """Say whether an operand may have to be copied to lie in one piece."""
-    return x.op.is_view and x.op is not OPS["reshape"]
-
-
-def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim, Shape]:
-    """Return how many rows the columns of an array have, and the shape of what is in a row."""
-    if x.ndim != len(attrs["size"]) + 2:
-        raise GraphError(
-            f"{op}: channels first, samples last, and windows over the axes between them",
-            where=user_location(),
-            got=str(x),
-            expected=f"{len(attrs['size']) + 2} axes",
-        )
-    rows = product((x.shape[0], *attrs["size"]))
-    return rows, (*positions(x.shape[:-1], attrs, op), x.shape[-1])
-
-
-def shown_windows(x: Node, attrs: Mapping[str, Any]) -> tuple[Node, list[str]]:
-    """Return the windows of an array [channels, …, samples], and a label for each of their axes."""
-    axes = range(1, x.ndim - 1)
-    turned = OPS["transpose"](x, (0, x.ndim - 1, *axes))
-    windows = OPS["windows"].make([turned], **{k: attrs[k] for k in ("size", "stride", "dilation")})
-    return windows, ["channel", "sample", *[f"at {a}" for a in axes], *[f"in {a}" for a in axes]]
-
-
-def columns_of(x: np.ndarray, attrs: Mapping[str, Any]) -> np.ndarray:
-    """Return all columns of an array [channels, …, samples]."""
-    turned, rank = np.moveaxis(x, -1, 1), len(attrs["size"])
-    at = positions(turned.shape, attrs, "convolution")
-    windows = laid_out(turned, attrs, (*turned.shape[:2], *map(int, at)))
-    places = windows.transpose(0, *range(rank + 2, 2 * rank + 2), *range(2, rank + 2), 1)
-    return places.reshape(len(x) * int(np.prod(attrs["size"])), -1)
+def _room(count: Dim, row: Dim, groups: int) -> Dim:
+    """Return the elements of a chunk of columns, of `count` rows of positions at most."""
+    sympy = sympy_module()
+    if groups == 1:
+        return row * sympy.Min(count, sympy.Max(1, sympy.floor(sympy.Integer(CHUNK) / row)))
+    chunk = sympy.Integer(GROUPS_CHUNK)
+    most = sympy.Min(groups, sympy.Max(1, sympy.floor(chunk / row)))
+    return most * row * sympy.Max(1, sympy.Min(count, sympy.floor(chunk / (most * row))))
 
 
 _FRAME = {"size": (2, 3), "stride": (2, 1), "dilation": (1, 2)}
@@ -368,6 +356,7 @@ convolve = register(
             Case((Arg((1, 4, 3, 4, 2)), Arg((2, 8))), {"size": (2, 2, 2)}),
             Case((Arg((2, 3, 4, 2)), Arg((5, 2))), {"size": (1, 1)}),
             Case((Arg((2, 5, 0)), Arg((4, 6))), {"size": 3}),
+            Case((Arg((4, 6, 5, 3)), Arg((6, 12))), {**_FRAME, "groups": 2}),
         ],
     )
 )
@@ -380,6 +369,7 @@ convolve_filters = register(
             Case((Arg((2, 6, 3)), Arg((4, 4, 3))), {"size": 3}),
             Case((Arg((2, 3, 4, 2)), Arg((5, 3, 4, 2))), {"size": (1, 1)}),
             Case((Arg((2, 5, 0)), Arg((4, 3, 0))), {"size": 3}),
+            Case((Arg((4, 5, 7, 3)), Arg((6, 2, 3, 3))), {**_FRAME, "groups": 2}),
         ],
     )
 )
@@ -392,6 +382,7 @@ convolve_back = register(
             Case((Arg((4, 4, 3)), Arg((4, 6))), {"shape": (6,), "size": 3}),
             Case((Arg((5, 3, 4, 2)), Arg((5, 2))), {"shape": (3, 4), "size": (1, 1)}),
             Case((Arg((4, 3, 0)), Arg((4, 6))), {"shape": (5,), "size": 3}),
+            Case((Arg((4, 4, 3)), Arg((4, 3))), {"shape": (6,), "size": 3, "groups": 4}),
         ],
     )
 )

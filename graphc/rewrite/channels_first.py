@@ -2,13 +2,16 @@
 
 The product of filters and columns has channels first and samples last. An array that is computed
 from it element by element, or pooled, is computed in that order too, and so the next convolution
-finds its channels first: nothing is turned on the way. What has no order of axes to change (a sum,
-a product of matrices, an output) reads a transposed view.
+finds its channels first: nothing is turned on the way. Channels may be in groups. What has no order
+of axes to change (a sum, a product of matrices, an output) reads a transposed view.
+
+What follows a transpose is likewise computed in the order in which the elements lie, as long as
+all operands lie so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TypeAlias
@@ -174,15 +177,17 @@ class _Draft:
         given = terms[1 - at]
         sizes = dict(zip([*terms[at], *given], [*shown.shape, *other.shape], strict=True))
         roles = Roles.of(terms[at], out, given, rank)
-        if roles is not None:
+        groups = None if roles is None else count_of(roles.groups, sizes)
+        if roles is not None and groups is not None:
             operands = [self.image(shown, roles), self.filters(other, given, roles)]
-            result = OPS["convolve_windows"].make(operands, **shown.attrs)
+            result = OPS["convolve_windows"].make(operands, groups=groups, **shown.attrs)
             return self.spread(result, roles.response, out, sizes)
         roles = Roles.of(terms[at], given, out, rank)
-        if roles is not None:
+        groups = None if roles is None else count_of(roles.groups, sizes)
+        if roles is not None and groups is not None:
             operands = [self.image(shown, roles), self.response(other, given, roles)]
-            result = OPS["convolve_filters"].make(operands, **shown.attrs)
-            return self.spread(result, roles.rows + roles.filters, out, sizes)
+            result = OPS["convolve_filters"].make(operands, groups=groups, **shown.attrs)
+            return self.spread(result, roles.groups + roles.rows + roles.filters, out, sizes)
         return None
 
     def added_back(self, node: Node) -> Held | None:
@@ -192,7 +197,7 @@ class _Draft:
         by the filters of all, and so is its derivative.
         """
         base, values = node.inputs
-        parts: dict[tuple[int, ...], list[tuple[Node, Node]]] = {}
+        parts: dict[_Order, list[tuple[Node, Node]]] = {}
         others: list[Node] = []
         for term in self.summands(values) if self.uses[values] == 1 else []:
             found = self.product_added_back(term, len(node.attrs["size"]))
@@ -202,10 +207,11 @@ class _Draft:
                 parts.setdefault(found[0], []).append(found[1:])
         if not parts:
             return None
-        order, *further = parts
-        result = _added_back(node, parts[order], order)
+        first, *further = parts
+        order = first.axes
+        result = _added_back(node, parts[first], first)
         for own in further:
-            turned = [own.index(a) for a in order]
+            turned = [own.axes.index(a) for a in order]
             result = OPS["add"](result, _transposed(_added_back(node, parts[own], own), turned))
         if others:
             rest = node.op.make([self.new[base], reduce(OPS["add"], others)], **node.attrs)
@@ -226,20 +232,22 @@ class _Draft:
                 found.append(top)
         return found
 
-    def product_added_back(
-        self, product_of: Node, rank: int
-    ) -> tuple[tuple[int, ...], Node, Node] | None:
+    def product_added_back(self, product_of: Node, rank: int) -> tuple[_Order, Node, Node] | None:
         """Return response and filters whose product gives windows, and in which order of axes."""
         is_own = product_of.op is OPS["einsum"] and self.uses[product_of] == 1
         if not is_own or len(product_of.inputs) != 2:
             return None
         terms, out = split_spec(product_of.attrs["spec"])
+        sizes = dict(zip(out, product_of.shape, strict=True))
         for i in (0, 1):
             roles = Roles.of(out, terms[i], terms[1 - i], rank)
-            if roles is not None:
+            groups = None if roles is None else count_of(roles.groups, sizes)
+            if roles is not None and groups is not None:
                 d = self.response(product_of.inputs[i], terms[i], roles)
                 filters = self.filters(product_of.inputs[1 - i], terms[1 - i], roles)
-                return tuple([out.index(c) for c in roles.image]), d, filters
+                alone = None if groups == 1 else product_of
+                order = tuple([out.index(c) for c in roles.image])
+                return _Order(order, groups, alone), d, filters
         return None
 
     def image(self, shown: Node, roles: Roles) -> Node:
@@ -247,17 +255,18 @@ class _Draft:
         x = shown.inputs[0]
         labels = roles.windows[: x.ndim]
         laid_out = self.laid_out(x, [labels.index(c) for c in roles.image])
-        return _cube(laid_out, len(roles.channels), len(roles.positions))
+        return _cube(laid_out, len(roles.groups + roles.channels), len(roles.positions))
 
     def response(self, x: Node, labels: str, roles: Roles) -> Node:
         """Return what convolution makes, or its cotangent, as [filters, …, samples]."""
         turned = self.turned(x, [labels.index(c) for c in roles.response])
-        return _cube(turned, len(roles.filters), len(roles.positions))
+        return _cube(turned, len(roles.groups + roles.filters), len(roles.positions))
 
     def filters(self, x: Node, labels: str, roles: Roles) -> Node:
         """Return filters as a matrix [filters, channels and places]."""
-        turned = self.turned(x, [labels.index(c) for c in roles.filters + roles.rows])
-        split = len(roles.filters)
+        lead = roles.groups + roles.filters
+        turned = self.turned(x, [labels.index(c) for c in lead + roles.rows])
+        split = len(lead)
         return OPS["reshape"](
             turned, (product(turned.shape[:split]), product(turned.shape[split:]))
         )
@@ -273,6 +282,7 @@ class Roles:
     """The labels of windows by what they are in a convolution."""
 
     windows: str
+    groups: str
     channels: str
     samples: str
     positions: str
@@ -284,34 +294,59 @@ class Roles:
         """Return the roles where three arrays are windows, response and filters of a convolution.
 
         Two of them are operands and one is the result: a convolution and its two derivatives.
-        Each label stands in two of them, positions in the response and places in the filters.
+        Each label stands in two of them, positions in the response and places in the filters; those
+        of groups of channels, which have filters of their own, stand in all.
         """
         terms = (windows, response, filters)
         if any(len(set(term)) != len(term) for term in terms):
             return None
-        if any(sum(c in term for term in terms) != 2 for c in "".join(terms)):
+        if any(sum(c in term for term in terms) < 2 for c in "".join(terms)):
             return None
         lead = windows[: len(windows) - 2 * rank]
+        groups = "".join(c for c in lead if c in response and c in filters)
+        if any(c in response and c in filters for c in windows[len(lead) :]):
+            return None
         positions = windows[len(lead) : len(lead) + rank]
         places = windows[len(lead) + rank :]
         if not set(positions) <= set(response) or not set(places) <= set(filters):
             return None
-        channels = "".join(c for c in lead if c in filters)
-        samples = "".join(c for c in lead if c in response)
-        shared = "".join(c for c in filters if c in response)
-        return cls(windows, channels, samples, positions, places, shared)
+        channels = "".join(c for c in lead if c in filters and c not in groups)
+        samples = "".join(c for c in lead if c in response and c not in groups)
+        shared = "".join(c for c in filters if c in response and c not in groups)
+        if groups and not samples:
+            return None  # Each sample has filters of its own.
+        return cls(windows, groups, channels, samples, positions, places, shared)
 
     @property
     def image(self) -> str:
-        return self.channels + self.positions + self.samples
+        return self.groups + self.channels + self.positions + self.samples
 
     @property
     def response(self) -> str:
-        return self.filters + self.positions + self.samples
+        return self.groups + self.filters + self.positions + self.samples
 
     @property
     def rows(self) -> str:
         return self.channels + self.places
+
+
+@dataclass(frozen=True)
+class _Order:
+    """How a convolution's derivative by its image is held: axes, and groups of channels.
+
+    Those of one order are one convolution by the filters of all; where there are groups, each is
+    `alone`.
+    """
+
+    axes: tuple[int, ...]
+    groups: int
+    alone: Node | None
+
+
+def count_of(groups: str, sizes: Mapping[str, Dim]) -> int | None:
+    """Return how many groups there are; None where only run time knows."""
+    count = product([sizes[c] for c in groups])
+    return count if isinstance(count, int) else None
 
 
 def _cube(x: Node, first: int, rank: int) -> Node:
@@ -321,12 +356,13 @@ def _cube(x: Node, first: int, rank: int) -> Node:
     return OPS["reshape"](x, (product(shape[:first]), *shape[first:end], product(shape[end:])))
 
 
-def _added_back(node: Node, parts: Sequence[tuple[Node, Node]], order: tuple[int, ...]) -> Node:
+def _added_back(node: Node, parts: Sequence[tuple[Node, Node]], order: _Order) -> Node:
     """Return what responses and their filters add to zeros by windows, with its axes in order."""
     d, filters = (OPS["concat"](*pieces, axis=0) for pieces in zip(*parts, strict=True))
     space = node.shape[node.ndim - len(node.attrs["size"]) :]
-    result = OPS["convolve_back"].make([d, filters], shape=space, **node.attrs)
-    return OPS["reshape"](result, tuple([node.shape[a] for a in order]))
+    attrs = {"shape": space, "groups": order.groups, **node.attrs}
+    result = OPS["convolve_back"].make([d, filters], **attrs)
+    return OPS["reshape"](result, tuple([node.shape[a] for a in order.axes]))
 
 
 def _transposed(x: Node, order: Sequence[int]) -> Node:

@@ -138,12 +138,31 @@ def test_the_first_of_equals_stays_the_first_where_space_is_transposed() -> None
         np.testing.assert_allclose(got[name], value, rtol=1e-12, atol=1e-15)
 
 
-def test_groups_and_products_of_windows_keep_their_way() -> None:
-    x = gc.input("x", ("N", 4, 8, 8))
-    for y in (gc.nn.conv2d(x, 6, 3, groups=2, name="c"), gc.nn.locally_connected2d(x, 6, 3)):
-        graph, firings = channels_first(gc.optimize(gc.graph({"y": y}), level=1))
-        assert not firings
-        assert "convolve_windows" not in names(graph)
+def test_filters_of_their_own_at_each_position_keep_their_way() -> None:
+    y = gc.nn.locally_connected2d(gc.input("x", ("N", 4, 8, 8)), 6, 3)
+    graph, firings = channels_first(gc.optimize(gc.graph({"y": y}), level=1))
+    assert not firings
+    assert "convolve_windows" not in names(graph)
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_groups_of_channels_have_filters_of_their_own(groups: int) -> None:
+    x = gc.input("x", ("N", 4, 8, 9), dtype="float64")
+    h = gc.nn.conv2d(x, 8, 3, groups=groups, stride=2, padding=1, name="a")
+    h = gc.nn.conv2d(gc.relu(h), 8, 3, groups=groups, dilation=2, padding=2, name="b")
+    graph = gc.graph({"loss": gc.mean(gc.square(h))}).astype("float64")
+    wrt = ["x", *graph.params]
+    found = optimize(graph.gradient("loss", wrt), style="fast")
+    for name in ("convolve_windows", "convolve_filters", "convolve_back"):
+        nodes = [n for n in found.nodes if n.op.name == name]
+        assert [n.attrs["groups"] for n in nodes] == [groups] * 2
+    rng = np.random.default_rng(6)
+    state = {k: rng.standard_normal(v.shape) for k, v in graph.init(0).items()}
+    data: dict[str, Any] = {"x": rng.standard_normal((3, 4, 8, 9))}
+    f = gc.compile(graph, gradient_of="loss", wrt=wrt)
+    got = f(state, **data)
+    for name, value in gc.interpret(graph.gradient("loss", wrt), state, **data).items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-9, atol=1e-12)
 
 
 def test_what_follows_a_transpose_stays_in_its_order() -> None:
@@ -214,7 +233,10 @@ def test_roles_are_found_by_where_labels_stand() -> None:
     assert roles is not None
     assert (roles.channels, roles.samples, roles.filters) == ("c", "n", "o")
     assert (roles.image, roles.response, roles.rows) == ("cxyn", "oxyn", "cij")
-    assert Roles.of("ngcxyij", "ngoxy", "gocij", 2) is None  # g stands in all three
+    grouped = Roles.of("ngcxyij", "ngoxy", "gocij", 2)
+    assert grouped is not None
+    assert (grouped.groups, grouped.image, grouped.response) == ("g", "gcxyn", "goxyn")
+    assert Roles.of("gcxyij", "goxy", "gocij", 2) is None  # each sample has filters of its own
     alone = Roles.of("ncxyij", "ncxyo", "oij", 2)  # channels are samples: one filter for each
     assert alone is not None
     assert (alone.channels, alone.samples) == ("", "nc")
