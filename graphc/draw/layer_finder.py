@@ -109,10 +109,11 @@ class LayerFinder:
 
     def _product(self, node: Node) -> bool:
         """Open a layer at a product of data with weights."""
-        if len(node.inputs) != 2 or node.provenance.phase != FORWARD:
+        factors = _factors(node)
+        if len(factors) != 2 or node.provenance.phase != FORWARD:
             return False  # a derivative is no layer, though weights multiply it
-        for data, weight in (node.inputs, node.inputs[::-1]):
-            if weight not in self.weights:
+        for data, weight in (factors, factors[::-1]):
+            if weight not in self.weights or data in self.weights:
                 continue
             axes = _contracted_axes(node, data, weight)
             if axes is not None and self._is_readable(node, data, weight):
@@ -369,10 +370,21 @@ def _placed(node: Node) -> str:
     return f"{node.op.name} in scope {scope!r}" if scope else node.op.name
 
 
+def _factors(node: Node) -> tuple[Node, ...]:
+    """Return what a node multiplies: its operands, or those of sum(w*x), as neurons are written."""
+    if node.op is not OPS["sum"] or node.inputs[0].op.infix != "*":
+        return node.inputs
+    broadcast = OPS["broadcast_to"]
+    return tuple([x.inputs[0] if x.op is broadcast else x for x in node.inputs[0].inputs])
+
+
 def _contracted_axes(node: Node, data: Node, weight: Node) -> _Axes | None:
     """Return the axes of a dense product: the data's units, the weight's inputs, the new units."""
     if not node.ndim and node.op.infix == "*":
         return 0, 0, None
+    if node.op is OPS["sum"]:
+        is_dot = weight.ndim == 1 and node.attrs["axis"] == (data.ndim - 1,) == (node.ndim,)
+        return (node.ndim, 0, None) if is_dot else None
     if node.op is not OPS["einsum"] or weight.ndim > 2:
         return None
     terms, out = split_spec(node.attrs["spec"])

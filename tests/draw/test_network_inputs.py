@@ -63,3 +63,11 @@ def test_a_number_for_each_sample_is_one_input_with_its_own_name() -> None:
     graph = gc.graph({"u": gc.nn.dense(t[:, None], 3)})
     assert find_network(graph).layers[0].node is t
     assert {"t", "input"} <= set(texts(gc.draw.network(graph)))
+
+
+@pytest.mark.parametrize("shape", [(3,), ("N", 3)])
+def test_a_neuron_may_be_written_as_a_weighted_sum(shape: tuple[gc.Dim | str | int, ...]) -> None:
+    x, w, b = gc.input("x", shape), gc.param("w", (3,)), gc.param("b", ())
+    by_sum = gc.graph({"y": gc.sigmoid(gc.sum(w * x, axis=-1) + b)})
+    by_product = gc.graph({"y": gc.sigmoid(x @ w + b)})
+    assert gc.draw.network(by_sum).source == gc.draw.network(by_product).source
