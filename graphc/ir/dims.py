@@ -7,6 +7,7 @@ the graph is built.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -90,6 +91,11 @@ def product(dims: Iterable[Dim]) -> Dim:
     for dim in dims:
         result = result * dim
     return normal(result)
+
+
+def typical_size(dims: Iterable[Dim], named: int = 64) -> int:
+    """Return the product of dims, named ones taken to be of a usual length: to compare costs."""
+    return math.prod(dim if isinstance(dim, int) else named for dim in dims)
 
 
 def add(a: Dim, b: Dim) -> Dim:

@@ -17,7 +17,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
-from graphc.ops.axes import one_axis
+from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.indexing import accumulated, gather, index_node, scatter_add
 from graphc.ops.leaf import as_node, zeros_like
@@ -66,8 +66,7 @@ class TakeAlongAxis(Op):
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, axis=order.index(node.attrs["axis"])), order
+        return along_axis_in_order(node, order, turned)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return operands[0]
@@ -146,8 +145,7 @@ class AddAlongAxis(Op):
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, axis=order.index(node.attrs["axis"])), order
+        return along_axis_in_order(node, order, turned)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         raise GraphError("add_along_axis writes into its base: use numpy_into")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.dims import Shape
+from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 
 
@@ -42,3 +44,11 @@ def without_axes(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
     if keepdims:
         return tuple([1 if i in axes else dim for i, dim in enumerate(shape)])
     return tuple([dim for i, dim in enumerate(shape) if i not in axes])
+
+
+def along_axis_in_order(
+    node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+) -> tuple[Node, tuple[int, ...]]:
+    """Return an op along one axis, of operands of one rank with their axes in another order."""
+    operands = [turned(x, order) for x in node.inputs]
+    return node.op.make(operands, axis=order.index(node.attrs["axis"])), order

@@ -18,7 +18,7 @@ from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, flags
 from graphc.ir.code import PRODUCT, Code, Notation
-from graphc.ir.dims import Dim, product
+from graphc.ir.dims import Dim, product, typical_size
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
@@ -46,8 +46,8 @@ from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
 from graphc.ops.threaded_products import HELPERS, threaded, threaded_into
 
-#: Elements from which on the work counts and not the call; what a named dim counts for.
-_LARGE, _TYPICAL = 8192, 64
+#: Elements from which on the work counts and not the call.
+_LARGE = 8192
 
 
 class Einsum(Op):
@@ -317,10 +317,7 @@ def _is_large_outer(node: Node) -> bool:
         return False
     if any(len(set(term)) != len(term) for term in terms):
         return False
-    elements = 1
-    for dim in node.shape:
-        elements *= dim if isinstance(dim, int) else _TYPICAL
-    return elements >= _LARGE
+    return typical_size(node.shape) >= _LARGE
 
 
 einsum = register(

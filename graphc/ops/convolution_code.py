@@ -69,16 +69,21 @@ def _convolve_filters(x, d, size, *, stride=None, dilation=None, out):
     return out
 '''
 
-_CONVOLVE_BACK = f'''{_COLUMN_CHUNKS}
+PLACES = '''
+def _places(size, rows, lead=1):
+    """Return the parts of a chunk in which no two windows have an element in common.
 
-def _places(size, rows):
-    """Return the parts of a chunk in which no two windows have an element in common."""
-    every = slice(None)
+    The axes of places come after `lead` others.
+    """
+    every = (slice(None),) * lead
     if rows < size[0]:  # a row of windows, and a place along the other axes
         inner = np.ndindex(*size[1:])
-        return [(every, every, *place, row) for place in inner for row in range(rows)]
-    return [(every, *place) for place in np.ndindex(*size)]
+        return [(*every, slice(None), *at, row) for at in inner for row in range(rows)]
+    return [(*every, *place) for place in np.ndindex(*size)]
+'''
 
+_CONVOLVE_BACK = f'''{_COLUMN_CHUNKS}
+{PLACES}
 
 def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
     """Multiply filters.T by d, a chunk at a time, and add each column to its window of out."""

@@ -7,6 +7,8 @@ are a stack.
 
 from __future__ import annotations
 
+from graphc.ops.convolution_code import PLACES
+
 CHUNK = 131072
 
 _GROUP_CHUNKS = f'''
@@ -92,15 +94,7 @@ def _convolve_filters_of_groups(x, d, size, *, stride=None, dilation=None, group
 '''
 
 _CONVOLVE_BACK = f'''{_GROUP_CHUNKS}
-
-def _places_in_groups(size, rows):
-    """Return the parts of a chunk in which no two windows have an element in common."""
-    every = (slice(None),) * 2
-    if rows < size[0]:  # a row of windows, and a place along the other axes
-        inner = [(*every, slice(None), *place) for place in np.ndindex(*size[1:])]
-        return [(*place, row) for place in inner for row in range(rows)]
-    return [(*every, *place) for place in np.ndindex(*size)]
-
+{PLACES}
 
 def _convolve_back_groups(d, filters, size, *, stride=None, dilation=None, groups, out):
     """Multiply each group's filters.T by d; add each column to its window of out."""
@@ -113,7 +107,7 @@ def _convolve_back_groups(d, filters, size, *, stride=None, dilation=None, group
         split = _group_chunks(out, size, stride, dilation, groups, d)
         for chunks, responses, columns, some in split:
             laid_out = columns.reshape(chunks.shape[1:])
-            places = _places_in_groups(size, laid_out.shape[len(size) + 2])
+            places = _places(size, laid_out.shape[len(size) + 2], lead=2)
             parts = [laid_out[place] for place in places]
             for windows, response in zip(chunks, responses):
                 multiply(matrices[some], response, out=columns)

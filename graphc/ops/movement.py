@@ -26,7 +26,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
-from graphc.ops.axes import one_axis
+from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, only, past_first_axis
 from graphc.ops.leaf import as_node, fill, zeros_like
 from graphc.ops.pointwise import cast
@@ -231,8 +231,7 @@ class Concat(Movement):
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
-        operands = [turned(x, order) for x in node.inputs]
-        return self.make(operands, axis=order.index(node.attrs["axis"])), order
+        return along_axis_in_order(node, order, turned)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return Code(

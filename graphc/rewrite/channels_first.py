@@ -25,6 +25,7 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.short_rows import SHORT_ROW
 
 CONVOLVE = Rule(
     "convolve_in_chunks",
@@ -379,12 +380,9 @@ def _moves_only_ones(x: Node, order: Sequence[int]) -> bool:
 
 
 def _has_shorter_rows(x: Node, other: Node) -> bool:
-    """Say whether the rows of x are too short to be worked on one by one, and another's are not.
-
-    A reduction or a broadcast takes some ten nanoseconds for each row: as long as for 16 elements.
-    """
+    """Say whether the rows of x are too short to be worked on one by one, and another's are not."""
     row, others = x.shape[-1], other.shape[-1]
-    is_short = isinstance(row, int) and row < 16
+    is_short = isinstance(row, int) and row < SHORT_ROW
     return is_short and not (isinstance(others, int) and others <= row)
 
 

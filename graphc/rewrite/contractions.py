@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
-from graphc.ir.dims import Dim, product, same, same_shape
+from graphc.ir.dims import Dim, product, same, same_shape, typical_size
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import LETTERS, label_sizes, split_spec
@@ -17,8 +16,8 @@ from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
 from graphc.rewrite.spread import is_at_least, times, varying_axes, without_copies
 
-#: Matrices of fewer elements are tiny; what a named dim counts for.
-_TINY, _TYPICAL = 32, 64
+#: Matrices of fewer elements are tiny.
+_TINY = 32
 
 
 def _parts(node: Node) -> tuple[list[Node], list[str], str]:
@@ -188,7 +187,7 @@ def _is_by_vector(x: Node, terms: Sequence[str], summed: str) -> bool:
         return False
     sizes = dict(zip(LETTERS, x.shape, strict=False))
     ends = [sizes[label] for label in matrix[-2:]]
-    return math.prod(d if isinstance(d, int) else _TYPICAL for d in ends) >= _TINY
+    return typical_size(ends) >= _TINY
 
 
 def _common_operand(node: Node, facts: Facts) -> Node | None:

@@ -7,10 +7,9 @@ are one axis, and the product one of matrices.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, typical_size
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
@@ -21,8 +20,6 @@ from graphc.rewrite.rule import REASSOCIATES, Rule
 #: Along several axes that are not summed, `matmul` goes by itself, from one small product to the
 #: next. One large product is faster by about as much as it takes to copy a part of its arrays.
 _MUCH_SMALLER = 4
-#: How long a named axis is taken to be in comparing sizes.
-_TYPICAL = 64
 
 
 def _packed_operand(node: Node, facts: Facts) -> Node | None:
@@ -82,8 +79,7 @@ def _packed(x: Node, term: str, order: str) -> Node:
 
 
 def _length(term: str, sizes: dict[str, Dim]) -> int:
-    known = [sizes[c] for c in term]
-    return math.prod(size if isinstance(size, int) else _TYPICAL for size in known)
+    return typical_size(sizes[c] for c in term)
 
 
 PACKED_PRODUCTS = (

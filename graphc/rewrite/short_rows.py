@@ -21,7 +21,7 @@ ROWS = Rule(
     apply=lambda node, facts: None,
 )
 #: Rows of so few elements take NumPy longer than their elements do.
-_SHORT = 16
+SHORT_ROW = 16
 #: So many calls take longer than a copy and calls on that.
 _WORTH_A_COPY = 3
 #: Fewer rows are no matter.
@@ -53,6 +53,6 @@ def _has_short_rows(node: Node) -> bool:
     if node.op is not OPS["slice"] or node.ndim < 2:
         return False
     row, whole = node.shape[-1], node.inputs[0].shape[-1]
-    is_short = isinstance(row, int) and 1 < row <= _SHORT and not same(row, whole)
+    is_short = isinstance(row, int) and 1 < row <= SHORT_ROW and not same(row, whole)
     rows = product(node.shape[:-1])
     return is_short and not (isinstance(rows, int) and rows < _MANY)

@@ -7,14 +7,13 @@ worse to read, so style `readable` does without them. The figures are in docs/be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from graphc.ir.dims import product, same_shape
+from graphc.ir.dims import product, same_shape, typical_size
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
@@ -30,8 +29,8 @@ _SHORTEST_ROW = 64
 #: Of a longer row, the largest element takes no longer to find than its columns to copy.
 _SHORT_ROW = 32
 _FEW_ROWS = 32
-#: How long a named axis is taken to be there.
-_TYPICAL = 8
+#: How long a named axis of such a row is at least taken to be.
+_SHORTEST_NAMED = 8
 
 
 def _row_sums(node: Node, facts: Facts) -> Node | None:
@@ -91,7 +90,7 @@ def _one_contraction_a_pair(node: Node, facts: Facts) -> Node | None:
     terms, out = split_spec(node.attrs["spec"])
     if len(terms) < 3:
         return None
-    sizes = [tuple([d if isinstance(d, int) else 64 for d in x.shape]) for x in node.inputs]
+    sizes = [tuple([typical_size([d]) for d in x.shape]) for x in node.inputs]
     shown = [np.broadcast_to(np.float32(0), shape) for shape in sizes]
     path, _ = np.einsum_path(node.attrs["spec"], *shown, optimize="optimal")
     operands, labels = list(node.inputs), list(terms)
@@ -162,7 +161,7 @@ def _zeros(node: Node, facts: Facts) -> Node | None:
     if bound.attrs["value"] != 0:
         return None
     for axis in range(x.ndim - 1, 0, -1):
-        length = math.prod(d if isinstance(d, int) else _TYPICAL for d in x.shape[axis:])
+        length = typical_size(x.shape[axis:], named=_SHORTEST_NAMED)
         if length >= _SHORTEST_ROW and any(isinstance(d, int) for d in x.shape[axis:]):
             row = OPS["stored"](0, x.shape[axis:], dtype=x.dtype)
             return OPS[node.op.name](x, OPS["broadcast_to"](row, x.shape))
