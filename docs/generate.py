@@ -18,7 +18,6 @@ from typing import Any
 import graphc as gc
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.differentiate.local import partial
-from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.graph import METHODS, Graph
 from graphc.ir.node import Node
@@ -153,7 +152,7 @@ def numpy_form(op: Op) -> str:
     names = [Code(operand.name or "…") for operand in node.inputs]
     try:
         return f"`{op.numpy(node, names, Notation()).text}`"
-    except (GraphError, NotImplementedError):
+    except NotImplementedError:
         return "lowered to other ops" if op.lower(node) is not None else ""
 
 

@@ -13,7 +13,7 @@ from graphc.commands.checkpoints import choices, comparison
 from graphc.commands.describe import derivation, op_page, ops_table
 from graphc.commands.evaluate import evaluate
 from graphc.commands.files import put_text, save_arrays
-from graphc.commands.messages import plain_warnings, readable_errors
+from graphc.commands.messages import plain_warnings, readable_errors, take_all_letters
 from graphc.commands.picture import picture
 from graphc.commands.stage import names, stage, stage_of
 from graphc.commands.train import train as train_model
@@ -36,27 +36,35 @@ app = typer.Typer(
 Model = Annotated[Path, typer.Argument(metavar="MODEL.graph", help="A graph in the text form.")]
 At = Annotated[
     list[str] | None,
-    typer.Option("--at", metavar="NAME=VALUE", help="A number, [list], @file.npy or @file.npz."),
+    typer.Option("--at", metavar="NAME=VALUE", help="A number, [list], @file.npy; or @file.npz."),
 ]
 Gradient = Annotated[
-    str | None, typer.Option("--gradient", metavar="OUTPUT", help="Add this output's gradient.")
+    str | None,
+    typer.Option("--gradient", metavar="OUTPUT", help="Add the gradient of this scalar output."),
 ]
 Wrt = Annotated[
     str | None, typer.Option("--wrt", metavar="NAMES", help="Differentiate by these: W,b.")
+]
+Of = Annotated[
+    str | None,
+    typer.Option("--of", metavar="OUTPUT", help="What is derived; else the first scalar output."),
 ]
 Level = Annotated[
     int, typer.Option("--level", min=0, max=3, help="0 none, 1 exact and cheap, 2 default, 3 all.")
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of parameters, draws and shuffling.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all that is random.")]
 Style = Annotated[str, typer.Option("--style", help="readable or fast.")]
-Format = Annotated[str, typer.Option("--format", help="How to write it: text, latex, …")]
+Format = Annotated[
+    str, typer.Option("--format", help="text or latex; for a model markdown or html, too.")
+]
 
 
 def main() -> None:
     """Run the command line: exit with 0, or with 1 and one readable error on stderr."""
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = "--debug" in sys.argv[1:]
+    take_all_letters()
     # No line of Python is the user's: places are those of the graph's file.
     with plain_warnings(), readable_errors(debug), origin(Origin()):
         app(args=arguments or ["--help"], prog_name="graphc")
@@ -103,7 +111,7 @@ def cost(
         bool, typer.Option("--checkpoints", help="Compare what the backward pass may recompute.")
     ] = False,
 ) -> None:
-    """Print FLOPs, bytes moved and peak memory, as expressions of the dims (--at N=128)."""
+    """Print FLOPs, bytes moved and peak memory. In terms of the dims, which --at N=128 fixes."""
     sizes = parse_values(at or [])
     if not checkpoints:
         print(stage(model, gradient, None, level).cost().at(**sizes))
@@ -120,24 +128,24 @@ def cost(
 @app.command()
 def dependence(
     model: Model,
-    of: Annotated[str | None, typer.Option("--of", help="The output; the first scalar.")] = None,
+    of: Of = None,
     wrt: Wrt = None,
     at: At = None,
 ) -> None:
-    """Say when a derivative can be computed, in how many passes, and at what cost (--at N=128)."""
+    """Say which derivatives can be computed. In how many passes, at what cost (--at N=128)."""
     print(gc.dependence(gc.load(model), of, names(wrt), **parse_values(at or [])))
 
 
 @app.command()
 def methods(
     model: Model,
-    of: Annotated[str | None, typer.Option("--of", help="The output; a scalar.")] = None,
+    of: Of = None,
     at: At = None,
     wrt: Wrt = None,
-    step: Annotated[float, typer.Option("--step", help="Of the numerical methods.")] = 1e-6,
+    step: Annotated[float, typer.Option("--step", help="Step of the numerical methods.")] = 1e-6,
     seed: Seed = 0,
 ) -> None:
-    """Derive by every method: numerical, symbolic, forward and reverse mode, side by side."""
+    """Derive by every method, side by side. Numerical, symbolic, forward and reverse mode."""
     values = parse_values(at or [])
     print(gc.compare_methods(gc.load(model), of, values, names(wrt), step=step, seed=seed))
 
@@ -165,11 +173,11 @@ def derive(
     node: Annotated[
         str | None, typer.Option("--node", metavar="NAME", help="Which node of a model.")
     ] = None,
-    of: Annotated[str | None, typer.Option("--of", help="What is derived; a scalar.")] = None,
+    of: Of = None,
     at: At = None,
     format: Format = "text",
 ) -> None:
-    """Derive an op's local derivative step by step, or the derivative through a model's node."""
+    """Derive an op step by step, or through a node of a model."""
     values = parse_values(at) if at else None
     print(derivation(name, by, node, of, values).format(format))
 
@@ -190,12 +198,10 @@ def trace(
     version: Annotated[
         str, typer.Option("--version", help="Of a reverse trace: A sums, B increments.")
     ] = "A",
-    format: Annotated[
-        str, typer.Option("--format", help="text, markdown, latex or html.")
-    ] = "text",
+    format: Format = "text",
     output: Output = None,
 ) -> None:
-    """Print every variable of one evaluation, or of one derivative, with the numbers put in."""
+    """Print every variable of one evaluation or derivative. With the numbers put in."""
     graph, values = gc.load(model), parse_values(at or [])
     if mode == "modules":
         table = gc.forward_backward_table(graph, of).format(format)
@@ -223,7 +229,7 @@ def compile(
     style: Style = "readable",
     level: Level = 2,
 ) -> None:
-    """Write a NumPy module that computes the model, its gradient or a training step."""
+    """Write a NumPy module. It computes the model, its gradient or a training step."""
     function = gc.compile(
         gc.load(model),
         gradient_of=gradient,
@@ -252,7 +258,7 @@ def run(
     ] = False,
     output: Output = None,
 ) -> None:
-    """Evaluate a model; parameters that --at does not give are initialized from the seed."""
+    """Evaluate a model. Parameters that --at does not give are initialized from the seed."""
     values = evaluate(
         gc.load(model),
         parse_values(at or []),
@@ -273,7 +279,7 @@ def run(
 @app.command()
 def check(
     model: Model,
-    of: Annotated[str | None, typer.Option("--of", help="The output; a scalar.")] = None,
+    of: Of = None,
     at: At = None,
     wrt: Wrt = None,
     method: Annotated[
@@ -281,7 +287,7 @@ def check(
     ] = "central",
     seed: Seed = 0,
 ) -> None:
-    """Check a gradient against finite differences, or against the complex step."""
+    """Check a gradient against finite differences. Or against the complex step."""
     found = gc.check_gradient(
         gc.load(model), of, parse_values(at or []), method, names(wrt), seed=seed
     )
@@ -294,9 +300,13 @@ def check(
 def train(
     model: Model,
     data: Annotated[str, typer.Option("--data", help="An .npz file: inputs by name.")],
-    minimize: Annotated[str, typer.Option("--minimize", metavar="OUTPUT")] = "loss",
-    optimizer: Annotated[str, typer.Option("--optimizer")] = "sgd(0.1)",
-    epochs: Annotated[int, typer.Option("--epochs", min=0)] = 10,
+    minimize: Annotated[
+        str, typer.Option("--minimize", metavar="OUTPUT", help="The loss: a scalar output.")
+    ] = "loss",
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", help='Such as "adam(0.001)".')
+    ] = "sgd(0.1)",
+    epochs: Annotated[int, typer.Option("--epochs", min=0, help="Passes over the data.")] = 10,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=0, help="0 takes all examples at once.")
     ] = 32,
@@ -305,10 +315,16 @@ def train(
         str | None, typer.Option("--validation", help="Held-out data, an .npz file.")
     ] = None,
     patience: Annotated[
-        int | None, typer.Option("--patience", min=1, help="Stop after EPOCHS without improvement.")
+        int | None,
+        typer.Option("--patience", min=1, metavar="EPOCHS", help="Stop when the loss stalls."),
     ] = None,
     accuracy: Annotated[
-        str | None, typer.Option("--accuracy", metavar="OUTPUT=INPUT", help="Such as p=y.")
+        str | None,
+        typer.Option(
+            "--accuracy",
+            metavar="OUTPUT=INPUT",
+            help="Report how often OUTPUT decides for INPUT's class: p=y.",
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Save the run after every epoch: .npz.")
@@ -324,7 +340,7 @@ def train(
     ] = None,
     level: Level = 2,
 ) -> None:
-    """Train a model on arrays in a file, and print its loss after every epoch."""
+    """Train a model on arrays in a file. Its loss is printed after every epoch."""
     step = gc.compile(gc.load(model), minimize=minimize, optimizer=optimizer, optimize=level)
     history = train_model(
         step,
@@ -350,7 +366,7 @@ def train(
 @app.command()
 def draw(
     model: Model,
-    output: Annotated[Path, typer.Option("-o", "--output", help="svg, png, pdf or dot.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="svg, png, pdf, html or dot.")],
     kind: Annotated[
         str,
         typer.Option(
@@ -358,10 +374,10 @@ def draw(
         ),
     ] = "computation",
     at: At = None,
-    of: Annotated[str | None, typer.Option("--of", help="The output to derive.")] = None,
+    of: Of = None,
     highlight: Annotated[str | None, typer.Option("--highlight", help="A gate of a cell.")] = None,
 ) -> None:
-    """Draw a computation graph, its backward pass, or the network that it describes."""
+    """Draw a computation graph, its backward pass or its network."""
     values = parse_values(at or []) or None
     picture(gc.load(model), kind, values, of, highlight).save(output)
 
@@ -374,7 +390,7 @@ def explore(
     at: At = None,
     level: Level = 2,
 ) -> None:
-    """Write a page on which one watches the compiler work: passes, code, numbers step by step."""
+    """Write a page on which one watches the compiler work. Passes, code, numbers in steps."""
     values = parse_values(at or []) or None
     gc.explore(gc.load(model), output, gradient_of=gradient, at=values, level=level)
 

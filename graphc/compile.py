@@ -29,7 +29,7 @@ from graphc.differentiate.hessian import gauss_newton, hessian, hvp
 from graphc.differentiate.jacobian import jacobian, jacobian_structure
 from graphc.differentiate.tangent import tangent
 from graphc.emit import function_name, write_module
-from graphc.errors import GraphError
+from graphc.errors import GraphError, nearest
 from graphc.ir.body import quiet_graph
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, bind_methods, with_own_names
@@ -85,8 +85,12 @@ def load(path: str | Path) -> Graph:
     except UnicodeDecodeError:
         raise GraphError("not a graph file: it is not text", where=str(file)) from None
     except OSError as problem:
+        hint = nearest(f"{file.stem}.graph", [f.name for f in file.parent.glob("*.graph")])
         raise GraphError(
-            "cannot read the graph file", where=str(file), got=problem.strerror
+            "cannot read the graph file",
+            where=str(file),
+            got=problem.strerror,
+            fix=f"did you mean {str(file.with_name(hint))!r}?" if hint else None,
         ) from None
     graph = parse(text, str(file))
     return graph if graph.name != "graph" else renamed(graph, file.stem)

@@ -117,6 +117,8 @@ def test_values_may_come_from_files(terminal: Terminal, softmax: str, clusters: 
     whole = terminal.ok("run", softmax, "--at", f"@{clusters}")
     parts = terminal.ok("run", softmax, "--at", f"x=@{folder}/x.npy", "--at", f"y=@{clusters}")
     assert whole == parts and "loss = " in whole and "p [80, 2] float32" in whole
+    bare = terminal.ok("run", softmax, "--at", f"x={folder}/x.npy", "--at", f"y={clusters}:y")
+    assert whole == bare == terminal.ok("run", softmax, "--at", clusters)
 
 
 def test_run_saves_arrays(terminal: Terminal, softmax: str, clusters: str) -> None:
@@ -174,6 +176,8 @@ def test_check_agrees(terminal: Terminal, softmax: str) -> None:
 
 def test_cost_is_an_expression_and_a_number(terminal: Terminal, softmax: str) -> None:
     assert "*N" in terminal.ok("cost", softmax, "--gradient", "loss")
+    for size in ("-3", "0", "2.5", "[1]"):
+        assert "no such size: N" in terminal.fails("cost", softmax, "--at", f"N={size}")
     assert "N" not in terminal.ok("cost", softmax, "--at", "N=128").split("FLOPs")[1].split("\n")[0]
 
 

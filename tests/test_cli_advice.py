@@ -39,6 +39,13 @@ A, B = ("--at", "a=[[1,2,3]]"), ("--at", "b=[1,2,3]")
         (("draw", "s.graph", "-o", "m.svg", "--kind", "network"), "--kind computation draws any"),
         (("draw", "m.graph", "-o", "m.svg", "--kind", "cell"), "--kind computation draws any"),
         (("draw", "m.graph", "-o", "m.svg", "--kind", "volumes"), "--kind network draws dense"),
+        (("show", "m.graph", "--wrt", "W"), "--gradient OUTPUT --wrt W"),
+        (("show", "m"), "did you mean 'm.graph'?"),
+        (("show", "s.graph", "--gradient", "a"), "reduce it first: mean(…) or sum(…);"),
+        (
+            ("compile", "m.graph", "--minimize", "loss", "--optimizer", "adma"),
+            "did you mean 'adam'",
+        ),
         (("derive", "m.graph"), "graphc derive MODEL.graph --node loss"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

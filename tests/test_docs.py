@@ -153,6 +153,23 @@ def test_the_package_says_what_it_needs() -> None:
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
 
 
+def test_the_wheel_takes_every_file_of_the_package() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    package = ROOT / "graphc"
+    patterns = settings["tool"]["setuptools"]["package-data"]["graphc"]
+    taken = {path for pattern in patterns for path in package.glob(pattern)}
+    files = {path for path in package.rglob("*.*") if "__pycache__" not in path.parts}
+    assert taken == {path for path in files if path.is_file() and path.suffix != ".py"}
+    folders = {path.parent for path in files if path.suffix == ".py"}
+    assert all((folder / "__init__.py").exists() for folder in folders)
+
+
+def test_the_source_archive_takes_what_the_tests_read() -> None:
+    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8")
+    grafted = {line.split()[1] for line in manifest.splitlines() if line.startswith("graft ")}
+    assert {".ci", "docs", "examples", "tests"} == grafted and "include Makefile" in manifest
+
+
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "graphc").rglob("*.py")

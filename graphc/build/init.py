@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from graphc.build.initializers import (
 from graphc.errors import GraphError, nearest
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.dims import evaluate_shape, symbols_of
+from graphc.ir.foreign_names import no_attribute
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
@@ -52,6 +53,12 @@ __all__ = [
 def __dir__() -> list[str]:
     """Show the public names alone."""
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # a checker knows the names that are there
+
+    def __getattr__(name: str) -> NoReturn:
+        raise no_attribute("graphc.init", name, __all__)
 
 
 zeros, ones, normal, uniform, orthogonal = Zeros, Ones, Normal, Uniform, Orthogonal

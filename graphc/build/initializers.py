@@ -54,7 +54,7 @@ class Zeros(Initializer):
     name = "zeros"
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
-        return f"np.zeros({_tuple(shape)}, {_dtype(dtype)})"
+        return f"np.zeros({_size(shape)}, {_dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         return np.zeros(tuple(shape), dtype)
@@ -67,7 +67,7 @@ class Ones(Initializer):
     name = "ones"
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
-        return f"np.ones({_tuple(shape)}, {_dtype(dtype)})"
+        return f"np.ones({_size(shape)}, {_dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         return np.ones(tuple(shape), dtype)
@@ -92,9 +92,9 @@ class Constant(Initializer):
             numbers = repr(self.value.array.astype(dtype).tolist())
             numbers = numbers.replace("nan", "np.nan").replace("inf", "np.inf")
             text = f"np.array({numbers}, {_dtype(dtype)})"
-            return text if self.value.array.size else f"{text}.reshape({_tuple(shape)})"
+            return text if self.value.array.size else f"{text}.reshape({_size(shape)})"
         number = repr(self.value).replace("nan", "np.nan").replace("inf", "np.inf")
-        return f"np.full({_tuple(shape)}, {number}, {_dtype(dtype)})"
+        return f"np.full({_size(shape)}, {number}, {_dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         if isinstance(self.value, ArrayLiteral):
@@ -144,7 +144,7 @@ class Normal(_Drawn):
     mean: float = 0.0
 
     def expression(self, shape: tuple[int, ...]) -> str:
-        return f"rng.normal({self.mean!r}, {self.scale!r}, {_tuple(shape)})"
+        return f"rng.normal({self.mean!r}, {self.scale!r}, {_size(shape)})"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(rng.normal(self.mean, self.scale, shape))
@@ -163,7 +163,7 @@ class Uniform(_Drawn):
             raise GraphError("uniform: low lies above high", got=f"{self.low}, {self.high}")
 
     def expression(self, shape: tuple[int, ...]) -> str:
-        return f"rng.uniform({self.low!r}, {self.high!r}, {_tuple(shape)})"
+        return f"rng.uniform({self.low!r}, {self.high!r}, {_size(shape)})"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(rng.uniform(self.low, self.high, shape))
@@ -198,7 +198,7 @@ class Scaled(_Drawn):
         if self.gain != 1:
             scale = f"{self.gain!r} * {scale}"
         drawn = "rng.uniform(-1, 1, {})" if self.is_uniform else "rng.standard_normal({})"
-        return f"{scale} * {drawn.format(_tuple(shape))}"
+        return f"{scale} * {drawn.format(_size(shape))}"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         numerator, parts = self._spread(shape)
@@ -283,9 +283,9 @@ class Orthogonal(_Drawn):
         return shape[0], math.prod(shape[1:])
 
     def expression(self, shape: tuple[int, ...]) -> str:
-        drawn = f"rng.standard_normal({_tuple(self._matrix(shape))})"
+        drawn = f"rng.standard_normal({_size(self._matrix(shape))})"
         text = f"np.matmul(*np.linalg.svd({drawn}, False)[::2])"
-        text = text if len(shape) == 2 else f"{text}.reshape({_tuple(shape)})"
+        text = text if len(shape) == 2 else f"{text}.reshape({_size(shape)})"
         return text if self.gain == 1 else f"{self.gain!r} * {text}"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -309,9 +309,9 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
     return max(1, fan_in), max(1, fan_out)
 
 
-def _tuple(shape: Sequence[int]) -> str:
-    inner = ", ".join(map(str, shape))
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+def _size(shape: Sequence[int]) -> str:
+    """Return a shape as an array is made with it: one axis is a plain number."""
+    return str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"
 
 
 def _dtype(dtype: np.dtype) -> str:

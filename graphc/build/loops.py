@@ -247,7 +247,8 @@ def _results(returned: Any, carries: Sequence[Node], name: str) -> list[Node]:
 
 def _fix(leaf: Node, result: Node) -> str:
     if result.dtype != leaf.dtype:
-        return f"cast one of them: gc.cast(x, {leaf.dtype.name!r})"
+        start, end = (f"gc.cast({x}, {n.dtype.name!r})" for x, n in (("init", result), ("x", leaf)))
+        return f"cast the initial value, {start}, or what the body returns, {end}"
     return "give the initial value the shape that the body returns"
 
 

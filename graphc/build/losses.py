@@ -16,7 +16,7 @@ from graphc.ir.attributes import plain
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
-from graphc.ir.types import FLOAT64
+from graphc.ir.types import FLOAT64, INT64
 from graphc.ops.axes import one_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
@@ -139,7 +139,16 @@ def softmax_cross_entropy(
     logs = OPS["log_softmax"](z, at) if from_logits else OPS["log"](z)
     if same_shape(t.shape, z.shape):
         return -OPS["sum"](OPS["cast"](t, z.dtype) * logs, at)
-    if t.dtype.kind != "i" or not same_shape(t.shape, (*z.shape[:at], *z.shape[at + 1 :])):
+    has_indices = same_shape(t.shape, (*z.shape[:at], *z.shape[at + 1 :]))
+    if has_indices and t.dtype.kind == "f":
+        raise GraphError(
+            "softmax_cross_entropy: class indices are integers",
+            where=user_location(),
+            got=f"a target of {t.type}",
+            expected=str(t.type.with_dtype(INT64)),
+            fix="declare the target as int64",
+        )
+    if t.dtype.kind != "i" or not has_indices:
         expected = "class indices, or one probability per class"
         raise _misfit("softmax_cross_entropy", prediction, target, expected)
     right = OPS["take_along_axis"](logs, expand_dims(t, at), axis=at)

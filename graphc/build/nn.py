@@ -8,6 +8,8 @@ inputs meet in one graph, give them names.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NoReturn
+
 from graphc.build.convolution import (
     conv1d,
     conv2d,
@@ -16,6 +18,7 @@ from graphc.build.convolution import (
     locally_connected2d,
 )
 from graphc.build.embedding import embedding
+from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.layers import dense, dropout
 from graphc.build.losses import (
     absolute_error,
@@ -53,6 +56,7 @@ from graphc.build.transposed_convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from graphc.ir.foreign_names import no_attribute
 
 __all__ = [
     "absolute_error",
@@ -101,3 +105,9 @@ __all__ = [
 def __dir__() -> list[str]:
     """Show the public names alone."""
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # a checker knows the names that are there
+
+    def __getattr__(name: str) -> NoReturn:
+        raise no_attribute("graphc.nn", name, __all__, ARRAY_FUNCTIONS)

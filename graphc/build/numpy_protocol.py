@@ -18,6 +18,7 @@ from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.pointwise import POINTWISE, numpy_ufunc, truth_operator
 from graphc.errors import NodeValueError, nearest
 from graphc.ir.dims import broadcast_shapes
+from graphc.ir.foreign_names import instead_of
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.leaf import as_node
@@ -204,6 +205,9 @@ _WITHOUT_NODES: dict[Any, Callable[..., Any]] = {
 _INSTEAD = {
     "np.linalg": "graphs have no inverses and factorizations: compute it with NumPy and pass the "
     "result as an input, or minimize a squared error instead",
+    "np.linalg.diagonal": "np.diagonal",
+    "np.linalg.multi_dot": "a @ b @ c",
+    "np.linalg.trace": "np.trace",
     "np.fft": "a Fourier transform is a product with a constant matrix, or compute it with NumPy "
     "and pass the result as an input",
     "np.vstack": "np.concatenate joins along the first axis, and np.stack makes rows of vectors",
@@ -225,8 +229,10 @@ _INSTEAD = {
 
 def _unavailable(call: str) -> NodeValueError:
     known = [name for name in ARRAY_FUNCTIONS if hasattr(np, name)]
-    hint = nearest(call.rsplit(".", 1)[-1], known)
+    name = call.rsplit(".", 1)[-1]
+    hint = nearest(name, known)
     fix = f"did you mean np.{hint}?" if hint else "write it with the functions of graphc"
+    fix = instead_of(name) or fix
     for start, instead in _INSTEAD.items():
         if call == start or call.startswith(f"{start}."):
             fix = instead

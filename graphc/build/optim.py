@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphc.build.clipping import ClipByNorm, ClipByValue, MaxNorm
 from graphc.build.schedules import (
@@ -31,6 +31,7 @@ from graphc.build.settings import NotNegative, Share
 from graphc.build.sparse import minus_scaled
 from graphc.build.step import Nodes, Optimizer, Step
 from graphc.errors import GraphError, nearest
+from graphc.ir.foreign_names import no_attribute
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
 
@@ -60,6 +61,12 @@ __all__ = [
 def __dir__() -> list[str]:
     """Show the public names alone."""
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # a checker knows the names that are there
+
+    def __getattr__(name: str) -> NoReturn:
+        raise no_attribute("graphc.optim", name, __all__)
 
 
 def _with_decay(gradient: Node, value: Node, weight_decay: float) -> Node:
@@ -205,7 +212,8 @@ class Adam(Optimizer):
                 second = OPS["sqrt"](step.bias_correction(self.beta2, dtype))
                 second = second.named("correction")
                 size = step.rate(self.learning_rate, dtype) * second / first
-                corrections[dtype] = size.named("step_size"), self.eps * second
+                eps = (self.eps * second).named("eps")
+                corrections[dtype] = size.named("step_size"), eps
             values[key] = self._moved(step, key, params[key], gradient, *corrections[dtype])
         return values
 
@@ -305,6 +313,10 @@ def _parsed(tree: ast.expr, text: str) -> Any:
 
 
 def _unreadable(text: str) -> GraphError:
+    hint = nearest(text, list(OPTIMIZERS))
     return GraphError(
-        "not an optimizer", got=repr(text), expected="such as sgd(0.1, momentum=0.9) or adam(0.001)"
+        "not an optimizer",
+        got=repr(text),
+        expected="such as sgd(0.1, momentum=0.9) or adam(0.001)",
+        fix=f"did you mean {hint!r}?" if hint else None,
     )

@@ -212,6 +212,8 @@ def _floating(x: Any) -> Any:
 def truth_operator(name: str, symbol: str) -> Function:
     """Return the operator &, |, ^ or ~ on truth values; graphs have no bitwise arithmetic."""
     function = pointwise_function(_pointwise(name))
+    compared = f"{symbol}(x > 0)" if symbol == "~" else f"(x > 0) {symbol} (y > 0)"
+    fix = f"compare first, as in {compared}, or call gc.{name}"
 
     def operator(*operands: Any) -> Node:
         for operand in operands:
@@ -221,7 +223,7 @@ def truth_operator(name: str, symbol: str) -> Function:
                     where=user_location(),
                     got=str(operand.type) if isinstance(operand, Node) else repr(operand),
                     expected="bool",
-                    fix=f"compare first, as in (x > 0) {symbol} (y > 0), or call gc.{name}",
+                    fix=f"{fix}; a power is x**2" if symbol == "^" else fix,
                 )
         return function(*operands)
 

@@ -76,7 +76,7 @@ class Step:
 
     def bias_correction(self, beta: float, dtype: Any) -> Node:
         """Return 1 - beta**(t + 1), in float64 before it is rounded to the dtype."""
-        count = OPS["cast"](self.finished + 1, FLOAT64)
+        count = OPS["cast"](self.finished + 1, FLOAT64).named("steps")
         return OPS["cast"](1.0 - OPS["power"](float(beta), count), dtype)
 
 

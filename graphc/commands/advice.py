@@ -43,6 +43,12 @@ _RULES: list[tuple[re.Pattern[str], _Written]] = [
         ),
     ),
     (re.compile(r"gc\.param\(\.\.\., "), "param(…, "),
+    # reduce it first: .mean() or .sum()  →  reduce it first: mean(…) or sum(…)
+    (re.compile(r"(?<![\w)])\.(mean|sum)\(\)"), r"\1(…)"),
+    (
+        re.compile(r"once with gradient_of, once with minimize"),
+        "once with --gradient, once with --minimize",
+    ),
     # a gc.scan, or a layer such as gc.nn.lstm: the functions of a graph's file
     (re.compile(r"\bgc\.(?:(?:nn|init|optim)\.)?(?=\w)"), ""),
 ]

@@ -16,7 +16,7 @@ from graphc.run.files import write_whole
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name into an `.npz` file."""
-    checked_suffix(path, "npz")
+    check_writable(path, "npz")
     content = io.BytesIO()
     # Not np.savez: it reserves the name "file" and stamps the time into its bytes.
     with zipfile.ZipFile(content, "w") as archive:
@@ -34,9 +34,11 @@ def put_text(text: str, output: Path | None) -> None:
         write_whole(output, text if text.endswith("\n") else text + "\n")
 
 
-def checked_suffix(path: Path, *kinds: str) -> None:
-    """Raise a GraphError where a file's suffix is none of `kinds`, before any work is done."""
+def check_writable(path: Path, *kinds: str) -> None:
+    """Raise a GraphError before any work is done: no such folder, or a suffix none of `kinds`."""
     if path.suffix.removeprefix(".").lower() not in kinds:
         raise GraphError(
             f"cannot write {str(path)!r}", expected=" or ".join(f".{kind}" for kind in kinds)
         )
+    if not path.parent.is_dir():
+        raise GraphError(f"cannot write {str(path)!r}", got=f"no folder {str(path.parent)!r}")

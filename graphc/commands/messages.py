@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -10,6 +12,18 @@ from typing import Any
 
 from graphc.commands.advice import for_command_line
 from graphc.errors import GraphError
+
+
+def take_all_letters() -> None:
+    """Let stdout and stderr take what an encoding such as ASCII or Windows' cp1252 lacks: σ, x̄.
+
+    A file or a pipe gets UTF-8, in which modules and `.graph` files are read; a terminal keeps its
+    encoding, as does who sets PYTHONIOENCODING, and shows an escape for a letter that it lacks.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a program may have put something else there
+            stays = stream.isatty() or "PYTHONIOENCODING" in os.environ
+            stream.reconfigure(encoding=None if stays else "utf-8", errors="backslashreplace")
 
 
 @contextmanager
@@ -42,6 +56,11 @@ def _told(error: Exception) -> str:
         return str(for_command_line(error))
     if isinstance(error, IndexError):  # known only when the numbers are: NumPy says which
         return f"an index array points beside what it indexes\n  got       {error}"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory\n  got       {error}"
+    if isinstance(error, OSError):  # a disk that is full, where nothing else tells of the place
+        place = f" {error.filename!r}" if error.filename else ""
+        return f"cannot read or write{place}\n  got       {error.strerror or error}"
     return (
         f"{type(error).__name__}: {error}\n"
         "  this is a fault of graphc; --debug shows where it happened"

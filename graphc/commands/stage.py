@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from graphc.compile import load, optimize
+from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.rewrite.pipeline import stabilize_forward
 
@@ -16,6 +17,12 @@ def stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Gra
 
 def stage_of(graph: Graph, gradient: str | None, wrt: str | None, level: int) -> Graph:
     """Return a graph with its gradient, after the passes of a level."""
+    if wrt and not gradient:
+        raise GraphError(
+            "--wrt says what to differentiate by, but nothing is to be differentiated",
+            got=f"--wrt {wrt}",
+            fix=f"--gradient OUTPUT --wrt {wrt}",
+        )
     if gradient:
         # The gradient of the stable form, as `compile` takes it.
         graph = stabilize_forward(graph, level).gradient(gradient, names(wrt))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from graphc.commands.files import checked_suffix, save_arrays
+from graphc.commands.files import check_writable, save_arrays
 from graphc.commands.values import load_arrays
 from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
+from graphc.run.figures import FORMATS, matplotlib_module
 from graphc.train import History, accuracy, fit, patience
 from graphc.train.metrics import Metric
 
@@ -36,9 +37,10 @@ def train(
     right       `OUTPUT=INPUT`: report how often the output decides for the input's class
     """
     if plot is not None:
-        checked_suffix(plot, "svg", "png", "pdf")
+        check_writable(plot, *FORMATS)
+        matplotlib_module()
     if output is not None:
-        checked_suffix(output, "npz")
+        check_writable(output, "npz")
     metrics = _metrics(right)
     state = step.init(seed=seed)
     history = fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from graphc.errors import GraphError, nearest
 
 #: Arrays with more elements are printed in part.
 _SHOWN = 1000
+#: A file of arrays, which no number and no list looks like.
+_FILE = re.compile(r".+(\.npy|\.npz|\.npz:[^\[\](),]+)")
 
 
 def parse_values(items: Iterable[str]) -> dict[str, Any]:
     """Return values by name from words like `x=2`, `x=[1, 2]`, `x=@x.npy`, `x=@d.npz`, `@d.npz`.
+
+    What ends as a file of arrays does may come without the `@`.
 
     Raises: GraphError for a word that is none of these, a file that cannot be read, or a name
     that is given twice.
@@ -25,8 +30,8 @@ def parse_values(items: Iterable[str]) -> dict[str, Any]:
     for item in items:
         name, equals, text = item.partition("=")
         name = name.strip()
-        if item.startswith("@"):
-            found = load_arrays(item[1:])
+        if item.startswith("@") or (not equals and item.endswith(".npz")):
+            found = load_arrays(item.removeprefix("@"))
         elif equals and name:
             found = {name: _value(name, text.strip())}
         else:
@@ -41,8 +46,8 @@ def parse_values(items: Iterable[str]) -> dict[str, Any]:
 
 
 def _value(name: str, text: str) -> Any:
-    if text.startswith("@"):
-        return _array_from(name, text[1:])
+    if text.startswith("@") or _FILE.fullmatch(text):
+        return _array_from(name, text.removeprefix("@"))
     for number in (int, float):
         try:
             return number(text)

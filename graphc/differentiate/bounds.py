@@ -25,8 +25,8 @@ class _BoundsAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the
         op = OPS.get(name)
         if not isinstance(op, Pointwise):
             return _unknown
-        if op.image is not None:
-            return op.image
+        if op.image.bounds is not None:
+            return op.image.bounds
         if not has_image(op):
             return _unknown
         if op.cuts_to_bool:
@@ -54,7 +54,7 @@ def formula_bounds(formula: str, variables: Mapping[str, Bounds]) -> Bounds:
 
 def has_image(op: Pointwise) -> bool:
     """Say whether an op tells where its values lie: by an image, or a formula of other ops."""
-    return op.image is not None or not op.formula.startswith(f"{op.name}(")
+    return op.image.bounds is not None or not op.formula.startswith(f"{op.name}(")
 
 
 def image_of(op: Pointwise, operands: Sequence[Bounds]) -> Bounds:
@@ -98,7 +98,7 @@ class BoundsOf:
 
 
 def bounds_of_call(
-    op: Pointwise, inputs: Sequence[Bounds], constants: Sequence[tuple[int, float]] = ()
+    op: Pointwise, inputs: Sequence[Bounds], constants: Sequence[tuple[int, float]]
 ) -> dict[str, Bounds]:
     """Return the bounds of an op's arguments and of its output `y`."""
     variables = dict(zip(op.args, inputs, strict=True))

@@ -200,7 +200,7 @@ def compressions_of(of: Node, wrt: Node, modes: Sequence[str]) -> list[Compressi
     return [_fewest([plain, *_by_colors(of, wrt, places, plain)]) for plain in by_axes]
 
 
-def axis_compression_of(of: Node, wrt: Node, mode: str | None = None) -> AxisCompression | None:
+def axis_compression_of(of: Node, wrt: Node, mode: str | None) -> AxisCompression | None:
     """Return the cheapest way that holds for any size; None where no derivative flows."""
     spans = spans_of(of, wrt)
     if spans is None:

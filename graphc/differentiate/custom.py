@@ -128,7 +128,7 @@ def _tree(name: str, expression: Expression, args: tuple[str, ...]) -> Tree:
 
 
 def _in_ops(expression: Expression) -> Expression:
-    """Return the expression with floats exact and with Max, Min and Heaviside as ops of graphc."""
+    """Return the expression with floats exact; Max, Min, Heaviside, ceiling are graphc's ops."""
     sympy = sympy_module()
     maximum, minimum = plain_function("maximum"), plain_function("minimum")
 
@@ -148,14 +148,7 @@ def _in_ops(expression: Expression) -> Expression:
 
     exact = expression.replace(lambda e: e.is_Float, lambda e: number(float(e)))
     exact = exact.replace(sympy.Max, folded(maximum)).replace(sympy.Min, folded(minimum))
-    result = exact.replace(sympy.Heaviside, step)
-    for function in ("ceiling", "log1p", "expm1"):
-        known = getattr(sympy, function, None)
-        if known is not None:
-            result = result.replace(
-                known, plain_function({"ceiling": "ceil"}.get(function, function))
-            )
-    return result
+    return exact.replace(sympy.Heaviside, step).replace(sympy.ceiling, plain_function("ceil"))
 
 
 def _cases(name: str, expression: Expression) -> Tree:

@@ -120,14 +120,14 @@ def _lines(op: Pointwise, index: int) -> list[Line]:
         known = f"y = {op.name}({', '.join(op.args)})"
         return _ending_in(lines, final, f"by {known}" if "y" in _names(final) else "simplify")
     lines, reached = differentiation_lines(tree, by)
-    more, reached = fraction_lines(reached, tree)
+    more, reached = fraction_lines(reached)
     lines += more
-    known = " and ".join(_equations_used(tree, reached, final)) or f"y = {op.formula}"
+    known = " and ".join(_equations_used(tree, reached)) or f"y = {op.formula}"
     rule = f"by {known}" if "y" in _names(final) else "simplify"
     return _ending_in(lines, final, rule)
 
 
-def _equations_used(f: Expression, reached: Expression, final: str) -> list[str]:
+def _equations_used(f: Expression, reached: Expression) -> list[str]:
     """Return the equations, each following from y = f(x), that lead to the final form."""
     y = symbol(OUTPUT)
     for chain in undone(f, y):

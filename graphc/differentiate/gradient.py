@@ -45,7 +45,7 @@ def gradient(
     node = graph.find(of)
     check_scalar(node)
     names = [wrt] if isinstance(wrt, str) else list(default_wrt(graph) if wrt is None else wrt)
-    targets = [graph.find(name) for name in names]
+    targets = [graph.variable(name) for name in names]
     for name, target in zip(names, targets, strict=True):
         check_float(target, name)
     outputs = dict(graph.outputs)

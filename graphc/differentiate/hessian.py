@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphc.differentiate.compression import compression_of
 from graphc.differentiate.forward import tangents
-from graphc.differentiate.gradient import check_scalar
+from graphc.differentiate.gradient import check_float, check_scalar
 from graphc.differentiate.jacobian import (
     COMPACT,
     DENSE,
@@ -101,7 +101,8 @@ def gauss_newton(
     """
     names, node, targets = _arguments(graph, of, wrt)
     check_choice("form", form, (PRODUCT, DENSE))
-    middle = float_node(graph, through)
+    middle = graph.find(through)
+    check_float(middle, through)
     outputs = dict(graph.outputs)
     if form == DENSE:
         for i, a in enumerate(names):

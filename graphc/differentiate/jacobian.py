@@ -112,8 +112,8 @@ def _passes(of: Node, wrt: Node, seed: Node, is_forward: bool) -> Node | None:
 
 
 def float_node(graph: Graph, name: str) -> Node:
-    """Return the node of a name, which must be a float for a derivative to be taken by it."""
-    node = graph.find(name)
+    """Return what a name of `wrt` means: a float, for a derivative to be taken by it."""
+    node = graph.variable(name)
     check_float(node, name)
     return node
 

@@ -174,17 +174,22 @@ def _over_stacks(loop: Loop, new: _Interface, roots: Sequence[Node]) -> list[Nod
     moving = reaching(body.graph.nodes, body.inputs[: loop.constants_from])
     kept: dict[Node, None] = {}
     order: list[Node] = []
-    for node in topological(roots, lambda x: x in position or (x in moving and bool(x.inputs))):
-        if node in position or node in moving:
+
+    def is_value(node: Node) -> bool:
+        # The adjoint of an inner loop may read results of it that the body itself does not.
+        return node in position or node in moving or (node.op is item and node.inputs[0] in moving)
+
+    for node in topological(roots, is_value):
+        if is_value(node):
             kept[node] = None
         else:
             order.append(node)
     replacement: dict[Node, Node] = {}
-    stacks = _Stacks(loop, [x for x in kept if x in moving])
+    constants = set(body.inputs[loop.constants_from :])
+    stacks = _Stacks(loop, [x for x in kept if x not in constants])
     for node in kept:
-        place = position.get(node)
-        if place is not None and place >= loop.constants_from:
-            replacement[node] = new.constant(_name(node), loop.node.inputs[place])
+        if node in constants:
+            replacement[node] = new.constant(_name(node), loop.node.inputs[position[node]])
         else:
             replacement[node] = new.sequence(_spoken(loop, node), stacks.stack(node))
     own = {leaf for group in new.leaves for leaf in group}
@@ -249,9 +254,12 @@ class _Stacks:
         """Return the values of a node at all steps."""
         if node in self.sequence:
             return self.sequence[node]
-        with inherit(self.loop.node.provenance):
-            if node in self.carry:
-                return self._carried(self.carry[node])
+        provenance = self.loop.node.provenance
+        if node in self.carry:
+            # Put together for the derivative alone: the loop itself never sees it.
+            with inherit(provenance, phase=BACKWARD):
+                return self._carried(self.carry[node]).named(f"{_name(node)}_before")
+        with inherit(provenance):
             return item(self.source, self.emitted[node])
 
     def _carried(self, index: int) -> Node:

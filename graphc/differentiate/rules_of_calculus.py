@@ -121,7 +121,7 @@ def _fraction(expression: Expression) -> tuple[Expression, Expression]:
     return sympy.Mul(-1 if negative else 1, *numerator), sympy.Mul(*denominator)
 
 
-def fraction_lines(expression: Expression, f: Expression) -> tuple[list[Line], Expression]:
+def fraction_lines(expression: Expression) -> tuple[list[Line], Expression]:
     """Return the lines from N/Dⁿ, where N is D - c, to a sum or product of powers of 1/D.
 
     This is how exp(-x)/(1 + exp(-x))**2 becomes s*(1 - s): add and subtract c, split, cancel, and

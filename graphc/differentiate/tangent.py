@@ -31,7 +31,7 @@ def tangent(graph: Graph, wrt: str | Iterable[str] | None = None, directions: An
     **Raises.** GraphError where a name is unknown or stands for no float.
     """
     names = _wanted(graph, wrt)
-    targets = [graph.find(name) for name in names]
+    targets = [graph.variable(name) for name in names]
     for name, target in zip(names, targets, strict=True):
         check_float(target, name)
     count = None if directions is None else as_dim(directions)

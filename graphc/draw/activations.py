@@ -103,7 +103,7 @@ def _step(before: Node, node: Node) -> str:
         return "dropout" if by_chance else "scale"
     if node.op.infix in ("+", "-"):
         return "noise" if by_chance else "shift"
-    return _spelled(node.op)
+    return "sum over rows" if node.op.family == "contraction" else _spelled(node.op)
 
 
 def probabilities(total: Node, node: Node) -> bool:

@@ -53,7 +53,7 @@ class Adjoint:
 def adjoint_seeds(graph: Graph, wrt: Iterable[str] | None) -> list[Node]:
     """Return the leaves that a gradient is taken by: named ones, else parameters, else inputs."""
     if wrt is not None:
-        return [graph.find(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+        return [graph.variable(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
     params = [graph.params[name] for name in graph.trainable]
     return params or [node for node in graph.inputs.values() if node.dtype.kind == "f"]
 

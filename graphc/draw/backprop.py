@@ -10,7 +10,7 @@ from graphc.differentiate.reverse import cotangents
 from graphc.draw import palette
 from graphc.draw.adjoints import Adjoint, adjoint_seeds, adjoints
 from graphc.draw.collapse import Collapse
-from graphc.draw.computation import edge_lines, look, variable_line
+from graphc.draw.computation import edge_lines, look, rank_gap, variable_line
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import FONT, BoxLook, Html, Rows, attributes, edge_line, font, quote
 from graphc.draw.drawing import Drawing
@@ -213,9 +213,10 @@ def _caption(of: str, picture: View, point: Values | None, half: _Half) -> Html:
 
 def _forward_source(picture: View, looks: Mapping[int, BoxLook]) -> str:
     """Return the forward half alone, for dot to lay out."""
+    gap = max(rank_gap(picture), 0.6)
     head = [
         'digraph "forward" {',
-        '  graph [rankdir="LR", nodesep="0.32", ranksep="0.6", splines="spline"];',
+        f'  graph [rankdir="LR", nodesep="0.32", ranksep="{gap:g}", splines="spline"];',
         f'  node [shape="plain", fontname="{FONT}"];',
     ]
     boxes = [variable_line(box, looks[i]) for i, box in enumerate(picture.boxes)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.draw.activations import nodes_between
 from graphc.draw.variables import is_silent
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
@@ -68,6 +69,11 @@ def joint_of(node: Node, operands: Sequence[tuple[Node, Blend | None]]) -> str:
     """Return what a node makes of several layers' units: `f` where it is more than one step."""
     direct = all(b is None or (b.is_slice and bare(x) is b.start) for x, b in operands)
     return _INFIX.get(node.op.infix or "", node.op.name.replace("_", " ")) if direct else "f"
+
+
+def is_mixed(node: Node, start: Node) -> bool:
+    """Say whether a node holds weighed sums over `start`, whose units it then has no more."""
+    return any(x.op.family == "contraction" for x in nodes_between(start, node))
 
 
 def narrow(node: Node) -> Node:

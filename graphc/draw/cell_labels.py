@@ -61,10 +61,12 @@ def emitted_labels(found: Cell) -> list[tuple[str, float]]:
 def kinds_in_words(found: Cell) -> list[str]:
     """Say what the shapes of parts stand for, as far as the cell has them."""
     parts = found.parts.values()
-    is_gated = any(part.kind != "pointwise" for part in parts)
-    is_by_unit = all(p.node.op.family == "pointwise" for p in parts if p.kind == "pointwise")
-    words = ["yellow: with weights"] if is_gated else []
-    return [*words, "round: unit by unit" if is_by_unit else "round: without weights"]
+    families = [part.node.op.family for part in parts if part.kind == "pointwise"]
+    words = ["yellow: with weights"] if len(families) < len(parts) else []
+    by_unit = (
+        "unit by unit" if all(family == "pointwise" for family in families) else "without weights"
+    )
+    return [*words, f"round: {by_unit}"] if families else words
 
 
 def half_width(part: Part) -> float:

@@ -175,7 +175,10 @@ class _Finder:
             self._gate(node, self.linear[data[0]])
             return
         sources = dict.fromkeys(s for x in data for s in self._operands(x))
-        self.parts[node] = Part(node, "pointwise", self._label(node), self._name(node), sources)
+        # A loop inside the step has its weights where no product of this body shows them.
+        is_weighed = node.op.family == "loop" and any(x in self.weights for x in node.inputs)
+        kind = "gate" if is_weighed else "pointwise"
+        self.parts[node] = Part(node, kind, self._label(node), self._name(node), sources)
         self.signal[node] = node
 
     def _operands(self, node: Node) -> tuple[Node, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -66,7 +67,7 @@ def computation_graph(
     point = None if values is None else evaluated(graph, values)
     sideways = (direction or ("LR" if picture.depth <= _WIDEST else "TB")) == "TB"
     lines = [
-        *_head(graph, sideways, caption(picture, point, bool(loops))),
+        *_head(graph, sideways, rank_gap(picture, loops), caption(picture, point, bool(loops))),
         *_box_lines(picture, loops, point, sideways),
         *edge_lines(picture, loops),
         *outer_edges(picture, loops),
@@ -126,13 +127,13 @@ def caption(picture: View, values: Values | None, loops: bool = False) -> Html |
     return Html("    ".join(parts)) if parts else None
 
 
-def _head(graph: Graph, sideways: bool, label: Html | None) -> list[str]:
+def _head(graph: Graph, sideways: bool, gap: float, label: Html | None) -> list[str]:
     graph_attributes = {
         "rankdir": "TB" if sideways else "LR",
         "bgcolor": palette.PAPER,
         "pad": "0.2",
         "nodesep": "0.32",
-        "ranksep": "0.45" if sideways else "0.55",
+        "ranksep": f"{max(gap, 0.6 if sideways else 0.55):g}",
         "splines": "spline",
         "fontname": FONT,
         "fontsize": "11",
@@ -147,6 +148,12 @@ def _head(graph: Graph, sideways: bool, label: Html | None) -> list[str]:
         f"  node{attributes({'shape': 'plain', 'fontname': FONT})};",
         f"  edge{attributes(edge)};",
     ]
+
+
+def rank_gap(picture: View, without: Collection[int] = ()) -> float:
+    """Return the inches between ranks in which all edges into one box bend without a tangle."""
+    into = Counter(head for _, head in picture.edges if head not in without)
+    return min(1.6, round(0.13 * max(into.values(), default=0), 2))
 
 
 def variable_line(box: Box, appearance: BoxLook, sideways: bool = False, **more: object) -> str:

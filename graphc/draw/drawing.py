@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.draw.svg import finished_svg
 from graphc.errors import GraphError, nearest
+from graphc.run.files import write_whole
 
 FORMATS = ("svg", "png", "pdf", "dot", "html")
 
@@ -18,7 +18,8 @@ _SHOWN_SOURCE = 4000
 
 _INSTALL = (
     "install Graphviz: apt install graphviz, brew install graphviz, "
-    "conda install -c conda-forge graphviz, or https://graphviz.org/download"
+    "conda install -c conda-forge graphviz, winget install graphviz, or "
+    "https://graphviz.org/download; a .dot file is written without it"
 )
 
 
@@ -72,7 +73,7 @@ class Drawing:
             "png": lambda: self.png(dpi),
             "pdf": lambda: render(self.source, self.engine, "pdf"),
         }
-        _write_whole(target, writers[ending]())
+        write_whole(target, writers[ending]())
         return target
 
     def svg(self) -> str:
@@ -136,32 +137,3 @@ def _said(stderr: bytes) -> str:
     """Return what dot said, each line once."""
     lines = stderr.decode(errors="replace").strip().splitlines()
     return "\n            ".join(dict.fromkeys(lines))
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: no reader ever meets half a file."""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise GraphError(
-            "cannot write the drawing", where=str(target), got=error.strerror
-        ) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise GraphError(
-                "cannot write the drawing", where=str(target), got=error.strerror
-            ) from None
-        raise
-
-
-def _umask() -> int:
-    """Return the process's umask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

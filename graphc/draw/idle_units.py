@@ -1,16 +1,15 @@
-"""What takes no part in a network? Units that dropout left out, weights that are frozen."""
+"""What takes no part in a network? Units that dropout left out, and their edges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from graphc.draw.network_parts import Link, Network, source_of
+from graphc.draw.network_parts import Network
 from graphc.draw.typography import listed
 from graphc.draw.unit_edges import Picture
 from graphc.draw.unit_names import Names
 from graphc.errors import GraphError, nearest
-from graphc.ops import OPS
 
 
 def dropped_units(
@@ -51,11 +50,3 @@ def without_edges(picture: Picture, keys: Set[str]) -> Picture:
     gone = {f"l{e.key}" for e in picture.edges} - {f"l{e.key}" for e in kept}
     labels = [label for label in picture.labels if label.key not in gone]
     return replace(picture, edges=kept, labels=labels)
-
-
-def is_frozen(link: Link | None) -> bool:
-    """Say whether a link's weights are a parameter that training leaves alone."""
-    if link is None or link.weight is None:
-        return False
-    source = source_of(link.weight)[0]
-    return source.op is OPS["param"] and not source.attrs["trainable"]

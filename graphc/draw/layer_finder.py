@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from graphc.draw.activations import nodes_between
-from graphc.draw.blends import Blend, Part, bare, joint_of, narrow, sliced_rows, units_of
+from graphc.draw.blends import Blend, Part, bare, is_mixed, joint_of, narrow, sliced_rows, units_of
+from graphc.draw.dense_products import contracted_axes, factors_of, mixes_rows
 from graphc.draw.network_parts import Link, source_of
 from graphc.draw.variables import is_silent
 from graphc.errors import GraphError
@@ -15,9 +16,6 @@ from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
 from graphc.ops import OPS
-from graphc.ops.contraction_spec import split_spec
-
-_Axes = tuple[int, int, int | None]
 
 
 @dataclass
@@ -109,13 +107,13 @@ class LayerFinder:
 
     def _product(self, node: Node) -> bool:
         """Open a layer at a product of data with weights."""
-        factors = _factors(node)
+        factors = factors_of(node)
         if len(factors) != 2 or node.provenance.phase != FORWARD:
             return False  # a derivative is no layer, though weights multiply it
         for data, weight in (factors, factors[::-1]):
             if weight not in self.weights or data in self.weights:
                 continue
-            axes = _contracted_axes(node, data, weight)
+            axes = contracted_axes(node, data, weight)
             if axes is not None and self._is_readable(node, data, weight):
                 self._link(node, data, weight, *axes)
                 return True
@@ -152,13 +150,14 @@ class LayerFinder:
         head = self._open(node, size, axis)
         first: Dim = 0
         for part, (tail, rows) in zip(parts, tails, strict=True):
-            self.drafts[head].sources.append(Link(tail, head, weight, row == 0, first, rows))
+            link = Link(tail, head, weight, row == 0, first, rows, bare(part))
+            self.drafts[head].sources.append(link)
             first = first + part.shape[at] if part.ndim else 0
 
     def _tail(self, data: Node, axis: int) -> tuple[int, range | None]:
         """Return the layer that a product reads, and which of its units where not all.
 
-        Where a node has another number of units than the layer has, a new one stands in for it.
+        Another number of units than the layer has, or sums over an input, have a new one.
         """
         units = data.shape[axis] if data.ndim else 1
         index = self.layer(data)
@@ -168,7 +167,8 @@ class LayerFinder:
                 part = blend.parts[0]
                 return self._read(part.layer, part.node), part.rows
             index = self.open_blend(blend, data)
-        if not same(self.drafts[index].size, units):
+        draft = self.drafts[index]
+        if not same(draft.size, units) or (draft.is_input and is_mixed(data, draft.start)):
             return self._stand_in(data, units, axis - data.ndim, [index]), None
         return self._read(index, data), None
 
@@ -248,6 +248,7 @@ class LayerFinder:
     def _function(self, node: Node) -> None:
         """Follow a function of layers: an activation, a gate, a slice, a step towards the loss."""
         data = [i for i in node.inputs if i not in self.weights and i not in self.free]
+        data = self._without_mixers(node, data)
         layers = {self.layer(i) for i in data}
         index = layers.pop() if len(layers) == 1 else None
         if node.op.family == "loop":
@@ -261,6 +262,23 @@ class LayerFinder:
         elif all(i in self.mixed or self._has_units(i) for i in data):
             self.mixed[node] = next((self.mixed[i] for i in data if i in self.mixed), node)
             self._expect_no_weights(node, data)
+
+    def _without_mixers(self, node: Node, data: list[Node]) -> list[Node]:
+        """Return what a node is a function of: h alone, where inputs say which rows of h add up.
+
+        A graph convolution sums over neighbours, A @ h; each unit is left to itself.
+        """
+        if node.op is not OPS["einsum"] or len(data) < 2:
+            return data
+        for x in data:
+            index = self.layer(x)
+            draft = None if index is None else self.drafts[index]
+            if draft is None or draft.is_input or not mixes_rows(node, x, draft.axis):
+                continue
+            behind = [i for y in data if y is not x for i in self.layers_behind(y)]
+            if all(self.drafts[i].is_input for i in behind):
+                return [x]
+        return data
 
     def _has_units(self, node: Node) -> bool:
         return node in self.found or node in self.blends or node in self.joined
@@ -368,31 +386,3 @@ def undrawable(what: str, cause: Node, why: str = "") -> GraphError:
 def _placed(node: Node) -> str:
     scope = node.provenance.scope
     return f"{node.op.name} in scope {scope!r}" if scope else node.op.name
-
-
-def _factors(node: Node) -> tuple[Node, ...]:
-    """Return what a node multiplies: its operands, or those of sum(w*x), as neurons are written."""
-    if node.op is not OPS["sum"] or node.inputs[0].op.infix != "*":
-        return node.inputs
-    broadcast = OPS["broadcast_to"]
-    return tuple([x.inputs[0] if x.op is broadcast else x for x in node.inputs[0].inputs])
-
-
-def _contracted_axes(node: Node, data: Node, weight: Node) -> _Axes | None:
-    """Return the axes of a dense product: the data's units, the weight's inputs, the new units."""
-    if not node.ndim and node.op.infix == "*":
-        return 0, 0, None
-    if node.op is OPS["sum"]:
-        is_dot = weight.ndim == 1 and node.attrs["axis"] == (data.ndim - 1,) == (node.ndim,)
-        return (node.ndim, 0, None) if is_dot else None
-    if node.op is not OPS["einsum"] or weight.ndim > 2:
-        return None
-    terms, out = split_spec(node.attrs["spec"])
-    at = 0 if node.inputs[0] is data else 1
-    of_data, of_weight = terms[at], terms[1 - at]
-    summed = [label for label in of_weight if label in of_data and label not in out]
-    fresh = [label for label in of_weight if label in out and label not in of_data]
-    if len(summed) != 1 or len(fresh) != len(of_weight) - 1:
-        return None
-    axis = out.index(fresh[0]) - len(out) if fresh else None
-    return of_data.index(summed[0]), of_weight.index(summed[0]), axis

@@ -9,7 +9,7 @@ from graphc.draw import palette
 from graphc.draw.dense_layers import find_network
 from graphc.draw.dot_source import FONT, Html, attributes, edge_line, font, node_line, quote
 from graphc.draw.drawing import Drawing
-from graphc.draw.idle_units import dropped_units, is_frozen, without_edges
+from graphc.draw.idle_units import dropped_units, without_edges
 from graphc.draw.network_parts import Layer, Network
 from graphc.draw.typography import escape, italic, name_text, text_width
 from graphc.draw.unit_edges import Edge, Picture, arranged
@@ -167,7 +167,7 @@ def _edge_line(picture: Picture, edge: Edge) -> str:
         items["color"] = palette.ADJOINT if negative else palette.VALUE
         items["style"] = "dashed" if negative else "solid"
         items["penwidth"] = f"{0.6 + 3.4 * abs(edge.value) / (picture.largest or 1):.2f}"
-    if is_frozen(edge.link):
+    if edge.link is not None and edge.link.is_frozen:
         items |= {"class": "frozen", "arrowhead": "empty"}
     if edge.link is not None and edge.link.weight is None:
         items["class"] = "skip"
@@ -192,7 +192,6 @@ def _label_lines(picture: Picture) -> list[str]:
 
 def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: bool) -> list[str]:
     lines = []
-    foot = min([unit.y for unit in picture.units], default=0.0)
     for level, x in enumerate(picture.arrangement.columns):
         inside = [layer for layer in found.layers if layer.level == level]
         rows = list(dict.fromkeys(escape(_role(layer)) for layer in inside))
@@ -202,7 +201,7 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
             rows = [f"{found.hidden:,} more columns"]
             lines.append(_text_line("gap", x, 0.0, Html(font("⋯", palette.MUTED, 28))))
         label = Html(font("<BR/>".join(rows), palette.MUTED, 12))
-        y = foot - RADIUS - 12 - 8 * len(rows)
+        y = picture.low - 12 - 8 * len(rows)
         lines.append(_text_line(f"caption{level}", x, y, label))
     for i, caption in enumerate(picture.matrices):
         matrix = f"<I>{escape(caption.name)}</I>  {escape(caption.size)}"
@@ -214,14 +213,14 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
         remarks.append("dotted: handed on unchanged")
     if any(layer.joint for layer in handed):
         remarks.append("dotted: unit by unit, without weights")
-    if any(map(is_frozen, found.links)):
+    if any(link.is_frozen for link in found.links):
         remarks.append("hollow arrows: frozen weights")
     if has_dropped:
         remarks.append("✕ dropped out")
     if remarks:
         middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
         words = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))
-        lines.append(_text_line("remark", middle, foot - 92, words))
+        lines.append(_text_line("remark", middle, picture.low + RADIUS - 92, words))
     return lines
 
 

@@ -46,7 +46,8 @@ class Link:
     """All edges from one layer to another. Without a weight they go from unit to unit.
 
     `rows` says which units of the tail are read, where not all are. The first of them meets row
-    `first_row` of the weights; without weights, that unit of the head.
+    `first_row` of the weights; without weights, that unit of the head. `read` is what the weights
+    multiply: the tail's variable, or a function of it.
     """
 
     tail: int
@@ -55,6 +56,13 @@ class Link:
     rows_are_inputs: bool = True
     first_row: Dim = 0
     rows: range | None = None
+    read: Node | None = None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the weights are a parameter that training leaves alone."""
+        source = None if self.weight is None else source_of(self.weight)[0]
+        return source is not None and source.op is OPS["param"] and not source.attrs["trainable"]
 
     def row(self, unit: Dim) -> Dim | None:
         """Return the row of the weights that a unit of the tail meets; None where it meets none."""

@@ -149,7 +149,7 @@ class _Scene:
         )  # fmt: skip
         if matrices:
             text = self._matrix_text(matrices)
-            middle = x + 54 + text_width(text, 11) / 2
+            middle = x + 57 + text_width(text, 11) / 2
             self.canvas.words(
                 f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True
             )
@@ -293,7 +293,7 @@ class _Scene:
             self.named.add(matrices)
             text = self._matrix_text(matrices)
             half = text_width(text, 11) / 2 + 6
-            middle = (a[0] + half if not passes else a[0] - 36 - half), (a[1] + b[1]) / 2
+            middle = (a[0] + half if not passes else a[0] - 46 - half), (a[1] + b[1]) / 2
             key = f"m_{tail}_{head}"
             self.canvas.words(key, middle, text, color=color, size=11, slanted=True)
 
@@ -317,8 +317,9 @@ class _Scene:
         self.canvas.words(key, (x, y + 20), "cut", color=palette.INK, size=10)
 
     def _caption(self, left: float, truncate: int | None) -> None:
-        is_shared = any(self.looks)
-        words = ["edges of one colour and dash share one matrix"] if is_shared else []
+        most = max(map(len, self.looks))
+        shared = "one matrix" if most == 1 else "their matrices"
+        words = [f"edges of one colour and dash share {shared}"] if most else []
         if truncate:
             words.append("cut: the value goes on, no gradient comes back")
         right = max(x for x, _ in self.at.values())

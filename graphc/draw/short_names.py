@@ -13,6 +13,7 @@ from graphc.draw.typography import name_text
 #: A name and the number at its end: `h`, `2` for h2 and h_2.
 NUMBERED = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
 _LONGEST = 4
+_LONGEST_ON_EDGE = 12
 
 
 def short(name: str) -> str:
@@ -40,6 +41,17 @@ def shorts(names: Sequence[str]) -> list[str]:
     return [found[name] for name in names]
 
 
+def edge_names(names: Sequence[str]) -> list[str]:
+    """Return the names of arrays as edges have room for them: long ones are cut short.
+
+    >>> edge_names(["W", "weights_of_the_first_layer"])
+    ['W', 'w']
+    """
+    distinct = list(dict.fromkeys(names))
+    cut = dict(zip(distinct, shorts(distinct), strict=True))
+    return [cut[name] if len(name) > _LONGEST_ON_EDGE else name for name in names]
+
+
 def _alike(found: Mapping[str, str]) -> list[str]:
     """Return the names whose short names others have too; those that are whole keep theirs."""
     times = Counter(found.values())
@@ -52,7 +64,7 @@ def _shortened(name: str, letters: int) -> str:
     plain = name_text(stem)
     if len(unicodedata.normalize("NFC", plain)) <= 3 or not stem[:1].isalpha():
         return name
-    return stem[:letters] + digits
+    return stem[:letters].rstrip("_") + digits  # h_ would be set like h
 
 
 def without_scopes(names: Sequence[str]) -> list[str]:

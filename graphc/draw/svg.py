@@ -21,6 +21,7 @@ def finished_svg(raw: str, title: str, description: str) -> str:
     root = ElementTree.fromstring(raw)
     for element in root.iter():
         _lower_subscript(element)
+        _keep_outer_spaces(element)
         if "font-family" in element.attrib:
             element.set("font-family", _FONTS)
         if element.get("stroke") == "transparent":
@@ -50,6 +51,15 @@ def _lower_subscript(element: ElementTree.Element) -> None:
     down = _DROP if shift == "sub" else -2 * _DROP
     element.set("y", f"{float(element.get('y', '0')) + down * size:.2f}")
     element.set("font-size", f"{_SHRINK * size:.2f}")
+
+
+def _keep_outer_spaces(element: ElementTree.Element) -> None:
+    """Make spaces at the ends of a piece of a line hard: SVG leaves out soft ones."""
+    text = element.text or ""
+    if element.tag == f"{{{_SVG}}}text" and text != text.strip(" "):
+        inner = text.strip(" ")
+        before, _, after = text.partition(inner) if inner else (text, "", "")
+        element.text = "\u00a0" * len(before) + inner + "\u00a0" * len(after)
 
 
 def _use_tooltips_as_titles(root: ElementTree.Element) -> None:

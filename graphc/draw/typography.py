@@ -169,8 +169,12 @@ def array_text(value: np.ndarray) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """Return text for a graphviz HTML-like label or for XML."""
-    return html.escape(printable(text) if text else "", quote=True)
+    """Return text for a graphviz HTML-like label.
+
+    Graphviz reads a node's name for `\\N` there, and refuses text of closing brackets alone.
+    """
+    safe = html.escape(printable(text) if text else "", quote=True).replace("\\", "\\\\")
+    return safe if safe.strip("]") else safe.replace("]", "&#93;")
 
 
 def italic(text: str) -> str:
@@ -226,17 +230,26 @@ def fitted(text: str, size: float, width: float) -> str:
 
 
 def wrapped(text: str, limit: int) -> list[str]:
-    """Return text in lines of about `limit` characters, broken at the outermost spaces."""
+    """Return text in lines of about `limit` characters, broken at the outermost spaces.
+
+    A sign between two operands begins a line, and never stands there alone.
+    """
     lines: list[str] = []
     line, depth = "", 0
     for word in text.split(" "):
-        if line and not depth and len(line) + len(word) >= limit:
-            lines.append(line)
-            line = word
+        if line and not depth and len(line) + len(word) >= limit and not _is_sign(line):
+            before, _, last = line.rpartition(" ")
+            carried = f"{last} " if before and _is_sign(last) else ""
+            lines.append(before if carried else line)
+            line = carried + word
         else:
             line = f"{line} {word}" if line else word
         depth += sum(word.count(c) for c in "([") - sum(word.count(c) for c in ")]")
     return [*lines, line]
+
+
+def _is_sign(word: str) -> bool:
+    return len(word) == 1 and not word.isalnum()
 
 
 def listed(words: Sequence[str], limit: int = 6) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from graphc.ir.node import Node
 _MOST_LABELS = 64
 _NAME_SIZE, _NUMBER_SIZE = 13, 10
 _ATTEMPTS = 8
+#: How much of the way between two columns a label may cover.
+_COVERED = 0.6
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Picture:
     matrices: Sequence[Matrix]
     largest: float
     remark: str
+    low: float  # below this there is neither a unit nor an edge
 
 
 def arranged(
@@ -96,14 +100,18 @@ def arranged(
         place = arrange(found, names, max_units, 190.0, 62.0)
         edges = _edges(place, found, names, arrays, bias)
     values = [abs(edge.value) for edge in edges if edge.value is not None]
+    units = [*place.all_units(), *_bias_units(place, found, bias)]
+    ways = [waypoints(place, edge.tail, edge.head) for edge in edges]
+    past = [y for way in ways for _, y in way[1:-1]]  # of edges that pass a column
     return Picture(
         arrangement=place,
-        units=[*place.all_units(), *_bias_units(place, found, bias)],
+        units=units,
         edges=edges,
         labels=labels or _badges(place, found, names, arrays, bias),
-        matrices=[] if labels else _matrices(place, found, names),
+        matrices=[] if labels else _matrices(place, found, names, max([place.top + RADIUS, *past])),
         largest=max(values, default=0.0),
         remark="weights are not labelled: there is no room" if wanted and labels is None else "",
+        low=min([unit.y - RADIUS for unit in units] + past, default=0.0),
     )
 
 
@@ -117,12 +125,15 @@ def _edges(
     arrays: Mapping[Node, np.ndarray] | None,
     bias: str | None,
 ) -> list[Edge]:
-    edges = []
+    joined: dict[tuple[str, str, Node | None, bool], list[Edge]] = {}
     for number, link in enumerate(found.links):
         for tail in place.units[link.tail]:
             for head in place.units[link.head]:
                 if link.joins(tail.row, head.row, found.layers[link.tail].size):
-                    edges.append(_edge(number, link, tail, head, names, arrays))
+                    edge = _edge(number, link, tail, head, names, arrays)
+                    ends = (tail.key, head.key, link.read, link.is_frozen)
+                    joined.setdefault(ends, []).append(edge)
+    edges = [_added_up(parallel) for parallel in joined.values()]
     for unit in _bias_units(place, found, bias):
         layer = int(unit.key.removeprefix("bias_"))
         node = found.layers[layer].biases[0]
@@ -153,6 +164,19 @@ def _edge(
     index = (first, head.row) if link.rows_are_inputs else (head.row, first)
     value = _number(arrays[link.weight], index)
     return _labelled(key, tail, head, link, name, names.whole(link.weight), value)
+
+
+def _added_up(edges: Sequence[Edge]) -> Edge:
+    """Return one edge for those of one unit to another: x·U + x·V has the weights U + V."""
+    first = edges[0]
+    if len(edges) == 1 or not first.label:
+        return first
+    label = " + ".join(edge.label for edge in edges)
+    told = " + ".join(edge.told for edge in edges)
+    if first.value is None:
+        return replace(first, label=label, told=told)
+    value = sum(edge.value for edge in edges if edge.value is not None)
+    return replace(first, label=_signed(_short(value)), told=told, value=value)
 
 
 def _labelled(
@@ -212,11 +236,13 @@ def _labels(
     obstacles = [Rectangle(u.x, u.y, 2 * RADIUS + 2, 2 * RADIUS + 2) for u in units]
     obstacles += [badge.box for badge in badges]
     shown = [edge for edge in edges if edge.label]
-    segments = []
-    for edge in shown:
-        (x0, y0), (x1, y1) = waypoints(place, edge.tail, edge.head)[:2]
-        segments.append(Segment(x0, y0, x1, y1))
+    segments = _labelled_segments(place, shown)
+    if segments is None:
+        return None
     sizes = [(text_width(edge.label, size) + 3, 1.3 * size + 2) for edge in shown]
+    ways = zip(segments, sizes, strict=True)
+    if any(width > _COVERED * abs(way.x1 - way.x0) for way, (width, _) in ways):
+        return None
     boxes = place_labels(segments, sizes, obstacles)
     if boxes is None:
         return None
@@ -224,6 +250,21 @@ def _labels(
         Label(f"l{edge.key}", edge.label, size, box) for edge, box in zip(shown, boxes, strict=True)
     ]
     return [*labels, *badges]
+
+
+def _labelled_segments(place: Arrangement, edges: Sequence[Edge]) -> list[Segment] | None:
+    """Return on which segment of each edge its label stands: the first, if no other runs there.
+
+    Edges past a column run through the same gaps; None where some end together as well, so that
+    nobody could tell which label belongs to which.
+    """
+    ways = [waypoints(place, edge.tail, edge.head) for edge in edges]
+    alike = Counter(tuple(way[:2]) for way in ways)
+    ends = [way[:2] if alike[tuple(way[:2])] == 1 else way[-2:] for way in ways]
+    bent = Counter(tuple(end) for way, end in zip(ways, ends, strict=True) if len(way) > 2)
+    if any(count > 1 for count in bent.values()):
+        return None
+    return [Segment(*start, *end) for start, end in ends]
 
 
 def _badges(
@@ -250,8 +291,8 @@ def _bias_text(node: Node, row: Dim, names: Names, arrays: Mapping[Node, np.ndar
     return f"+{names.bias(node, row)}" if value is None else _signed(_short(value))
 
 
-def _matrices(place: Arrangement, found: Network, names: Names) -> list[Matrix]:
-    """Return the captions `W  784×128` above the edges that carry these weights."""
+def _matrices(place: Arrangement, found: Network, names: Names, top: float) -> list[Matrix]:
+    """Return the captions `W  784×128` of the weights, above all edges: they begin at `top`."""
     captions = []
     stacked: dict[float, int] = {}
     for link in found.links:
@@ -272,7 +313,7 @@ def _matrices(place: Arrangement, found: Network, names: Names) -> list[Matrix]:
                 "×".join(map(dim_text, weight.shape)),
                 f"{inputs} units to {outputs} units: {outputs}×{inputs} weights",
                 x,
-                place.top + RADIUS + 14 + 18 * height,
+                top + 14 + 18 * height,
             )
         )
     return captions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.draw.activations import nodes_between
 from graphc.draw.network_parts import Layer, Link, Network, source_of
-from graphc.draw.short_names import NUMBERED, shorts, without_scopes
+from graphc.draw.short_names import NUMBERED, edge_names, shorts, without_scopes
 from graphc.draw.typography import name_text, subscript, superscript
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.graph import Graph
@@ -82,7 +82,7 @@ def names_of(graph: Graph, network: Network, whole: Network) -> Names:
             sources[bias] = bias
             arrays[bias] = graph.labels.get(bias) or "b"
     full = {sources[array]: name for array, name in arrays.items()}
-    entries = dict(zip(full, without_scopes(list(full.values())), strict=True))
+    entries = dict(zip(full, edge_names(without_scopes(list(full.values()))), strict=True))
     parts = {array: entries[source] for array, source in sources.items()}
     own = tuple(graph.labels.get(layer.node, "") for layer in network.layers)
     return Names(tuple(names), tuple(shorts(names)), own, arrays, parts)

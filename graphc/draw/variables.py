@@ -51,7 +51,8 @@ def variables(
 ) -> dict[Node, Variable]:
     """Return the shown variables in topological order; none gets a fresh name that is `taken`.
 
-    `known` are names that hold whatever the graph calls those nodes.
+    Inputs that nothing reads come first. `known` are names that hold whatever the graph calls those
+    nodes.
 
     Strict: every operation has its rectangle; only silent nodes without a name and the constant in
     x² are left out. Compact: constants, and unnamed results that are used once, stand inside their
@@ -62,7 +63,9 @@ def variables(
     texts: dict[Node, Code] = {}
     feeds: dict[Node, tuple[Node, ...]] = {}
     found: dict[Node, Variable] = {}
-    for node in graph.nodes:
+    read = set(graph.nodes)
+    unread = [node for node in graph.inputs.values() if node not in read]
+    for node in [*unread, *graph.nodes]:
         labelled = node in graph.labels or node in outputs
         if is_silent(node) and not labelled:
             texts[node], feeds[node] = texts[node.inputs[0]], feeds[node.inputs[0]]
@@ -80,9 +83,9 @@ def variables(
 
 
 def _stays_inside(graph: Graph, node: Node, text: Code, labelled: bool, compact: bool) -> bool:
-    users = graph.consumers[node]
-    if labelled or not users:
+    if labelled or not graph.consumers[node]:
         return False
+    users = graph.consumers[node]
     if not node.inputs and all(_is_exponent(user, node) for user in users):
         return True
     if not compact:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.draw.collapse import Collapse, Grouping, group
-from graphc.draw.typography import name_text
+from graphc.draw.typography import listed, name_text
 from graphc.draw.variables import Variable, variables
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
@@ -15,6 +15,8 @@ from graphc.ir.node import Node
 from graphc.ops import OPS
 
 STYLES = ("strict", "compact")
+#: How many results of a group its box names.
+_MOST_RESULTS = 3
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,12 @@ class Box:
     formula: str
     told: str  # one sentence in plain text
     variables: tuple[Variable, ...]
+    result: Variable | None = None  # of a group, what other boxes read last
 
     @property
     def node(self) -> Node:
-        """The variable's node; of a group, the last one."""
-        return self.variables[-1].node
+        """The variable's node; of a group, its result's, else the last one."""
+        return (self.result or self.variables[-1]).node
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,17 @@ def view(
     for node, variable in found.items():
         shared = grouping.group_of[node]
         members.setdefault(node if shared is None else shared, []).append(variable)
+    place = {v.node: at for at, inside in enumerate(members.values()) for v in inside}
+    read = {x for node, v in found.items() for x in v.operands if place[x] != place[node]}
+    read.update(graph.outputs.values())
     keys: dict[str, int] = {}
     boxes: list[Box] = []
-    place: dict[Node, int] = {}
     for identity, inside in members.items():
-        for variable in inside:
-            place[variable.node] = len(boxes)
         if isinstance(identity, str):
-            boxes.append(_group_box(identity, inside, grouping, keys))
+            results = [v for v in inside if v.node in read]
+            called = [_name(v, leaving) for v in results]
+            box = _group_box(identity, inside, called, grouping, keys)
+            boxes.append(replace(box, result=results[-1] if results else None))
         else:
             boxes.append(_variable_box(inside[0], leaving, keys))
     edges = dict.fromkeys(
@@ -124,7 +130,6 @@ def _variable_box(
     variable: Variable, leaving: Mapping[Node, Sequence[str]], keys: dict[str, int]
 ) -> Box:
     node = variable.node
-    others = [shown for shown in leaving.get(node, ()) if shown != variable.shown]
     if not node.inputs and not node.op.is_leaf:
         kind = "constant"
     elif node.op.is_leaf:
@@ -140,20 +145,33 @@ def _variable_box(
         told = f"{variable.name} = {variable.formula}"
     prefix = "c" if kind == "constant" and not variable.name else "n"
     key = _key(f"{prefix}_{variable.name or variable.formula}", keys)
-    # A variable that leaves the graph under another name shows both.
-    name = " = ".join([*filter(None, [variable.shown]), *others])
-    return Box(key, kind, name, variable.formula, told, (variable,))
+    return Box(key, kind, _name(variable, leaving), variable.formula, told, (variable,))
 
 
-def _group_box(name: str, inside: list[Variable], grouping: Grouping, keys: dict[str, int]) -> Box:
-    count = f"{len(inside):,} variables"
+def _name(variable: Variable, leaving: Mapping[Node, Sequence[str]]) -> str:
+    """Return a variable's name; one that leaves the graph under another name shows both."""
+    others = [shown for shown in leaving.get(variable.node, ()) if shown != variable.shown]
+    return " = ".join([*filter(None, [variable.shown]), *others])
+
+
+def _group_box(
+    name: str,
+    inside: list[Variable],
+    results: Sequence[str],
+    grouping: Grouping,
+    keys: dict[str, int],
+) -> Box:
+    """Return the box of a group; it tells by what names others read its results."""
+    count = f"{len(inside):,} variables" if len(inside) > 1 else inside[0].formula
     repeats = grouping.repeats.get(name)
     shown = name
     if repeats:
         first = re.sub(r"[_\W]*\d+$", "", name.split(" … ")[0])
         shown = f"{first or name} ×{repeats}"
     told = f"{shown}: {count} collapsed"
-    return Box(_key(f"g_{name}", keys), "group", shown, count, told, tuple(inside))
+    names = listed([x for x in results if x not in ("", shown)], _MOST_RESULTS)
+    formula = f"{count} → {names}" if names else count
+    return Box(_key(f"g_{name}", keys), "group", shown, formula, told, tuple(inside))
 
 
 def _key(wanted: str, taken: dict[str, int]) -> str:

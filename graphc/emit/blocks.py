@@ -19,7 +19,7 @@ from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
 from graphc.ops.reshaping import Reshape
-from graphc.plan.program import BLOCK, Buffer, Program, Run, Statement
+from graphc.plan.program import BLOCK, SHARES, Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
@@ -42,12 +42,12 @@ CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_co
 IN_BLOCKS = '''
 @cache
 def threads_of(process):
-    """Return threads that are kept: one takes longer to start than a block to compute."""
+    """Return threads to keep: one takes longer to start than a block to compute."""
     return ThreadPoolExecutor(CORES)
 
 
 def in_blocks(work, extent, step):
-    """Call work(rows, worker) for each block, on all cores; return the results in order."""
+    """Call work(rows, worker) for each block on all cores; return results in order."""
     if extent <= step:
         return [work(slice(0, extent), 0)]
     count = 2 * -(-extent // (2 * step))  # for any cores, so that sums are the same
@@ -101,20 +101,16 @@ def block_sizes(
 
 
 def step_text(run: Run, notation: Notation) -> str:
-    """Return the number of steps in a block: as many as have `BLOCK` elements, but at least one.
-
-    Where there are products, too, a quarter of the steps is enough work for a core.
-    """
-    if isinstance(run.row, int):
-        step = max(1, BLOCK // max(1, run.row))
-        if not run.multiplies or step == 1:
-            return str(step)
-        extent = notation.dim(run.extent)
-        if extent.isdecimal():
-            return str(max(1, min(step, int(extent) // 4)))
-        whole = Code(extent, ATOM if extent.isalnum() else SUM)
-        return f"max(1, min({step}, {whole.within(PRODUCT)} // 4))"
-    return f"max(1, {BLOCK} // max(1, {notation.dim(run.row)}))"
+    """Return the number of steps in a block."""
+    if run.step is None:
+        return f"max(1, {BLOCK} // max(1, {notation.dim(run.row)}))"
+    if not run.is_shared:
+        return str(run.step)
+    extent = notation.dim(run.extent)
+    if extent.isdecimal():
+        return str(max(1, min(run.step, int(extent) // SHARES)))
+    whole = Code(extent, ATOM if extent.isalnum() else SUM)
+    return f"max(1, min({run.step}, {whole.within(PRODUCT)} // {SHARES}))"
 
 
 def times(count: Dim, number: str) -> str:

@@ -98,7 +98,9 @@ class Expressions:
         label = self.labels.get(node)
         if label:
             return label
-        kind, stem = node.op.called(node), self.stems.get(node)
+        kind, stem = node.op.called(node), self.stems.get(node, "")
+        if node.op is full:  # zeros that a derivative begins with are not one themselves
+            stem = stem.removeprefix("d_")
         return f"{stem}_{kind}" if stem else kind
 
     def tabulate(self, node: Node) -> bool:

@@ -32,6 +32,7 @@ from graphc.ir.node import Node
 from graphc.ops.batching import batched_at_once
 from graphc.ops.leaf import full
 from graphc.ops.loop import by_kind
+from graphc.ops.reshaping import reshape_words
 from graphc.ops.slicing import Slice, index_words
 from graphc.plan.loops import Loop
 from graphc.plan.program import Statement
@@ -127,7 +128,7 @@ class Fast(FastBody):
         elif not has_shape:
             if before is None:
                 before = self.first_names[buffer] = self.expressions.namer.fresh(f"{name}_memory")
-            words = ", ".join(map(self.expressions.notation.dim, item.shape))
+            words = reshape_words(item.shape, self.expressions.notation)
             self.plain(f"{name} = {before}.reshape({words})")
             self.reshaped.add(buffer)
         else:

@@ -25,7 +25,7 @@ def init_function(graph: Graph) -> list[list[str]]:
     if not graph.params:
         return []
     namer = Namer(["seed"])
-    words: list[str] = []
+    entries: list[tuple[str, str]] = []
     arrays: list[str] = []
     for name, node in graph.params.items():
         if symbols_of(node.shape):
@@ -34,24 +34,23 @@ def init_function(graph: Graph) -> list[list[str]]:
                 got=shape_text(node.shape),
                 fix="give parameters fixed sizes",
             )
-        word = f"{string_literal(name)}: {initial_value(node)}"
+        key, value = string_literal(name), initial_value(node)
         array = _array(node)
-        if array is not None and len(word) + 9 > WIDTH:
-            variable = namer.fresh(name)
-            arrays += table(variable, array, Notation(), _INDENT)
-            word = f"{string_literal(name)}: {variable}"
-        words.append(word)
+        if array is not None and len(f"{key}: {value}") + 9 > WIDTH:
+            value = namer.fresh(name)
+            arrays += table(value, array, Notation(), _INDENT)
+        entries.append((key, value))
     lines = [
         "def init(seed=0):",
         f'{_INDENT}"""Return freshly initialized parameters."""',
     ]
-    if any("rng." in word for word in words):
+    if any("rng." in value for _, value in entries):
         lines.append(f"{_INDENT}rng = np.random.default_rng(seed)")
     if arrays:
         lines += [f"{_INDENT}# fmt: off", *arrays, f"{_INDENT}# fmt: on"]
     lines.append(f"{_INDENT}return {{")
-    for word in words:
-        lines += [piece for line in entry(word) for piece in wrapped(line)]
+    for key, value in entries:
+        lines += [piece for line in entry(key, value) for piece in wrapped(line)]
     return [[*lines, f"{_INDENT}}}"]]
 
 
@@ -63,13 +62,16 @@ def _array(node: Node) -> np.ndarray | None:
     return value.array.astype(node.dtype)
 
 
-def entry(word: str) -> list[str]:
-    """Return an entry of a dict display, its call broken where the line would be too long."""
-    line = f"{_INDENT * 2}{word},"
-    head, parenthesis, inside = word.partition("(")
+def entry(key: str, value: str) -> list[str]:
+    """Return an entry of a dict display, its call broken where the line would be too long.
+
+    The key is a user's name: brackets in it are data.
+    """
+    line = f"{_INDENT * 2}{key}: {value},"
+    function, parenthesis, inside = value.partition("(")
     if len(line) <= WIDTH or not parenthesis or not inside.endswith(")"):
         return [line]
-    return call(head, arguments(inside[:-1]), _INDENT * 2, ",")
+    return call(f"{key}: {function}", arguments(inside[:-1]), _INDENT * 2, ",")
 
 
 def arguments(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from graphc.emit.leaving import (
 )
 from graphc.emit.lines import Line, alike, lines_of
 from graphc.emit.loops import Readable
-from graphc.emit.names import Namer, identifier, one_line, string_literal
+from graphc.emit.names import Namer, one_line, string_literal
 from graphc.emit.preamble import helpers, imports
 from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.tables import tables
@@ -94,10 +94,10 @@ def write_module(
 
 
 def traced_function(
-    program: Program, *, function: str | None = None, gradient_of: str | None = None
+    program: Program, *, gradient_of: str | None = None
 ) -> tuple[list[str], dict[Node, list[int]]]:
     """Return the lines of the readable function alone, and in which of them each node stands."""
-    layout, body = _written(program, "readable", function, gradient_of)
+    layout, body = _written(program, "readable", None, gradient_of)
     lines = [line for part in body for line in part]
     start = next((i for i, line in enumerate(lines) if isinstance(line, Line)), len(lines))
     graph = program.graph
@@ -157,7 +157,7 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     graph = program.graph
     marker = [BEFORE_UPDATE] if graph.updates or program.observed else []
     head = call(f"def {layout.function}", layout.signature(), "", ":")
-    lines = [*head, f'{_INDENT}"""{_summary(graph, layout)}"""']
+    lines = [*head, f'{_INDENT}"""{_summary(graph)}"""']
     lines += _state_lines(program, layout)
     entry = read_dims(graph, layout.variables(graph), layout.dims)
     lines += [f"{_INDENT}{line}" for line in entry.lines]
@@ -180,7 +180,7 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     return [*allocate, decorated]
 
 
-def _summary(graph: Graph, layout: Layout) -> str:
+def _summary(graph: Graph) -> str:
     if graph.updates:
         return "Take one step on a batch, update `state` in place, return the outputs."
     return "Return the outputs by name."
@@ -310,6 +310,3 @@ def _workspace(
 def function_name(graph: Graph, function: str | None = None) -> str:
     """Return the name under which the emitted module offers the graph."""
     return Namer(LOCALS).fresh(function or ("step" if graph.updates else graph.name))
-
-
-__all__ = ["Layout", "function_name", "identifier", "write_module"]

@@ -78,7 +78,7 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
     samples: list[str] = []
     for name, node in graph.inputs.items():
         sample = _sample(node, notation, chosen.get(name), bounds.get(name, _SIZE))
-        samples += _wrapped_sample(f"    point[{string_literal(name)}] = {sample}")
+        samples += _sample_lines(f"    point[{string_literal(name)}]", sample)
     lines = [
         "def check(seed=0):",
         '    """Compare each gradient with central differences along itself."""',
@@ -173,13 +173,13 @@ def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, st
     return [*lines, *_loop(gradient, f"{inner}    "), body]
 
 
-def _wrapped_sample(line: str) -> list[str]:
+def _sample_lines(target: str, sample: str) -> list[str]:
     """Return the line that draws an input; a cast that does not fit becomes an argument."""
+    line = f"{target} = {sample}"
     if len(line) <= WIDTH:
         return [line]
-    name, _, value = line.partition(" = ")
-    drawn, _, dtype = value.removesuffix(")").rpartition(".astype(")
-    return wrapped(f"{name} = np.asarray({drawn}, {dtype})" if drawn else line)
+    drawn, _, dtype = sample.removesuffix(")").rpartition(".astype(")
+    return wrapped(f"{target} = np.asarray({drawn}, {dtype})" if drawn else line)
 
 
 def _sample(node: Node, notation: Notation, interval: Interval | None, bound: int) -> str:

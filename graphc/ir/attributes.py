@@ -28,6 +28,9 @@ class ArrayLiteral:
         self.array = frozen
         self._key = (frozen.dtype.str, frozen.shape, frozen.tobytes())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayLiteral, (self.array,)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArrayLiteral) and self._key == other._key
 
@@ -54,6 +57,10 @@ class Attributes(Mapping[str, Any]):
         self.key = tuple((name, _exact(value)) for name, value in self._items.items())
         self._hash = hash(self.key)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the hash behind, which another process computes otherwise."""
+        return _arrived, (self._items,)
+
     def __getitem__(self, name: str) -> Any:
         return self._items[name]
 
@@ -74,6 +81,13 @@ class Attributes(Mapping[str, Any]):
 
 
 NO_ATTRIBUTES = Attributes({})
+
+
+def _arrived(items: Mapping[str, Any]) -> Attributes:
+    """Return unpickled attributes; what a pickle holds of a dtype is not NumPy's own object."""
+    return Attributes(
+        {n: np.dtype(v.name) if isinstance(v, np.dtype) else v for n, v in items.items()}
+    )
 
 
 def _exact(value: Any) -> Hashable:

@@ -33,6 +33,10 @@ class Body:
     def name(self) -> str:
         return self.graph.name
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the hash behind, which another process computes otherwise."""
+        return Body, (self.graph,)
+
     @cached_property
     def _key(self) -> Hashable:
         number: dict[Node, int] = {leaf: -1 - i for i, leaf in enumerate(self.inputs)}

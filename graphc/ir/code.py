@@ -20,10 +20,14 @@ _TIGHT = re.compile(r"(?<=[\w)])(//|(?<!\*)\*(?!\*))(?=[\w(])")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Source text of an expression and how tightly its outermost operator binds."""
+    """Source text of an expression and how tightly its outermost operator binds.
+
+    `sliced` is the array's text where all of this is a slice of one, as the slice's op writes it.
+    """
 
     text: str
     precedence: int = ATOM
+    sliced: str | None = field(default=None, compare=False)
 
     def within(self, precedence: int) -> str:
         """Return the text, in parentheses where it binds less tightly than `precedence`."""

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 Dim: TypeAlias = "int | sympy.Expr"
 Shape: TypeAlias = "tuple[Dim, ...]"
 
+_OPEN = "a size that each call fixes has a name, such as 'N'"
+
 
 def as_dim(value: object) -> Dim:
     """Return `value` as a dim: an integer, a name, or a SymPy expression of dims."""
     if isinstance(value, int):
         if value < 0:
-            raise GraphError("a dimension cannot be negative", got=value)
+            fix = _OPEN if value == -1 else None
+            raise GraphError("a dimension cannot be negative", got=value, fix=fix)
         return int(value)
     if isinstance(value, str):
         if not value.isidentifier():
@@ -42,7 +45,17 @@ def as_dim(value: object) -> Dim:
             "not a dimension",
             got=f"{value!r} of type {type(value).__name__}",
             expected="an int, a name such as 'N', or an expression of gc.dim(...)",
+            fix=_instead_of_dim(value),
         ) from None
+
+
+def _instead_of_dim(value: object) -> str | None:
+    """Return what is written where other libraries take None for a dim, or where rows stand."""
+    if value is None:
+        return _OPEN
+    if isinstance(value, list):
+        return "numbers are no shape: gc.param(name, W.shape, init=W), or gc.constant(W)"
+    return None
 
 
 def _no_name(text: str) -> GraphError:

@@ -67,11 +67,14 @@ def _named(graph: Graph, value: Any, word: str) -> Any:
 def name_of(graph: Graph, node: Node, word: str) -> str:
     """Return the name under which a graph holds a node; `word` is what it was given as.
 
+    An output that is called as an input is not what the name means where it is derived by.
+
     Raises: GraphError where the graph has no such node, or none with a name.
     """
+    meaning = graph.variable if word == "wrt" else graph.find
     for group in (graph.outputs, graph.inputs, graph.params, _by_label(graph)):
         for name, held in group.items():
-            if held is node:
+            if held is node and meaning(name) is node:
                 return name
     known = [*graph.outputs, *graph.inputs, *graph.params]
     wanted = str(node.attrs["name"] if node.op.is_leaf else node.name or "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from graphc.errors import GraphError, GraphWarning, nearest
 from graphc.ir.dims import symbols_of
 from graphc.ir.node import Node, rebuilt
+from graphc.ir.pickled import Row, nodes_of, rows_of
 from graphc.ir.walk import consumers, topological
 
 #: Method name -> function; filled once, where all rooms meet (`graphc.compile`).
@@ -44,7 +45,7 @@ class Graph:
     ) -> None:
         put = object.__setattr__
         put(self, "name", name)
-        put(self, "doc", doc)
+        put(self, "doc", doc.strip(" \t\n"))  # as a text gives it back
         put(self, "outputs", MappingProxyType(dict(outputs)))
         put(self, "updates", MappingProxyType(dict(updates or {})))
         put(self, "nodes", tuple(topological(self.roots())))
@@ -165,6 +166,17 @@ class Graph:
             fix=f"did you mean {hint!r}?" if hint else None,
         )
 
+    def variable(self, name: str) -> Node:
+        """Return the input or parameter of this name, or else the node that `find` returns.
+
+        This is what a name of `wrt` means: a step from `h` to an output `h` is derived by what
+        it reads.
+        """
+        for leaves in (self.inputs, self.params):
+            if name in leaves:
+                return leaves[name]
+        return self.find(name)
+
     def with_outputs(
         self,
         outputs: Mapping[str, Node],
@@ -190,6 +202,21 @@ class Graph:
             )
 
     # -- value -------------------------------------------------------------------------------
+
+    def __copy__(self) -> Graph:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Graph:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle nodes as rows; what the passes did (`history`) stays behind."""
+        leaves = [*self.inputs.values(), *self.params.values()]
+        number = {node: i for i, node in enumerate(topological([*self.roots(), *leaves]))}
+        roots = [{n: number[x] for n, x in d.items()} for d in (self.outputs, self.updates)]
+        groups = [[number[x] for x in d.values()] for d in (self.inputs, self.params)]
+        names = {number[node]: name for node, name in self._names.items() if node in number}
+        return _unpickled, (self.name, self.doc, rows_of(number), *roots, *groups, names)
 
     @cached_property
     def _structure(self) -> tuple[Any, ...]:
@@ -262,6 +289,30 @@ class Graph:
         if name in METHODS:
             return METHODS[name].__get__(self, Graph)
         raise AttributeError(f"a graph has no attribute {name!r}")
+
+
+def _unpickled(
+    name: str,
+    doc: str,
+    rows: list[Row],
+    outputs: Mapping[str, int],
+    updates: Mapping[str, int],
+    inputs: list[int],
+    params: list[int],
+    names: Mapping[int, str],
+) -> Graph:
+    node = nodes_of(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GraphWarning)  # told where the graph was made
+        return Graph(
+            {n: node[i] for n, i in outputs.items()},
+            updates={n: node[i] for n, i in updates.items()},
+            name=name,
+            doc=doc,
+            inputs=[node[i] for i in inputs],
+            params=[node[i] for i in params],
+            names={node[i]: n for i, n in names.items()},
+        )
 
 
 def _of_one_name(op_name: str, first: Node, second: Node) -> GraphError:

@@ -10,7 +10,10 @@ from graphc.ir.provenance import user_location
 def no_node(value: object) -> GraphError:
     """Return the error of an operand that no graph can compute with."""
     got, fix = f"{value!r} of type {type(value).__name__}", None
-    if isinstance(value, (tuple, list)) and any(isinstance(x, Node) for x in value):
+    if callable(value):
+        name = getattr(value, "__name__", "") or type(value).__name__
+        got, fix = f"the function {name!r}", f"call it: {name}(x)"
+    elif isinstance(value, (tuple, list)) and any(isinstance(x, Node) for x in value):
         got = f"a {type(value).__name__} of {counted(len(value), 'value')}: {value!r}"
         fix = "take one of them, x[0], or join them: gc.stack(x), gc.concat(x)"
         if len(value) == 1:

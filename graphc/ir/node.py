@@ -10,7 +10,7 @@ from graphc.errors import NodeValueError
 from graphc.ir.attributes import NO_ATTRIBUTES, Attributes
 from graphc.ir.dims import Dim, Shape, dim_text
 from graphc.ir.foreign_names import no_attribute
-from graphc.ir.operators import ArrayOperators
+from graphc.ir.operators import BINDINGS, ArrayOperators
 from graphc.ir.provenance import Provenance, current_provenance, user_location
 from graphc.ir.types import TensorType
 
@@ -50,6 +50,19 @@ class Node(ArrayOperators):
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a node is frozen; cannot set {name!r}")
+
+    def __copy__(self) -> Node:
+        return self  # a value: a copy would be another node of the same name
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise NodeValueError(
+            "a node is not pickled by itself, only in its graph",
+            got=repr(self),
+            fix='pickle gc.graph({"y": node}); there, graph.find("y") is the node',
+        )
 
     @property
     def name(self) -> str | None:
@@ -129,7 +142,7 @@ class Node(ArrayOperators):
     if not TYPE_CHECKING:  # a checker knows the names that are there
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute("a node", name, dir(type(self)))
+            raise no_attribute("a node", name, dir(type(self)), BINDINGS)
 
 
 def _short(node: Node) -> str:

@@ -19,6 +19,7 @@ from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node, make_node
+from graphc.ir.ranges import ANYTHING, Range
 from graphc.ir.types import TensorType
 
 
@@ -110,6 +111,10 @@ class Op:
     def make(self, inputs: Sequence[Node], **attrs: Any) -> Node:
         """Return the node of already normalized inputs and attributes."""
         return make_node(self, tuple(inputs), attrs)
+
+    def arrived(self, attrs: Attributes) -> Attributes:
+        """Return the attributes that a node has here which was made in another process."""
+        return attrs
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         """Return the result's type, or raise a GraphError that names what does not fit."""
@@ -207,11 +212,18 @@ class Op:
         return None
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        """Return the interval that all elements lie in, given those of the operands.
+        """Return the interval that all elements lie in at finite inputs, given the operands'.
 
         Not asked of pointwise ops, whose bounds follow from `image` and `formula`.
         """
         return operands[0] if self.is_view else UNBOUNDED
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        """Return the interval that all elements lie in whatever goes in, and whether NaN comes out.
+
+        Not asked of pointwise ops either, nor where the result holds truth values.
+        """
+        return operands[0] if self.is_view else ANYTHING
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
         """Say whether -inf may be a meaningful value of the result, as masks put it there.

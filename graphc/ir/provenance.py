@@ -21,6 +21,8 @@ from typing import NamedTuple
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
+#: Phase -> its place in time.
+RANKS = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 
 
 @dataclass(frozen=True, slots=True)

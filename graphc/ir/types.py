@@ -74,6 +74,10 @@ class TensorType:
     def with_dtype(self, dtype: np.dtype) -> TensorType:
         return TensorType(dtype, self.shape)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the dtype by its name: what a pickle holds of one is not NumPy's own object."""
+        return _named, (self.dtype.name, self.shape)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TensorType):
             return NotImplemented
@@ -84,6 +88,10 @@ class TensorType:
 
     def __str__(self) -> str:
         return SHORT[self.dtype] + shape_text(self.shape)
+
+
+def _named(dtype: str, shape: Shape) -> TensorType:
+    return TensorType(DTYPES[dtype], shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
@@ -101,6 +109,9 @@ class TupleType(TensorType):
         put(self, "dtype", np.dtype(np.void))
         put(self, "shape", ())
         put(self, "items", items)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TupleType, (self.items,)
 
     def with_shape(self, shape: Shape) -> TupleType:
         return self

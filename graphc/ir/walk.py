@@ -56,15 +56,10 @@ def reaching(nodes: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
     return dependent
 
 
-def substitute(
-    roots: Sequence[Node],
-    replacement: dict[Node, Node],
-    change: Callable[[Node], Node] | None = None,
-) -> list[Node]:
-    """Return the roots with nodes replaced; `change` is applied to each rebuilt node."""
+def substitute(roots: Sequence[Node], replacement: dict[Node, Node]) -> list[Node]:
+    """Return the roots with nodes replaced, and what depends on these built again."""
     new = dict(replacement)
     for node in topological(roots):
         if node not in new:
-            again = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
-            new[node] = change(again) if change else again
+            new[node] = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
     return [new[root] for root in roots]

@@ -5,6 +5,7 @@ Where a formula has cases, their boundaries state the convention at the kink.
 
 from __future__ import annotations
 
+from graphc.ops import images
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
 
@@ -174,5 +175,6 @@ clip = register(
         dtype=SAME,
         domain=((-0.8, 0.8), (-2.0, -1.0), (1.0, 2.0)),
         flops=2,
+        image=images.limited,
     )
 )

@@ -16,6 +16,7 @@ from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range
 from graphc.ir.types import TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -69,6 +70,9 @@ class TakeAlongAxis(Op):
         return along_axis_in_order(node, order, turned)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return operands[0]
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return operands[0]
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
@@ -146,9 +150,6 @@ class AddAlongAxis(Op):
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
         return along_axis_in_order(node, order, turned)
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("add_along_axis writes into its base: use numpy_into")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from graphc.ir.bounds import Bounds, hull
 from graphc.ir.node import Node
 from graphc.ops import images
-from graphc.ops.pointwise import COMPARE, LOGICAL, SAME, Pointwise, Select
+from graphc.ops.pointwise import COMPARE, LOGICAL, SAME, Pointwise
 from graphc.ops.registry import register
+from graphc.ops.select import Select
 
 less = register(Pointwise("less", "a < b.", "a < b", args="a b", infix="<", dtype=COMPARE))
 less_equal = register(
@@ -107,10 +107,6 @@ isfinite = register(
 )
 
 
-def _either(condition: Bounds, a: Bounds, b: Bounds) -> Bounds:
-    return hull(a, b)
-
-
 where = register(
     Select(
         "where",
@@ -120,6 +116,6 @@ where = register(
         numpy="where",
         tex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
         dtype=SAME,
-        image=_either,
+        image=images.either,
     )
 )

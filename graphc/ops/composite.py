@@ -14,11 +14,11 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
-from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -36,7 +36,6 @@ class LogSumExp(Reduction):
         super().__init__(
             "logsumexp",
             "log(sum(exp(x))) without overflow.",
-            "logsumexp",
             dtype="float",
             needs_elements=True,
         )
@@ -72,9 +71,6 @@ class LogSumExp(Reduction):
 
     def flops(self, node: Node) -> Dim:
         return 13 * node.inputs[0].size
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("logsumexp has no NumPy form of its own; lower it first")
 
 
 class AcrossAxes(Op):
@@ -134,6 +130,10 @@ class Softmax(AcrossAxes):
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return Bounds(0.0, 1.0)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        (a,) = operands
+        return Range(0.0, 1.0, a.nan or a.high == np.inf)
 
     def lower(self, node: Node) -> Node:
         _, exponentials, total = shifted_exponentials(node.inputs[0], node.attrs["axis"])
@@ -208,7 +208,7 @@ class Moment(Reduction):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        return np.asarray(getattr(np, self.method)(arrays[0], **attrs))
+        return self.by_numpy(arrays[0], **attrs)
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         raise NotImplementedError("moments are expanded before they are derived")
@@ -221,6 +221,10 @@ class Moment(Reduction):
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return Bounds(0.0, np.inf, pole=operands[0].pole)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        (a,) = operands
+        return Range(0.0, np.inf, a.nan or not a.is_bounded)
 
     def _words(self, node: Node) -> list[str]:
         return super()._words(node) + ([f"ddof={node.attrs['ddof']}"] if node.attrs["ddof"] else [])

@@ -22,6 +22,7 @@ from graphc.ir.dims import Dim, product, typical_size
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried
 from graphc.ops.contraction_spec import (
@@ -145,6 +146,9 @@ class Einsum(Op):
         product = reduce(mul, operands)
         low, high = (0.0 if product.low >= 0 else -np.inf), (0.0 if product.high <= 0 else np.inf)
         return Bounds(low, high, False, **flags(product))
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return range_of_products(operands)
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return False

@@ -14,10 +14,11 @@ CHUNK = 65536
 
 _COLUMN_CHUNKS = f'''
 def _column_chunks(x, size, stride, dilation, response):
-    """Split a convolution into chunks whose columns, {CHUNK} elements or a row, stay in the cache.
+    """Split a convolution into chunks of {CHUNK} elements of columns, or a row of them.
 
     Yields windows of x [chunks, channels, *places, *positions, samples], the response
-    at their positions [chunks, filters, columns], and room for the columns of a chunk.
+    at their positions [chunks, filters, columns], and room for the columns of a chunk,
+    which stays in the cache.
     """
     stride, dilation = stride or (1,) * len(size), dilation or (1,) * len(size)
     (channels, *_, samples), (filters, count, *inner, _) = x.shape, response.shape
@@ -86,7 +87,7 @@ _CONVOLVE_BACK = f'''{_COLUMN_CHUNKS}
 {PLACES}
 
 def _convolve_back(d, filters, size, *, stride=None, dilation=None, out):
-    """Multiply filters.T by d, a chunk at a time, and add each column to its window of out."""
+    """Multiply filters.T by d, a chunk at a time; add each column to its window."""
     out.fill(0)
     with np.errstate():
         np.setbufsize(1024)  # until the end of the block: add long rows where they are

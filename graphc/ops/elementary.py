@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import math
 
 from graphc.ir.node import Node
 from graphc.ops import images
@@ -24,7 +24,7 @@ add = register(
         dtype=SAME,
         symbol="{} + {}",
         tex="{} + {}",
-        image=operator.add,
+        image=images.add,
     )
 )
 subtract = register(
@@ -37,7 +37,7 @@ subtract = register(
         dtype=SAME,
         symbol="{} − {}",
         tex="{} - {}",
-        image=operator.sub,
+        image=images.subtract,
     )
 )
 multiply = register(
@@ -50,7 +50,7 @@ multiply = register(
         dtype=SAME,
         symbol="{} · {}",
         tex=r"{} \cdot {}",
-        image=operator.mul,
+        image=images.multiply,
     )
 )
 divide = register(
@@ -63,7 +63,7 @@ divide = register(
         domain=((-2.0, 2.0), (0.3, 3.0)),
         symbol="{} / {}",
         tex=r"\frac{{{}}}{{{}}}",
-        image=operator.truediv,
+        image=images.divide,
     )
 )
 floor_divide = register(
@@ -101,7 +101,7 @@ power = register(
         domain=((0.3, 2.0), (-2.0, 2.0)),
         flops=10,
         tex="{{{}}}^{{{}}}",
-        image=operator.pow,
+        image=images.power,
     )
 )
 negative = register(
@@ -113,7 +113,7 @@ negative = register(
         dtype=SAME,
         symbol="−{}",
         tex="-{}",
-        image=operator.neg,
+        image=images.negative,
     )
 )
 square = register(
@@ -126,6 +126,7 @@ square = register(
         dtype=SAME,
         symbol="{}²",
         tex="{{{}}}^2",
+        image=images.square,
     )
 )
 reciprocal = register(
@@ -164,7 +165,7 @@ abs_ = register(
         domain=((0.2, 2.0),),
         symbol="|{}|",
         tex=r"\left|{}\right|",
-        image=abs,
+        image=images.magnitude,
     )
 )
 sign = register(
@@ -257,6 +258,7 @@ log1p = register(
         numpy="log1p",
         domain=((-0.5, 2.0),),
         flops=10,
+        image=images.logarithm_of_one_more,
     )
 )
 expm1 = register(
@@ -291,7 +293,16 @@ log10 = register(
         flops=10,
     )
 )
-exp2 = register(Pointwise("exp2", "2 to the power x.", "exp(x*log(2))", numpy="exp2", flops=10))
+exp2 = register(
+    Pointwise(
+        "exp2",
+        "2 to the power x.",
+        "exp(x*log(2))",
+        numpy="exp2",
+        flops=10,
+        image=images.exponential_to_base_2,
+    )
+)
 
 
 class Larger(Pointwise):
@@ -344,7 +355,7 @@ floor = register(
         numpy="floor",
         domain=((0.1, 0.9),),
         cuts=True,
-        image=images.rounded(1, 0),
+        image=images.rounded(math.floor, 1, 0),
     )
 )
 ceil = register(
@@ -355,7 +366,7 @@ ceil = register(
         numpy="ceil",
         domain=((0.1, 0.9),),
         cuts=True,
-        image=images.rounded(0, 1),
+        image=images.rounded(math.ceil, 0, 1),
     )
 )
 round_ = register(
@@ -366,7 +377,7 @@ round_ = register(
         numpy="round",
         domain=((0.1, 0.4),),
         cuts=True,
-        image=images.rounded(1, 1),
+        image=images.rounded(round, 1, 1),
     )
 )
 trunc = register(

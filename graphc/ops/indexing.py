@@ -20,6 +20,7 @@ from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, all_carried
@@ -102,6 +103,9 @@ class Gather(Op):
         return None  # other places for each direction
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return operands[0]
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return operands[0]
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
@@ -209,9 +213,6 @@ class ScatterAdd(Op):
         order = (*range(1, axis + 1), 0, *range(axis + 1, values.ndim))
         values = OPS["transpose"](values, order) if axis else values
         return self.make([base, values, *indices], **node.attrs)
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("scatter_add writes into its base: use numpy_into")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation

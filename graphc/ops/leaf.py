@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,14 @@ from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
 from graphc.ir.no_node import no_node
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Case, Op, literal
+from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
 from graphc.ops.registry import register
+
+#: What `repr` puts into exponents that nobody writes: 1e+38, 1e-08.
+_EXPONENT = re.compile(r"(?<=\d)e\+?(-?)0*(?=\d)")
+#: A round number from a million on, which `repr` writes out: 1000000000.0.
+_ROUND = re.compile(r"(?<![\d.])([1-9])(0{6,})\.0\b")
 
 
 class Leaf(Op):
@@ -139,6 +146,11 @@ class Fill(Leaf):
         is_positive = bool(value.is_positive)
         return Bounds(1.0 if is_positive else -math.inf, math.inf, is_positive)
 
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        value = node.attrs["value"]
+        is_number = isinstance(value, (bool, int, float))
+        return only_number(float(value)) if is_number else Range(1.0, math.inf, False)  # a dim
+
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool(_held(node.attrs["value"], node.dtype) == -math.inf)
 
@@ -179,6 +191,8 @@ class Constant(Leaf):
 
     def __call__(self, value: Any, dtype: Any = None) -> Node:
         array = np.asarray(value)
+        if array.dtype.kind in "OSU":
+            raise no_node(value)
         array = array.astype(as_dtype(dtype if dtype is not None else array.dtype))
         if array.ndim == 0:
             return fill(array.item(), (), array.dtype)
@@ -195,6 +209,12 @@ class Constant(Leaf):
         if array.size == 0:
             return exactly(0.0)
         return Bounds(float(array.min()), float(array.max()), bool((array != 0).all()))
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        array = node.attrs["value"].array
+        if not array.size or np.isnan(array).any():
+            return ANYTHING
+        return Range(float(array.min()), float(array.max()), False)
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool((node.attrs["value"].array == -np.inf).any())
@@ -225,8 +245,13 @@ class Constant(Leaf):
 
 
 def number_text(value: Any) -> str:
-    """Return a number, or a list of them, as formatters write it: 1e38."""
-    return repr(value).replace("e+", "e")
+    """Return a number, or a list of them, as a person writes it.
+
+    >>> number_text([1e38, 1e-08, -1000000000.0, 1200000.0])
+    '[1e38, 1e-8, -1e9, 1200000.0]'
+    """
+    text = _EXPONENT.sub(r"e\1", repr(value))
+    return _ROUND.sub(lambda found: f"{found[1]}e{len(found[2])}", text)
 
 
 def _triangle(array: np.ndarray) -> Code | None:

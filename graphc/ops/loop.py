@@ -323,8 +323,7 @@ def items(node: Node) -> list[Node]:
     return [item(node, index) for index in range(len(node.type.items))]
 
 
-def with_body(node: Node, body: Body, inputs: Sequence[Node] | None = None) -> Node:
+def with_body(node: Node, body: Body) -> Node:
     """Return a loop with another body of the same interface, where it came from."""
     attrs = Attributes({**node.attrs, "body": body})
-    operands = node.inputs if inputs is None else tuple(inputs)
-    return Node(node.op, operands, attrs, node.type, node.provenance)
+    return Node(node.op, node.inputs, attrs, node.type, node.provenance)

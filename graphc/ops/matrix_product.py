@@ -155,7 +155,7 @@ def spread_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
 
 
 def _stacked(term: str, batch: Sequence[str], matrix: Sequence[str]) -> tuple[str | None, ...]:
-    """Return the axes of a stack of matrices, without those inserted in front."""
+    """Return the axes of a stack of matrices, without new ones in front: these need no writing."""
     lead: list[str | None] = [c if c in term else _NEW for c in batch]
     while lead and lead[0] is _NEW:
         lead.pop(0)
@@ -177,8 +177,8 @@ def _by_vectors(
 
 
 def _broadcast(terms: Sequence[str], out: str) -> ViewedProduct:
-    views = [tuple([c if c in term else _NEW for c in out]) for term in terms]
-    return ViewedProduct("multiply", (0, 1), views[0], views[1], tuple(out))
+    left, right = (_stacked(term, out, ()) for term in terms)
+    return ViewedProduct("multiply", (0, 1), left, right, tuple(out))
 
 
 def product_code(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str], out: str) -> Code:

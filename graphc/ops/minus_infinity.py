@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from graphc.ir.node import Node
 
+#: How many ops above a value are asked; behind them anything may be.
+_DEPTH = 24
 
-def may_hold_minus_infinity(x: Node, depth: int = 24) -> bool:
+
+def may_hold_minus_infinity(x: Node) -> bool:
     """Say whether -inf may be a meaningful value in x, by asking the ops that lead to it.
 
     What a contraction or a bounded function returns cannot be a mask, so it needs no guard.
     """
-    pending = [(x, depth)]
+    pending = [(x, _DEPTH)]
     while pending:
         node, left = pending.pop()
         answer = node.op.holds_minus_infinity(node)

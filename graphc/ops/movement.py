@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from graphc.ir.dims import (
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op, literal
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range, only_number
 from graphc.ir.types import TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, only, past_first_axis
@@ -228,6 +230,9 @@ class Concat(Movement):
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return hull(*operands)
 
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return reduce(Range.union, operands)
+
     def reordered(
         self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
     ) -> tuple[Node, tuple[int, ...]]:
@@ -305,6 +310,9 @@ class Pad(Movement):
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return hull(operands[0], exactly(float(node.attrs["value"])))
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return operands[0].union(only_number(float(node.attrs["value"])))
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
         return True if node.attrs["value"] == -np.inf else None

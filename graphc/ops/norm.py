@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
-from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
@@ -27,9 +25,7 @@ class Norm(Reduction):
     """sqrt(sum(x*x)). Its derivative is x/norm(x); at 0 it is 0, at every order."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "norm", "Euclidean norm over axes; derivative 0 at 0.", "norm", dtype="float"
-        )
+        super().__init__("norm", "Euclidean norm over axes; derivative 0 at 0.", dtype="float")
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
@@ -55,9 +51,6 @@ class Norm(Reduction):
     def lower(self, node: Node) -> Node:
         squares = OPS["square"](node.inputs[0])
         return OPS["sqrt"](OPS["sum"](squares, node.attrs["axis"], node.attrs["keepdims"]))
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("norm has no NumPy form of its own; lower it first")
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\lVert {args[0]} \rVert"
@@ -111,9 +104,6 @@ class Normalize(Op):
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("normalize has no NumPy form of its own; lower it first")
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\frac{{{args[0]}}}{{\lVert {args[0]} \rVert}}"

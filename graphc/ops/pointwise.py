@@ -10,7 +10,6 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.bounds import Bounds
 from graphc.ir.code import ATOM, UNARY, Code, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
@@ -20,8 +19,9 @@ from graphc.ir.types import BOOL, FLOAT64, TensorType, as_dtype
 from graphc.ops.algebras import ARRAYS, NODES
 from graphc.ops.batching import Carried, by_element
 from graphc.ops.formula import evaluate_formula
+from graphc.ops.images import BY_FORMULA, Image
 from graphc.ops.infix import infix, operator_ufunc
-from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.leaf import as_node
 from graphc.ops.promotion import broadcast_fix, common_dtype, conformed, is_weak
 from graphc.ops.registry import OPS
 
@@ -39,8 +39,8 @@ class Pointwise(Op):
 
     `minus_infinity`: whether -inf is a meaningful value: never (False), always possible (True), or
     where an operand holds it (None). `domain`: the open interval of each argument in which the op
-    is smooth, for tests. `image`: the bounds of the values, given those of the arguments, unless
-    they follow from the formula.
+    is smooth, for tests. `image`: between which numbers the values lie, given those of the
+    arguments, unless that follows from the formula.
     """
 
     family = "pointwise"
@@ -64,7 +64,7 @@ class Pointwise(Op):
         tex: str | None = None,
         convention: str = "",
         minus_infinity: bool | None = None,
-        image: Callable[..., Bounds] | None = None,
+        image: Image = BY_FORMULA,
     ) -> None:
         self.image = image
         self.convention = convention
@@ -214,7 +214,7 @@ class Pointwise(Op):
             return Code(self.prefix + args[0].within(UNARY), UNARY)
         if self.ufunc:
             return Code(f"np.{self.ufunc}({', '.join(a.text for a in args)})")
-        raise GraphError(f"{self.name} has no NumPy form of its own; lower it first")
+        return super().numpy(node, args, notation)
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
@@ -310,52 +310,6 @@ class Cast(Pointwise):
 
     def lower(self, node: Node) -> None:
         return None
-
-
-class Select(Pointwise):
-    """`where`: its condition is bool, and only the taken branch carries a derivative."""
-
-    def operand_dtype(self, values: Sequence[Any]) -> np.dtype:
-        return common_dtype(values[1:])
-
-    def __call__(self, condition: Any, a: Any, b: Any) -> Node:
-        values = [v if isinstance(v, Node) or is_weak(v) else as_node(v) for v in (condition, a, b)]
-        dtype = self.operand_dtype(values)
-        return make_node(self, tuple(self.conform(values, [BOOL, dtype, dtype])))
-
-    def _cases(self) -> list[Case]:
-        value = Arg((3, 4))
-        return [
-            Case((Arg((3, 4), "bool"), value, value)),
-            Case((Arg((4,), "bool"), value, Arg(()))),
-            Case((Arg((3, 1), "bool"), Arg((4,)), value)),
-        ]
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
-        return self(node.inputs[0], *[zeros_like(node) if t is None else t for t in tangents[1:]])
-
-    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        if index == 1:
-            return self(node.inputs[0], cotangent, 0.0)
-        return self(node.inputs[0], 0.0, cotangent)
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (2,) if self._is_guard(node) else ()
-
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
-        if self._is_guard(node) and args[2].text == out:
-            return f"np.copyto({out}, {args[1]}, where={args[0]})"
-        return f"{out}[...] = {self.numpy(node, args, notation).text}"
-
-    @staticmethod
-    def _is_guard(node: Node) -> bool:
-        """Say whether a number replaces few elements: those that are exactly 0, or NaN."""
-        test, value, _ = node.inputs
-        is_number = test.op.name == "equal" and any(x.op.name == "full" for x in test.inputs)
-        is_rare = is_number or test.op.name == "isnan"
-        return is_rare and value.op.name == "full"
 
 
 cast = Cast()

@@ -231,9 +231,6 @@ class AddInWindows(Windowed, Movement):
             return None
         return self.make([turned(x, order) for x in node.inputs], **frame), order
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError(f"{self.name} writes into its base: use numpy_into")
-
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:

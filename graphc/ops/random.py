@@ -14,6 +14,7 @@ from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float
 from graphc.ops.leaf import next_draw
 from graphc.ops.registry import register
@@ -47,6 +48,10 @@ class Draw(Op):
         self.check(attrs, kind)
         # `draw` in a text is the rank that the printer gave; a fresh number keeps the order.
         return self.make([], **attrs, shape=as_shape(shape), dtype=kind, draw=next_draw())
+
+    def arrived(self, attrs: Attributes) -> Attributes:
+        """Count it among the draws of this process, where its number may be taken."""
+        return Attributes({**attrs, "draw": next_draw()})
 
     def _number(self, name: str, value: Any) -> float:
         number = plain(value)
@@ -83,6 +88,9 @@ class Draw(Op):
 
 
 class Normal(Draw):
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return Range(nan=False)
+
     def sample(
         self, rng: np.random.Generator, attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
@@ -97,6 +105,9 @@ class Normal(Draw):
 
 
 class Uniform(Draw):
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return Range(node.attrs["low"], node.attrs["high"], False)
+
     def sample(
         self, rng: np.random.Generator, attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:

@@ -18,6 +18,7 @@ from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op, literal
 from graphc.ir.provenance import user_location
+from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import BOOL, FLOAT64, INT64, TensorType
 from graphc.ops.axes import many_axes, one_axis, without_axes
 from graphc.ops.batching import Carried, past_first_axis
@@ -27,7 +28,10 @@ from graphc.ops.registry import OPS, register
 
 
 class Reduction(Op):
-    """A fold over `axis` (a sorted tuple), with `keepdims` as in NumPy."""
+    """A fold over `axis` (a sorted tuple), with `keepdims` as in NumPy.
+
+    `numpy` is NumPy's function; an op that is lowered has none, and states its own `reference`.
+    """
 
     family = "reduction"
 
@@ -35,7 +39,7 @@ class Reduction(Op):
         self,
         name: str,
         doc: str,
-        numpy: str,
+        numpy: str | None = None,
         *,
         dtype: str = "same",
         domain: tuple[float, float] = (-2.0, 2.0),
@@ -89,8 +93,13 @@ class Reduction(Op):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        function = getattr(np, self.method)
-        return np.asarray(function(arrays[0], axis=attrs["axis"], keepdims=attrs["keepdims"]))
+        return self.by_numpy(arrays[0], axis=attrs["axis"], keepdims=attrs["keepdims"])
+
+    def by_numpy(self, array: np.ndarray, **words: Any) -> np.ndarray:
+        """Return the value that NumPy's function has."""
+        if self.method is None:
+            raise NotImplementedError(f"{self.name} does not say what its value is")
+        return np.asarray(getattr(np, self.method)(array, **words))
 
     def is_differentiable(self, node: Node, index: int) -> bool:
         return self.is_smooth and super().is_differentiable(node, index)
@@ -120,11 +129,15 @@ class Reduction(Op):
         return past_first_axis(node, carried, size)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        if self.method is None:
+            return super().numpy(node, args, notation)
         return Code(f"{args[0].within(ATOM)}.{self.method}({', '.join(self._words(node))})")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
+        if self.method is None:
+            return None
         words = [*self._words(node), f"out={out}"]
         return f"{args[0].within(ATOM)}.{self.method}({', '.join(words)})"
 
@@ -179,6 +192,11 @@ class Sum(Reduction):
         high = a.high if a.high <= 0 else math.inf
         return Bounds(low, high, False, **flags(a))
 
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        (a,) = operands
+        low, high = (0.0 if a.low >= 0 else -math.inf), (0.0 if a.high <= 0 else math.inf)
+        return Range(low, high, a.nan or a.holds_both_infinities)
+
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\sum {args[0]}"
 
@@ -194,6 +212,10 @@ class Mean(Reduction):
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return replace(operands[0], nonzero=False)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        (a,) = operands
+        return replace(a, nan=a.nan or a.holds_both_infinities)
 
 
 class Extremum(Reduction):
@@ -211,6 +233,9 @@ class Extremum(Reduction):
         return OPS["reshape"](OPS["take_along_axis"](tangent, first, axis=-1), node.shape)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return operands[0]
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return operands[0]
 
     @staticmethod
@@ -235,6 +260,9 @@ class Prod(Reduction):
         after = OPS["slice"](exclusive_cumprod(OPS["slice"](flat, backwards)), backwards)
         others = OPS["multiply"](before, after)
         return OPS["reshape"](OPS["sum"](OPS["multiply"](others, tangent), axis=-1), node.shape)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return range_of_products(operands)
 
 
 def exclusive_cumprod(x: Node) -> Node:
@@ -265,8 +293,7 @@ class ArgExtremum(Reduction):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        function = getattr(np, self.method)
-        return np.asarray(function(arrays[0], axis=attrs["axis"][0], keepdims=attrs["keepdims"]))
+        return self.by_numpy(arrays[0], axis=attrs["axis"][0], keepdims=attrs["keepdims"])
 
     def _words(self, node: Node) -> list[str]:
         words = [f"axis={node.attrs['axis'][0]}"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import copyreg
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from graphc.errors import GraphError, nearest
 from graphc.ir.op import Op
@@ -17,7 +19,13 @@ def register(op: AnyOp) -> AnyOp:
     if op.name in OPS:
         raise GraphError(f"an op called {op.name!r} exists already", fix="choose another name")
     OPS[op.name] = op
+    copyreg.pickle(type(op), _by_name)
     return op
+
+
+def _by_name(op: Op) -> tuple[Callable[..., Any], tuple[str]]:
+    """Pickle an op by its name: another process defines it as this one does."""
+    return get_op, (op.name,)
 
 
 def get_op(name: str) -> Op:

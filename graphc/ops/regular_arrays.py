@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.ir.bounds import TRUTH, UNBOUNDED, Bounds
+from graphc.ir import bounds, ranges
+from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim, as_dim, dim_text
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Case, literal
+from graphc.ir.ranges import Range
 from graphc.ir.types import SHORT, TensorType, as_dtype
 from graphc.ops.leaf import Leaf
 from graphc.ops.registry import register
@@ -49,6 +51,9 @@ class Arange(Leaf):
             return Bounds(float(start), math.inf, start > 0)
         ends = start, start + step * max(count - 1, 0)
         return Bounds(float(min(ends)), float(max(ends)), min(ends) > 0 or max(ends) < 0)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return Range(nan=False)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         start, stop, step = self._bounds(node)
@@ -86,7 +91,10 @@ class Eye(Leaf):
         return np.eye(int(rows), int(columns), k=attrs["k"], dtype=result.dtype)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        return TRUTH
+        return bounds.TRUTH
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return ranges.TRUTH
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         rows, columns = map(notation.dim, node.shape)

@@ -32,7 +32,7 @@ from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
 from graphc.ops.movement import Movement
 from graphc.ops.registry import register
-from graphc.ops.slicing import index_words, slice_, slice_words
+from graphc.ops.slicing import index_words, slice_
 
 
 class Reshape(Movement):
@@ -106,12 +106,11 @@ class Reshape(Movement):
         return self(turned(node.inputs[0], order), wanted), tuple(results)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        part = node.inputs[0]
-        index = index_words(part, node.shape, notation) if part.op is slice_ else None
-        if index is not None:  # of a slice that is written here, and has no variable
-            sliced = f"[{slice_words(part.attrs['bounds'], part.inputs[0].shape, notation)}]"
-            if args[0].text.endswith(sliced):
-                return Code(f"{args[0].text.removesuffix(sliced)}[{index}]")
+        part, array = node.inputs[0], args[0].sliced
+        if part.op is slice_ and array is not None:  # the slice is written here: no variable has it
+            index = index_words(part, node.shape, notation)
+            if index is not None:
+                return Code(f"{array}[{index}]")
         inserted = new_axes(node.inputs[0].shape, node.shape)
         if inserted is not None and node.inputs[0].shape:
             words = ["None" if i in inserted else ":" for i in range(node.ndim)]

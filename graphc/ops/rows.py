@@ -156,9 +156,6 @@ class PutRows(Op):
         written = self.make([*moved, node.inputs[2]])
         return OPS["transpose"](written, (1, 0, *range(2, written.ndim)))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("put_rows writes into its base: use numpy_into")
-
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:

@@ -13,6 +13,7 @@ from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
+from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -78,6 +79,9 @@ class CumulativeProduct(Cumulative):
         axis, x = node.attrs["axis"], node.inputs[0]
         before = shifted(node, axis, 1.0)
         return linear_recurrence(x, OPS["multiply"](before, tangents[0]), axis=axis)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return range_of_products(operands)
 
 
 class LinearRecurrence(Op):

@@ -92,7 +92,8 @@ class Slice(Bounded):
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
-        return Code(f"{args[0].within(ATOM)}[{words}]")
+        array = args[0].within(ATOM)
+        return Code(f"{array}[{words}]", sliced=array)
 
     def text(self, node: Node, args: Sequence[Code]) -> Code:
         return self.numpy(node, args, Notation())
@@ -138,9 +139,6 @@ class SliceAdd(Bounded):
             dim = node.inputs[1].shape[axis]
             spans.append(along(axis, normal(-start * step), step) if is_unit else whole(dim))
         return tuple(spans)
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError("slice_add writes into its base: use numpy_into")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import FLOAT32, TensorType
 from graphc.ops import images
+from graphc.ops.images import BY_FORMULA, Image
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import register
 
@@ -62,7 +62,7 @@ class Special(Pointwise):
         held: Mapping[int, int],
         meaning: Callable[[float], float],
         flops: int,
-        image: Callable[..., Bounds] | None = None,
+        image: Image = BY_FORMULA,
     ) -> None:
         self.source = f"{_IN_PARTS}\n\n@in_parts{source}"
         self.single = f"{_IN_PARTS}\n\n@in_parts{single}"
@@ -239,5 +239,6 @@ erfc = register(
         held={4: 33, 8: 41},
         meaning=math.erfc,
         flops=75,
+        image=images.within(0, 2),
     )
 )

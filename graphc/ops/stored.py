@@ -1,8 +1,8 @@
 """Stored constants: uniform arrays that are kept, where `full` is only a number.
 
 A uniform array written out costs memory once and saves work at each call: a sum over rows is a
-product with ones, a mean one with shares, and a maximum with a row of zeros is faster than one
-with a number.
+product with ones, a mean one with shares, and a maximum with a row of zeros, or of another bound,
+is faster than one with a number.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Stored(Leaf):
         return exactly(float(node.attrs["value"]))
 
     def called(self, node: Node) -> str:
-        return {0: "zeros", 1: "ones"}.get(node.attrs["value"], "shares")
+        value = node.attrs["value"]
+        return {0: "zeros", 1: "ones"}.get(value, "shares" if 0 < value < 1 else "bounds")
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return full.numpy(node, args, notation)

@@ -18,7 +18,7 @@ sin = register(
         flops=10,
         symbol="sin {}",
         tex=r"\sin {}",
-        image=images.within(-1, 1),
+        image=images.within(-1, 1, turns=True),
     )
 )
 cos = register(
@@ -31,7 +31,7 @@ cos = register(
         flops=10,
         symbol="cos {}",
         tex=r"\cos {}",
-        image=images.within(-1, 1),
+        image=images.within(-1, 1, turns=True),
     )
 )
 tan = register(
@@ -102,7 +102,7 @@ acos = register(
         domain=((-0.8, 0.8),),
         flops=15,
         tex=r"\arccos {}",
-        image=images.within(0, math.pi),
+        image=images.within(0, math.pi, (-1, 1)),
     )
 )
 atan = register(
@@ -168,5 +168,6 @@ hypot = register(
         numpy="hypot",
         domain=((0.3, 2.0), (0.3, 2.0)),
         flops=5,
+        image=images.length,
     )
 )

@@ -11,6 +11,10 @@ from typing import Any
 
 from graphc.ir.code import Notation
 
+#: Numbers of which some are to count: a branch an element is slow, and infinity times 0 is NaN.
+_BITS = """# Bits as integers, since an infinity times 0 is NaN.
+    bits = np.asarray(values, x.dtype).view(f"i{x.itemsize}")"""
+
 
 def call(verb: str, attrs: Mapping[str, Any], notation: Notation, *operands: str) -> str:
     """Return the call of a helper: `_add_windows_2d(d_x, d_windows, (3, 3), (1, 1))`."""
@@ -87,7 +91,7 @@ def _{verb}_in_windows_{rank}d(x, size, stride, dilation={_ones(rank)}):
     _, (_, first) = next(parts)
     best, index = np.copy(first), np.zeros_like(first, np.int32)
     for number, (_, part) in parts:
-        # Numbers grow, so the latest place that exceeds all before it is the largest number.
+        # Numbers grow: the latest place that exceeds all before it has the largest.
         np.maximum(index, np.int32(number) * (part {exceeds} best), out=index)
         np.{ufunc}(best, part, out=best)
     return index
@@ -101,8 +105,9 @@ def add_in_windows(rank: int) -> str:
 
 def _add_in_windows_{rank}d(x, values, index, size, stride, dilation={_ones(rank)}):
     """Add each value to x at the place number `index` of its window."""
+    {_BITS}
     for number, (_, part) in enumerate(_window_parts_{rank}d(x, size, stride, dilation)):
-        part += np.where(index == number, values, 0)
+        part += (bits * (index == number)).view(x.dtype)
 '''
 
 
@@ -111,22 +116,19 @@ def at_extreme(rank: int, verb: str) -> str:
 
     `verb`: "add" it to what is there, or, where windows do not overlap, "put" it and 0 elsewhere.
     """
-    line, start = "part += np.where(first, values, 0)", ""
+    line, start = "part += (bits * first).view(x.dtype)", ""
     if verb == "put":
         places = " * ".join([f"size[{a}]" for a in range(rank)])
         start = f"    if values.size * {places} < x.size:\n"
         start += "        x.fill(0)  # some elements are in no window\n"
-        start += "    finite = np.isfinite(values).all()\n"
-        line = """if finite:
-            np.multiply(values, first, out=part)
-        else:  # infinity times 0 is NaN
-            part[...] = np.where(first, values, 0)"""
+        line = "np.multiply(bits, first, out=part.view(bits.dtype))"
     return f'''{parts_helper(rank)}
 
 
 def _{verb}_at_extreme_{rank}d(x, values, source, extreme, size, stride, dilation={_ones(rank)}):
     """{verb.capitalize()} each value where its window of source has its extreme element first."""
-{start}    frame = size, stride, dilation
+{start}    {_BITS}
+    frame = size, stride, dilation
     pairs = zip(_window_parts_{rank}d(x, *frame), _window_parts_{rank}d(source, *frame))
     free = np.ones(extreme.shape, bool)
     for (_, part), (_, there) in pairs:

@@ -176,9 +176,6 @@ class WindowsAdd(Windowed, Movement):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent if index == 0 else OPS["windows"].make([cotangent], **node.attrs)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        raise GraphError(f"{self.name} writes into its base: use numpy_into")
-
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Dim
+from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ def amount(value: Dim) -> Amount:
     if type(value) is int:
         return {1: value} if value else NOTHING
     return _terms(value)
+
+
+def bytes_of(node: Node) -> Amount:
+    """Return the bytes of a node's elements."""
+    return scaled(amount(node.size), node.dtype.itemsize)
 
 
 @lru_cache(maxsize=4096)

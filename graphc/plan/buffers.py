@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.provenance import UPDATE
 from graphc.ir.types import TensorType
 from graphc.ops.loop import Item
 from graphc.plan.program import ON_DEMAND, Buffer, Pace
@@ -24,7 +24,7 @@ def assign_buffers(
     stores: Mapping[str, Node],
     observed: Mapping[str, Node],
     loops: Mapping[Node, Loop],
-    runs: Mapping[Node, Run] = MappingProxyType({}),
+    runs: Mapping[Node, Run],
 ) -> tuple[tuple[Buffer, ...], dict[Node, Buffer]]:
     """Return the kept arrays, and the one each value is written into.
 
@@ -37,54 +37,80 @@ def assign_buffers(
     death = _deaths(graph, statements, storage, stores, observed)
     _outlive_runs(death, statements, storage, runs)
     leaving = {storage.get(node, node) for node in graph.outputs.values()}
-    free: dict[tuple[TensorType, Pace | None], list[Buffer]] = {}
-    buffers: list[Buffer] = []
-    place: dict[Node, Buffer] = {}
-    dying: dict[int, list[Node]] = {}
-    for node, at in death.items():
-        dying.setdefault(at, []).append(node)
+    memory = _Memory(storage, death, leaving, loops, runs)
+    for at, statement in enumerate(statements):
+        memory.write(at, statement)
+    return tuple(memory.buffers), memory.place
 
-    def new_or_free(node: Node) -> Buffer:
-        needed = _needed(node, runs)
-        pool = free.get(needed)
+
+class _Memory:
+    """The arrays while the statements are gone through: who lives where, and what is free."""
+
+    def __init__(
+        self,
+        storage: Mapping[Node, Node],
+        death: Mapping[Node, int],
+        leaving: Container[Node],
+        loops: Mapping[Node, Loop],
+        runs: Mapping[Node, Run],
+    ) -> None:
+        self.storage, self.death, self.leaving = storage, death, leaving
+        self.loops, self.runs = loops, runs
+        self.buffers: list[Buffer] = []
+        self.place: dict[Node, Buffer] = {}
+        self.free: dict[tuple[TensorType, Pace | None], list[Buffer]] = {}
+        #: Number of a statement -> the values that nobody reads after it.
+        self.dying: dict[int, list[Node]] = {}
+        for node, at in death.items():
+            self.dying.setdefault(at, []).append(node)
+
+    def write(self, at: int, statement: Statement) -> None:
+        """Find the memory that one statement writes into; what dies with it is free then."""
+        node, place = statement.node, self.place
+        for total in _totals_from(statement, self.runs):
+            if total.shape and total not in self.leaving:
+                place[total] = self.new_or_free(total)
+        if statement.block == ON_DEMAND:
+            pass  # rarely asked for, so nothing is kept for it
+        elif node in self.loops:
+            self.write_loop(at, self.loops[node])
+        elif node in place or node in self.leaving:
+            pass
+        elif _needs_memory(node) and statement.target is None:
+            found = _taken_over(statement, at, self.storage, self.death, place)
+            is_alike = found is not None and self.needed(found) == self.needed(node)
+            place[node] = place[found] if found is not None and is_alike else self.new_or_free(node)
+        for dead in self.dying.get(at, ()):
+            if dead in place and not (place.get(node) is place[dead] and node is not dead):
+                # By the shape in which its last value shows it.
+                self.free.setdefault(self.needed(dead), []).append(place[dead])
+
+    def write_loop(self, at: int, loop: Loop) -> None:
+        """Find memory for a loop's results: the operands are still read, so not theirs."""
+        for result in loop.items:
+            if result not in self.storage and result not in self.leaving:
+                self.place[result] = self.of_any_shape(result) or self.new_or_free(result)
+                if result not in self.death:
+                    self.dying.setdefault(at, []).append(result)
+
+    def needed(self, node: Node) -> tuple[TensorType, Pace | None]:
+        return _needed(node, self.runs)
+
+    def new_or_free(self, node: Node) -> Buffer:
+        needed = self.needed(node)
+        pool = self.free.get(needed)
         if pool:
             return pool.pop()
-        buffers.append(Buffer(len(buffers), needed[0]))
-        return buffers[-1]
+        self.buffers.append(Buffer(len(self.buffers), needed[0]))
+        return self.buffers[-1]
 
-    def of_any_shape(result: Node) -> Buffer | None:
+    def of_any_shape(self, result: Node) -> Buffer | None:
         """Return free memory for the result of a loop, which may show it in another shape."""
-        for (kind, pace), pool in free.items():
+        for (kind, pace), pool in self.free.items():
             fits = kind.dtype == result.dtype and same(kind.size, result.size)
             if pool and fits and pace is None:
                 return pool.pop()
         return None
-
-    for at, statement in enumerate(statements):
-        node = statement.node
-        for total in _totals_from(statement, runs):
-            if total.shape and total not in leaving:
-                place[total] = new_or_free(total)
-        if statement.block == ON_DEMAND:
-            pass  # rarely asked for, so nothing is kept for it
-        elif node in loops:
-            # Written while the operands are still read, so none of their memory is free yet.
-            for result in loops[node].items:
-                if result not in storage and result not in leaving:
-                    place[result] = of_any_shape(result) or new_or_free(result)
-                    if result not in death:
-                        dying.setdefault(at, []).append(result)
-        elif node in place or node in leaving:
-            pass
-        elif _needs_memory(node) and statement.target is None:
-            found = _taken_over(statement, at, storage, death, place)
-            is_alike = found is not None and _needed(found, runs) == _needed(node, runs)
-            place[node] = place[found] if found is not None and is_alike else new_or_free(node)
-        for dead in dying.get(at, ()):
-            if dead in place and not (place.get(node) is place[dead] and node is not dead):
-                # By the shape in which its last value shows it.
-                free.setdefault(_needed(dead, runs), []).append(place[dead])
-    return tuple(buffers), place
 
 
 def storages(statements: Sequence[Statement], loops: Mapping[Node, Loop]) -> dict[Node, Node]:
@@ -116,7 +142,7 @@ def _deaths(
 ) -> dict[Node, int]:
     """Return the index of the statement that reads each value's memory last."""
     death: dict[Node, int] = {}
-    end_of_backward = max((i for i, s in enumerate(statements) if s.block != "update"), default=0)
+    end_of_backward = max((i for i, s in enumerate(statements) if s.block != UPDATE), default=0)
     for at, statement in enumerate(statements):
         death[statement.node] = at
         for operand in statement.operands:

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc.errors import GraphError, nearest
 from graphc.ir.dims import broadcast_shapes, same_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ops.leaf import is_fill
-from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, scaled
+from graphc.plan.amounts import NOTHING, Amount, add, amount, bytes_of, expression, largest
 from graphc.plan.memory import CORES, cores, memory
 from graphc.plan.schedule import execution_order, plan
 
@@ -79,6 +81,10 @@ class Cost:
                     f"the cost does not depend on a dim called {name!r}",
                     expected=", ".join(self.dims) or "no dims",
                     fix=f"did you mean {hint!r}?" if hint else None,
+                )
+            if not isinstance(sizes[name], (int, np.integer)) or sizes[name] < 1:
+                raise GraphError(
+                    f"a dim has no such size: {name}", got=repr(sizes[name]), expected="1, 2, 3, …"
                 )
         if CORES in self.dims:
             sizes = {CORES: cores(), **sizes}
@@ -147,7 +153,7 @@ def cost(graph: Graph) -> Cost:
     for leaf in graph.params.values():
         if not leaf.attrs["slot"]:
             add(sizes, amount(leaf.size))
-            add(held, _bytes(leaf))
+            add(held, bytes_of(leaf))
     return Cost(
         name=graph.name,
         flops=expression(totals.get((" flops", ""), NOTHING)),
@@ -187,25 +193,21 @@ def _remembered_flops() -> Callable[[Node], Amount]:
 # -- memory ----------------------------------------------------------------------------------
 
 
-def _bytes(node: Node) -> Amount:
-    return scaled(amount(node.size), node.dtype.itemsize)
-
-
 def _traffic(node: Node) -> Amount:
     """Return the bytes that a node reads and writes."""
     if node.op.is_view or is_fill(node):
         return NOTHING
     total: dict[Any, int] = {}
-    add(total, _bytes(node))
+    add(total, bytes_of(node))
     if node.op.family == "movement":
-        add(total, _bytes(node))
+        add(total, bytes_of(node))
         operands = [i for i in node.inputs if i.dtype.kind == "i" and i.dtype != node.dtype]
     else:
         operands = list(node.inputs)
     for operand in operands:
         stored = _stored(operand)
         if not is_fill(stored):
-            add(total, _bytes(stored))
+            add(total, bytes_of(stored))
     return total
 
 
@@ -252,15 +254,15 @@ def _live(graph: Graph, order: Sequence[Node], ends: Mapping[int, list[Node]]) -
     """Return what is live while each node that stores something is computed."""
     total: dict[Any, int] = {}
     for leaf in [*graph.inputs.values(), *graph.params.values()]:
-        add(total, _bytes(leaf))
+        add(total, bytes_of(leaf))
     yield dict(total)
     for position, node in enumerate(order):
         if not (node.op.is_leaf or node.op.is_view or is_fill(node)):
-            add(total, _bytes(node))
+            add(total, bytes_of(node))
             yield dict(total)
         for ended in ends.get(position, ()):
             if not is_fill(ended):
-                add(total, _bytes(ended), -1)
+                add(total, bytes_of(ended), -1)
 
 
 # -- printing --------------------------------------------------------------------------------

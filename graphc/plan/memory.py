@@ -10,8 +10,18 @@ from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
-from graphc.plan.amounts import NOTHING, Amount, add, amount, expression, largest, maxima, scaled
-from graphc.plan.program import BLOCK, ON_DEMAND, Buffer, Program, Statement
+from graphc.plan.amounts import (
+    NOTHING,
+    Amount,
+    add,
+    amount,
+    bytes_of,
+    expression,
+    largest,
+    maxima,
+    scaled,
+)
+from graphc.plan.program import BLOCK, ON_DEMAND, SHARES, Buffer, Program, Statement
 
 if TYPE_CHECKING:
     import sympy
@@ -36,11 +46,8 @@ def _kept(program: Program) -> Amount:
     """Return the bytes that are there before a call and after it."""
     total: dict[Any, int] = {}
     for leaf in [*program.graph.inputs.values(), *program.graph.params.values()]:
-        add(total, _bytes(leaf))
-    programs = [program]
-    while programs:
-        current = programs.pop()
-        programs += [loop.inside for loop in current.loops.values()]
+        add(total, bytes_of(leaf))
+    for current in program.programs:
         blocks = dict.fromkeys(current.block_buffers)
         for buffer in current.buffers:
             size = _blocks(current, buffer) if buffer in blocks else amount(buffer.type.size)
@@ -49,7 +56,7 @@ def _kept(program: Program) -> Amount:
             node = statement.node
             is_number = is_fill(node) and node not in current.read_whole
             if not node.inputs and not node.op.is_leaf and not is_number and node.shape:
-                add(total, _bytes(node))
+                add(total, bytes_of(node))
     return total
 
 
@@ -66,15 +73,15 @@ def _moments(program: Program) -> Iterator[Amount]:
         run = program.runs.get(statement.node)
         for node in [s.node for s in run.statements] if run else [statement.node]:
             if node in made and node.inputs and node not in counted:
-                add(outputs, _bytes(node))
+                add(outputs, bytes_of(node))
                 counted.add(node)
-        taken = _taken(statement) if statement.block != ON_DEMAND else NOTHING
+        taken = _taken(program, statement) if statement.block != ON_DEMAND else NOTHING
         if taken:
             yield _sum(outputs, taken)
-    own = set(program.statements)
-    for statement in program.all_statements:
-        if statement.block != ON_DEMAND and statement not in own:
-            yield _sum(outputs, _taken(statement))
+    for inside in program.programs:
+        for statement in inside.statements if inside is not program else ():
+            if statement.block != ON_DEMAND:
+                yield _sum(outputs, _taken(inside, statement))
     for part in _copied_parts(program):
         yield _sum(outputs, part)
     yield outputs
@@ -91,9 +98,11 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     sympy = sympy_module()
     runs = program.runs_through(buffer)
     extent, run = sympy.Max(*(run.extent for run in runs)), runs[0]
-    step = sympy.Max(1, sympy.floor(sympy.Integer(BLOCK) / sympy.Max(1, run.row)))
-    if run.multiplies and isinstance(run.row, int):
-        step = sympy.Max(1, sympy.Min(step, sympy.floor(sympy.sympify(run.extent) / 4)))
+    step = run.step
+    if step is None:
+        step = sympy.Max(1, sympy.floor(sympy.Integer(BLOCK) / sympy.Max(1, run.row)))
+    elif run.is_shared:
+        step = sympy.Max(1, sympy.Min(step, sympy.floor(sympy.sympify(run.extent) / SHARES)))
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))
     return amount(sympy.Min(extent, step) * workers * buffer.type.size)
 
@@ -113,14 +122,17 @@ def _copied_parts(program: Program) -> list[Amount]:
     ]
 
 
-def _taken(statement: Statement) -> Amount:
-    """Return the bytes that an op takes for itself, and for uniform operands written out."""
+def _taken(program: Program, statement: Statement) -> Amount:
+    """Return the bytes that an op takes for itself, and for uniform operands written out.
+
+    Those that the program keeps are there already.
+    """
     node = statement.node
     total = dict(amount(node.op.scratch(node)))
     if not (node.op.broadcasts(node) or node.op.accumulates or node.op.is_view):
         for operand in statement.operands:
-            if is_fill(operand):
-                add(total, _bytes(operand))
+            if is_fill(operand) and operand not in program.read_whole:
+                add(total, bytes_of(operand))
     return total
 
 
@@ -142,7 +154,3 @@ def _copied_operands(statement: Statement) -> int:
 def cores() -> int:
     """Return how many threads emitted code uses on this machine."""
     return int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)
-
-
-def _bytes(node: Node) -> Amount:
-    return scaled(amount(node.size), node.dtype.itemsize)

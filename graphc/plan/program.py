@@ -49,18 +49,20 @@ Pace: TypeAlias = "tuple[Dim, Dim | None]"
 #: Elements of one block: a megabyte of float32, so that a run's arrays stay in the last level of
 #: cache, and threads seldom meet in the interpreter.
 BLOCK = 262144
+#: Where there are products, too, one in so many of all steps is enough work for a core.
+SHARES = 4
 
 
 @dataclass(frozen=True)
 class Run:
     """Statements that are run through together, block by block.
 
-    `extent` is the number of steps, of which a block takes as many as have `BLOCK` elements; a step
-    has `row` elements in the largest array. `rows` gives, for each array that every block sees its
-    own rows of, how many of them belong to a step; other arrays are read as they are. Values in
-    `whole` are read afterwards, so each block goes into its place in the whole array; those in
-    `totals` are sums, to which each block adds its part; the others need no more memory than a
-    block for each core at work.
+    `extent` is the number of steps, of which a block takes as many as `step` and `is_shared` say;
+    a step has `row` elements in the largest array. `rows` gives, for each array that every block
+    sees its own rows of, how many of them belong to a step; other arrays are read as they are.
+    Values in `whole` are read afterwards, so each block goes into its place in the whole array;
+    those in `totals` are sums, to which each block adds its part; the others need no more memory
+    than a block for each core at work.
     """
 
     statements: tuple[Statement, ...]
@@ -74,6 +76,16 @@ class Run:
     def pace(self) -> Pace:
         """What the number of steps in a block follows from: runs of one pace may share memory."""
         return self.row, self.extent if self.multiplies else None
+
+    @property
+    def step(self) -> int | None:
+        """The number of steps that have `BLOCK` elements, at least one; None: only a call knows."""
+        return max(1, BLOCK // max(1, self.row)) if isinstance(self.row, int) else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a block also takes no more than one in `SHARES` of all steps, or one step."""
+        return self.multiplies and self.step is not None and self.step > 1
 
     @cached_property
     def multiplies(self) -> bool:
@@ -106,13 +118,19 @@ class Program:
     runs: Mapping[Node, Run] = field(default_factory=dict)
 
     @property
-    def all_statements(self) -> Iterator[Statement]:
-        """The statements, and those inside the loops among them."""
+    def programs(self) -> Iterator[Program]:
+        """The program itself, and those of the loops among its statements."""
         programs: list[Program] = [self]
         while programs:
             program = programs.pop()
-            yield from program.statements
+            yield program
             programs += [loop.inside for loop in program.loops.values()]
+
+    @property
+    def all_statements(self) -> Iterator[Statement]:
+        """The statements, and those inside the loops among them."""
+        for program in self.programs:
+            yield from program.statements
 
     @cached_property
     def targets(self) -> frozenset[Node]:

@@ -60,6 +60,12 @@ NEUTRAL = (
     Rule("positive", "positive(x)", "x", _NEUTRAL),
 )
 
+
+def _opposite(name: str, before: str, after: str) -> Rule:
+    """Return a rule by which the sign of a number becomes that between two terms."""
+    return Rule(name, before, after, _SIGNS, when="c < 0", spares_shared=True, example="c=-3.0")
+
+
 SIGNS = (
     Rule("negative_negative", "-(-x)", "x", _SIGNS),
     Rule("add_negative", "x + (-y)", "x - y", _SIGNS),
@@ -80,6 +86,10 @@ SIGNS = (
     Rule("negative_denominator", "x/(-y)", "-(x/y)", _SIGNS, spares_shared=True),
     Rule("add_negative_number", "x + c", "x - (-c)", _SIGNS, when="c < 0", example="c=-3.0"),
     Rule("subtract_negative_number", "x - c", "x + (-c)", _SIGNS, when="c < 0", example="c=-3.0"),
+    _opposite("add_scaled_by_negative", "x + y*c", "x - (-c)*y"),
+    _opposite("subtract_scaled_by_negative", "x - y*c", "x + (-c)*y"),
+    _opposite("add_divided_by_negative", "x + y/c", "x - y/(-c)"),
+    _opposite("subtract_divided_by_negative", "x - y/c", "x + y/(-c)"),
     Rule("square_of_negative", "square(-x)", "square(x)", _SIGNS),
     Rule("abs_of_negative", "abs(-x)", "abs(x)", _SIGNS),
     Rule("cos_of_negative", "cos(-x)", "cos(x)", _SIGNS),

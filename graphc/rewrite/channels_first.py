@@ -24,7 +24,7 @@ from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, replaced
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 from graphc.rewrite.short_rows import SHORT_ROW
 
 CONVOLVE = Rule(
@@ -33,7 +33,7 @@ CONVOLVE = Rule(
     "convolve_windows(channels first x, W)",
     "chunks of columns stay in the cache, and long rows of them are copied at once",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 KEEP_ORDER = Rule(
     "keep_axis_order",
@@ -41,7 +41,7 @@ KEEP_ORDER = Rule(
     "transpose(f(z))",
     "what follows a convolution stays in the order of axes that the next one wants, and what"
     " follows a transpose in the order in which the elements lie",
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 
 #: An array with its axes in another order, and which axes of it they are: transpose(x, order).

@@ -9,7 +9,20 @@ _SAME = "the function of this argument is a cheaper one"
 _ONCE = "one choice instead of two, and nothing is added to 0"
 _RIGHT = "what is compared stands before the number"
 
+
+def _inside(function: str) -> Rule:
+    """where(m, f(x), f(y)) → f(where(m, x, y)): the branch not taken meets no function at all."""
+    return Rule(
+        f"choice_inside_{function}",
+        f"where(m, {function}(x), {function}(y))",
+        f"{function}(where(m, x, y))",
+        "the function is computed once, of what is chosen",
+        spares_shared=True,
+    )
+
+
 CHOICES = (
+    *map(_inside, ("exp", "sigmoid", "softplus", "tanh")),
     Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
     Rule(
         "abs_of_nonnegative",

@@ -27,6 +27,8 @@ from graphc.rewrite.rule import Firing, Rule
 
 #: Firings allowed for each node before two rules are taken to undo each other.
 FIRINGS_PER_NODE = 64
+#: How many layers of nodes a firing shows as what it replaced.
+_SEEN = 3
 
 Replacement: TypeAlias = "tuple[Node, tuple[Node, ...]]"
 #: The rules to try at nodes of one kind: the pass's own, and those with its helpers.
@@ -259,14 +261,14 @@ def _may_stand_for(twin: Node, node: Node) -> bool:
     return twin.provenance.phase in (FORWARD, node.provenance.phase)
 
 
-def _covered(root: Node, new: Node, depth: int = 3) -> tuple[Node, ...]:
+def _covered(root: Node, new: Node) -> tuple[Node, ...]:
     """Return the nodes near the root that the new expression does not read."""
     kept, layer = {new}, [new]
-    for _ in range(depth + 1):
+    for _ in range(_SEEN + 1):
         layer = [operand for node in layer for operand in node.inputs]
         kept.update(layer)
     covered, layer = {root: None}, [root]
-    for _ in range(depth - 1):
+    for _ in range(_SEEN - 1):
         layer = [operand for node in layer for operand in node.inputs if operand not in kept]
         layer = [operand for operand in layer if operand.inputs]
         covered.update(dict.fromkeys(layer))

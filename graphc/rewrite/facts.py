@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from graphc.ir.node import Node
+from graphc.ir.ranges import Range
 from graphc.ops.leaf import full
 from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.rewrite.numbering import ValueNumbers
-from graphc.rewrite.ranges import Range, range_of
+from graphc.rewrite.ranges import range_of
 from graphc.rewrite.spread import core
 
 Fact = TypeVar("Fact")
@@ -204,10 +205,8 @@ class Facts:
 
 def _cannot_fail(node: Node, operands: Sequence[bool]) -> bool:
     """Say whether no index of an array can be out of range, here or below: it may be dropped."""
-    return all(operands) and node.op.name not in _INDEXED
-
-
-_INDEXED = frozenset(["gather", "scatter_add", "take_along_axis", "add_along_axis"])
+    is_indexed = any(node.op.indexed_dims(node, i) for i in range(len(node.inputs)))
+    return all(operands) and not is_indexed
 
 
 class _BottomUp(Generic[Fact]):
@@ -233,6 +232,8 @@ class _BottomUp(Generic[Fact]):
         return self.known[node]
 
 
+#: Of a tree of more factors, the rest is one factor.
+_MOST_FACTORS = 24
 _EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid"])
 #: Movement that a logarithm may pass through.
 LOGARITHM_PASSES = (
@@ -254,13 +255,13 @@ def is_number(node: Node) -> bool:
     return type(node.attrs["value"]) in (int, float) and math.isfinite(node.attrs["value"])
 
 
-def product_factors(node: Node, limit: int = 24) -> list[tuple[Node, bool]]:
+def product_factors(node: Node) -> list[tuple[Node, bool]]:
     """Return the factors of a tree of products and quotients, each with whether it divides."""
     factors: list[tuple[Node, bool]] = []
     stack = [(node, False)]
     while stack:
         top, divides = stack.pop()
-        if top.op.name in ("multiply", "divide") and len(factors) + len(stack) < limit:
+        if top.op.name in ("multiply", "divide") and len(factors) + len(stack) < _MOST_FACTORS:
             left, right = top.inputs
             stack += [(right, divides != (top.op.name == "divide")), (left, divides)]
         else:

@@ -19,7 +19,7 @@ from graphc.ops.batching import batched_at_once
 from graphc.ops.loop import Item, Scan, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 HOIST = Rule(
     "hoist_before_loop",
@@ -27,7 +27,7 @@ HOIST = Rule(
     "scan((x@W)_t + …)",
     "what no carry enters is computed for all steps at once, before the loop",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     example=(
         "x: input(f64, 3)\ns: input(f64)\n"
         "def cell(h, x_t):\n    return tanh(exp(x_t) + h)\n(y,) = scan(cell, init=s, xs=x)"
@@ -39,7 +39,7 @@ SINK = Rule(
     "sum(h.T@d)",
     "what no carry waits for is computed for all steps at once, after the loop",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     example=(
         "x: input(f64, 3, 4)\ns: input(f64, 4)\nk: input(f64)\n"
         "def cell(h, total, x_t):\n    n = tanh(h + x_t)\n    return n, total + sum(n*x_t)\n"
@@ -73,9 +73,8 @@ def _hoisted(node: Node, used: set[int]) -> dict[int, Node] | None:
     replacement: dict[Node, Node] = {}
     for x in order:
         if x in steady and x in read:
-            for kept in _worth_keeping(x):
-                if kept in replacement or not kept.inputs or not outside.has(kept):
-                    continue
+            kept = _worth_keeping(x)
+            if kept not in replacement and kept.inputs and outside.has(kept):
                 replacement[kept] = outside.leaf_for(kept)
     if not replacement:
         return None
@@ -83,11 +82,11 @@ def _hoisted(node: Node, used: set[int]) -> dict[int, Node] | None:
     return draft.results(used)
 
 
-def _worth_keeping(node: Node) -> list[Node]:
+def _worth_keeping(node: Node) -> Node:
     """Return the node, or what it repeats: a broadcast is not made larger before the loop."""
     while node.op is OPS["broadcast_to"]:
         node = node.inputs[0]
-    return [node]
+    return node
 
 
 class _Outside:
@@ -213,35 +212,23 @@ def _is_contraction(node: Node) -> bool:
     return node.op.name in ("einsum", "sum", "mean") or not node.shape
 
 
-class _After:
+class _After(_Outside):
     """Values of a body behind the loop, from the stacks of what the loop computes."""
 
     def __init__(self, draft: Draft, needed: set[Node]) -> None:
-        self.draft = draft
+        super().__init__(draft)
         self.needed = needed
-        self.once: dict[Node, Node] = dict(draft.constants)
-        self.stacks: dict[Node, Node] = dict(draft.sequences)
         #: Values that the loop has to emit -> what stands for their stacks until it is built.
         self.asked: dict[Node, Node] = {}
         self.carried = {carry.leaf for carry in draft.carries}
 
-    def has(self, node: Node) -> bool:
-        return node in self.once or node in self.stacks
-
     def add(self, node: Node) -> None:
-        if self.has(node) or isinstance(node.op, Scan):
-            return
-        if node in self.carried or (node in self.needed and node.inputs):
+        """Find the outer value of a node; what the loop needs as well, it has to emit."""
+        is_computed = node in self.carried or (node in self.needed and bool(node.inputs))
+        if is_computed and not self.has(node) and not isinstance(node.op, Scan):
             self._ask(node)
-        elif all(x in self.once for x in node.inputs):
-            self.once[node] = rebuilt(node, tuple([self.once[x] for x in node.inputs]))
-        elif all(self.has(x) for x in node.inputs) and not isinstance(node.op, (Scan, Item)):
-            carried = [None if x in self.once else self.stacks[x] for x in node.inputs]
-            with inherit(node.provenance):
-                plain = rebuilt(node, tuple([self.once.get(x, x) for x in node.inputs]))
-                stack = batched_at_once(plain, carried, self.draft.length)
-            if stack is not None:
-                self.stacks[node] = stack
+        else:
+            super().add(node)
 
     def _ask(self, node: Node) -> None:
         shape = (self.draft.length, *node.shape)

@@ -20,7 +20,7 @@ from graphc.ops.loop import Item, Scan, item
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, drafted, replaced
-from graphc.rewrite.rule import EXACT, Firing, Rule
+from graphc.rewrite.rule import EXACT, Firing, Rule, by_whole_pass
 
 APART = Rule(
     "lay_apart",
@@ -28,7 +28,7 @@ APART = Rule(
     "scan(f(x turned)[0], f(x turned)[1])",
     "a block of memory is read in one go, a slice of columns row by row",
     exactness=EXACT,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 
 _SLICE = OPS["slice"]

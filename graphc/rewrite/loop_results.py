@@ -11,14 +11,14 @@ from graphc.ops.loop import Item, Parts, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.facts import Facts
-from graphc.rewrite.rule import Firing, Rule
+from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
 PRUNE = Rule(
     "prune_loop",
     "scan(body)",
     "scan(smaller body)",
     "what nobody reads is not carried, taken or emitted, nor what repeats a smaller array",
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     example=(
         "x: input(f64, 3)\ns: input(f64)\ndef cell(a, b, x_t):\n    return tanh(a + x_t), b*x_t\n"
         "y, unread = scan(cell, init=(s, s), xs=x)"

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
+from graphc.ir.provenance import RANKS
 from graphc.ops.leaf import full
 from graphc.rewrite.numbering import ValueNumbers
-from graphc.rewrite.rule import Firing, Rule
+from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
 MERGE = Rule(
     "merge_common",
     "f(x), f(x)",
     "f(x)",
     "the same expression has the same value",
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     roots=(),
 )
-
-_ORDER = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 
 
 def merge_common(
@@ -64,7 +62,7 @@ def _standing_for_all(node: Node, twins: list[Node]) -> Node:
     """Return the node with the first name and the earliest phase among its twins."""
     if node.op.is_leaf:
         return node
-    earliest = min(twins, key=lambda twin: _ORDER[twin.provenance.phase]).provenance
+    earliest = min(twins, key=lambda twin: RANKS[twin.provenance.phase]).provenance
     name = next((twin.name for twin in twins if twin.name), None)
     provenance = earliest.renamed(name)
     if provenance == node.provenance:

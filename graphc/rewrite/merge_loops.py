@@ -11,20 +11,20 @@ from itertools import count
 from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
+from graphc.ir.provenance import RANKS, inherit
 from graphc.ir.walk import substitute, topological
 from graphc.ops.loop import Item, Parts, Scan, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, has_loops
 from graphc.rewrite.numbering import ValueNumbers
-from graphc.rewrite.rule import Firing, Rule
+from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
 MERGE_LOOPS = Rule(
     "merge_loops",
     "scan(body), scan(larger body)",
     "scan(larger body)",
     "the larger loop goes through the same states",
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     example=(
         "x: input(f64, 3)\ns: input(f64)\n"
         "def cell(a, x_t):\n    return tanh(a + x_t)\n"
@@ -32,8 +32,6 @@ MERGE_LOOPS = Rule(
         "(u,) = scan(cell, init=s, xs=x)\nv, w = scan(larger, init=s, xs=x)\ny = u*v + sum(w)"
     ),
 )
-
-_ORDER = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 
 
 def merge_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
@@ -127,7 +125,7 @@ def _with_pair(
 ) -> tuple[Graph, Firing]:
     draft, partner, emitted = found
     places = {j: draft.emit(node) for j, node in emitted.items()}
-    earliest = min((large, small), key=lambda x: _ORDER[x.provenance.phase])
+    earliest = min((large, small), key=lambda x: RANKS[x.provenance.phase])
     with inherit(earliest.provenance):
         loop = draft.built()
     count = len(draft.carries)

@@ -68,7 +68,14 @@ def _nearest(term: str, batch: Sequence[str], *groups: Sequence[str]) -> str:
     orders = ["".join([*batch, *first, *last]) for first, last in (groups, groups[::-1])]
     if term in orders:
         return term
-    return min(orders, key=lambda order: sum(a != b for a, b in zip(order, term, strict=True)))
+    # Rows stay in one piece where they can: then a copy goes by rows, not by elements.
+    return min(
+        orders,
+        key=lambda order: (
+            order[-1] != term[-1],
+            sum(a != b for a, b in zip(order, term, strict=True)),
+        ),
+    )
 
 
 def _packed(x: Node, term: str, order: str) -> Node:

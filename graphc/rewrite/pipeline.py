@@ -195,8 +195,10 @@ SHARE_PASS = Pass(
 )
 DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remove_dead)
 
+PRUNE_PASS = Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), whole=prune_loops)
+
 LOOP_PASSES = (
-    Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), whole=prune_loops),
+    PRUNE_PASS,
     Pass(
         "gather steady terms",
         "Add terms that no carry enters first",
@@ -218,7 +220,7 @@ LOOP_PASSES = (
         whole=hoist_before_loops,
         level=2,
     ),
-    Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), whole=prune_loops),
+    PRUNE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
     MERGE_PASS,

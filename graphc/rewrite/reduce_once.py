@@ -17,7 +17,7 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.facts import product_factors
 from graphc.rewrite.numbering import ValueNumbers
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 from graphc.rewrite.spread import count_of, times, varying_axes, without_copies
 
 ONCE = Rule(
@@ -26,7 +26,7 @@ ONCE = Rule(
     "sum(x), sum(x)*c/n",
     "multiples of one sum are added up once; with and without kept axes, a value is the same",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     example="x: input(f64, N, 4)\nc: input(f64, 4)\nh = tanh(x)\nz = h*c\n"
     "w = z - mean(z, axis=0)\ns = sum(h, axis=0)\noutput(s, w)",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ops.axes import without_axes
@@ -70,12 +72,30 @@ def _of_reduction(node: Node, facts: Facts) -> Node | None:
 
 
 def _of_moved(node: Node, facts: Facts) -> Node | None:
-    """A sum over everything does not depend on the order of what it adds."""
+    """A sum does not depend on the order of what it adds, nor on axes of size 1 beside that."""
     x = node.inputs[0]
-    if len(node.attrs["axis"]) < x.ndim:
-        return None
     source = x.inputs[0]
-    return reduced(node, source, tuple(range(source.ndim)))
+    over = _axes_before(x, node.attrs["axis"])
+    return None if over is None else reduced(node, source, over)
+
+
+def _axes_before(moved: Node, axes: Sequence[int]) -> tuple[int, ...] | None:
+    """Return the axes that are `axes` of a moved array; None where the others are not alike."""
+    source = moved.inputs[0]
+    if len(axes) == moved.ndim:
+        return tuple(range(source.ndim))
+    if moved.op.name != "reshape":
+        return None
+    now, before = (_long_axes(x) for x in (moved, source))
+    lengths = [tuple([x.shape[a] for a in held]) for x, held in ((moved, now), (source, before))]
+    if not same_shape(*lengths):
+        return None
+    return tuple([b for a, b in zip(now, before, strict=True) if a in axes]) or None
+
+
+def _long_axes(x: Node) -> list[int]:
+    """Return the axes that are not known to have size 1."""
+    return [a for a, dim in enumerate(x.shape) if not (isinstance(dim, int) and dim == 1)]
 
 
 def _of_negative(node: Node, facts: Facts) -> Node | None:

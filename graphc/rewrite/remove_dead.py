@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.rewrite.rule import Firing, Rule
+from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
 DEAD = Rule(
     "remove_dead",
     "W ← W",
     "no update",
     "a parameter that keeps its value needs no update",
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 
 

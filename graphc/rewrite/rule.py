@@ -33,7 +33,7 @@ class Rule:
 
     A structural rule computes its result by `apply`, tried at nodes of `roots` (or of `family`)
     that have an operand among `operands` (or `all_operands` there); its `before` and `after` are
-    shown to readers.
+    shown to readers. That of a pass over the whole graph has `by_whole_pass` there.
 
     `spares_shared` keeps the rule from firing where a node it would replace has other users,
     `forward_only` from the backward pass, and `moves_kink` from graphs that are yet to be
@@ -71,6 +71,10 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<rule {self.name}: {self.formula}>"
+
+
+def by_whole_pass(node: Node, facts: Facts) -> None:
+    """Stand for `apply` in the rule of a pass that sees the whole graph, and fires it by itself."""
 
 
 @dataclass(frozen=True, eq=False)

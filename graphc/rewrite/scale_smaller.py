@@ -16,7 +16,7 @@ from graphc.ops.registry import OPS
 from graphc.ops.stored import stored
 from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.facts import Facts, is_number
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 from graphc.rewrite.spread import is_at_least
 
 SCALE = Rule(
@@ -25,7 +25,7 @@ SCALE = Rule(
     "outer(a*c, b)",
     "one number for each element of a factor is multiplied, not one for each of the product",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 
 

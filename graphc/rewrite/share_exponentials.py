@@ -6,7 +6,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
 from graphc.ops.registry import OPS
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 SHARE = Rule(
     "share_exponentials",
@@ -14,7 +14,7 @@ SHARE = Rule(
     "exp(a), 1/exp(a)",
     "a quotient takes a third of the time of an exponential",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     roots=(),
 )
 

@@ -18,7 +18,7 @@ from graphc.ops.loop import item
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, drafted, over_loops, replaced
-from graphc.rewrite.rule import EXACT, Firing, Rule
+from graphc.rewrite.rule import EXACT, Firing, Rule, by_whole_pass
 
 JOIN = Rule(
     "join_slices",
@@ -26,7 +26,7 @@ JOIN = Rule(
     "f(x)[:a], f(x)[a:]",
     "one call on an array takes less time than two on its halves",
     exactness=EXACT,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 EMIT_WHOLE = Rule(
     "emit_whole",
@@ -34,7 +34,7 @@ EMIT_WHOLE = Rule(
     "scan(emit x)[:, :a], …[:, a:]",
     "one array is stacked instead of several slices of it",
     exactness=EXACT,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 
 _SLICE = OPS["slice"]

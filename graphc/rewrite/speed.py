@@ -22,9 +22,11 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
+#: From how many elements on ten calls take less time than `logaddexp`.
+_MANY = 512
 #: Rows longer than this are summed pairwise, which rounds less.
 _LONGEST_ROW = 4096
-#: A row of zeros shorter than this takes longer than the number 0.
+#: A row of one number that is shorter than this takes longer than the number.
 _SHORTEST_ROW = 64
 #: Of a longer row, the largest element takes no longer to find than its columns to copy.
 _SHORT_ROW = 32
@@ -153,19 +155,28 @@ def _reshape_later(node: Node, facts: Facts) -> Node | None:
     return None
 
 
-def _zeros(node: Node, facts: Facts) -> Node | None:
+def _row_of_number(node: Node, facts: Facts) -> Node | None:
     """maximum(x, 0) → maximum(x, zeros) of its last axes, as few as make a long row."""
-    x, bound = node.inputs
-    if bound.op is not full or not is_number(bound) or x.dtype.kind != "f":
-        return None
-    if bound.attrs["value"] != 0:
-        return None
-    for axis in range(x.ndim - 1, 0, -1):
-        length = typical_size(x.shape[axis:], named=_SHORTEST_NAMED)
-        if length >= _SHORTEST_ROW and any(isinstance(d, int) for d in x.shape[axis:]):
-            row = OPS["stored"](0, x.shape[axis:], dtype=x.dtype)
-            return OPS[node.op.name](x, OPS["broadcast_to"](row, x.shape))
+    for x, bound in (node.inputs, node.inputs[::-1]):
+        if bound.op is not full or not is_number(bound) or x.dtype.kind != "f" or x.op is full:
+            continue
+        for axis in range(x.ndim - 1, 0, -1):
+            length = typical_size(x.shape[axis:], named=_SHORTEST_NAMED)
+            if length >= _SHORTEST_ROW and any(isinstance(d, int) for d in x.shape[axis:]):
+                row = OPS["stored"](bound.attrs["value"], x.shape[axis:], dtype=x.dtype)
+                return OPS[node.op.name](x, OPS["broadcast_to"](row, x.shape))
     return None
+
+
+def _logaddexp(node: Node, facts: Facts) -> Node | None:
+    """logaddexp(a, b) → max(a, b) + log1p(exp(-|a - b|)), where equal infinities differ by 0."""
+    if typical_size(node.shape) < _MANY or any(x.op is full for x in node.inputs):
+        return None
+    furthest = float(np.finfo(node.dtype).max) / 4
+    a, b = (x if facts.is_finite(x) else OPS["clip"](x, -furthest, furthest) for x in node.inputs)
+    apart = OPS["abs"](OPS["subtract"](a, b))
+    less = OPS["log1p"](OPS["exp"](OPS["negative"](apart)))
+    return OPS["add"](OPS["maximum"](*node.inputs), less)
 
 
 def _times_reciprocal(node: Node, facts: Facts) -> Node | None:
@@ -229,10 +240,33 @@ SPEED = (
         "`logaddexp` runs element by element, ten times as long as these five calls",
     ),
     _rule(
+        "logaddexp_by_exp",
+        "logaddexp(a, b)",
+        "maximum(a, b) + log1p(exp(-abs(a - b)))",
+        "`logaddexp` runs element by element, ten times as long as these calls",
+        apply=_logaddexp,
+        roots=("logaddexp",),
+        example="a: input(f64, 30, 40)\nb: input(f64, 30, 40)\ny = logaddexp(a, b)",
+    ),
+    _rule(
         "softplus_less",
         "maximum(x, 0) + log1p(exp(-abs(x))) - t",
         "log1p(exp(-abs(x))) + (maximum(x, 0) - t)",
         "x and t cancel before the small logarithm is added, which keeps its digits",
+    ),
+    Rule(
+        "leaky_by_maximum",
+        "where(greater(x, 0), x, c*x)",
+        "maximum(x, c*x)",
+        "the larger is found without a choice",
+        when="0 < c and c < 1",
+        example="c=0.25",
+    ),
+    Rule(
+        "clip_by_bounds",
+        "clip(x, a, b)",
+        "minimum(maximum(x, a), b)",
+        "`clip` spends 2 µs in Python, and three times as long on each element",
     ),
     _rule(
         "factored_cubic",
@@ -318,11 +352,11 @@ SPEED = (
         "y = reshape(x @ w, (2, 3, 5)) + b",
     ),
     _rule(
-        "row_of_zeros",
+        "row_of_number",
         "maximum(x, 0)",
         "maximum(x, zeros)",
-        "two arrays are compared twice as fast as an array and a number",
-        apply=_zeros,
+        "two arrays are compared thrice as fast as an array and a number",
+        apply=_row_of_number,
         roots=("maximum", "minimum"),
         operands=("full",),
         example="x: input(f64, 3, 128)\ny = relu(x)",

@@ -17,9 +17,7 @@ def reduction_under(node: Node, name: str) -> Node | None:
     `node` has the operand's rank, or its very shape where a broadcast wrote it out; each place of
     it holds the value reduced over that place's line.
     """
-    value = node
-    while value.op.name in ("broadcast_to", "reshape"):
-        value = value.inputs[0]
+    value = core(node)
     if value.op.name != name:
         return None
     source = value.inputs[0].shape

@@ -14,7 +14,7 @@ from graphc.ir.provenance import inherit
 from graphc.ir.walk import consumers, topological
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 GATHER = Rule(
     "gather_steady_terms",
@@ -22,7 +22,7 @@ GATHER = Rule(
     "(x_t@W + b) + h@U",
     "terms that no carry enters are added for all steps at once",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
     example=(
         "x: input(f64, 3)\ns: input(f64)\nk: input(f64)\n"
         "def cell(h, x_t):\n    return tanh((x_t*k + h) + k)\n(y,) = scan(cell, init=s, xs=x)"

@@ -12,7 +12,7 @@ from graphc.ops.loop import item
 from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
-from graphc.rewrite.rule import REASSOCIATES, Firing, Rule
+from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 TURN = Rule(
     "turn_weights",
@@ -20,7 +20,7 @@ TURN = Rule(
     "scan(d_t @ copy(U.T))",
     "one copy before the loop, and each product reads memory in order",
     exactness=REASSOCIATES,
-    apply=lambda node, facts: None,
+    apply=by_whole_pass,
 )
 #: Fewer steps than this do not repay the copy.
 _FEWEST_STEPS = 4

@@ -60,6 +60,7 @@ class CompiledFunction:
         self.source = source
         self.history = tuple(history)
         self._inference = inference
+        self._in_use: CompiledFunction | None = None
         self._model = graph if model is None else model
         self.module = load(source, function_name)
         self.function: Callable[..., dict[str, Any]] = getattr(self.module, function_name)
@@ -85,6 +86,11 @@ class CompiledFunction:
         words += ["rng"] if self.draws else []
         return f"<compiled {self.__name__}({', '.join(words)}) -> {', '.join(self.graph.outputs)}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle graph and source; the other process loads the module, and has its own buffers."""
+        parts = (self.graph, self.source, self.__name__, (), self._inference, self._model)
+        return CompiledFunction, parts
+
     def init(self, seed: int = 0) -> dict[str, np.ndarray]:
         """Return fresh parameters and optimizer slots."""
         if not self._params:
@@ -108,9 +114,9 @@ class CompiledFunction:
                 f"{self.__name__} does not know the graph that it was compiled from",
                 fix="gc.compile(graph.for_inference())",
             )
-        compiled = self._inference()
-        self._inference = lambda: compiled
-        return compiled
+        if self._in_use is None:
+            self._in_use = self._inference()
+        return self._in_use
 
     @cached_property
     def _claiming(self) -> list[Node]:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from graphc.build.graphs import astype
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.errors import GraphError, nearest
 from graphc.ir.body import bodies
 from graphc.ir.given import takes_graph
-from graphc.ir.graph import METHODS, Graph
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.barrier import stop_gradient
@@ -32,6 +33,7 @@ from graphc.run.differences import (
 )
 from graphc.run.points import sample_point
 from graphc.run.reference import evaluate
+from graphc.run.text_table import table_text
 
 METHODS_IN_WORDS = {
     "forward": "forward differences",
@@ -103,9 +105,8 @@ class GradientCheck:
         limit = f"max error {self.max_error:.2e}, tolerance {self.tolerance:.0e}"
         header = ("wrt", "shape", "checked", "error", "worst at", "analytic", "numeric")
         rows = [header, *map(_row, self.entries)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-        table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([f"{title} ({limit})", *table, *[f"note: {n}" for n in self.notes]])
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join([f"{title} ({limit})", *table_text(rows), *notes])
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -147,8 +148,7 @@ def check_gradient(
         )
     of = checked_output(graph, of)
     names = checked_wrt(graph, wrt)
-    if "astype" in METHODS:
-        graph = METHODS["astype"](graph, "float64")
+    graph = astype(graph, "float64")
     derived = gradient(graph, of, names)
     env, sizes = bound_point(derived, at or {}, seed)
     analytic, values = _analytic(derived, of, names, env, sizes, seed)

@@ -27,6 +27,7 @@ from graphc.run.arguments import Arrays
 from graphc.run.closed_form import ClosedForm, closed_form
 from graphc.run.gradcheck import bound_point, checked_output, checked_wrt, restricted
 from graphc.run.reference import evaluate
+from graphc.run.text_table import table_text
 
 #: A table with more derivatives than this shows no values, only errors.
 _SHOWN = 6
@@ -177,7 +178,7 @@ class Point:
                 "too many derivatives for methods that take a pass for each",
                 got=f"{self.variables:,} elements of {', '.join(names)}",
                 expected=f"at most {MOST_VARIABLES:,}",
-                fix="choose fewer: wrt=['b']",
+                fix=f"choose fewer: wrt=[{min(names, key=lambda n: self.given[n].size)!r}]",
             )
 
     @property
@@ -224,7 +225,7 @@ def _by_forward_mode(point: Point) -> tuple[dict[str, np.ndarray], int]:
     """Return the derivatives by one tangent for each element, and the operations of a pass."""
     found = {}
     per_pass = 0
-    for name, leaf in point.leaves.items():
+    for name in point.leaves:
         per_pass = max(per_pass, point.operations(tangent(point.graph, name)))
         size, shape = int(point.given[name].size), point.given[name].shape
         moving = tangent(point.graph, name, directions=size)
@@ -232,7 +233,6 @@ def _by_forward_mode(point: Point) -> tuple[dict[str, np.ndarray], int]:
         directions = np.eye(size).reshape((size, *shape))
         (result,) = [node for n, node in moving.outputs.items() if n != point.of]
         found[name] = point.values([result], {seed: directions})[result].reshape(shape)
-        assert leaf in point.env
     return found, per_pass
 
 
@@ -244,12 +244,6 @@ def _closed_form(point: Point) -> tuple[ClosedForm | None, list[str]]:
     except GraphError as problem:
         return None, [f"no symbolic form: {problem.what}"]
     return form, []
-
-
-def table_text(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return rows of words as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _distance(values: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]) -> float:

@@ -19,8 +19,8 @@ from graphc.ir.node import Node
 from graphc.ir.op import Case, Op
 from graphc.ops.leaf import fill, input_, zeros_like
 from graphc.ops.registry import OPS
-from graphc.run.methods import table_text
 from graphc.run.reference import evaluate
+from graphc.run.text_table import table_text
 
 STEP = 1e-5
 

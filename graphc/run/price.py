@@ -19,7 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.symbols import sympy_module
 from graphc.plan.cost import cost
 from graphc.rewrite.pipeline import optimize, stabilize_forward
-from graphc.run.methods import table_text
+from graphc.run.text_table import table_text
 
 if TYPE_CHECKING:
     import sympy
@@ -110,7 +110,7 @@ def dependence(
     names = [wrt] if isinstance(wrt, str) else list(default_wrt(graph) if wrt is None else wrt)
     node = graph.find(of)
     alone = graph.with_outputs({of: node})
-    found = {name: dependence_of(node, graph.find(name)) for name in names}
+    found = {name: dependence_of(node, graph.variable(name)) for name in names}
     forward = _flops(alone, sizes)
     flowing = [name for name in names if found[name].flows]
     prices = {name: _price(alone, of, [name], forward, sizes) for name in flowing}
@@ -127,7 +127,7 @@ def _output(graph: Graph) -> str:
 def _price(
     graph: Graph, of: str, names: list[str], forward: sympy.Expr, sizes: Mapping[str, int]
 ) -> Price:
-    is_leaf = all(graph.find(name).op.is_leaf for name in names)
+    is_leaf = all(graph.variable(name).op.is_leaf for name in names)
     stable = stabilize_forward(graph, 2) if is_leaf else graph  # a rewrite may move inner nodes
     if stable.outputs[of].shape:
         derived = jacobian(stable, of, names, form="compact")

@@ -50,7 +50,11 @@ def burst_length(run: Callable[[], Any], seconds: float) -> int:
 
 
 def interleaved(
-    runs: Mapping[str, Callable[[], Any]], rounds: int = ROUNDS, seconds: float = BURST
+    runs: Mapping[str, Callable[[], Any]],
+    rounds: int = ROUNDS,
+    seconds: float = BURST,
+    pause: float = PAUSE,
+    warm: float = WARM,
 ) -> dict[str, list[float]]:
     """Return the seconds a call of each contestant, one value a round; the order rotates."""
     calls = {name: burst_length(run, seconds) for name, run in runs.items()}
@@ -59,8 +63,8 @@ def interleaved(
     for turn in range(rounds):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            time.sleep(PAUSE)
-            timed(runs[name], 1 + int(calls[name] * WARM / seconds))
+            time.sleep(pause)
+            timed(runs[name], 1 + int(calls[name] * warm / seconds))
             times[name].append(timed(runs[name], calls[name]))
     return times
 

@@ -404,6 +404,19 @@ def test_everything_fits_small_windows(digits: Path, opened: Open, screenshot: A
     screenshot(opened(digits, "steps=1&step=20", size=(1024, 768)), "digits-steps-1024")
 
 
+@pytest.mark.parametrize("state", ["pass=3", "steps=1&step=20"])
+def test_a_phone_shows_one_part_below_the_other(digits: Path, opened: Open, state: str) -> None:
+    page = opened(digits, state, size=(390, 844))
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    parts = (
+        ("#canvas", "#code-lines") if "steps" in state else ("#passes", "#canvas", "#code-lines")
+    )
+    bounds = [page.locator(part).bounding_box() for part in parts]
+    assert all(b["width"] > 300 and b["height"] > 80 for b in bounds), bounds
+    tops = [b["y"] for b in bounds]
+    assert tops == sorted(tops)
+
+
 def test_print_has_one_frame_a_step(lecture: Path, opened: Open) -> None:
     page = opened(lecture, "steps=1&step=3")
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 16

@@ -515,8 +515,9 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: gf.matrix_transpose(input("x", (3,))), "two axes"),
     (lambda: gf.cast(input("x", (3,)), "float16"), "unknown dtype"),
     (lambda: gf.one_hot(input("x", (3,)), 4), "must hold integers"),
-    (lambda: input("x", (3,)) + "a", "unknown dtype"),
-    (lambda: input("x", (3,)) + None, "unknown dtype"),
+    (lambda: input("x", (3,)) + "a", "not something a graph can compute with"),
+    (lambda: input("x", (3,)) + None, "not something a graph can compute with"),
+    (lambda: input("x", (3,)) + gf.relu, "the function 'relu'"),
 ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
+
 import numpy as np
 import pytest
 
@@ -19,6 +22,9 @@ X = gc.input("x", ("N", 4))
         ("backward", "gc.grad(loss, [W])"),
         ("item", "no numbers yet"),
         ("reshpe", "did you mean 'reshape'?"),
+        ("exp", "gc.exp(x)"),
+        ("softmax", "gc.softmax(x)"),
+        ("copy", "a node never changes"),
     ],
 )
 def test_a_node_says_what_stands_for_a_name_that_it_lacks(name: str, fix: str) -> None:
@@ -30,7 +36,13 @@ def test_a_node_says_what_stands_for_a_name_that_it_lacks(name: str, fix: str) -
 
 @pytest.mark.parametrize(
     ("name", "fix"),
-    [("cat", "gc.concat"), ("topk", "gc.max"), ("sofmax", "did you mean 'softmax'?")],
+    [
+        ("cat", "gc.concat"),
+        ("topk", "gc.max"),
+        ("swish", "gc.silu(x)"),
+        ("mod", "gc.remainder(a, b)"),
+        ("sofmax", "did you mean 'softmax'?"),
+    ],
 )
 def test_the_package_says_it_too(name: str, fix: str) -> None:
     with pytest.raises(AttributeError, match=f"graphc has no {name!r}") as told:
@@ -38,12 +50,61 @@ def test_the_package_says_it_too(name: str, fix: str) -> None:
     assert fix in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "fix"),
+    [
+        ("nn", "Linear", "gc.nn.dense(x, size)"),
+        ("nn", "cross_entropy", "gc.nn.softmax_cross_entropy"),
+        ("nn", "relu", "gc.relu(x)"),
+        ("nn", "Conv2d", "did you mean 'conv2d'?"),
+        ("optim", "nadam", "did you mean 'adam'?"),
+        ("init", "xavier_uniform_", "gc.init.glorot_uniform()"),
+    ],
+)
+def test_so_do_its_modules(module: str, name: str, fix: str) -> None:
+    with pytest.raises(AttributeError, match=f"graphc.{module} has no {name!r}") as told:
+        getattr(getattr(gc, module), name)
+    assert fix in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "fix"),
+    [
+        ("swish(x)", "silu(x)"),
+        ("Linear(x, 3)", "dense(x, size)"),
+        ("cross_entropy(x, x)", "softmax_cross_entropy(logits, target)"),
+        ("grad(x, [x])", "g.gradient('loss') of the graph, or grad(loss, [x]) in Python"),
+        ("permute(x, (1, 0))", "did you mean 'permute_dims'?"),
+        ("softmx(x)", "did you mean 'softmax'?"),
+    ],
+)
+def test_so_does_the_text_form_in_its_own_words(call: str, fix: str) -> None:
+    with pytest.raises(gc.GraphError, match="no function is called") as told:
+        gc.parse(f"x: input(f32, N, 4)\ny = {call}\noutput(y)")
+    assert told.value.fix == fix
+
+
+@pytest.mark.parametrize(
+    ("function", "fix"),
+    [
+        (np.argsort, "an order is not differentiable"),
+        (np.copy, "a node never changes"),
+        (np.linalg.trace, "np.trace"),
+        (np.linalg.inv, "no inverses"),
+    ],
+)
+def test_so_do_functions_of_numpy(function: Callable[[gc.Node], object], fix: str) -> None:
+    with pytest.raises(gc.GraphError, match="is not available for nodes") as told:
+        function(X)
+    assert fix in str(told.value.fix)
+
+
 def test_no_name_of_graphc_is_called_foreign_and_each_answer_names_what_is_there() -> None:
     for name, instead in INSTEAD.items():
         assert not (name in gc.__all__ and hasattr(X, name))
         for word in instead.replace("(", " ").replace(",", " ").split():
             if word.startswith("gc."):
-                assert hasattr(gc, word.removeprefix("gc."))
+                assert attrgetter(word.removeprefix("gc."))(gc) is not None
             if word.startswith("x."):
                 assert hasattr(X, word.removeprefix("x."))
 

@@ -199,7 +199,7 @@ def test_the_emitted_step_reads_as_by_hand() -> None:
     ).source
     for line in (
         "variance = np.square(centred).mean(axis=0)  # [5]",
-        "spread = np.sqrt(variance + 1e-05)  # [5]",
+        "spread = np.sqrt(variance + 1e-5)  # [5]",
         "bn_normal = centred / spread  # [N, 5]",
         "bn_running_mean += (mean - bn_running_mean) * 0.1",
     ):

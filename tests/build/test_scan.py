@@ -191,6 +191,7 @@ def test_a_carry_keeps_its_dtype() -> None:
     text = error_of(lambda h, x_t: gc.cast(h, "float64") + 1.0, init=gc.zeros((2,)), xs=x)
     assert "f64[2]" in text
     assert "gc.cast(x, 'float32')" in text
+    assert "gc.cast(init, 'float64')" in text  # zeros are float32 unless they are told otherwise
 
 
 def test_sequences_have_one_length() -> None:

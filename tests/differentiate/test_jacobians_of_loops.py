@@ -47,12 +47,29 @@ def nested(unroll: bool, reverse: bool) -> gc.Graph:
     return gc.graph({"h": h * 1.0, "products": hs * 1.0, "loss": gc.sum(h * hs)})
 
 
+def unread(unroll: bool, reverse: bool) -> gc.Graph:
+    """Return a loop in a loop that stacks what its adjoint needs and the outer body leaves."""
+    x = gc.input("x", (STEPS, 3), dtype="float64")
+    w = gc.param("w", (3,), dtype="float64", init=gc.init.constant(0.3))
+
+    def inner(h: gc.Node, v: gc.Node) -> tuple[gc.Node, ...]:
+        h_next = gc.tanh(h * w + v)
+        return h_next, h_next
+
+    def outer(total: gc.Node, row: gc.Node) -> tuple[gc.Node, ...]:
+        last, _ = gc.scan(inner, init=total, xs=x * row, unroll=unroll, reverse=reverse)
+        return last * w, last
+
+    h, hs = gc.scan(outer, init=gc.zeros((3,), "float64"), xs=x, unroll=unroll, reverse=reverse)
+    return gc.graph({"h": h * 1.0, "products": hs * 1.0, "loss": gc.sum(h * hs)})
+
+
 def value(graph: gc.Graph, output: str) -> np.ndarray:
     return gc.interpret(graph, graph.init(), x=ROWS)[output]
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("model", [recurrent, nested])
+@pytest.mark.parametrize("model", [recurrent, nested, unread])
 def test_a_hessian_is_that_of_the_unrolled_steps(
     model: Callable[[bool, bool], gc.Graph], reverse: bool
 ) -> None:

@@ -71,8 +71,8 @@ def edges(drawing: Drawing) -> set[tuple[str, str]]:
 
 
 def texts(drawing: Drawing) -> list[str]:
-    """Return every text of the picture, in order, joined where one line has several fonts."""
-    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing.svg())
+    """Return every text of the picture, in order; hard spaces are read as spaces."""
+    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing.svg().replace("\u00a0", " "))
 
 
 def center(item: dict[str, Any]) -> tuple[float, float]:
@@ -84,3 +84,16 @@ def rectangle(item: dict[str, Any]) -> tuple[float, float, float, float]:
     """Return left, bottom, right, top in points."""
     (x, y), w, h = center(item), 72 * float(item["width"]), 72 * float(item["height"])
     return x - w / 2, y - h / 2, x + w / 2, y + h / 2
+
+
+def on_curve(pos: str) -> list[tuple[float, float]]:
+    """Return points of a wire close to one another, from graphviz's Bézier curves."""
+    numbers = [tuple(map(float, pair.split(","))) for pair in pos.removeprefix("e,").split()]
+    knots = numbers[1:] if pos.startswith("e,") else numbers  # the first one is the arrow's tip
+    found = []
+    for i in range(0, len(knots) - 3, 3):
+        for t in (k / 24 for k in range(25)):
+            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
+            near = list(zip(weights, knots[i : i + 4], strict=True))
+            found.append((sum(w * p[0] for w, p in near), sum(w * p[1] for w, p in near)))
+    return found

@@ -166,3 +166,21 @@ def test_emitted_values_have_their_own_names_and_the_caption_says_what_is_there(
     assert {"log_pivot", "output", "round: without weights"} <= set(shown)
     shown = [text.replace("\xa0", " ") for text in texts(gc.draw.cell(runge_kutta()))]
     assert "yellow: with weights;  round: unit by unit" in shown
+
+
+def test_a_loop_inside_a_step_is_yellow_where_it_has_weights() -> None:
+    x, W = gc.input("x", ("T", 5, 2)), gc.param("W", (2, 2))
+
+    def step(c: gc.Node, row: gc.Node) -> tuple[gc.Node, ...]:
+        return gc.scan(lambda d, e: (gc.tanh(d @ W + e),), init=c, xs=row)
+
+    graph = gc.graph({"y": gc.scan(step, init=gc.zeros((2,)), xs=x)[0]})
+    (part,) = cell_of(next(n for n in graph.nodes if n.op.name == "scan")).parts.values()
+    assert (part.kind, part.label) == ("gate", "scan")
+    assert "yellow: with weights" in texts(gc.draw.cell(graph))
+
+
+def test_the_caption_names_only_the_shapes_that_are_there() -> None:
+    rnn = gc.graph({"h": gc.nn.rnn(gc.input("x", ("T", "N", 3)), 4)[0]})
+    caption = next(t for t in texts(gc.draw.cell(rnn)) if "yellow" in t)
+    assert caption == "yellow: with weights"

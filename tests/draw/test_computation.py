@@ -11,7 +11,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from drawn_graphs import COS_SIN, boxes, center, cos_sin, digits, edges, laid_out, texts
+from drawn_graphs import (
+    COS_SIN,
+    boxes,
+    center,
+    cos_sin,
+    digits,
+    edges,
+    laid_out,
+    rectangle,
+    texts,
+)
 
 import graphc as gc
 from graphc.draw.view import view
@@ -36,6 +46,17 @@ def test_one_rectangle_per_variable_and_constant() -> None:
         ("n_u", "n_J"),
     }
     assert texts(picture).count("3 · t") == 1
+
+
+@pytest.mark.filterwarnings("ignore:input 'mask' is not used")
+def test_an_input_that_nothing_reads_is_shown() -> None:
+    x, mask = gc.input("x"), gc.input("mask", ("N",))
+    graph = gc.Graph({"y": gc.sin(x)}, name="masked", inputs=(x, mask))
+    numbers = {"x": 0.5, "mask": np.ones(3)}
+    for style in ("strict", "compact"):
+        picture = gc.draw.computation_graph(graph, numbers, style)
+        assert set(boxes(picture)) == {"n_x", "n_mask", "n_y"}
+        assert edges(picture) == {("n_x", "n_y")}
 
 
 def test_edges_carry_no_text() -> None:
@@ -250,3 +271,37 @@ def test_numbers_need_no_name_and_arrays_get_one() -> None:
     graph = gc.graph({"y": 2 * x + gc.constant([1.0, 2.0, 3.0, 4.0, 5.0], "float32")})
     shown = texts(gc.draw.computation_graph(graph))
     assert {"c₁", "constant 5", "2 · x", "v₁ + c₁"} <= set(shown)
+
+
+def test_a_crowd_of_edges_into_one_box_has_room_to_bend() -> None:
+    def model(count: int) -> gc.Graph:
+        return gc.graph({"y": gc.stack([gc.param(f"p{i}") for i in range(count)]).sum()})
+
+    def gap(count: int) -> float:
+        found = boxes(gc.draw.computation_graph(model(count)))
+        (_, _, right, _), (left, _, _, _) = map(rectangle, (found["n_p0"], found["n_v1"]))
+        return left - right
+
+    assert gap(12) > 2 * gap(3)
+
+
+def test_a_group_tells_by_what_name_others_read_its_result() -> None:
+    h = gc.input("x", ("N", 3))
+    with gc.scope("first"):
+        h = gc.tanh(h @ gc.param("W", (3, 4))).named("h")
+    with gc.scope("second"):
+        y = gc.tanh(h @ gc.param("V", (4, 2))).named("z")
+    with gc.scope("third"):
+        norm = gc.nn.batch_norm(y, name="norm")
+    graph = gc.graph({"y": gc.exp(norm) + y, "probability": y}, name="groups")
+    shown = texts(gc.draw.computation_graph(graph, collapse=True))
+    assert {"3 variables → h", "3 variables → z = probability"} <= set(shown)
+    assert "[2]" not in shown  # the running means are no result
+
+
+def test_a_group_of_one_shows_what_it_computes() -> None:
+    x = gc.input("x")
+    with gc.scope("outer"):
+        u = gc.sin(x)
+    shown = texts(gc.draw.computation_graph(gc.graph({"y": u + 1}), collapse=True))
+    assert "sin x → u" in shown

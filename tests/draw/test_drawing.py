@@ -147,5 +147,10 @@ def test_subscripts_do_not_rely_on_baseline_shift() -> None:
     assert len({size[-1] for size in sizes}) == 2
 
 
+def test_spaces_at_the_ends_of_a_piece_of_a_line_are_kept() -> None:
+    label = "<<TABLE><TR><TD><O>loss</O> / N</TD></TR></TABLE>>"
+    assert ">\u00a0/ N</text>" in Drawing(f"digraph {{ a [label={label}]; }}").svg()
+
+
 def test_notebooks_show_the_svg(picture: Drawing) -> None:
     assert picture._repr_svg_() == picture.svg()

@@ -145,6 +145,11 @@ def test_mistakes_are_explained() -> None:
         gc.forward_backward_table(graph, notation="tensor")
     with pytest.raises(gc.GraphError, match="starts at a single number"):
         gc.forward_backward_table(graph, of="z")
+    x = gc.input("x")
+    with pytest.raises(gc.GraphError, match="no module computes 'same'"):
+        gc.forward_backward_table(gc.graph({"same": x}))
+    with pytest.raises(gc.GraphError, match="no module computes 'x'"):
+        gc.draw.unit_chain(gc.graph({"y": gc.exp(x)}), of="x")
 
 
 def test_what_a_mean_divides_by_stands_in_parentheses() -> None:
@@ -186,3 +191,11 @@ def test_a_third_is_no_decimal_number() -> None:
     assert gc.forward_backward_table(gc.parse(text)).rows[1].backward == ("dJ/dq += dJ/dz/3",)
     text = "q: input(f64)\nz = q/2\nJ = sin(z)\noutput(J)"
     assert gc.forward_backward_table(gc.parse(text)).rows[1].backward == ("dJ/dq += 0.5·dJ/dz",)
+
+
+def test_rows_of_an_embedding_are_incremented_where_they_were_read() -> None:
+    word, E = gc.input("word", ("N",), "int64"), gc.param("E", (9, 4))
+    rows = E[word].named("rows")
+    table = str(gc.forward_backward_table(gc.graph({"J": (rows**2).sum()})))
+    assert "dJ/dE[word] += dJ/drows" in table
+    assert "0[word]" not in table

@@ -213,6 +213,19 @@ def test_the_states_of_a_loop_are_a_column_behind_what_it_reads(size: int) -> No
     assert [layer.level for layer in network.layers] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("batch", [(), ("N",)])
+def test_a_graph_convolution_sums_over_neighbours_unit_by_unit(batch: tuple[str, ...]) -> None:
+    near, x = gc.input("A", (*batch, "V", "V")), gc.input("x", (*batch, "V", 5))
+    h = gc.relu(near @ dense(x, 4, "a")).named("h")
+    network = find_network(gc.graph({"y": gc.softmax(near @ dense(h, 3, "b")).named("y")}))
+    assert layers(network) == [
+        ("input", 5, ""),
+        ("hidden", 4, "sum over rows, ReLU"),
+        ("output", 3, "sum over rows, softmax"),
+    ]
+    assert [layer.node.name for layer in network.layers] == ["x", "h", "y"]
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 

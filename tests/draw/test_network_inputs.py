@@ -36,8 +36,15 @@ def neighbours() -> gc.Node:
     return gc.input("adjacency", ("N", "N")) @ gc.input("x", ("N", 3))
 
 
+def convolved() -> gc.Node:
+    """Return as many channels as the image is wide."""
+    image = gc.input("x", ("N", 3, 4, 4))
+    return gc.nn.conv2d(image, 4, 3, padding=1).mean(axis=(2, 3))
+
+
 SOURCES = [
     flattened,
+    convolved,
     features_of_a_number,
     embedding,
     bag_of_words,
@@ -56,6 +63,11 @@ def test_a_layer_reads_whatever_is_computed_from_inputs_alone(
     assert [layer.size for layer in found.layers] == [x.shape[-1], 5, 2]
     shown = texts(gc.draw.network(graph))
     assert "input" in shown and "hidden · tanh" in shown and "from other layers" not in shown
+
+
+def test_features_of_an_image_do_not_go_by_its_name() -> None:
+    graph = gc.graph({"y": gc.nn.dense(convolved(), 2, name="out")})
+    assert not {"x₁", "x₂"} & set(texts(gc.draw.network(graph)))
 
 
 def test_a_number_for_each_sample_is_one_input_with_its_own_name() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 
 import pytest
-from drawn_graphs import boxes, center, edges, rectangle, texts
+from drawn_graphs import boxes, center, edges, laid_out, on_curve, rectangle, texts
 
 import graphc as gc
 from graphc.draw import Drawing
@@ -205,3 +206,34 @@ def test_the_number_of_a_step_belongs_to_all_names_in_a_circle() -> None:
     states = gc.nn.lstm(sequence(), 3, name="lstm")[0]
     picture = gc.draw.recurrence(gc.graph({"y": gc.nn.dense(states, 2, name="out")}))
     assert {"(h,c)", "x"} <= set(texts(picture)) and "h,c" not in texts(picture)
+
+
+def both_directions() -> gc.Graph:
+    hidden, _ = gc.nn.bidirectional(gc.nn.rnn, sequence(), 4, name="both")
+    return gc.graph({"y": gc.nn.dense(hidden, 2, name="out").named("y")}, name="tagger")
+
+
+@pytest.mark.parametrize("model", [both_directions, encoder_decoder, stacked_with_starts])
+def test_no_wire_runs_through_the_name_of_a_matrix(model: Callable[[], gc.Graph]) -> None:
+    picture = gc.draw.recurrence(model())
+    points = [point for edge in laid_out(picture)["edges"] for point in on_curve(edge["pos"])]
+    names = {key: box for key, box in boxes(picture).items() if key.startswith("m_")}
+    assert names
+    for key, box in names.items():
+        left, low, right, high = rectangle(box)
+        assert not [1 for x, y in points if left < x < right and low + 3 < y < high - 3], key
+
+
+def test_the_caption_counts_the_matrices_of_an_edge() -> None:
+    x, u, v, w = gc.input("x", ("T", 3)), *(gc.param(name, (3, 3)) for name in "UVW")
+
+    def step(h: gc.Node, x_t: gc.Node) -> gc.Node:
+        z = gc.sigmoid(x_t @ w + h @ u)
+        return z * h + (1 - z) * gc.tanh(h @ v)
+
+    (last,) = gc.scan(lambda h, x_t: (step(h, x_t),), init=gc.zeros((3,)), xs=x)
+    one = "edges of one colour and dash share one matrix"
+    assert one in texts(gc.draw.recurrence(many_to_many()))
+    assert one.replace("one matrix", "their matrices") in texts(
+        gc.draw.recurrence(gc.graph({"y": last}))
+    )

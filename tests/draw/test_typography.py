@@ -98,10 +98,14 @@ def test_exponents_are_raised() -> None:
 
 def test_lines_break_outside_of_brackets() -> None:
     assert wrapped("sum(a + b + c) + d + e", 8) == ["sum(a + b + c)", "+ d + e"]
+    assert wrapped("long_name · another_name", 8) == ["long_name", "· another_name"]
+    assert wrapped("a + longer_than_that − b", 12) == ["a", "+ longer_than_that", "− b"]
 
 
 def test_escapes_reach_html_and_dot() -> None:
     assert escape('<b> & "q"') == "&lt;b&gt; &amp; &quot;q&quot;"
+    assert escape(r"\N") == r"\\N", "graphviz would write the node's name there"
+    assert [escape(t) for t in ("]", "a]", "")] == ["&#93;", "a]", ""]
     assert quote('a\\"\n') == '"a\\\\\\"\\\\n"'
     assert quote("") == '""'
 

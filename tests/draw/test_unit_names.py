@@ -72,6 +72,7 @@ def test_units_of_inputs_that_begin_alike_are_told_apart() -> None:
     [
         (["word", "weather", "hidden2"], ["wo", "we", "h2"]),
         (["hidden", "h"], ["hi", "h"]),
+        (["h", "h_new"], ["h", "h_n"]),
         (["hidden1", "hat1", "h1"], ["hi1", "hat1", "h1"]),
         (["encoder", "y_hat"], ["e", "y_hat"]),
         (["feature_left", "feature_right", "f1"], ["f2", "f3", "f1"]),

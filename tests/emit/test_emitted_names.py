@@ -146,3 +146,19 @@ def test_a_choice_is_made_in_the_memory_of_what_it_keeps() -> None:
     f = gc.compile(gc.graph({"loss": gc.sum(gc.gelu_tanh(x))}), gradient_of="loss", wrt=["x"])
     assert "np.copyto(" in f.source
     assert "np.where(" not in f.source
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize(
+    "name", ["__import__('os')", "a = b", "f(x, y) = [z", "a, b = c, d", "w  # (", 'for "i" in']
+)
+def test_brackets_and_signs_in_names_are_data(name: str, style: str) -> None:
+    x = gc.input(f"{name} input that takes a whole line of the module", ("N", 4))
+    h = nn.dense(x, 3, name=f"{name} layer", init=gc.init.glorot_normal(2.5))
+    graph = gc.graph({f"{name} loss": gc.mean(h**2)})
+    step = gc.compile(graph, minimize=f"{name} loss", optimizer="sgd(0.1)", style=style)
+    state, point = step.init(seed=1), np.ones((2, 4), np.float32)
+    assert state[f"{name} layer.W"].shape == (4, 3)
+    expected = gc.interpret(graph, state, **{x.attrs["name"]: point})
+    found = step(state, **{x.attrs["name"]: point})
+    np.testing.assert_allclose(found[f"{name} loss"], expected[f"{name} loss"], rtol=1e-5)

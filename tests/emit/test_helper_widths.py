@@ -7,22 +7,37 @@ from importlib import import_module
 import pytest
 
 from graphc.emit.wrapping import WIDTH
+from graphc.ops import window_code
 
 MODULES = [
-    "gather_rows",
-    "grouped_convolution_code",
-    "packing",
-    "rows",
-    "scatter_rows",
-    "special",
-    "threaded_products",
+    "emit.blocks",
+    "ops.convolution_code",
+    "ops.gather_rows",
+    "ops.grouped_convolution_code",
+    "ops.packing",
+    "ops.rows",
+    "ops.scatter_rows",
+    "ops.special",
+    "ops.threaded_products",
 ]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_lines_of_helpers_fit(name: str) -> None:
-    module = import_module(f"graphc.ops.{name}")
+    module = import_module(f"graphc.{name}")
     sources = [v for n, v in vars(module).items() if isinstance(v, str) and n != "__doc__"]
     helpers = [source for source in sources if "\ndef " in source]
     assert helpers
+    assert [line for source in helpers for line in source.splitlines() if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3, 4])
+def test_lines_of_loops_over_places_fit(rank: int) -> None:
+    helpers = [
+        window_code.add_windows(rank),
+        window_code.reduce_windows(rank),
+        window_code.extreme_in_windows(rank, "argmax", "maximum", ">"),
+        window_code.add_in_windows(rank),
+        *[window_code.at_extreme(rank, verb) for verb in ("add", "put")],
+    ]
     assert [line for source in helpers for line in source.splitlines() if len(line) > WIDTH] == []

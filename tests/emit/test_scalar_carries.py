@@ -25,3 +25,23 @@ def test_the_gradient_of_a_log_likelihood_runs_at_every_level(level: int, style:
     assert values["loss"] == 3
     np.testing.assert_array_equal(values["d_loss_d_A"], [3, 3])
     assert values["d_loss_d_A"].dtype == np.float32
+
+
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize("gradient_of", [None, "loss"])
+def test_a_carry_without_axes_may_live_in_memory_that_has_one(
+    gradient_of: str | None, level: int
+) -> None:
+    """The variance of a sequence leaves an array [1], in which the carry's memory then lies."""
+    x = gc.input("x", ("T",), "float64")
+    a = gc.param("a", (), "float64", init=0.5)
+    last, before = gc.scan(lambda c, x_t: (c * a + x_t, c * x_t), init=gc.var(x), xs=x)
+    graph = gc.graph({"loss": last + gc.sum(before)})
+    function = gc.compile(graph, gradient_of=gradient_of, optimize=level)
+    if gradient_of is None:
+        assert ".reshape(())" in function.source
+    values = function(function.init(), x=np.arange(3.0))
+    carry, total = 2 / 3, 0.0  # the variance of 0, 1, 2
+    for number in range(3):
+        carry, total = carry * 0.5 + number, total + carry * number
+    assert values["loss"] == pytest.approx(carry + total, rel=1e-14)

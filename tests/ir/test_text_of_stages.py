@@ -98,3 +98,18 @@ def test_every_stage_of_a_model(model: str) -> None:
         check(better)
         check(lower(better))
     check(lower(derived))
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_lines_break_by_what_they_say_at_last(depth: int) -> None:
+    """Names such as v12 come when all is written; no line may depend on what stood for them."""
+    call = FUNCTIONS
+    z = call["matmul"](OPS["input"]("x", ("N", 3)), OPS["param"]("w", (3, 3)))
+    for _ in range(depth):
+        z = call["logsumexp"](z, axis=1, keepdims=True) * z
+    for length in range(24, 38):
+        named = call["stop_gradient"](z).named("z" * length)
+        _, products = call["scan"](
+            lambda c, t: (c + t, c * t), init=OPS["full"]((3,), 0.0), xs=named
+        )
+        check(gradient(Graph({"o": products, "loss": call["mean"](z)}), "loss"))

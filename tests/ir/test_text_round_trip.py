@@ -238,6 +238,10 @@ def test_two_nodes_of_one_name_and_names_that_meet() -> None:
         ("mlp", "Two\nlines."),
         ("mlp", 'It says "no"'),
         ("mlp", '"""\\'),
+        ("mlp", 'ends with """'),
+        ("mlp", '""""'),
+        ("mlp", " \n\taround\n "),
+        ("graph", "\t"),
         ("mlp", "\x00\x1b\r\u2028é🙂"),
     ],
 )

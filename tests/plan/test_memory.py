@@ -177,3 +177,11 @@ def test_a_buffer_is_counted_once_however_many_values_live_in_it() -> None:
     z = gc.sum(y)
     # x, one array that fifty values go through, and z.
     assert gc.graph({"z": z}).cost().memory_bytes == 2 * 4000 + 4
+
+
+def test_a_uniform_array_that_is_kept_is_not_written_out_as_well() -> None:
+    x = gc.input("x", (1000, 50))
+    y = gc.concat([x, gc.zeros((1000, 50))], axis=1)
+    cost = gc.optimize(gc.graph({"y": gc.max(y, axis=0)}), 2).cost()
+    # x, the zeros, both joined, and y.
+    assert cost.memory_bytes == 4 * (50_000 + 50_000 + 100_000 + 100)

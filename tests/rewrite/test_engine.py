@@ -14,11 +14,13 @@ from graphc.differentiate.gradient import gradient
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.op import Case, Op
 from graphc.ir.provenance import BACKWARD, FORWARD, phase
 from graphc.ir.text.parser import parse
 from graphc.ir.text.printer import graph_text
 from graphc.ops import OPS
 from graphc.rewrite.engine import rewrite
+from graphc.rewrite.facts import Facts
 from graphc.rewrite.lower import lower
 from graphc.rewrite.merge_common import merge_common
 from graphc.rewrite.pipeline import optimize, stabilize_forward
@@ -260,6 +262,23 @@ def test_an_index_out_of_range_is_never_hidden(formula: str, level: int) -> None
     graph = graph_of(f"x: input(f64, 2, 2)\ni: input(i64, 2, 1)\ny = {formula}\noutput(y)")
     with pytest.raises(GraphError, match="out of range"):
         interpret(optimize(graph, level), x=np.ones((2, 2)), i=np.array([[5], [0]]))
+
+
+INDEXING = [
+    pytest.param(op, case, id=op.name)
+    for op in OPS.values()
+    for case in op.cases[:1]
+    if type(op).indexed_dims is not Op.indexed_dims
+]
+
+
+@pytest.mark.parametrize(("op", "case"), INDEXING)
+def test_every_op_that_indexes_may_fail(op: Op, case: Case) -> None:
+    leaves = [OPS["input"](f"x{i}", a.shape, a.dtype) for i, a in enumerate(case.args)]
+    node = op(*leaves, **case.kwargs)
+    assert not Facts().cannot_fail(node)
+    assert not Facts().cannot_fail(OPS["negative"](node))
+    assert Facts().cannot_fail(OPS["negative"](leaves[0]))
 
 
 def test_lower_leaves_only_ops_with_a_numpy_form() -> None:

@@ -67,3 +67,14 @@ def test_alike_axes_are_left_alone() -> None:
     for spec in ("abc,abd->cd", "ab,bc->ac", "abc,abc->ab", "abc,cd->abd"):
         found = optimize(contraction(spec), style="fast")
         assert not any(f.rule.name == "packed_operand" for r in found.history for f in r.firings)
+
+
+def test_a_sequence_is_packed_once_for_a_layer_and_its_gradient() -> None:
+    """Both products can read the same copy, whose rows are those of the sequence."""
+    N = gc.dim("N")
+    x = gc.input("x", (20, N, 64))
+    W = gc.param("W", (64, 400))
+    loss = gc.sum(gc.tanh(gc.einsum("tnh,hv->ntv", x, W)))
+    source = gc.compile(gc.graph({"loss": loss}), gradient_of="loss", wrt=["W"]).source
+    copies = [line.strip() for line in source.splitlines() if "np.copyto" in line]
+    assert len(copies) == 1 and "x.transpose(1, 0, 2)" in copies[0]

@@ -180,6 +180,6 @@ def shown_names(
 
 
 def labels_of(graph: Graph) -> Mapping[Node, str]:
-    """Return the names that the user gave, and those of outputs."""
+    """Return the names that the user gave, and those of outputs; unread inputs have none."""
     outputs = {node: name for name, node in reversed(list(graph.outputs.items()))}
-    return {**outputs, **graph.labels}
+    return {x: name for x, name in {**outputs, **graph.labels}.items() if x in graph.consumers}

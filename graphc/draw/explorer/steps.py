@@ -90,12 +90,13 @@ def steps_of(
         steps = _forward_steps(scene, original)
         if of is not None:
             steps += _backward_steps(scene, original, of, derived)
-    number = {original[node]: place for node, place in numbering.number.items()}
+    places = numbering.number.items()  # an input that nothing reads has a number, and no node
+    number = {original[node]: place for node, place in places if node in original}
     return Steps(tuple(steps), number)
 
 
 def _forward_steps(scene: Scene, original: Mapping[Node, Node]) -> list[Step]:
-    nodes = in_order(scene, None)
+    nodes = in_order(scene, set(original))
     steps = []
     for node, row in zip(nodes, forward_rows(scene, nodes), strict=True):
         reads = tuple(original[x] for x in _operands(node, scene.numbering))

@@ -23,7 +23,7 @@ def jacobian_sparsity(graph: Graph, of: str, wrt: str) -> Plot:
 
     **Raises.** GraphError where a dim on the way has no number.
     """
-    found = _pattern(graph.find(of), graph.find(wrt), of, wrt)
+    found = _pattern(graph.find(of), graph.variable(wrt), of, wrt)
     return _plot(found, f"∂{name_text(of)}/∂{name_text(wrt)}", name_text(of), name_text(wrt))
 
 
@@ -33,7 +33,7 @@ def hessian_sparsity(graph: Graph, of: str, wrt: str) -> Plot:
 
     **Raises.** GraphError where `of` is no number, or a dim on the way has no number.
     """
-    leaf = graph.find(wrt)
+    leaf = graph.variable(wrt)
     (slope,) = grad(graph.find(of), [leaf])
     found = _pattern(slope, leaf, f"the gradient of {of}", wrt)
     name = name_text(wrt)

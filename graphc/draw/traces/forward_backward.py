@@ -25,6 +25,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes, reaching
 from graphc.ops import OPS
+from graphc.ops.leaf import is_fill
 from graphc.ops.reduction import Mean
 
 NOTATIONS = ("index", "matrix")
@@ -116,6 +117,13 @@ def module_writer(
     target = scalar_output(graph, of)
     numbering = numbered(graph)
     found = modules(numbering, target)
+    if not found:
+        name = of or next(name for name, node in graph.outputs.items() if node is target)
+        raise GraphError(
+            f"no module computes {name!r}",
+            got=f"{target.op.name}: {target.type}",
+            expected="a function of inputs or parameters",
+        )
     if notation == "index":
         try:
             writer = ModuleWriter(numbering, target, found, expanded, True)
@@ -215,8 +223,12 @@ class ModuleWriter:
         self._join(module.meaning, module.root)
         lines: dict[Node, Phrase] = {}
         for operand, sent in contributions(module, seed, operands, self.expanded).items():
-            formula = self.formula(sent, module, above, operand)
-            lines[operand] = [self.adjoint(operand), relation("+="), formula]
+            start = self.adjoint(operand)
+            if self.indices is None and _adds_into_zeros(sent):  # dJ/dE[i] += dJ/dx
+                rows = {**above, sent.inputs[0]: start}
+                lines[operand] = [self.formula(sent, module, rows, operand)]
+                continue
+            lines[operand] = [start, relation("+="), self.formula(sent, module, above, operand)]
         return lines
 
     def formula(
@@ -251,6 +263,12 @@ class ModuleWriter:
 
     def adjoint(self, node: Node) -> Piece:
         return _partial(self.name(self.target), self.variable(node))
+
+
+def _adds_into_zeros(node: Node) -> bool:
+    """Say whether a node adds values to places of an array of zeros, and so is an increment."""
+    is_increment = node.op is OPS["scatter_add"] and is_fill(node.inputs[0])
+    return is_increment and node.inputs[0].attrs["value"] == 0
 
 
 def _partial(top: Piece, bottom: Piece) -> Piece:

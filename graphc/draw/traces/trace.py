@@ -207,7 +207,7 @@ def _source(graph: Graph, wrt: str | None) -> Node:
                 fix=f"wrt={floats[0]!r}" if floats else None,
             )
         return leaves[floats[0]]
-    node = graph.find(wrt)
+    node = graph.variable(wrt)
     if node.dtype.kind != "f":
         raise GraphError(f"no derivative by {wrt!r}", got=str(node.type), expected="a float")
     return node

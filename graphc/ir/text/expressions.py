@@ -15,11 +15,12 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
+from graphc.ir.foreign_names import instead_in_text
 from graphc.ir.node import Node
 from graphc.ir.text.calls import fault_of_call, parameters
 from graphc.ir.text.dim_arithmetic import combined_dims, compared_dims
 from graphc.ir.text.errors import GraphTextError, Place
-from graphc.ir.text.syntax import ATTRIBUTES, BINARY, COMPARE, REFUSED, UNARY
+from graphc.ir.text.syntax import ATTRIBUTES, BINARY, COMPARE, REFUSED, TRUTH, UNARY
 from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion
 from graphc.ir.text.words import DTYPE_WORDS, FORMS, NUMBERS
 
@@ -129,6 +130,7 @@ class Expressions:
             raise self.error(tree, "this operator is no part of a graph")
         name, python = BINARY[type(tree.op)]
         if isinstance(left, Node) or isinstance(right, Node):
+            self._check_truth(tree, left, right)
             return self.call(tree, name, [left, right], {})
         if not (is_number(left) and is_number(right)):
             both = f"{kind(left)} and {kind(right)}"
@@ -156,10 +158,23 @@ class Expressions:
         name, python = UNARY[type(tree.op)]
         operand = self.value(tree.operand)
         if isinstance(operand, Node):
+            self._check_truth(tree, operand)
             return self.call(tree, name, [operand], {})
         if not is_number(operand) or isinstance(tree.op, ast.Invert):
             raise self.error(tree, "an operator needs a node or a number", got=kind(operand))
         return python(operand)
+
+    def _check_truth(self, tree: ast.BinOp | ast.UnaryOp, *operands: Value) -> None:
+        """Refuse &, |, ^ and ~ of numbers: graphs have no bitwise arithmetic."""
+        if type(tree.op) not in TRUTH:
+            return
+        symbol, fix = TRUTH[type(tree.op)]
+        for x in operands:
+            if not (x.dtype.kind == "b" if isinstance(x, Node) else isinstance(x, bool)):
+                got = str(x.type) if isinstance(x, Node) else kind(x)
+                raise self.error(
+                    tree, f"{symbol} works on truth values", got=got, expected="bool", fix=fix
+                )
 
     def _compare(self, tree: ast.Compare) -> Value:
         if len(tree.ops) > 1:
@@ -246,7 +261,7 @@ class Expressions:
             raise self.error(
                 tree.func,
                 f"no function is called {name!r}",
-                fix=suggestion(name, list(self.functions)),
+                fix=instead_in_text(name) or suggestion(name, list(self.functions)),
             )
         return self.call(tree, name, [self.value(a) for a in tree.args], self.keywords(tree))
 

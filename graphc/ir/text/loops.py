@@ -14,6 +14,7 @@ from typing import Any
 from graphc.ir.body import Body
 from graphc.ir.code import Code
 from graphc.ir.node import Node
+from graphc.ir.text.words import text_length
 from graphc.ir.types import TupleType
 
 #: A longer call gets a line for each argument.
@@ -75,7 +76,7 @@ def scan_lines(
     if loop.node.attrs["reverse"]:
         words.append("reverse=True")
     line = f"{left}scan({', '.join(words)})"
-    if len(line) <= _LINE:
+    if text_length(line) <= _LINE:
         return [line]
     return [f"{left}scan(", *[f"    {word}," for word in words], ")"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphc.ir.node import Node
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
-
-_PHASES = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
+from graphc.ir.provenance import RANKS
 
 
 def in_order_of_lines(nodes: Sequence[Node], without_line: set[Node]) -> list[Node]:
@@ -17,7 +15,7 @@ def in_order_of_lines(nodes: Sequence[Node], without_line: set[Node]) -> list[No
     in_order = list(_in_order_of_draws(nodes))
     for node in in_order:
         has_no_line = node.op.is_leaf or node in without_line
-        own = 0 if has_no_line else _PHASES.get(node.provenance.phase, 0)
+        own = 0 if has_no_line else RANKS.get(node.provenance.phase, 0)
         level[node] = max([own, *[level[operand] for operand in node.inputs]])
         if node.op.is_random:
             level[node] = last_draw = max(level[node], last_draw)

@@ -25,6 +25,11 @@ from graphc.ir.text.statements import Statements
 from graphc.ir.text.title import UNNAMED, read_title
 
 _BLOCK_WORDS = re.compile(r"(?:async|class|for|if|while|try|elif|else|except|finally)\b|@")
+_INSTEAD = {
+    "for": "write the lines out, or run a `def` by a scan: h, hs = scan(cell, init=h0, xs=x)",
+    "while": "run a `def` by a scan: h, hs = scan(cell, init=h0, xs=x)",
+    "if": "write y = where(condition, a, b)",
+}
 
 
 def parse(
@@ -221,6 +226,7 @@ class _Parser:
             raise GraphTextError(
                 f"`{refused[0]}` is no part of the text form, which is data and never runs",
                 self._start(len(refused[0])),
+                fix=_INSTEAD.get(refused[0]),
             )
         is_head = is_def(self.here) or (text.startswith("with") and not text[4:5].isidentifier())
         try:

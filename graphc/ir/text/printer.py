@@ -33,12 +33,18 @@ from graphc.ir.text.order import in_order_of_lines
 from graphc.ir.text.plain_dims import all_dims, identifiers_of_dims, with_renamed_dims
 from graphc.ir.text.spelling import Speller, Spelling
 from graphc.ir.text.title import title_lines
-from graphc.ir.text.words import FORMS, RESERVED, assign_identifiers, called_words, quoted
+from graphc.ir.text.words import (
+    FORMS,
+    RESERVED,
+    assign_identifiers,
+    called_words,
+    quoted,
+    text_length,
+)
 from graphc.ir.types import SHORT, TensorType
 
 #: An expression grows no longer than this by taking in its operands.
 _EXPRESSION = 64
-_NUMBERED = re.compile(r"\bv\d+\b|\0\d+\0")
 #: A list of outputs is broken into lines of this length.
 _LINE = 96
 
@@ -218,12 +224,12 @@ class _Printer:
         while True:
             spelling = self.speller.spell(node)
             inlined = self._inlined(spelling)
-            if _length(spelling.code) <= _EXPRESSION or not inlined:
+            if text_length(spelling.code.text) <= _EXPRESSION or not inlined:
                 return spelling.code
-            surplus = _length(spelling.code) - _EXPRESSION
-            for operand in sorted(inlined, key=lambda x: -_length(self.codes[x])):
+            surplus = text_length(spelling.code.text) - _EXPRESSION
+            for operand in sorted(inlined, key=lambda x: -text_length(self.codes[x].text)):
                 if surplus > 0:
-                    surplus -= max(1, _length(self.codes[operand]) - len("v000"))
+                    surplus -= max(1, text_length(self.codes[operand].text) - len("v000"))
                     self._give_line(operand, self.codes.pop(operand))
 
     def _inlined(self, spelling: Spelling) -> list[Node]:
@@ -331,11 +337,6 @@ class _Printer:
         self.lines += _call_lines("output", words)
 
 
-def _length(code: Code) -> int:
-    """Return the length of an expression, all names such as v12 being taken as equally long."""
-    return len(_NUMBERED.sub("v000", code.text))
-
-
 def _output_word(name: str, value: str, is_positional: bool) -> str:
     if is_positional:
         return value
@@ -345,7 +346,7 @@ def _output_word(name: str, value: str, is_positional: bool) -> str:
 
 def _call_lines(function: str, words: Sequence[str]) -> list[str]:
     line = f"{function}({', '.join(words)})"
-    if len(line) <= _LINE:
+    if text_length(line) <= _LINE:
         return [line]
     return [f"{function}(", *[f"    {word}," for word in words], ")"]
 

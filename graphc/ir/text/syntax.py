@@ -26,6 +26,13 @@ UNARY: dict[type[ast.unaryop], tuple[str, Callable[[Any], Any]]] = {
     ast.UAdd: ("positive", operator.pos),
     ast.Invert: ("logical_not", operator.invert),
 }
+#: Operators of truth values -> how they are written, and what to write for numbers.
+TRUTH: dict[type[ast.AST], tuple[str, str]] = {
+    ast.BitAnd: ("&", "compare first: (x > 0) & (y > 0)"),
+    ast.BitOr: ("|", "compare first: (x > 0) | (y > 0)"),
+    ast.BitXor: ("^", "a power is x**2"),
+    ast.Invert: ("~", "compare first: ~(x > 0)"),
+}
 COMPARE: dict[type[ast.cmpop], str] = {
     ast.Lt: "less",
     ast.LtE: "less_equal",

@@ -10,6 +10,9 @@ from graphc.ir.text.words import as_identifier, is_plain
 UNNAMED = "graph"
 _TITLE = re.compile(r"(?P<name>[^\W\d]\w*):(?:[ \t\n]+|$)(?P<doc>.*)", re.DOTALL)
 
+#: Quotes that would end the literal, or touch those that do.
+_ENDING = re.compile(r'"{3}|"\Z')
+
 
 def read_title(text: str) -> tuple[str, str]:
     """Return the name and the description that a docstring gives.
@@ -26,15 +29,15 @@ def title_lines(name: str, doc: str) -> list[str]:
     """Return the docstring's lines; none where there is nothing to say."""
     name = name if is_plain(name) else as_identifier(name)
     text = f"{name}: {doc}" if doc else f"{name}:"
-    if name == UNNAMED and not _TITLE.fullmatch(doc.strip(" \t\n")):
+    if name == UNNAMED and not _TITLE.fullmatch(doc):
         text = doc
     return f'"""{_escaped(text)}"""'.split("\n") if text else []
 
 
 def _escaped(text: str) -> str:
     """Return the inside of a triple-quoted string literal of this text."""
-    safe = "".join(_character(char) for char in text).replace('"""', '\\"\\"\\"')
-    return safe[:-1] + '\\"' if safe.endswith('"') else safe
+    safe = "".join(map(_character, text))
+    return _ENDING.sub(lambda quotes: '\\"' * len(quotes[0]), safe)
 
 
 def _character(char: str) -> str:

@@ -22,8 +22,16 @@ DTYPE_WORDS = DTYPES | {short: dtype for dtype, short in SHORT.items()}
 #: Names of numbers that Python has no literal for.
 NUMBERS = {"inf": math.inf, "nan": math.nan, "pi": math.pi}
 
+#: A name that the printer gives, and what stands for it until all of them are numbered.
+_NUMBERED = re.compile(r"\bv\d+\b|\0\d+\0")
+
 #: Words that no value and no dim may take.
 RESERVED = frozenset([*DTYPE_WORDS, "inf", "nan"])
+
+
+def text_length(text: str) -> int:
+    """Return the length of a line, all names such as v12 being taken as equally long."""
+    return len(_NUMBERED.sub("v000", text))
 
 
 def is_plain(name: str) -> bool:

@@ -1,0 +1,99 @@
+"""`where` in style `fast`: a choice by bits gives what NumPy's `where` gives, bit by bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -3.0)
+
+
+def many(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return random numbers, every third a special one."""
+    values = rng.normal(size=shape)
+    odd = rng.random(shape) < 1 / 3
+    values[odd] = rng.choice(SPECIAL, odd.sum())
+    return values.astype(dtype)
+
+
+def bits(array: np.ndarray) -> np.ndarray:
+    return array.view(f"u{array.itemsize}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_a_choice_by_bits_is_the_choice(dtype: str, rows: int) -> None:
+    N = gc.dim("N")
+    m = gc.input("m", (N, 200), dtype="bool")
+    a, b = (gc.input(name, (N, 200), dtype=dtype) for name in "ab")
+    function = gc.compile(gc.graph({"y": gc.where(m, a, b)}), style="fast")
+    assert "_choose(" in function.source
+    rng = np.random.default_rng(rows)
+    shape = (rows, 200)
+    if dtype.startswith("float"):
+        a, b = many(rng, shape, dtype), many(rng, shape, dtype)
+    else:
+        a, b = rng.integers(-(2**31), 2**31 - 1, (2, *shape)).astype(dtype)
+    m = rng.random(shape) < 0.5
+    np.testing.assert_array_equal(bits(function(m=m, a=a, b=b)["y"]), bits(np.where(m, a, b)))
+
+
+@pytest.mark.parametrize(
+    ("m", "a", "b"),
+    [
+        ((4, 600), (600,), (4, 600)),
+        ((600,), (4, 600), (4, 1)),
+        ((4, 1), (4, 600), (1, 600)),
+        ((4, 600), (), ()),
+    ],
+)
+def test_operands_of_a_choice_are_broadcast(
+    m: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...]
+) -> None:
+    graph = gc.graph(
+        {"y": gc.where(gc.input("m", m, dtype="bool"), gc.input("a", a), gc.input("b", b))}
+    )
+    rng = np.random.default_rng(0)
+    given = {"m": rng.random(m) < 0.5, "a": many(rng, a, "f4"), "b": many(rng, b, "f4")}
+    wanted = np.where(given["m"], given["a"], given["b"])
+    got = gc.compile(graph, style="fast")(**given)["y"]
+    np.testing.assert_array_equal(bits(got), bits(wanted))
+
+
+def test_operands_may_lie_in_any_order() -> None:
+    """Operands that are views of inputs: a transpose and a reversal."""
+    a, b = gc.input("a", (50, 40)), gc.input("b", (40, 50))
+    graph = gc.graph({"y": gc.where(b > 0, a.T, gc.flip(b, axis=1))})
+    rng = np.random.default_rng(0)
+    given = {"a": many(rng, (50, 40), "f4"), "b": many(rng, (40, 50), "f4")}
+    wanted = np.where(given["b"] > 0, given["a"].T, given["b"][:, ::-1])
+    np.testing.assert_array_equal(gc.compile(graph, style="fast")(**given)["y"], wanted)
+
+
+def test_few_elements_are_chosen_by_numpy() -> None:
+    """The call of a helper would take longer than the choice."""
+    m, a = gc.input("m", (4, 6), dtype="bool"), gc.input("a", (4, 6))
+    function = gc.compile(gc.graph({"y": gc.where(m, a, -a)}), style="fast")
+    assert "_choose" not in function.source and "np.where" in function.source
+
+
+def test_no_choice_by_bits_in_code_for_reading() -> None:
+    m, a = gc.input("m", (40, 60), dtype="bool"), gc.input("a", (40, 60))
+    source = gc.compile(gc.graph({"y": gc.where(m, a, -a)}), style="readable").source
+    assert "_choose" not in source and "np.where(m, a, -a)" in source
+
+
+def test_a_choice_written_into_the_buffer_of_another_value_is_given_a_name():
+    """A helper gives back what it wrote: `m_where = _choose(..., out=a_exp)`."""
+    m = gc.input("m", (40, 40), dtype="bool")
+    a, b = gc.input("a", (40, 40)), gc.input("b", (40, 40))
+    chosen = gc.where(m, gc.exp(a @ a) @ b, b)
+    function = gc.compile(gc.graph({"y": chosen @ a}), style="fast")
+    assert "= _choose(" in function.source
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(2, 40, 40)).astype("f4") / 10
+    M = A > 0
+    wanted = np.where(M, np.exp(A @ A) @ B, B) @ A
+    np.testing.assert_allclose(function(m=M, a=A, b=B)["y"], wanted, rtol=1e-5, atol=1e-6)
