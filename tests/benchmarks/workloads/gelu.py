@@ -56,7 +56,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         np.add(q, 2 * A, out=q)
         np.multiply(u, q, out=u)
         bad = np.isnan(u, out=masks[worker][:k])
-        np.copyto(u, 0, where=bad)
+        u[bad] = 0
         np.add(s, u, out=out[start : start + n])
         return float(total)
 
