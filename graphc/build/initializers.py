@@ -17,8 +17,12 @@ import numpy as np
 from graphc.build.settings import NotNegative, Settings
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
+from graphc.ir.code import Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.types import SHORT, is_float
+
+#: How `init` writes shapes, which are numbers there, and dtypes.
+_NUMPY = Notation()
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +58,7 @@ class Zeros(Initializer):
     name = "zeros"
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
-        return f"np.zeros({_size(shape)}, {_dtype(dtype)})"
+        return f"np.zeros({_NUMPY.size(tuple(shape))}, {_NUMPY.dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         return np.zeros(tuple(shape), dtype)
@@ -67,7 +71,7 @@ class Ones(Initializer):
     name = "ones"
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
-        return f"np.ones({_size(shape)}, {_dtype(dtype)})"
+        return f"np.ones({_NUMPY.size(tuple(shape))}, {_NUMPY.dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         return np.ones(tuple(shape), dtype)
@@ -91,10 +95,12 @@ class Constant(Initializer):
             self._check(shape)
             numbers = repr(self.value.array.astype(dtype).tolist())
             numbers = numbers.replace("nan", "np.nan").replace("inf", "np.inf")
-            text = f"np.array({numbers}, {_dtype(dtype)})"
-            return text if self.value.array.size else f"{text}.reshape({_size(shape)})"
+            text = f"np.array({numbers}, {_NUMPY.dtype(dtype)})"
+            if self.value.array.size:
+                return text
+            return f"{text}.reshape({_NUMPY.size(tuple(shape))})"
         number = repr(self.value).replace("nan", "np.nan").replace("inf", "np.inf")
-        return f"np.full({_size(shape)}, {number}, {_dtype(dtype)})"
+        return f"np.full({_NUMPY.size(tuple(shape))}, {number}, {_NUMPY.dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         if isinstance(self.value, ArrayLiteral):
@@ -129,7 +135,7 @@ class _Drawn(Initializer):
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
         # np.asarray: NumPy gives a bare number, not an array, for the shape ().
-        return f"np.asarray({self.expression(tuple(shape))}, {_dtype(dtype)})"
+        return f"np.asarray({self.expression(tuple(shape))}, {_NUMPY.dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         return np.asarray(self.numbers(rng, tuple(shape)), dtype)
@@ -144,7 +150,7 @@ class Normal(_Drawn):
     mean: float = 0.0
 
     def expression(self, shape: tuple[int, ...]) -> str:
-        return f"rng.normal({self.mean!r}, {self.scale!r}, {_size(shape)})"
+        return f"rng.normal({self.mean!r}, {self.scale!r}, {_NUMPY.size(shape)})"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(rng.normal(self.mean, self.scale, shape))
@@ -163,7 +169,7 @@ class Uniform(_Drawn):
             raise GraphError("uniform: low lies above high", got=f"{self.low}, {self.high}")
 
     def expression(self, shape: tuple[int, ...]) -> str:
-        return f"rng.uniform({self.low!r}, {self.high!r}, {_size(shape)})"
+        return f"rng.uniform({self.low!r}, {self.high!r}, {_NUMPY.size(shape)})"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(rng.uniform(self.low, self.high, shape))
@@ -198,7 +204,7 @@ class Scaled(_Drawn):
         if self.gain != 1:
             scale = f"{self.gain!r} * {scale}"
         drawn = "rng.uniform(-1, 1, {})" if self.is_uniform else "rng.standard_normal({})"
-        return f"{scale} * {drawn.format(_size(shape))}"
+        return f"{scale} * {drawn.format(_NUMPY.size(shape))}"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         numerator, parts = self._spread(shape)
@@ -283,9 +289,9 @@ class Orthogonal(_Drawn):
         return shape[0], math.prod(shape[1:])
 
     def expression(self, shape: tuple[int, ...]) -> str:
-        drawn = f"rng.standard_normal({_size(self._matrix(shape))})"
+        drawn = f"rng.standard_normal({_NUMPY.size(self._matrix(shape))})"
         text = f"np.matmul(*np.linalg.svd({drawn}, False)[::2])"
-        text = text if len(shape) == 2 else f"{text}.reshape({_size(shape)})"
+        text = text if len(shape) == 2 else f"{text}.reshape({_NUMPY.size(shape)})"
         return text if self.gain == 1 else f"{self.gain!r} * {text}"
 
     def numbers(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -307,12 +313,3 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
         field = math.prod(shape[2:])
         fan_in, fan_out = shape[1] * field, shape[0] * field
     return max(1, fan_in), max(1, fan_out)
-
-
-def _size(shape: Sequence[int]) -> str:
-    """Return a shape as an array is made with it: one axis is a plain number."""
-    return str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"
-
-
-def _dtype(dtype: np.dtype) -> str:
-    return "bool" if dtype.kind == "b" else f"np.{dtype.name}"
