@@ -143,13 +143,13 @@ class Fill(Leaf):
         value = node.attrs["value"]
         if isinstance(value, (bool, int, float)):
             return exactly(float(value)) if not math.isnan(value) else UNKNOWN
-        is_positive = bool(value.is_positive)
-        return Bounds(1.0 if is_positive else -math.inf, math.inf, is_positive)
+        return Bounds(_least(value), math.inf, bool(value.is_positive))
 
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         value = node.attrs["value"]
-        is_number = isinstance(value, (bool, int, float))
-        return only_number(float(value)) if is_number else Range(1.0, math.inf, False)  # a dim
+        if isinstance(value, (bool, int, float)):
+            return only_number(float(value))
+        return Range(_least(value), math.inf, False)
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool(_held(node.attrs["value"], node.dtype) == -math.inf)
@@ -184,6 +184,13 @@ class Fill(Leaf):
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return self.label(node, args)
+
+
+def _least(number: Any) -> float:
+    """Return what a number made from dims, which are 1 at least, is not below: N, 1/N, N - 5."""
+    if number.is_positive and number.is_integer:
+        return 1.0
+    return 0.0 if number.is_nonnegative else -math.inf
 
 
 class Constant(Leaf):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,3 +67,21 @@ def test_a_mean_of_both_infinities_is_not_taken_for_a_number() -> None:
     graph = gc.graph({"y": gc.tanh(mean) * 0.0})
     with np.errstate(invalid="ignore"):
         assert np.isnan(gc.compile(graph)(x=[1.0, -1.0])["y"])
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize(
+    ("function", "number"),
+    [
+        (gc.abs, gc.dim("N") - 5),
+        (gc.relu, gc.dim("N") / 2 - 4),
+        (lambda x: gc.maximum(x, 1.0), 1 / gc.dim("N")),
+    ],
+)
+def test_numbers_made_from_dims_may_be_negative_or_small(
+    function: Callable[[Node], Node], number: Any, style: str
+) -> None:
+    x = gc.input("x", ("N",))
+    graph = gc.graph({"y": function(x * 0 + number)})
+    got = gc.compile(graph, style=style)(x=np.zeros(3))["y"]
+    np.testing.assert_array_equal(got, gc.interpret(graph, x=np.zeros(3))["y"])
