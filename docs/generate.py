@@ -87,7 +87,8 @@ HEAD = """# The ops
 Written from the registry by `make docs`; `graphc ops NAME` tells more of one op.
 
 In a derivative, `y` is the op's own output: SymPy derives the formula, and the compiler rewrites
-the result through `y` where that is cheaper. What holds at a kink is the formula's own case.
+the result through `y` where that is cheaper. A comparison counts as 1 where it holds, else as 0.
+What holds at a kink is the formula's own case.
 """
 FAMILIES = {
     "leaf": "Leaves: inputs, parameters, constants, and arrays that follow from their shape",

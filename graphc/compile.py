@@ -290,7 +290,7 @@ def _source(
     factor: float | None = None,
 ) -> str:
     visible, observed = _without_hidden(lower(graph))
-    program = plan(visible, observed, stepwise=style == "fast")
+    program = plan(visible, observed, stepwise=style == "fast", derived=of)
     return write_module(
         program,
         style=style,

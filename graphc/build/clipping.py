@@ -48,7 +48,8 @@ class ClipByNorm(_Transformed):
         total = squares[0]
         for square in squares[1:]:
             total = total + square
-        scale = OPS["minimum"](self.limit / (OPS["sqrt"](total) + 1e-6), 1.0)
+        norm = OPS["sqrt"](total).named("gradient_norm")
+        scale = OPS["minimum"](self.limit / (norm + 1e-6), 1.0).named("gradient_scale")
         clipped = {key: g * OPS["cast"](scale, g.dtype) for key, g in gradients.items()}
         return self.optimizer.next_values(step, params, clipped)
 

@@ -72,7 +72,8 @@ class Step:
         if isinstance(schedule, Constant):
             return float(schedule.rate)
         # In float64, as Python would compute it; only the result is rounded to the dtype.
-        return OPS["cast"](schedule.at(OPS["cast"](self.finished, FLOAT64)), dtype)
+        value = schedule.at(OPS["cast"](self.finished, FLOAT64))
+        return OPS["cast"](value, dtype).named("learning_rate")
 
     def bias_correction(self, beta: float, dtype: Any) -> Node:
         """Return 1 - beta**(t + 1), in float64 before it is rounded to the dtype."""

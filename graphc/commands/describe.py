@@ -71,14 +71,16 @@ def _mathematics(op: Op, node: Node | None) -> dict[str, str]:
     facts = {"arguments": ", ".join(op.args), "formula": op.formula}
     if op.lowering != op.formula and not op.is_primitive:
         facts["computed as"] = op.lowering
+    d = "∂" if op.arity > 1 else "d"
     for index, argument in enumerate(op.args):
+        title = f"{d}y/{d}{argument}"
         if node is None or not op.is_differentiable(node, index):
-            facts[f"dy/d{argument}"] = "0: no derivative flows here"
+            facts[title] = "0: no derivative flows here"
             continue
         try:
-            facts[f"dy/d{argument}"] = derive(op.name, argument).result
+            facts[title] = derive(op.name, argument).result
         except GraphError as error:
-            facts[f"dy/d{argument}"] = error.what
+            facts[title] = error.what
     return facts
 
 

@@ -44,9 +44,10 @@ def _best_form(f: Expression, raw: Expression, y: Expression, grid: Values) -> E
     return next((form for form in ranked if form is direct or accepted(form)), direct)
 
 
-def _rank(form: Expression, y: Expression) -> tuple[float, int, bool, bool, str]:
+def _rank(form: Expression, y: Expression) -> tuple[float, int, bool, bool, int, str]:
     text = write(stable(form)).text
-    return cost_of(text), len(form.free_symbols), y not in form.free_symbols, form.is_Add, text
+    reads_y = y in form.free_symbols
+    return cost_of(text), len(form.free_symbols), not reads_y, form.is_Add, len(text), text
 
 
 class _Judge:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.differentiate.formula_latex import formula_latex
-from graphc.differentiate.formula_text import tree_text, write
+from graphc.differentiate.formula_latex import formula_latex, rule_latex
+from graphc.differentiate.last_lines import ending_in, lines_of_cases, lines_to_form
 from graphc.differentiate.local import partial
 from graphc.differentiate.rules_of_calculus import (
     Line,
@@ -21,13 +21,12 @@ from graphc.differentiate.symbolic import (
     Expression,
     Tree,
     derivative,
-    leaves,
     symbol,
     symbolic_algebra,
     tree_of,
 )
-from graphc.differentiate.through_output import undone
 from graphc.errors import GraphError
+from graphc.ir.latex_names import name_latex
 from graphc.ir.symbols import sympy_module
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
@@ -53,6 +52,8 @@ class Derivation:
     formula: str
     by: str
     steps: tuple[Step, ...]
+    #: `d`, or `∂` where y depends on other arguments too.
+    sign: str = "d"
 
     @property
     def result(self) -> str:
@@ -60,13 +61,14 @@ class Derivation:
 
     def __str__(self) -> str:
         width = max(len(step.rule) for step in self.steps)
-        head = f"{self.op}: y = {self.formula}"
+        left = f"{self.sign}y/{self.sign}{self.by}"
+        pending = f"{self.sign}/{self.sign}{self.by}"
         rows = [
-            f"({i}) {step.rule:<{width}}  {'dy/d' + self.by if i == 1 else '':>{4 + len(self.by)}}"
-            f" = {with_pending(step.formula, f'd/d{self.by}')}"
+            f"({i}) {step.rule:<{width}}  {left if i == 1 else '':>{len(left)}}"
+            f" = {with_pending(step.formula, pending)}"
             for i, step in enumerate(self.steps, 1)
         ]
-        return "\n".join([head, *rows])
+        return "\n".join([f"{self.op}: y = {self.formula}", *rows])
 
     __repr__ = __str__
 
@@ -77,11 +79,13 @@ class Derivation:
         return str(self) if format == "text" else self._repr_latex_()
 
     def _repr_latex_(self) -> str:
-        rows = [rf"y &= {formula_latex(self.formula, self.by)}"]
+        by = name_latex(self.by)
+        sign = r"\partial " if self.sign == "∂" else "d"
+        rows = [rf"y &= {formula_latex(self.formula)}"]
         for i, step in enumerate(self.steps):
-            left = rf"\frac{{dy}}{{d{self.by}}}" if i == 0 else ""
-            rule = step.rule.replace("²", "^2").replace("ⁿ⁻¹", "^{n-1}").replace("ⁿ", "^n")
-            rows.append(rf"{left} &= {formula_latex(step.formula, self.by)} && \text{{{rule}}}")
+            left = "" if i else rf"\frac{{{sign}y}}{{{sign}{by}}}"
+            formula = formula_latex(step.formula, rf"\frac{{{sign}}}{{{sign}{by}}}")
+            rows.append(rf"{left} &= {formula} && {rule_latex(step.rule)}")
         body = " \\\\\n".join(rows)
         return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
 
@@ -97,7 +101,11 @@ def derive(name: str, by: str | None = None) -> Derivation:
     """
     op = get_op(name)
     if not isinstance(op, Pointwise) or op.cuts:
-        raise GraphError(f"{name} has no formula to derive", expected="a smooth pointwise op")
+        raise GraphError(
+            f"{name} has no formula to derive",
+            expected="a smooth pointwise op",
+            fix='gc.derive(graph, "name") derives through any node of a graph',
+        )
     if by is not None and by not in op.args:
         raise GraphError(f"{name} has no argument {by!r}", expected=", ".join(op.args))
     return derivation_of(op, op.args.index(by) if by is not None else 0)
@@ -112,53 +120,15 @@ def _lines(op: Pointwise, index: int) -> list[Line]:
     """Return the lines from dy/dx = D(f) to the form that the compiler uses."""
     variables: dict[str, Expression] = {name: symbol(name) for name in op.args}
     by = variables[op.args[index]]
-    tree = tree_of(op.formula, variables)
-    final = partial(op, index).text
+    tree, final = tree_of(op.formula, variables), partial(op, index).tree
+    derived = derivative(tree, by)
     if isinstance(tree, Branch):
-        cases = tree_text(derivative(tree, by))
-        lines = [("definition of y", f"D({op.formula})"), ("each case by itself", cases)]
-        known = f"y = {op.name}({', '.join(op.args)})"
-        return _ending_in(lines, final, f"by {known}" if "y" in _names(final) else "simplify")
+        call = f"{op.name}({', '.join(op.args)})"
+        definition = ("definition of y", f"D({op.formula})")
+        return ending_in([definition], lines_of_cases(call, tree, derived, final))
     lines, reached = differentiation_lines(tree, by)
     more, reached = fraction_lines(reached)
-    lines += more
-    known = " and ".join(_equations_used(tree, reached)) or f"y = {op.formula}"
-    rule = f"by {known}" if "y" in _names(final) else "simplify"
-    return _ending_in(lines, final, rule)
-
-
-def _equations_used(f: Expression, reached: Expression) -> list[str]:
-    """Return the equations, each following from y = f(x), that lead to the final form."""
-    y = symbol(OUTPUT)
-    for chain in undone(f, y):
-        form, used = reached, []
-        for part, value in chain:
-            if form.has(part):
-                form = form.xreplace({part: value})
-                used.append(f"{write(part).text} = {write(value).text}")
-        if used and y in form.free_symbols:
-            return used[:2]
-    return []
-
-
-def _ending_in(lines: list[Line], final: str, rule: str) -> list[Line]:
-    """Return the lines up to the final form, where they pass it; else with it as one more."""
-    passed = next((i for i, (_, formula) in enumerate(lines) if formula == final), None)
-    return [*lines, (rule, final)] if passed is None else lines[: passed + 1]
-
-
-def _names(formula: str) -> set[str]:
-    """Return the names that a formula reads, in its cases and in what tells them apart."""
-    tree = _parsed(formula, symbol("x"))
-    parts = [*leaves(tree), *_conditions(tree)]
-    return {s.name for part in parts for s in part.free_symbols}
-
-
-def _conditions(tree: Tree) -> Iterator[Expression]:
-    if isinstance(tree, Branch):
-        yield tree.condition
-        yield from _conditions(tree.then)
-        yield from _conditions(tree.otherwise)
+    return ending_in([*lines, *more], lines_to_form(op.formula, tree, derived, reached, final))
 
 
 class _WithDerivatives(dict):  # type: ignore[type-arg]  # SymPy's algebra and D, the derivative
@@ -198,7 +168,8 @@ def _confirmed(op: Pointwise, index: int, lines: list[Line]) -> Derivation:
         if how is None:
             raise GraphError(f"a step of the derivation of {op.name} is wrong", got=formula)
         steps.append(Step(rule, formula, how))
-    return Derivation(op.name, op.formula, op.args[index], tuple(steps))
+    sign = "∂" if op.arity > 1 else "d"
+    return Derivation(op.name, op.formula, op.args[index], tuple(steps), sign)
 
 
 def _how_equal(op: Pointwise, shown: Tree, truth: Tree, output: Tree) -> str | None:

@@ -188,11 +188,9 @@ def split(product: Expression) -> tuple[bool, list[Expression], list[Expression]
     coefficient, rest = product.as_coeff_Mul()
     factors = [f for f in sympy.Mul.make_args(rest) if f != 1]
     negative = bool(coefficient < 0)
-    if negative:
-        for i, factor in enumerate(factors):
-            if factor.is_Add and factor.could_extract_minus_sign():
-                factors[i], negative = -factor, False
-                break
+    for i, factor in enumerate(factors):
+        if _is_negative_sum(factor) or (negative and _is_better_negated(factor)):
+            factors[i], negative = -factor, not negative
     top, bottom = sympy.Rational(abs(coefficient)).as_numer_denom()
     if _decimal(sympy.Rational(abs(coefficient))):
         top, bottom = abs(coefficient), sympy.S.One
@@ -206,10 +204,22 @@ def split(product: Expression) -> tuple[bool, list[Expression], list[Expression]
     return negative, numerator, denominator
 
 
+def _is_better_negated(factor: Expression) -> bool:
+    """Say whether a sum takes in a sign before it: b - a is what SymPy calls -(a - b)."""
+    ends_in_minus = bool(factor.as_coeff_Add()[0] < 0)
+    return factor.is_Add and (ends_in_minus or factor.could_extract_minus_sign())
+
+
+def _is_negative_sum(factor: Expression) -> bool:
+    """Say whether every term of a sum has a minus sign."""
+    return factor.is_Add and all(term.could_extract_minus_sign() for term in factor.args)
+
+
 def _reading_order(factor: Expression) -> tuple[int, str]:
-    """Numbers, symbols, powers, functions, and sums last: `sqrt(2)*y*exp(x)*(1 - y)`."""
+    """Numbers, symbols, powers, functions, and sums last: `sqrt(2)*y*log(2)*exp(x)*(1 - y)`."""
     base = factor.base if factor.is_Pow and factor.exp.is_number else factor
-    kinds = (factor.is_number, factor.is_Symbol, base.is_Symbol, base.is_Pow, not base.is_Add)
+    is_plain = factor.is_number and factor.func is not sympy_module().log
+    kinds = (is_plain, factor.is_Symbol, base.is_Symbol, base.is_Pow, not base.is_Add)
     return next((i for i, holds in enumerate(kinds) if holds), len(kinds)), str(factor)
 
 

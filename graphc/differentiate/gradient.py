@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphc.differentiate.reverse import cotangents, is_derivative
 from graphc.errors import GraphError
+from graphc.ir.body import quiet_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.provenance import FORWARD
 from graphc.ir.walk import topological
 from graphc.ops.leaf import fill, zeros_like
 from graphc.ops.rows import row_form
@@ -48,7 +50,7 @@ def gradient(
     targets = [graph.variable(name) for name in names]
     for name, target in zip(names, targets, strict=True):
         check_float(target, name)
-    outputs = dict(graph.outputs)
+    outputs: dict[str, Node] = {}
     parts = _gradient_parts(node, targets)
     for name, target, part in zip(names, targets, parts, strict=True):
         whole = zeros_like(target) if part is None else part
@@ -57,7 +59,22 @@ def gradient(
             outputs[f"d_{of}_d_{name}"] = whole
         else:
             outputs[f"d_{of}_d_{name}.rows"], outputs[f"d_{of}_d_{name}.values"] = found
-    return graph.with_outputs(outputs, graph.updates)
+    _check_names(graph, outputs)
+    return graph.with_outputs({**graph.outputs, **outputs}, graph.updates)
+
+
+def _check_names(graph: Graph, gradients: Mapping[str, Node]) -> None:
+    """Raise where an output that is something else has the name of a gradient."""
+    for name, node in gradients.items():
+        known = graph.outputs.get(name, node)
+        # A derivative is this one, of a graph that was derived before and rewritten since.
+        is_derivative = known.provenance.phase != FORWARD or known is node
+        if not is_derivative and quiet_graph({name: known}) != quiet_graph({name: node}):
+            raise GraphError(
+                f"the graph has an output {name!r} already, which is not that gradient",
+                got=str(known.type),
+                fix=f"give your output another name than {name!r}",
+            )
 
 
 def default_wrt(graph: Graph) -> list[str]:

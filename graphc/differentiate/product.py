@@ -29,6 +29,7 @@ from graphc.ops.registry import OPS
 #: How many nested choices a product looks through; more are left to the guarded product.
 _DEEPEST_CHOICE = 4
 _LONGEST_LOOK = 16
+_EXPONENTIALS = frozenset(["exp", "expm1"])
 
 
 class Slope(enum.IntEnum):
@@ -94,7 +95,9 @@ class Slopes:
         """Say whether the cotangent may be 0 where the partial is infinite."""
         if isinstance(node.op, Guarded) and (partial.index == 0 or node.op.symmetric):
             return self.bounds(cotangent).may_be_zero  # its other factor may be infinite
-        if not partial.singular and not (partial.steep and has_holes(cotangent)):
+        if not partial.singular and not (
+            partial.steep and (has_holes(cotangent) or dies_out(cotangent, node))
+        ):
             return False
         bounds = partial.bounds([self.bounds(x) for x in node.inputs])
         if not bounds.pole and not bounds.steep:
@@ -210,13 +213,48 @@ def _viewed(node: Node, views: Sequence[Node]) -> Node:
     return node
 
 
+def dies_out(cotangent: Node, node: Node) -> bool:
+    """Say whether a factor of a cotangent is an exponential of the node: exp(-exp(x)).
+
+    It is 0 where the node overflows, and so is their product. Of no other factor is that known:
+    1/(1 + exp(x)) is 0 there, too, and its product with exp(x) is 1.
+    """
+    factors = [cotangent]
+    for _ in range(_LONGEST_LOOK):
+        if not factors:
+            return False
+        factor = factors.pop()
+        if factor.op in (OPS["multiply"], OPS["negative"]) or factor.op.is_view:
+            factors += factor.inputs
+        elif factor.op is OPS["divide"] or factor.op is OPS["add"]:  # 1/expm1(x), 1 + expm1(x)
+            factors += [x for x in factor.inputs if x.op.name in _EXPONENTIALS]
+        elif factor.op.name in _EXPONENTIALS and _leads_to(node, factor.inputs[0]):
+            return True
+    return False
+
+
+def _leads_to(node: Node, after: Node) -> bool:
+    """Say whether a node is among what another is computed of, as far as a short look goes."""
+    seen = [after]
+    for x in seen:
+        if x is node:
+            return True
+        if len(seen) < _LONGEST_LOOK:
+            seen += x.inputs
+    return False
+
+
 def has_holes(cotangent: Node) -> bool:
-    """Say whether a cotangent was put together with zeros: by where, pad, or writing into zeros."""
+    """Say whether a cotangent was put together with zeros: by where, pad, or writing into zeros.
+
+    Movement, sums and contractions make zeros of zeros.
+    """
     node = cotangent
     for _ in range(_LONGEST_LOOK):
         if node.op.name == "pad" or any(is_fill(x, 0) for x in node.inputs):
             return True
-        if not (node.op.is_view or isinstance(node.op, Pointwise)) or not node.inputs:
+        is_linear = node.op.family in ("movement", "contraction") or node.op is OPS["sum"]
+        if not (is_linear or isinstance(node.op, Pointwise)) or not node.inputs:
             return False
         node = node.inputs[0]
     return False

@@ -22,16 +22,24 @@ def pending(u: Expression) -> Expression:
 
 
 def differentiation_lines(f: Expression, x: Expression) -> tuple[list[Line], Expression]:
-    """Return the lines that take the derivative of f step by step, and where they end."""
+    """Return the lines that take the derivative of f step by step, and where they end.
+
+    A line applies one rule, wherever it is the next one to apply.
+    """
+    with sympy_module().core.parameters.distribute(False):  # 2*(1 + x) stays as the rule states it
+        return _differentiated(f, x)
+
+
+def _differentiated(f: Expression, x: Expression) -> tuple[list[Line], Expression]:
     expression = pending(f)
     lines = [("definition of y", write(expression).text)]
     while True:
-        open_derivatives = list(_outermost_pending(expression))
-        if not open_derivatives:
+        rules = {part: _apply_rule(part.args[0], x) for part in _outermost_pending(expression)}
+        if not rules:
             return lines, expression
-        u = open_derivatives[0].args[0]
-        name, replaced = _apply_rule(u, x)
-        expression = _settled(expression.xreplace({pending(u): replaced}), x)
+        name = next(iter(rules.values()))[0]
+        taken = {part: value for part, (rule, value) in rules.items() if rule == name}
+        expression = _settled(expression.xreplace(taken), x)
         lines.append((name, write(expression).text))
 
 
@@ -70,7 +78,7 @@ def _apply_rule(u: Expression, x: Expression) -> tuple[str, Expression]:
         return _rule_for_power(u, x)
     if u.is_Pow:
         inner = u.exp * sympy.log(u.base)
-        return "power as exponential: uᵛ = exp(v·ln u)", u * pending(inner)
+        return "chain rule: (uᵛ)' = uᵛ·(v·log(u))'", u * pending(inner)
     return _rule_for_function(u, x)
 
 

@@ -14,6 +14,9 @@ from graphc.ir.symbols import sympy_module
 
 #: A subexpression of f and its value in terms of y.
 Equation = tuple[Expression, Expression]
+#: What the functions are that `without_overflow` writes, and what one at -u is by that at u.
+NAMED = ("sigmoid(u) = 1/(1 + exp(-u))", "tanh(u) = sinh(u)/cosh(u)")
+MIRRORED = "sigmoid(-u) = 1 - sigmoid(u)"
 _LONGEST_CHAIN = 8
 _LARGEST_TO_EXPAND = 24
 _LARGEST_FRACTION = 60
@@ -72,7 +75,7 @@ def writings(form: Expression) -> list[Expression]:
         return [form]
     size = sum(1 for _ in sympy.preorder_traversal(form))
     fraction = (
-        [_one_fraction(form)] if size <= _LARGEST_FRACTION and _has_fraction_in_sum(form) else []
+        _as_one_fraction(form) if size <= _LARGEST_FRACTION and _has_fraction_in_sum(form) else []
     )
     if size > _LARGEST_TO_EXPAND:
         return [form, *fraction]
@@ -92,13 +95,18 @@ def _has_fraction_in_sum(form: Expression) -> bool:
     return any(p.exp.is_negative for p in powers)
 
 
-def _one_fraction(form: Expression) -> Expression:
-    """Return a rational function as one fraction, a sign drawn into its denominator."""
+def _as_one_fraction(form: Expression) -> list[Expression]:
+    """Return a rational function as one fraction, a sign drawn into its denominator.
+
+    In the first writing common factors are drawn out of both polynomials, in the second both are
+    products of as many factors as there are.
+    """
     sympy = sympy_module()
     numerator, denominator = sympy.cancel(form).as_numer_denom()
     if numerator.could_extract_minus_sign():
         numerator, denominator = -numerator, -denominator
-    return _compact(numerator) / _compact(denominator)
+    factored = sympy.factor(numerator) / sympy.factor(denominator)
+    return [_compact(numerator) / _compact(denominator), factored]
 
 
 def _compact(polynomial: Expression) -> Expression:
@@ -126,7 +134,7 @@ def without_overflow(expression: Expression) -> Expression:
 
     def rewrite(e: Expression) -> Expression:
         if e.is_Mul:
-            e = _with_tanh(e)
+            e = _absorbed(_with_tanh(e))
             terms = sympy.Add.make_args(sympy.expand_mul(e)) if e.has(sigmoid) else (e,)
             absorbed = sympy.Add(*map(_absorbed, terms))
             return absorbed if absorbed.count(sympy.exp) < e.count(sympy.exp) else e

@@ -13,8 +13,9 @@ from itertools import compress
 
 from graphc.draw.activations import nodes_between, probabilities
 from graphc.draw.blends import bare
-from graphc.draw.layer_finder import Draft, LayerFinder, undrawable
+from graphc.draw.layer_finder import Draft, LayerFinder
 from graphc.draw.network_parts import Layer, Link, Network
+from graphc.draw.undrawable import undrawable
 from graphc.errors import GraphError
 from graphc.ir.dims import same_shape
 from graphc.ir.graph import Graph
@@ -56,6 +57,8 @@ def _open_outputs(graph: Graph, finder: LayerFinder) -> None:
     inner: set[Node] = set()  # where blends start that are steps on the way to another
     compared: set[Node] = set()  # where blends start that a label is compared with
     for node in reversed([n for n in graph.nodes if n.provenance.phase == FORWARD]):
+        if node in outputs and node in finder.joined:
+            finder.join(node)
         blend = finder.blends.get(node)
         if blend is None:
             if node in finder.mixed and node in outputs:

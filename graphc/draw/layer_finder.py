@@ -10,8 +10,8 @@ from graphc.draw.activations import nodes_between
 from graphc.draw.blends import Blend, Part, bare, is_mixed, joint_of, narrow, sliced_rows, units_of
 from graphc.draw.dense_products import contracted_axes, factors_of, mixes_rows
 from graphc.draw.network_parts import Link, source_of
+from graphc.draw.undrawable import placed, undrawable
 from graphc.draw.variables import is_silent
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
@@ -290,7 +290,7 @@ class LayerFinder:
         behind = {i for x in data for i in self.layers_behind(x)} if weighed and is_product else ()
         if any(not self.drafts[i].is_input for i in behind):
             why = "it multiplies several layers with weights at once"
-            raise undrawable(_placed(node), node, why)
+            raise undrawable(placed(node), node, why)
 
     def _function_of_one(self, node: Node, data: Sequence[Node], index: int) -> None:
         draft = self.drafts[index]
@@ -331,6 +331,8 @@ class LayerFinder:
             if blend is not None:
                 parts += blend.parts
                 owners.append((blend.axis, blend.size))
+            elif index is not None and self.drafts[index].start.ndim > 1 and not narrow(x).ndim:
+                return False  # examples were added up: a part of a loss
             elif index is not None:
                 parts.append(Part(x, index))
                 owners.append((self.drafts[index].axis, self.drafts[index].size))
@@ -345,18 +347,33 @@ class LayerFinder:
         self.blends[node] = Blend(node, axis, size, kept, joint_of(node, operands), inner)
         return True
 
+    def join(self, node: Node) -> None:
+        """Take a concatenation as units of its own, where one of its parts is no layer."""
+        if any(self.layer(x) is None for x in self.joined[node]):
+            blend = self._joined(node)
+            if blend is not None:
+                self.blends[node] = blend
+
     def _joined(self, node: Node) -> Blend | None:
-        """Return the blend of a concatenation of layers along their units."""
+        """Return the blend of a concatenation of layers, or of blends, along their units."""
         axis = node.attrs["axis"] - node.ndim
         parts: list[Part] = []
+        inner: list[Node] = []
         first: Dim = 0
         for x in self.joined[node]:
-            index = self.layer(x)
-            if index is None or not same(units_of(x, axis), self.drafts[index].size):
+            index, blend = self.layer(x), self.blends.get(x)
+            if index is not None:
+                if not same(units_of(x, axis), self.drafts[index].size):
+                    return None
+                parts.append(Part(x, index, None, first))
+            elif blend is None or blend.axis != axis or not blend.follows(x):
                 return None
-            parts.append(Part(x, index, None, first))
+            else:
+                parts += [replace(part, first=part.first + first) for part in blend.parts]
+                inner += [blend.start, *blend.inner]
             first = first + units_of(x, axis)
-        return Blend(node, axis, units_of(node, axis), tuple(parts))
+        joint = "f" if any(not self.blends[start].is_slice for start in inner) else ""
+        return Blend(node, axis, units_of(node, axis), tuple(parts), joint, tuple(inner))
 
     def open_blend(self, blend: Blend, read: Node) -> int:
         """Open the layer that a blend is, with links from unit to unit."""
@@ -368,21 +385,3 @@ class LayerFinder:
         for part, tail in zip(blend.parts, tails, strict=True):
             draft.sources.append(Link(tail, head, None, True, part.first, part.rows))
         return head
-
-
-def undrawable(what: str, cause: Node, why: str = "") -> GraphError:
-    """Return the error for what no layer of units can stand for, because of a node before it."""
-    why = why or f"layers meet in {_placed(cause)}, not unit by unit"
-    return GraphError(
-        f"no layer of units can stand for {what}: {why}",
-        where=str(cause.provenance.origin) or None,
-        got=f"{cause.op.name} of {' and '.join(str(x.type) for x in cause.inputs)}",
-        expected="sums of products with weights, functions of units one by one, "
-        "slices and concatenations",
-        fix="gc.draw.computation_graph(g) draws any graph",
-    )
-
-
-def _placed(node: Node) -> str:
-    scope = node.provenance.scope
-    return f"{node.op.name} in scope {scope!r}" if scope else node.op.name

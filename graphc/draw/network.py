@@ -191,7 +191,7 @@ def _label_lines(picture: Picture) -> list[str]:
 
 
 def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: bool) -> list[str]:
-    lines = []
+    lines, lowest = [], picture.low + RADIUS - 92
     for level, x in enumerate(picture.arrangement.columns):
         inside = [layer for layer in found.layers if layer.level == level]
         rows = list(dict.fromkeys(escape(_role(layer)) for layer in inside))
@@ -202,6 +202,7 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
             lines.append(_text_line("gap", x, 0.0, Html(font("⋯", palette.MUTED, 28))))
         label = Html(font("<BR/>".join(rows), palette.MUTED, 12))
         y = picture.low - 12 - 8 * len(rows)
+        lowest = min(lowest, y - 8 * len(rows) - 12)
         lines.append(_text_line(f"caption{level}", x, y, label))
     for i, caption in enumerate(picture.matrices):
         matrix = f"<I>{escape(caption.name)}</I>  {escape(caption.size)}"
@@ -220,7 +221,7 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
     if remarks:
         middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
         words = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))
-        lines.append(_text_line("remark", middle, picture.low + RADIUS - 92, words))
+        lines.append(_text_line("remark", middle, lowest, words))
     return lines
 
 

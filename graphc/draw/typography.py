@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.latex_names import GREEK
+
 _SUBSCRIPT = dict(
     zip("0123456789aehijklmnoprstuvx+-", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋", strict=True)
 )
@@ -21,11 +23,6 @@ _SUPERSCRIPT = dict(
         strict=True,
     )
 )
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-)
-_GREEK = dict(zip(_GREEK_NAMES.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
 _ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "dot": "\u0307"}
 _LONGEST_NAME = 48
 _MACRON, _OVERLINE = "\u0304", "\u0305"
@@ -66,10 +63,10 @@ def _stem_text(stem: str) -> str:
     head, _, tail = stem.rpartition("_")
     if head.isalpha() and tail in _ACCENTS:
         return accented(_stem_text(head), _ACCENTS[tail])
-    single = head.isalpha() and len(_GREEK.get(head, head)) == 1
+    single = head.isalpha() and len(GREEK.get(head, head)) == 1
     if single and head != "d" and all(c in _SUBSCRIPT for c in tail):
-        return _GREEK.get(head, head) + subscript(tail)
-    return _GREEK.get(stem, stem)
+        return GREEK.get(head, head) + subscript(tail)
+    return GREEK.get(stem, stem)
 
 
 def subscript(text: str) -> str:

@@ -170,6 +170,13 @@ class _Blocks:
         self.parts: dict[Node, str] = {}
         #: Lines that bind a variable to a block of an array.
         self.slices: list[str] = []
+        #: The variables of the arrays that each block reads its own rows of.
+        operands = {x for s in run.statements for x in s.operands if self.is_in_rows(x)}
+        self.shown = {self.codes[x].text for x in operands}
+        #: Array in the memory of one of them -> its variable when all blocks are done.
+        self.renamed: dict[Node, str] = {}
+        #: A block of an array -> the variable that is bound to it.
+        self.sliced: dict[str, str] = {}
         #: Array that is seen in blocks -> its text outside of the function.
         self.outside: dict[Node, Code] = {}
 
@@ -213,6 +220,9 @@ class _Blocks:
         before = body.buffer_names.get(buffer)
         if before is None:
             body.first_names[buffer] = name
+        elif before != name and before in self.shown and not is_total:
+            self.codes[node] = Code(before)
+            self.renamed[node] = name
         elif before != name:
             body.plain(f"{name} = {before}")
         body.buffer_names[buffer] = name
@@ -228,10 +238,13 @@ class _Blocks:
         if node in self.outside or node in self.body.program.numbers:
             return
         code = self.outside[node] = self.codes[node]
-        wanted = f"{code}_rows" if code.text.isidentifier() else "part"
-        name = self.body.expressions.namer.fresh(wanted)
-        self.slices.append(f"{name} = {code.within(ATOM)}[{self.rows_of(node)}]")
-        self.codes[node] = Code(name)
+        block = f"{code.within(ATOM)}[{self.rows_of(node)}]"
+        if block not in self.sliced:
+            stem = code.text if code.text.isidentifier() else self.body.expressions.stems[node]
+            name = self.body.expressions.namer.fresh(f"{stem or 'part'}_rows")
+            self.slices.append(f"{name} = {block}")
+            self.sliced[block] = name
+        self.codes[node] = Code(self.sliced[block])
 
     def rows_of(self, node: Node) -> str:
         """Return the rows of an array that belong to a block."""
@@ -270,10 +283,18 @@ class _Blocks:
             body.emit(f"{self.parts[node]} = {self.part(node, codes)}", node)
         elif node in self.run.whole:
             self.slice(node)
-            name = self.codes[node].text
-            body.emit(self.into(node, codes, name), node)
+            self.fill(node, codes)
         else:
             body.compute(statement, codes)
+
+    def fill(self, node: Node, codes: Sequence[Code]) -> None:
+        """Write a block into its place in the whole array."""
+        rows = self.codes[node].text
+        line = self.into(node, codes, rows)
+        if node in self.renamed and node in self.read and line.endswith(f"={rows})"):
+            self.codes[node] = Code(self.body.expressions.namer.fresh(f"{self.renamed[node]}_rows"))
+            line = f"{self.codes[node]} = {line}"
+        self.body.emit(line, node)
 
     def view(self, node: Node, codes: Sequence[Code]) -> Code:
         """Return a view of a block's rows, whose number is not that of the whole array."""
@@ -335,6 +356,9 @@ class _Blocks:
         self.codes.update(self.outside)
         self.blank()
         self.call()
+        for node, name in self.renamed.items():
+            self.body.plain(f"{name} = {self.codes[node]}")
+            self.codes[node] = Code(name)
         for statement in self.run.statements:
             if statement.node.op.is_view and statement.node in self.run.whole:
                 self.body.current = statement.node

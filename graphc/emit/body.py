@@ -123,7 +123,7 @@ class Body(ABC):
         for target, node in stores:
             self.current = node
             value = self.expressions.code[node]
-            if base(node) in changed:
+            if self.program.shown(node) & changed:
                 saved = self.expressions.namer.fresh(f"{target}_next")
                 self.plain(f"{saved} = {value.within(ATOM)}.copy()")
                 value = Code(saved)

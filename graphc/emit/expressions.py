@@ -19,6 +19,8 @@ from graphc.plan.program import ON_DEMAND, Program, Statement
 #: What gradients are called: `d_W`, and `change_of_W` where the step is in them already.
 _GRADIENT = re.compile(r"(?:d|change_of)_(.+)", re.DOTALL)
 
+#: The comment of a number without a meaning.
+_OF_A_NUMBER = "# []"
 #: Ops that only give their operand's elements another order.
 _ORDER = frozenset({"pack", "reshape", "transpose"})
 
@@ -191,6 +193,8 @@ def comment(expressions: Expressions, node: Node, shown: str = "") -> str:
 def meaning_of(expressions: Expressions, node: Node) -> str:
     """Return the formula that a reader would want beside the code."""
     note = node.provenance.origin.note
+    if note.startswith("adjoint of ") and node in expressions.program.model:
+        return ""  # a derivative in the model itself is not one of its output
     if note.startswith("adjoint of "):
         # What is on the way to an adjoint has no name of its own, or one that tells of itself.
         named = _GRADIENT.match(expressions.rename(node.name or ""))
@@ -204,7 +208,10 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
 
 
 def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
-    """Return code with its comment beside it, or above it where the line would be too long."""
+    """Return code with its comment beside it, or above it where the line would be too long.
+
+    That a value is a single number is not worth a line of its own.
+    """
     line = f"{indent}{code}"
     if not remark:
         return [line]
@@ -214,7 +221,7 @@ def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
     if len(line) + 2 + len(remark) <= WIDTH:
         return [f"{line}  {remark}"]
     room = WIDTH - len(indent)
-    return [f"{indent}{remark[:room]}", line]
+    return [f"{indent}{remark[:room]}", line] if remark != _OF_A_NUMBER else [line]
 
 
 def call(head: str, words: Sequence[str], indent: str = "    ", tail: str = "") -> list[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from graphc.emit.blocks import write_run
 from graphc.emit.body import INDENT, LONGEST_VIEW, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.kept_numbers import KeptNumbers, is_short
+from graphc.emit.wrapping import WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
+from graphc.ops.pointwise import Pointwise
 from graphc.plan.program import Buffer, Program, Statement
 
+#: Numbers that take more characters get lines of their own, before arithmetic of arrays with them.
+_LONGEST_NUMBER = 28
 #: Stands for the destination until its variable is known; no expression can contain it.
 _OUT = "\0out"
 
@@ -44,6 +48,8 @@ class FastBody(Body):
         #: What is no more than a step -> the value that it is a step towards.
         self.heirs: dict[Node, Node] = {}
         self.readings = read_by(program.statements)
+        #: Numbers that wait for the next line, which alone reads them.
+        self.waiting: dict[Node, bool] = {}
         #: Value -> its block, and its phase, as what runs block by block may hold several.
         self.homes = {s.node: (s.block, s.node.provenance.phase) for s in program.statements}
         for statement in program.statements:
@@ -64,6 +70,46 @@ class FastBody(Body):
             if base.op.accumulates and is_next and not (is_kept or has_buffer):
                 found[base] = node
         return found
+
+    def write_one(self, statement: Statement) -> None:
+        op, codes = statement.node.op, self.expressions.code
+        read = [x for x in dict.fromkeys(statement.operands) if self.waiting.pop(x, None)]
+        if not (op.is_leaf or op is full or op.is_view or self.waits(statement)):
+            self.end_block()
+        for x in sorted(read, key=lambda x: -len(codes[x].text)):
+            if self.is_long(statement):
+                self.bind([x])
+        super().write_one(statement)
+
+    def is_long(self, statement: Statement) -> bool:
+        """Say whether the line of a statement is too long; beside arrays, numbers are short."""
+        node, codes = statement.node, self.operands(statement)
+        if node.shape:
+            return max(len(code.text) for code in codes) > _LONGEST_NUMBER
+        head = f"{self.indent}{self.expressions.wanted_name(node)} += "
+        return len(head + node.op.numpy(node, codes, self.expressions.notation).text) > WIDTH
+
+    def end_block(self) -> None:
+        self.bind(self.waiting)
+        self.waiting = {}
+
+    def bind(self, waiting: Iterable[Node]) -> None:
+        """Give variables to numbers that were to be written where they are read."""
+        for node in waiting:
+            code = self.expressions.code[node]
+            self.emit(f"{self.expressions.name(node)} = {code}", node)
+
+    def waits(self, statement: Statement) -> bool:
+        """Say whether a value is a number that is written where arithmetic alone reads it."""
+        node, readers = statement.node, self.readings.get(statement.node, [])
+        is_named = node in self.expressions.labels or node in self.kept
+        if node.shape or is_named or node in self.program.runs or len(readers) != 1:
+            return False
+        reader = readers[0].node
+        is_arithmetic = isinstance(reader.op, Pointwise) and reader not in self.program.runs
+        is_computed = bool(node.inputs) and not (node.op.is_random or node.op.accumulates)
+        is_near = self.homes[reader][0] == statement.block
+        return is_computed and is_arithmetic and is_near and not statement.target
 
     def write(self, statement: Statement) -> None:
         node = statement.node
@@ -134,9 +180,15 @@ class FastBody(Body):
         if buffer is None or into is None:
             code = node.op.numpy(node, codes, notation)
             is_number = node in self.program.numbers
+            if not is_number and self.waits(statement):
+                self.expressions.code[node] = code
+                self.waiting[node] = True
+                return
             text = f"np.{node.dtype.name}({code})" if is_number else code.text
             self.emit(f"{self.name(statement)} = {text}", node)
             return
+        if out and not into.endswith(f"={out})") and self.is_nameless_change(statement):
+            self.expressions.code[node] = Code(out)
         name = self.name(statement)
         line = into.replace(_OUT, name)
         if out is None:
@@ -152,6 +204,12 @@ class FastBody(Body):
             line = f"{name} = {line}"
         self.buffer_names[buffer] = name
         self.emit(line, node)
+
+    def is_nameless_change(self, statement: Statement) -> bool:
+        """Say whether a value without a name changes the array of an operand: that stays named."""
+        node = statement.node
+        is_changed = any(self.successors.get(x) is node for x in statement.operands)
+        return is_changed and node not in self.expressions.labels
 
     def written_into(self, node: Node, codes: list[Code], out: str) -> str | None:
         """Return the statement that writes a value into an array; None: it makes a new one.

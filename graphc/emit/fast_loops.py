@@ -156,6 +156,7 @@ class FastSteps(Steps, Fast):
         expressions: Expressions,
     ) -> None:
         self.loop, self.names = loop, names
+        expressions.notation = replace(expressions.notation, keeps_views=True)
         bind_inputs(expressions, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
         self.readers = read_by(loop.inside.statements)

@@ -22,7 +22,7 @@ def saved_outputs(program: Program, expressions: Expressions) -> dict[str, str]:
     """Return variables for the outputs whose memory is that of a parameter which is updated."""
     updated = {program.graph.params[name] for name in program.graph.updates}
     outputs = program.graph.outputs.items()
-    shown = [name for name, node in outputs if program.base(node) in updated]
+    shown = [name for name, node in outputs if program.shown(node) & updated]
     return {name: expressions.namer.fresh(name) for name in shown}
 
 

@@ -23,6 +23,7 @@ from graphc.emit.loops import Readable
 from graphc.emit.names import Namer, one_line, string_literal
 from graphc.emit.preamble import helpers, imports
 from graphc.emit.selfcheck import LOCALS, self_check
+from graphc.emit.sizes import with_sizes_apart
 from graphc.emit.tables import tables
 from graphc.emit.unread import without_unread
 from graphc.emit.wrapping import WIDTH, wrapped
@@ -120,15 +121,18 @@ def _written(
     namer = Namer()
     layout = _layout(program, namer, function, style == "fast")
     has_threads = any(run.multiplies for run in program.runs.values())
-    notation = Notation(
-        layout.dims, threads="own" if has_threads else "blas", keeps_views=layout.is_fast
-    )
+    notation = Notation(layout.dims, threads="own" if has_threads else "blas")
     expressions = Expressions(program, namer, notation, of)
     for node, variable in layout.variables(graph).items():
         expressions.code[node] = Code(variable)
     layout = replace(layout, tables=expressions.tables)
+    sizes = {*layout.dims.values()}
     return layout, [
-        [piece for line in without_unread(part) for piece in alike(wrapped(line), line)]
+        [
+            piece
+            for line in with_sizes_apart(without_unread(part), sizes, namer)
+            for piece in alike(wrapped(line), line)
+        ]
         for part in _function(program, expressions, layout)
     ]
 
@@ -293,8 +297,9 @@ def _workspace(
         f"{_INDENT}if workspace is None:",
         f"{_INDENT * 2}workspace = {{}}",
         f'{_INDENT}if workspace.get("dims") != {key}:',
-        f'{_INDENT * 2}workspace["dims"] = {key}',
+        # In this order: where memory is short, the workspace stays what it was.
         f'{_INDENT * 2}workspace["buffers"] = {allocator}({", ".join(dims)})',
+        f'{_INDENT * 2}workspace["dims"] = {key}',
     ]
     left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
     taken = f'{_INDENT}{left} = workspace["buffers"]'

@@ -14,7 +14,8 @@ from graphc.plan.program import Program, Statement
 
 #: An expression deeper than this gets a line of its own, so that no parser nests too far.
 _DEPTH = 8
-#: A longer expression gets a line of its own, rather than being written where it is read.
+#: A longer expression gets a line of its own, rather than being written where it is read, unless
+#: that is the step of a parameter.
 _LONGEST = 60
 
 
@@ -39,6 +40,7 @@ class ReadableBody(Body):
         #: Values that live in an array which additions are written into.
         self.collected: set[Node] = set()
         self.readers = read_by(program.statements)
+        self.computed = {s.node: s for s in program.statements}
         self.params = {node: name for name, node in program.graph.params.items()}
 
     # -- which values get a line -------------------------------------------------------------
@@ -112,8 +114,10 @@ class ReadableBody(Body):
         depth = 1 + max(
             (self.pending[x].depth for x in statement.operands if x in self.pending), default=0
         )
-        code = self.fitted(statement, _LONGEST)
-        if depth > _DEPTH or len(code.text) > _LONGEST:
+        target = self.readers[statement.node][0].target if self.uses(statement.node) else None
+        longest = max(_LONGEST, self._room(self.array(target)) if target else 0)
+        code = self.fitted(statement, longest)
+        if depth > _DEPTH or len(code.text) > longest:
             self.assign(statement)
             return
         reads = frozenset().union(*[self._own_reads(x) for x in statement.operands])
@@ -196,16 +200,15 @@ class ReadableBody(Body):
         if statement.target is not None and not self._reads_memory(statement, statement.target):
             self.accumulate_update(statement, statement.target)
             return
-        array = self.expressions.code[base]
-        if self._is_ours(base):
-            self.expressions.code[node] = array
-        else:
-            whole = self._collector(node)
-            self.emit(f"{self.expressions.name(whole)} = {self._fresh(base)}", whole)
-            self.expressions.code[node] = self.expressions.code[whole]
+        is_ours = self._is_ours(base)
+        whole = base if is_ours else self._collector(node)
+        name = self.expressions.code[base].text if is_ours else self.expressions.name(whole)
+        self.expressions.code[node] = Code(name)
         self.collected.add(node)
-        name = self.expressions.code[node].text
-        self.plain(self._added(statement, name))
+        added = self._added(statement, name)
+        if not is_ours:  # below what is added, which may have lines of its own
+            self.emit(f"{name} = {self._fresh(base)}", whole)
+        self.plain(added)
         self.take(statement)
         if statement.target is not None:
             self.flush_readers(statement.target, statement)
@@ -306,13 +309,44 @@ class ReadableBody(Body):
         self.flush_readers(target, statement)
         symbol = in_place_operator(node)
         operands = statement.operands
-        code = self.fitted(statement, self._room(array) - 4)
-        if symbol and operands[0] is param and operands[1] is not param:
-            self.plain(f"{array} {symbol} {self.expressions.operands(statement)[1]}")
+        scale = self._scale(statement, param)
+        if scale and len(self.indent + f"{array}[...] = ") + self._length(statement) > WIDTH:
+            # Where `m[...] = 0.9 * m + g` is too long.
+            self.plain(f"{array} *= {scale}")
+            self.plain(self._augmented(array, statement))
+        elif symbol and operands[0] is param and operands[1] is not param:
+            self.plain(self._augmented(array, statement))
         else:
-            self.plain(f"{array}[...] = {code}")
+            self.plain(f"{array}[...] = {self.fitted(statement, self._room(array) - 4)}")
         self.take(statement)
         self.expressions.code[node] = Code(array)
+
+    def _length(self, statement: Statement) -> int:
+        return len(self.expressions.expression(statement).text)
+
+    def _augmented(self, array: str, statement: Statement) -> str:
+        """Return `array += other`; the other operand gets its own line where that is too long."""
+        other = statement.operands[1]
+        head = f"{array} {in_place_operator(statement.node)} "
+        right = self.expressions.operands(statement)[1]
+        if len(self.indent + head + right.text) > WIDTH and other in self.pending:
+            self.flush(other)
+            right = self.expressions.operands(statement)[1]
+        return f"{head}{right}"
+
+    def _scale(self, statement: Statement, param: Node) -> Code | None:
+        """Return what a parameter is multiplied by before the other operand is added to it."""
+        if in_place_operator(statement.node) not in ("+=", "-="):
+            return None
+        first, other = statement.operands
+        if first not in self.pending or in_place_operator(first) != "*=" or first is other:
+            return None
+        scaled = self.computed[first]
+        codes = zip(scaled.operands, self.expressions.operands(scaled), strict=True)
+        factors = [code for x, code in codes if x is not param]
+        if len(factors) != 1 or param.attrs["name"] in self._own_reads(other):
+            return None
+        return factors[0]
 
     def flush_readers(self, target: str, statement: Statement) -> None:
         """Write out the expressions that read a parameter which is about to change."""

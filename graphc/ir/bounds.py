@@ -57,7 +57,8 @@ class Bounds:
             return Bounds(low, high, nonzero=False, pole=True, steep=self.steep)
         if self.low <= 0 <= self.high:
             return replace(self, low=-_INF, high=_INF)
-        return Bounds(1 / self.high, 1 / self.low, True, self.pole)
+        # 1/x is 0 where an exponential in x overflows.
+        return Bounds(1 / self.high, 1 / self.low, not self.steep, self.pole)
 
     def __pow__(self, other: Bounds) -> Bounds:
         n = other.low

@@ -154,6 +154,8 @@ def _plain(value: Any) -> Any:
     """Return the number of Python's that SymPy's number or truth value is."""
     if value.is_Boolean:
         return bool(value)
+    if value.is_infinite and not value.is_extended_real:  # SymPy's 1/0, not a bound
+        raise ZeroDivisionError
     return int(value) if value.is_Integer else float(value)
 
 

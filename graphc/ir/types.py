@@ -30,7 +30,7 @@ def as_dtype(value: Any) -> np.dtype:
     except TypeError:
         dtype = None
     if dtype in SHORT:
-        return dtype
+        return _BY_NAME[dtype.name]  # one object for each, so that `is` tells them apart
     hint = nearest(str(value), list(_BY_NAME))
     raise GraphError(
         "unknown dtype",

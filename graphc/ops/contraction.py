@@ -181,6 +181,8 @@ class Einsum(Op):
         call = f"{head}({', '.join(words)})"
         # Where it sums nothing, einsum returns a view, which would change with its source.
         is_view = len(terms) == 1 and bool(out) and set(terms[0]) == set(out)
+        if is_view and len(terms[0]) == 2 and len(out) == 1:
+            call = f"np.diagonal({args[0]})"
         return Code(f"{call}.copy()" if is_view else call)
 
     def numpy_into(
@@ -271,7 +273,8 @@ def _single(x: Node, term: str, out: str) -> Node:
     """Return a one-operand contraction as a sum and a transpose."""
     summed = tuple([i for i, label in enumerate(term) if label not in out])
     rest = "".join(label for label in term if label in out)
-    total = OPS["sum"](x, axis=summed) if summed else x
+    # A contraction keeps its dtype; a sum of int32 or of truth values does not.
+    total = cast(OPS["sum"](x, axis=summed), x.dtype) if summed else x
     return OPS["transpose"](total, [rest.index(label) for label in out])
 
 

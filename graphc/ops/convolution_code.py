@@ -6,6 +6,9 @@ the time of one product of all columns, which would have to be written and read 
 
 Adding columns to their windows runs with a small ufunc buffer: with the usual one NumPy copies rows
 of less than 4096 elements into it, and back, before it adds them. That took half of the time.
+
+Where windows lie a stride apart, rows are no longer than the samples of a position. Those are
+copied as one item: of four samples, in a seventh of the time, of sixteen, in three quarters.
 """
 
 from __future__ import annotations
@@ -43,12 +46,22 @@ def _column_chunks(x, size, stride, dilation, response):
             yield windows, responses.swapaxes(0, 1), room[:, : rows * width]
 '''
 
+ITEMS = '''
+def _as_items(*arrays):
+    """Show the samples of a position as one item, which is copied at once."""
+    samples, size = arrays[0].shape[-1], arrays[0].itemsize
+    if samples > 1 and all(x.strides[-1] == size for x in arrays):
+        return [x.view(f"V{samples * size}") for x in arrays]
+    return arrays
+'''
+
 _CONVOLVE = f'''{_COLUMN_CHUNKS}
+{ITEMS}
 
 def _convolve(x, filters, size, *, stride=None, dilation=None, out):
     """Multiply filters by the columns of x, a chunk at a time."""
     for chunks, products, columns in _column_chunks(x, size, stride, dilation, out):
-        laid_out = columns.reshape(chunks.shape[1:])
+        chunks, laid_out = _as_items(chunks, columns.reshape(chunks.shape[1:]))
         for windows, product in zip(chunks, products):
             laid_out[...] = windows
             np.matmul(filters, columns, out=product)
@@ -56,13 +69,14 @@ def _convolve(x, filters, size, *, stride=None, dilation=None, out):
 '''
 
 _CONVOLVE_FILTERS = f'''{_COLUMN_CHUNKS}
+{ITEMS}
 
 def _convolve_filters(x, d, size, *, stride=None, dilation=None, out):
     """Multiply the columns of x by those of d, a chunk at a time: a sum of products."""
     out.fill(0)
     product = np.empty_like(out)
     for chunks, responses, columns in _column_chunks(x, size, stride, dilation, d):
-        laid_out = columns.reshape(chunks.shape[1:])
+        chunks, laid_out = _as_items(chunks, columns.reshape(chunks.shape[1:]))
         for windows, response in zip(chunks, responses):
             laid_out[...] = windows
             np.matmul(columns, response.T, out=product)

@@ -7,7 +7,7 @@ are a stack.
 
 from __future__ import annotations
 
-from graphc.ops.convolution_code import PLACES
+from graphc.ops.convolution_code import ITEMS, PLACES
 
 CHUNK = 131072
 
@@ -65,13 +65,14 @@ def _group_chunks(x, size, stride, dilation, groups, response):
 '''
 
 _CONVOLVE = f'''{_GROUP_CHUNKS}
+{ITEMS}
 
 def _convolve_groups(x, filters, size, *, stride=None, dilation=None, groups, out):
     """Multiply each group's filters by the columns of its channels, chunk by chunk."""
     matrices = filters.reshape(groups, len(filters) // groups, filters.shape[1])
     split = _group_chunks(x, size, stride, dilation, groups, out)
     for chunks, products, columns, some in split:
-        laid_out = columns.reshape(chunks.shape[1:])
+        chunks, laid_out = _as_items(chunks, columns.reshape(chunks.shape[1:]))
         for windows, product in zip(chunks, products):
             laid_out[...] = windows
             np.matmul(matrices[some], columns, out=product)
@@ -79,6 +80,7 @@ def _convolve_groups(x, filters, size, *, stride=None, dilation=None, groups, ou
 '''
 
 _CONVOLVE_FILTERS = f'''{_GROUP_CHUNKS}
+{ITEMS}
 
 def _convolve_filters_of_groups(x, d, size, *, stride=None, dilation=None, groups, out):
     """Multiply each group's columns by those of d, chunk by chunk: sums of products."""
@@ -86,7 +88,8 @@ def _convolve_filters_of_groups(x, d, size, *, stride=None, dilation=None, group
     totals = out.reshape(groups, len(out) // groups, out.shape[1])
     split = _group_chunks(x, size, stride, dilation, groups, d)
     for chunks, responses, columns, some in split:
-        laid_out, total = columns.reshape(chunks.shape[1:]), totals[some]
+        chunks, laid_out = _as_items(chunks, columns.reshape(chunks.shape[1:]))
+        total = totals[some]
         for windows, response in zip(chunks, responses):
             laid_out[...] = windows
             total += columns @ response.swapaxes(-1, -2)

@@ -336,8 +336,8 @@ def _unbiased_count(x: Node, axes: tuple[int, ...]) -> Dim:
     """Return n - 1 for the n elements over `axes`, but 1 where n = 1: the variance is 0 there."""
     count = _count(x, axes)
     known = product(size for a in axes if isinstance(size := x.shape[a], int))
-    # For a count that may be 1, 1//n is 1 there and 0 elsewhere.
-    return add(count, -1 if not same(known, 1) else add(floor_divide(1, count), -1))
+    # For a count that may be 1, 2//(n + 1) is 1 there, and 0 above; an empty batch divides, too.
+    return add(count, -1 if not same(known, 1) else add(floor_divide(2, add(count, 1)), -1))
 
 
 def checked_eps(eps: Any) -> float:

@@ -97,10 +97,8 @@ class WindowSum(WindowReduction):
         return None if tangents[0] is None else self.make([tangents[0]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        size = node.attrs["size"]
-        spread = OPS["reshape"](cotangent, (*cotangent.shape, *(1 for _ in size)))
-        values = OPS["broadcast_to"](spread, (*cotangent.shape, *size))
-        return OPS["windows_add"].make([zeros_like(node.inputs[0]), values], **node.attrs)
+        space = node.inputs[0].shape[node.ndim - len(node.attrs["size"]) :]
+        return OPS["window_spread"].make([cotangent], shape=space, **node.attrs)
 
 
 class WindowExtremum(WindowReduction):

@@ -105,6 +105,14 @@ class Reshape(Movement):
         wanted = tuple([node.shape[axis] for axis in results])
         return self(turned(node.inputs[0], order), wanted), tuple(results)
 
+    def called(self, node: Node) -> str:
+        """Return the places that `x[0, 2]` takes: the value is called `x_0_2`."""
+        part = node.inputs[0]
+        index = index_words(part, node.shape, Notation()) if part.op is slice_ else None
+        words = [word for word in (index or "").split(", ") if word != ":"]
+        is_of_places = all(word.isdecimal() for word in words)
+        return "_".join(words) if is_of_places else super().called(node)
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         part, array = node.inputs[0], args[0].sliced
         if part.op is slice_ and array is not None:  # the slice is written here: no variable has it

@@ -27,6 +27,9 @@ def add_rows(table, rows, values):
         np.add.at(table, rows, values)
         return
     flat, values = table.reshape(-1), np.ascontiguousarray(values).reshape(-1)
+    if width == 1:
+        np.add.at(flat, rows.reshape(-1), values)
+        return
     if width % 2 == 0:  # two real numbers are one complex number, and add up alike
         pair = np.result_type(table, np.complex64)
         flat, values, width = flat.view(pair), values.view(pair), width // 2

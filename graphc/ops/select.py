@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import typical_size
+from graphc.ir.dims import product
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import BOOL
@@ -80,7 +80,8 @@ class Select(Pointwise):
 
     @staticmethod
     def _is_by_bits(node: Node) -> bool:
-        return node.dtype.itemsize in (4, 8) and typical_size(node.shape) >= _MANY
+        size = product(node.shape)
+        return node.dtype.itemsize in (4, 8) and not (isinstance(size, int) and size < _MANY)
 
     @staticmethod
     def _is_guard(node: Node) -> bool:

@@ -39,7 +39,7 @@ class Stored(Leaf):
 
     def called(self, node: Node) -> str:
         value = node.attrs["value"]
-        return {0: "zeros", 1: "ones"}.get(value, "shares" if 0 < value < 1 else "bounds")
+        return {0: "zeros", 1: "ones"}.get(value, "shares" if 0 < value < 1 else "uniform")
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return full.numpy(node, args, notation)

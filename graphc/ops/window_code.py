@@ -70,13 +70,37 @@ def reduce_windows(rank: int) -> str:
 
 def _reduce_windows_{rank}d(ufunc, x, size, stride, dilation={_ones(rank)}, out=None):
     """Reduce each window over the last axes of x by a ufunc of two arguments."""
-    parts = _window_parts_{rank}d(x, size, stride, dilation)
-    _, first = next(parts)
+    (_, first), *others = _window_parts_{rank}d(x, size, stride, dilation)
     out = np.empty_like(first) if out is None else out
-    out[...] = first
-    for _, part in parts:
-        ufunc(out, part, out=out)
+    if not others:  # windows of one element
+        out[...] = first
+    total = first
+    for _, part in others:
+        total = ufunc(total, part, out=out)
     return out
+'''
+
+
+def spread_windows(rank: int, are_apart: bool) -> str:
+    """Return the function that gives each value to all elements of its window.
+
+    Windows that have no element in common are filled with it; others add up.
+    """
+    places = " * ".join(["values.size", *[f"size[{a}]" for a in range(rank)]])
+    verb, says, line = "spread", "Write to x what its windows' values add up to", "part += values"
+    start = "    x.fill(0)\n"
+    if are_apart:
+        verb, says, line = "fill", "Fill each window of x with its value", "part[...] = values"
+        start = f"    if {places} < x.size:\n"
+        start += "        x.fill(0)  # some elements are in no window\n"
+    return f'''{parts_helper(rank)}
+
+
+def _{verb}_windows_{rank}d(x, values, size, stride, dilation={_ones(rank)}):
+    """{says}."""
+{start}    for _, part in _window_parts_{rank}d(x, size, stride, dilation):
+        {line}
+    return x
 '''
 
 

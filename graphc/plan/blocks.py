@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphc.ir.dims import Shape, product, same, same_shape
+from graphc.ir.dims import Shape, product, same, same_shape, typical_size
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD
 from graphc.ops.contraction import Einsum
@@ -144,10 +144,15 @@ def is_pointwise(statement: Statement) -> bool:
 
 
 def _calls(statement: Statement) -> int:
-    """Return how many calls on arrays of elements a statement takes: many, within a helper."""
-    if not is_pointwise(statement):
+    """Return how many calls on arrays of elements a statement takes: many, within a helper.
+
+    A helper that does little, as a choice does, counts so only where arrays are rather long.
+    """
+    node = statement.node
+    if not is_pointwise(statement) or not isinstance(node.op, Pointwise):
         return 0
-    return 1 if statement.node.op.helper(statement.node) is None else _FEWEST
+    is_long = node.op.work >= _FEWEST or typical_size(node.shape) >= _LONGEST_ROW
+    return _FEWEST if is_long and node.op.helper(node) is not None else 1
 
 
 def _is_scalar_work(statement: Statement) -> bool:

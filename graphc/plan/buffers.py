@@ -11,7 +11,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
 from graphc.ir.types import TensorType
 from graphc.ops.loop import Item
-from graphc.plan.program import ON_DEMAND, Buffer, Pace
+from graphc.plan.program import ON_DEMAND, Buffer, Pace, ends_of_carries
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop
@@ -35,6 +35,10 @@ def assign_buffers(
     """
     storage = storages(statements, loops)
     death = _deaths(graph, statements, storage, stores, observed)
+    for last, first in ends_of_carries(loops):
+        if last in storage:  # no copy of the first value is made for a carry in its stack
+            base = storage.get(first, first)
+            death[base] = max(death.get(base, 0), death.get(storage[last], 0))
     _outlive_runs(death, statements, storage, runs)
     leaving = {storage.get(node, node) for node in graph.outputs.values()}
     memory = _Memory(storage, death, leaving, loops, runs)

@@ -16,6 +16,7 @@ from graphc.ops.barrier import recompute_from
 from graphc.ops.leaf import full
 from graphc.ops.movement import broadcast_to
 from graphc.ops.pointwise import cast
+from graphc.ops.reshaping import reshape
 
 #: Arithmetic on numbers that is nested deeper is computed once, and has a variable.
 _MAX_LEVELS = 3
@@ -77,9 +78,14 @@ def _without_barrier(x: Node) -> Node:
 
 
 def _without_broadcast(x: Node) -> Node:
-    while x.op is broadcast_to or x.op is recompute_from:
+    while x.op is broadcast_to or x.op is recompute_from or _is_number_with_axes(x):
         x = x.inputs[0]
     return x
+
+
+def _is_number_with_axes(x: Node) -> bool:
+    """Say whether an array of one element is a single number in another shape."""
+    return x.op is reshape and not x.inputs[0].shape and not x.name
 
 
 def _without_cast(x: Node) -> Node:

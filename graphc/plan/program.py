@@ -103,7 +103,7 @@ class Program:
     `storage` gives, for each view, the node whose memory it shows. `numbers` are the values that
     are written as Python numbers, and take the dtype of what they meet. `loops` gives, for each
     scan, how it runs; `runs`, for each value that is computed block by block, the loop that it is
-    part of.
+    part of. `model` is what the output is computed from whose gradients the program computes.
     """
 
     graph: Graph
@@ -116,6 +116,7 @@ class Program:
     numbers: frozenset[Node] = frozenset()
     loops: Mapping[Node, Loop] = field(default_factory=dict)
     runs: Mapping[Node, Run] = field(default_factory=dict)
+    model: frozenset[Node] = frozenset()
 
     @property
     def programs(self) -> Iterator[Program]:
@@ -176,3 +177,24 @@ class Program:
     def base(self, node: Node) -> Node:
         """Return the node whose memory holds a value."""
         return self.storage.get(node, node)
+
+    def shown(self, node: Node) -> set[Node]:
+        """Return the nodes of which one's memory holds a value: several behind a loop."""
+        found = {self.base(node)}
+        for last, first in ends_of_carries(self.loops):
+            if self.base(last) in found:
+                found.add(self.base(first))
+        return found
+
+
+def ends_of_carries(loops: Mapping[Node, Loop]) -> list[tuple[Node, Node]]:
+    """Return the last and the first value of each carry of a loop that may have no steps.
+
+    They are the same array then. Later loops come first.
+    """
+    return [
+        (loop.items[i], loop.node.inputs[i])
+        for loop in reversed([*loops.values()])
+        if not isinstance(loop.node.attrs["length"], int)
+        for i in range(len(loop.carries))
+    ]

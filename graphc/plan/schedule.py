@@ -15,8 +15,8 @@ from graphc.ops.loop import Item
 from graphc.plan.blocks import in_blocks
 from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
-from graphc.plan.loops import loops_of
-from graphc.plan.program import ON_DEMAND, Program, Run, Statement
+from graphc.plan.loops import Loop, loops_of
+from graphc.plan.program import ON_DEMAND, Program, Run, Statement, ends_of_carries
 from graphc.plan.samples import by_samples
 
 _BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
@@ -28,28 +28,32 @@ def plan(
     observed: Mapping[str, Node] | None = None,
     is_body: bool = False,
     stepwise: bool = False,
+    derived: str | None = None,
 ) -> Program:
     """Return the program of a lowered graph: order, in-place updates and buffers.
 
     `observed` maps parameter names to their gradients, which stay readable at the end of the
-    backward block. `is_body` says that the graph is the body of a loop: its parameters are carries,
-    which take their next values as soon as nobody reads the old ones. `stepwise` is for a printer
-    that writes a call for each statement, not expressions: a parameter's new value then grows in
-    its array from step to step, and chains of pointwise work on arrays that may be large are
-    gathered into loops over blocks.
+    backward block. `derived` names the output that they are the gradients of: what it is computed
+    from belongs to the forward block, even where that is a derivative itself. `is_body` says that
+    the graph is the body of a loop: its parameters are carries, which take their next values as
+    soon as nobody reads the old ones. `stepwise` is for a printer that writes a call for each
+    statement, not expressions: a parameter's new value then grows in its array from step to step,
+    and chains of pointwise work on arrays that may be large are gathered into loops over blocks.
     """
     seen = dict(observed or {})
+    model = _model(graph, derived)
     if is_body:
         order = topological(graph.roots())
         block = dict.fromkeys(order, FORWARD)
     else:
-        order, block = _order(graph, seen)
+        order, block = _order(graph, seen, model)
     numbers = written_as_numbers(order)
     needed = _needed(order, [*graph.roots(), *seen.values()], numbers)
     statements = [Statement(node, operands, block[node]) for node, operands in needed]
     loops = loops_of(order, partial(plan, is_body=True))
     storage = storages(statements, loops)
-    targets = _targets(graph, statements, storage, seen, FORWARD if is_body else UPDATE, stepwise)
+    last_block = FORWARD if is_body else UPDATE
+    targets = _targets(graph, statements, storage, seen, loops, last_block, stepwise)
     statements = [
         replace(s, target=targets[s.node]) if s.node in targets else s for s in statements
     ]
@@ -67,20 +71,28 @@ def plan(
             statements, runs = in_blocks(statements, read_at_last)
     buffers, place = assign_buffers(graph, statements, stores, seen, loops, runs)
     return Program(
-        graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs
+        graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs, model
     )
 
 
 def execution_order(graph: Graph) -> list[Node]:
     """Return the nodes of a graph in the order in which its program computes them."""
-    return _order(graph, {})[0]
+    return _order(graph, {}, frozenset())[0]
 
 
-def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict[Node, str]]:
+def _model(graph: Graph, derived: str | None) -> frozenset[Node]:
+    """Return the nodes that the output of this name is computed from."""
+    return frozenset(topological([node for x, node in graph.outputs.items() if x == derived]))
+
+
+def _order(
+    graph: Graph, observed: Mapping[str, Node], model: Container[Node]
+) -> tuple[list[Node], dict[Node, str]]:
     """Return the nodes in execution order, and the block of each.
 
     Depth-first from the outputs; gradients are taken last parameter first, so that each is
-    computed as soon as the sweep reaches its layer; draws come first, in the order of their making.
+    computed as soon as the sweep reaches its layer; draws come first, in the order of their making,
+    and numbers that several updates read before these.
     What leads to nothing but observed values is computed on demand: a table's gradient, where the
     update adds to the table's rows.
     """
@@ -88,7 +100,8 @@ def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict
     outputs = list(graph.outputs.values())
     forward = [node for node in outputs if node.provenance.phase == FORWARD]
     later = [node for node in [*outputs, *observed.values()] if node.provenance.phase != FORWARD]
-    roots = [*draws, *forward, *reversed(later), *_frontier(graph), *graph.updates.values()]
+    steps = [*_shared_numbers(graph), *graph.updates.values()]
+    roots = [*draws, *forward, *reversed(later), *_frontier(graph), *steps]
     # A gradient that is zero everywhere is a constant, of no phase and perhaps of no other use.
     nodes = topological([*roots, *observed.values()])
     early, late = _shown(graph), _next_values(graph, nodes, observed)
@@ -97,7 +110,7 @@ def _order(graph: Graph, observed: Mapping[str, Node]) -> tuple[list[Node], dict
     for node in nodes:
         own = _RANK[UPDATE if node in late else node.provenance.phase]
         own = own if node in always else _RANK[ON_DEMAND]
-        if node.op.is_random or node.op.is_leaf or node in early:
+        if node.op.is_random or node.op.is_leaf or node in early or node in model:
             own = 0
         rank[node] = max([own, *[rank[operand] for operand in node.inputs]])
     ordered = sorted(nodes, key=rank.__getitem__)
@@ -148,11 +161,24 @@ def _frontier(graph: Graph) -> list[Node]:
     return list(reversed(found))
 
 
+def _shared_numbers(graph: Graph) -> list[Node]:
+    """Return the single numbers of the update block that several parameters' updates read."""
+    several = ""
+    reader = {graph.updates[name]: name for name in graph.trainable if name in graph.updates}
+    for node in reversed(graph.nodes):
+        if node in reader and node.provenance.phase == UPDATE:
+            for x in node.inputs:
+                reader[x] = reader[node] if reader.get(x, reader[node]) == reader[node] else several
+    numbers = [x for x in graph.nodes if x.provenance.phase == UPDATE and not x.shape]
+    return [x for x in numbers if reader.get(x) == several]
+
+
 def _targets(
     graph: Graph,
     statements: Sequence[Statement],
     storage: Mapping[Node, Node],
     observed: Mapping[str, Node],
+    loops: Mapping[Node, Loop],
     last_block: str,
     stepwise: bool,
 ) -> dict[Node, str]:
@@ -170,8 +196,11 @@ def _targets(
             last_read[storage.get(operand, operand)] = i
             uses[operand] += 1
     for node in graph.updates.values():
-        if node.op.is_leaf or node.op.is_view:
+        if node.op.is_leaf or node.op.is_view or isinstance(node.op, Item):
             last_read[storage.get(node, node)] = len(statements)
+    for last, first in ends_of_carries(loops):
+        base = storage.get(first, first)
+        last_read[base] = max(last_read.get(base, -1), last_read.get(storage.get(last, last), -1))
     kept = {*graph.outputs.values(), *observed.values()}
     targets: dict[Node, str] = {}
     for name, node in graph.updates.items():

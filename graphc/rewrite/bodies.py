@@ -12,7 +12,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
-from graphc.ir.walk import reaching, substitute
+from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops.loop import Item, Parts, Scan, item, scan, with_body
 from graphc.ops.registry import OPS
 from graphc.rewrite.rule import Firing, Rule
@@ -120,11 +120,25 @@ class Draft:
 
     def substitute(self, replacement: dict[Node, Node]) -> None:
         """Replace nodes of the body by others."""
-        roots = [carry.following for carry in self.carries] + self.emitted
-        new = substitute(roots, replacement)
-        for carry, following in zip(self.carries, new, strict=False):
+        self._set_roots(substitute(self.roots(), replacement))
+
+    def rework(self, replacement: dict[Node, Node]) -> None:
+        """Replace nodes by others that are made of nodes which are replaced themselves.
+
+        Each is built over what stands for these now; else the body would compute both forms.
+        """
+        new: dict[Node, Node] = {}
+        for node in topological(self.roots()):
+            value = replacement.get(node, node)
+            for x in new_nodes(value, new):
+                new[x] = rebuilt(x, tuple([new[operand] for operand in x.inputs]))
+            new[node] = new[value]
+        self._set_roots([new[root] for root in self.roots()])
+
+    def _set_roots(self, roots: Sequence[Node]) -> None:
+        for carry, following in zip(self.carries, roots, strict=False):
             carry.following = following
-        self.emitted = new[len(self.carries) :]
+        self.emitted = list(roots[len(self.carries) :])
 
     def roots(self) -> list[Node]:
         return [carry.following for carry in self.carries] + self.emitted

@@ -21,6 +21,11 @@ def _inside(function: str) -> Rule:
     )
 
 
+def _number_behind(name: str, before: str, after: str) -> Rule:
+    """Return a rule that puts a number behind what is compared with it; two numbers stay."""
+    return Rule(name, before, after, _RIGHT, when="not is_constant(x)")
+
+
 CHOICES = (
     *map(_inside, ("exp", "sigmoid", "softplus", "tanh")),
     Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
@@ -42,7 +47,14 @@ CHOICES = (
         example="x=exp(u)",
         moves_kink=True,
     ),
-    Rule("product_of_abs", "abs(x)*abs(y)", "abs(x*y)", "one absolute value", spares_shared=True),
+    Rule(
+        "product_of_abs",
+        "abs(x)*abs(y)",
+        "abs(x*y)",
+        "one absolute value",
+        when="is_float(x)",  # a product of integers may wrap to a negative one
+        spares_shared=True,
+    ),
     Rule(
         "choice_times",
         "where(m, x, 0)*y",
@@ -51,10 +63,10 @@ CHOICES = (
         exactness=ASSUMES_FINITE,
         spares_shared=True,
     ),
-    Rule("less_from_number", "less(c, x)", "greater(x, c)", _RIGHT),
-    Rule("greater_from_number", "greater(c, x)", "less(x, c)", _RIGHT),
-    Rule("less_equal_from_number", "less_equal(c, x)", "greater_equal(x, c)", _RIGHT),
-    Rule("greater_equal_from_number", "greater_equal(c, x)", "less_equal(x, c)", _RIGHT),
+    _number_behind("less_from_number", "less(c, x)", "greater(x, c)"),
+    _number_behind("greater_from_number", "greater(c, x)", "less(x, c)"),
+    _number_behind("less_equal_from_number", "less_equal(c, x)", "greater_equal(x, c)"),
+    _number_behind("greater_equal_from_number", "greater_equal(c, x)", "less_equal(x, c)"),
     Rule("maximum_itself", "maximum(x, x)", "x", _NEUTRAL),
     Rule("minimum_itself", "minimum(x, x)", "x", _NEUTRAL),
     Rule("not_not", "logical_not(logical_not(m))", "m", _NEUTRAL),

@@ -53,6 +53,8 @@ def _transposed_result(node: Node, facts: Facts) -> Node | None:
 def _copied_operand(node: Node, facts: Facts) -> Node | None:
     """An operand that is a broadcast (or uniform) needs no label for its copied axes."""
     operands, terms, _ = _parts(node)
+    if node.dtype.kind != "f":  # a count times an int32 or a truth value has another dtype
+        return None
     for i, x in enumerate(operands):
         varying = varying_axes(x)
         if varying is None or len(set(terms[i])) != len(terms[i]) or len(varying) == x.ndim:
@@ -107,7 +109,7 @@ def _summed_result(node: Node, facts: Facts) -> Node | None:
 def _lonely_label(node: Node, facts: Facts) -> Node | None:
     """A label that one operand alone has and the output lacks is summed before, not within."""
     operands, terms, out = _parts(node)
-    if len(operands) < 2:
+    if len(operands) < 2 or node.dtype.kind != "f":  # a sum of int32 or bool has another dtype
         return None
     for i, term in enumerate(terms):
         others = set(out).union(*terms[:i], *terms[i + 1 :])

@@ -11,8 +11,10 @@ import numpy as np
 
 from graphc.ir.node import Node
 from graphc.ir.ranges import Range
+from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import full
 from graphc.ops.minus_infinity import may_hold_minus_infinity
+from graphc.ops.registry import OPS
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.ranges import range_of
 from graphc.rewrite.spread import core
@@ -134,6 +136,10 @@ class Facts:
         """Say whether a node is given, and so not rounded yet."""
         return node.op.is_leaf
 
+    def is_given(self, node: Node) -> bool:
+        """Say whether a node is an input, a parameter or a number."""
+        return node.op.is_leaf or node.op is full
+
     def is_constant(self, node: Node) -> bool:
         """Say whether a node is one number everywhere."""
         return node.op is full
@@ -174,8 +180,10 @@ class Facts:
     def _uncovers(self, node: Node, operands: Sequence[bool]) -> bool:
         name = node.op.name
         if name in _EXPONENTIALS:
-            return node.dtype.kind == "f" and not _is_shifted(node.inputs[0])
-        if name in LOGARITHM_PASSES:
+            return node.dtype.kind == "f" and (name != "exp" or not _is_shifted(node.inputs[0]))
+        if name in ("exp2", "power") and exponent_of(node) is not None:
+            return True
+        if only_moves(node):
             return operands[0] and node.inputs[0].dtype.kind == "f"
         if name in ("where", "concat"):
             return any(operands)
@@ -241,6 +249,14 @@ LOGARITHM_PASSES = (
 )  # fmt: skip
 
 
+def only_moves(node: Node) -> bool:
+    """Say whether a value's elements are its first operand's, as a logarithm may pass through."""
+    if node.op.name != "einsum" or len(node.inputs) > 1:
+        return node.op.name in LOGARITHM_PASSES
+    (term,), out = split_spec(node.attrs["spec"])
+    return set(term) == set(out)  # a diagonal: nothing is summed
+
+
 def _is_shifted(exponent: Node) -> bool:
     """Say whether an exponent is shifted by a constant already, as a weighted sum needs it."""
     while exponent.op.name in ("negative", "minimum"):
@@ -248,6 +264,20 @@ def _is_shifted(exponent: Node) -> bool:
     if exponent.op.name not in ("subtract", "add"):
         return False
     return any(core(term).op.name == "stop_gradient" for term in exponent.inputs)
+
+
+def exponent_of(node: Node) -> Node | None:
+    """Return x where a node is exp(x), x·log(2) where it is 2**x; None for no exponential."""
+    if node.dtype.kind != "f":
+        return None
+    if node.op.name == "exp":
+        return node.inputs[0]
+    if node.op.name == "exp2":
+        return OPS["multiply"](node.inputs[0], math.log(2))
+    if node.op.name != "power" or node.inputs[0].op is not full or not is_number(node.inputs[0]):
+        return None
+    base = node.inputs[0].attrs["value"]
+    return OPS["multiply"](node.inputs[1], math.log(base)) if base > 0 else None
 
 
 def is_number(node: Node) -> bool:

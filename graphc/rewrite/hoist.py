@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.ir.dims import typical_size
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
@@ -20,6 +21,9 @@ from graphc.ops.loop import Item, Scan, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+
+#: Elements of a step from which on the work counts and not the call; and what is far smaller.
+_MUCH_WORK, _FAR_SMALLER = 4096, 4
 
 HOIST = Rule(
     "hoist_before_loop",
@@ -140,6 +144,8 @@ def _sunk(node: Node, used: set[int]) -> dict[int, Node] | None:
     needed = set(topological(waiting))
     emitted = {j: draft.emitted[j - first] for j in used if j >= first}
     after = {j: x for j, x in emitted.items() if x not in needed and x.inputs}
+    stacked = {x for j, x in emitted.items() if j not in after}
+    after = {j: x for j, x in after.items() if not _is_far_smaller(x, needed, stacked)}
     added = [x for i, terms in sums.items() if i in used for term in terms for x in term.added]
     wanted = [*after.values(), *added]
     if not wanted or (not sums and not any(_is_work(x) for x in _between(wanted, needed))):
@@ -150,6 +156,18 @@ def _sunk(node: Node, used: set[int]) -> dict[int, Node] | None:
     if any(not plan.has(x) for x in wanted):
         return None
     return plan.results(used, after, sums)
+
+
+def _is_far_smaller(x: Node, needed: set[Node], stacked: set[Node]) -> bool:
+    """Say whether a value is far smaller than what would have to be stacked to compute it later.
+
+    The best predecessor of each state is one number, found among the scores of all of them. Where
+    a step's work is small, calls are what counts, and one call behind the loop does for all steps.
+    """
+    order = topological([x], lambda node: node in needed or node in stacked)
+    asked = [n for n in order if n in needed and n not in stacked and not n.op.is_leaf]
+    size = sum(typical_size(n.shape) for n in asked)
+    return size > max(_MUCH_WORK, _FAR_SMALLER * typical_size(x.shape))
 
 
 def _is_work(node: Node) -> bool:
@@ -169,9 +187,11 @@ class _Term:
 
     def over_steps(self, total: Node, stacks: Sequence[Node]) -> Node:
         """Return a total with what all steps add, given the stacks of the values added."""
-        if self.node.op is OPS["add"]:
-            return OPS["add"](total, OPS["sum"](stacks[0], 0))
-        return self.node.op.added_up(self.node, total, stacks)
+        if self.node.op is not OPS["add"]:
+            return self.node.op.added_up(self.node, total, stacks)
+        for stack in stacks:
+            total = OPS["add"](total, OPS["sum"](stack, 0))
+        return total
 
 
 def _sums(draft: Draft) -> dict[int, tuple[_Term, ...]]:
@@ -199,10 +219,24 @@ def _sums(draft: Draft) -> dict[int, tuple[_Term, ...]]:
 def _term(total: Node, reader: Node) -> _Term | None:
     """Return what a node adds to a total, where that can be added for all steps at once."""
     if reader.op is OPS["add"]:
-        others = tuple([x for x in reader.inputs if x is not total])
-        return _Term(reader, others) if len(others) == 1 and _is_contraction(others[0]) else None
+        others = [x for x in reader.inputs if x is not total]
+        parts = _parts(others[0]) if len(others) == 1 else ()
+        return _Term(reader, parts) if parts and all(map(_is_contraction, parts)) else None
     is_write = reader.op.adds_over_steps and reader.inputs[0] is total
     return _Term(reader, reader.inputs[1:]) if is_write else None
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    """Return what a sum adds up: a weight that a step reads twice gets two contributions."""
+    parts: list[Node] = []
+    pending = [node]
+    while pending:
+        x = pending.pop()
+        if x.op is OPS["add"]:
+            pending += reversed(x.inputs)
+        else:
+            parts.append(x)
+    return tuple(parts)
 
 
 def _is_contraction(node: Node) -> bool:

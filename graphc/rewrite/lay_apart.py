@@ -123,7 +123,7 @@ def _laid(
         replacement |= {part: columns.picked(part, replacement[x], 0) for part in users[x]}
     if not replacement:
         return None
-    draft.substitute(replacement)
+    draft.rework(replacement)
     return draft.built(), cut
 
 

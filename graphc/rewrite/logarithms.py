@@ -17,7 +17,7 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
 from graphc.rewrite.counted import largest_of, shift_of, shifted
-from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, product_factors
+from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, only_moves, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
 
@@ -82,7 +82,7 @@ def _log_of_moved(node: Node, facts: Facts) -> Node | None:
     """log(take(p)) → take(log p)."""
     moved = node.inputs[0]
     x, *rest = moved.inputs
-    if not facts.uncovers_log(x):
+    if not only_moves(moved) or not facts.uncovers_log(x):
         return None
     return moved.op.make([OPS["log"](x), *rest], **moved.attrs)
 
@@ -171,7 +171,7 @@ def _log_of_power(node: Node, facts: Facts) -> Node | None:
 
 def _may_vanish(node: Node) -> bool:
     """Say whether a mask may make a probability, or another exponential, exactly 0."""
-    while node.op.name in LOGARITHM_PASSES:
+    while only_moves(node):
         node = node.inputs[0]
     return node.op.name in ("exp", "softmax") and may_hold_minus_infinity(node.inputs[0])
 
@@ -226,7 +226,7 @@ LOGARITHM_MOVES = (
         "log(take(p))",
         "take(log(p))",
         apply=_log_of_moved,
-        operands=LOGARITHM_PASSES,
+        operands=(*LOGARITHM_PASSES, "einsum"),
         example=_Z + "y = log(reshape(sigmoid(z), (4, 3)))",
     ),
     _rule(

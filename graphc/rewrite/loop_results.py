@@ -74,12 +74,12 @@ def pruned(node: Node, used: set[int]) -> dict[int, Node] | None:
     settled: dict[int, Node] = {}
     is_smaller = _settle_operands(draft)
     kept = _needed_carries(draft, used)
-    sources = {j: _unrepeated(draft.emitted[j - first]) for j in sorted(used) if j >= first}
-    is_smaller |= any(repeats for _, repeats in sources.values())
-    for j, (source, repeats) in sources.items():
+    sources = {j: _shown(draft.emitted[j - first]) for j in sorted(used) if j >= first}
+    is_smaller |= any(views for _, views in sources.values())
+    for j, (source, views) in sources.items():
         outside = _found_outside(draft, source)
         if outside is not None:
-            settled[j] = _repeated(outside, repeats, draft.length)
+            settled[j] = _viewed(outside, views, draft.length)
     emitted = [source for j, (source, _) in sources.items() if j not in settled]
     steady = [i for i in kept if draft.carries[i].following is draft.carries[i].leaf]
     for i in steady:
@@ -101,24 +101,24 @@ def pruned(node: Node, used: set[int]) -> dict[int, Node] | None:
         if j < first:
             settled[j] = item(loop, place[j])
         else:
-            source, repeats = sources[j]
+            source, views = sources[j]
             steps = item(loop, len(draft.carries) + stack[source])
-            settled[j] = _repeated(steps, repeats, draft.length)
+            settled[j] = _viewed(steps, views, draft.length)
     return settled
 
 
-def _unrepeated(node: Node) -> tuple[Node, list[Node]]:
-    """Return what a node repeats, and the broadcasts that repeat it, last first."""
-    repeats = []
-    while node.op is OPS["broadcast_to"]:
-        repeats.append(node)
+def _shown(node: Node) -> tuple[Node, list[Node]]:
+    """Return what a node repeats or shows in another shape, and the views that do, last first."""
+    views = []
+    while node.op in (OPS["broadcast_to"], OPS["reshape"]):
+        views.append(node)
         node = node.inputs[0]
-    return node, repeats
+    return node, views
 
 
-def _repeated(stack: Node, repeats: list[Node], length: Dim) -> Node:
-    """Return the values of all steps, given those that the broadcasts of a step repeat."""
-    for node in reversed(repeats):
+def _viewed(stack: Node, views: list[Node], length: Dim) -> Node:
+    """Return the values of all steps, given those that the views of a step show."""
+    for node in reversed(views):
         stack = batched_node(node, [stack], length)
     return stack
 
@@ -162,9 +162,11 @@ def _settle_operands(draft: Draft) -> bool:
 
 def _source_of_steps(stack: Node) -> Node | None:
     """Return what a stack repeats within each step, or None."""
-    source, repeats = _unrepeated(stack)
+    source = stack
+    while source.op is OPS["broadcast_to"]:
+        source = source.inputs[0]
     is_of_steps = source.ndim == stack.ndim and same(source.shape[0], stack.shape[0])
-    return source if repeats and is_of_steps else None
+    return source if source is not stack and is_of_steps else None
 
 
 def _name_of_step(stack: Node) -> str:

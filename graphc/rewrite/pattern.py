@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from graphc.ir.node import Node
 from graphc.ir.text.syntax import COMPARE
 from graphc.ops.formula import ARITHMETIC, parse_formula
@@ -35,13 +37,18 @@ class Anything:
 
 @dataclass(frozen=True, slots=True)
 class AnyNumber:
-    """A name of a numeric constant (`c`, `c1`, …): a uniform array of a plain number."""
+    """A name of a numeric constant (`c`, `c1`, …): a uniform array of a plain number.
+
+    An integer is one where it may be negated, and added to another one, without leaving its dtype.
+    """
 
     name: str
 
     def match(self, node: Node, found: Match, same: Same) -> bool:
         value = node.attrs["value"] if node.op is full else None
         if type(value) is not int and type(value) is not float:
+            return False
+        if node.dtype.kind == "i" and abs(value) > np.iinfo(node.dtype).max // 2:
             return False
         return bool(found.numbers.setdefault(self.name, value) == value)
 

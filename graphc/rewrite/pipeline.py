@@ -18,6 +18,7 @@ from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import rewrite
+from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
 from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
 from graphc.rewrite.lay_apart import APART, lay_apart
@@ -31,6 +32,7 @@ from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.packed_products import PACKED_PRODUCTS
 from graphc.rewrite.pieces import PIECES
 from graphc.rewrite.pointwise_convolution import POINTWISE_CONVOLUTIONS
+from graphc.rewrite.read_from_steps import READ, read_from_steps
 from graphc.rewrite.reduce_once import ONCE, reduce_once
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
@@ -48,6 +50,7 @@ from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.steady_terms import GATHER, gather_steady_terms
 from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.rewrite.turn_weights import TURN, turn_weights
+from graphc.rewrite.turned_filters import TURNED_FILTERS
 from graphc.rewrite.unit_vectors import UNIT_VECTORS
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
@@ -62,7 +65,15 @@ SIMPLIFY = (
     *PIECES,
     LAST_STATE,
 )
-STABILIZE = (*UNIT_VECTORS, *LOGARITHM_MOVES, *STABLE_FORMULAS, *SOFTMAX, *MOVES_BEFORE_ARITHMETIC)
+STABILIZE = (
+    *UNIT_VECTORS,
+    *LOGARITHM_MOVES,
+    *EXPONENTIALS_OF_ANY_BASE,
+    *STABLE_FORMULAS,
+    *SOFTMAX,
+    *QUOTIENTS_OF_EXPONENTIALS,
+    *MOVES_BEFORE_ARITHMETIC,
+)
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,15 @@ CHANNELS_PASS = Pass(
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
 ONCE_PASS = Pass("reduce once", "Add up once what sums share", (ONCE,), whole=reduce_once, level=2)
-FAST = (*SMALL_FACTORS, *SPEED, *PACKED_PRODUCTS, *TABLE_ROWS, *OVERFLOW, *POOLING_GRADIENTS)
+FAST = (
+    *SMALL_FACTORS,
+    *SPEED,
+    *PACKED_PRODUCTS,
+    *TABLE_ROWS,
+    *OVERFLOW,
+    *POOLING_GRADIENTS,
+    *TURNED_FILTERS,
+)
 SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
 ROWS_PASS = Pass(
     "short rows",
@@ -226,6 +245,13 @@ LOOP_PASSES = (
     MERGE_PASS,
     CONTRACT_PASS,
 )
+READ_PASS = Pass(
+    "read from steps",
+    "Emit what steps compute rather than compute it again",
+    (READ,),
+    whole=read_from_steps,
+    level=2,
+)
 MERGE_LOOPS_PASS = Pass(
     "merge loops", "Go through the same states once", (MERGE_LOOPS,), whole=merge_loops
 )
@@ -246,6 +272,8 @@ PASSES = (
     SPECIALIZE_PASS,
     LOWER_PASS,
     MERGE_PASS,
+    replace(READ_PASS, is_for_loops=True),
+    replace(PRUNE_PASS, is_for_loops=True),
     ONCE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
@@ -265,6 +293,7 @@ FAST_PASSES = (
     replace(TURN_PASS, is_for_loops=True),
     MERGE_PASS,
     SPEED_PASS,
+    replace(PRUNE_PASS, is_for_loops=True),
     ROWS_PASS,
     SCALE_PASS,
     MERGE_PASS,

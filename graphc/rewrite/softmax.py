@@ -12,30 +12,38 @@ from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.counted import limited
-from graphc.rewrite.facts import Facts, product_factors
+from graphc.rewrite.facts import Facts, exponent_of, product_factors
 from graphc.rewrite.logarithms import product_of
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core, reduction_under
+from graphc.rewrite.spread import core, count_of, reduction_under, times
 
 _REDUCTIONS_OF_Z = ("max", "mean", "min", "logsumexp")
-_TAKES = ("take_along_axis", "gather", "slice")
 
 
 def _softmax(node: Node, facts: Facts) -> Node | None:
-    """w·exp(z)/Σ exp(z) → w·softmax(z)."""
+    """w·exp(z)/Σ exp(z) → w·softmax(z), and n times that where the divisor is the mean."""
     top, bottom = node.inputs
-    total = reduction_under(bottom, "sum")
+    total = reduction_under(bottom, "mean" if core(bottom).op.name == "mean" else "sum")
     if total is None or not _has_lines(total):
         return None
+    shares = _shares(top, bottom, total, facts)
+    if shares is None or total.op.name == "sum":
+        return shares
+    return times(shares, count_of(total.inputs[0], total.attrs["axis"]))
+
+
+def _shares(top: Node, bottom: Node, total: Node, facts: Facts) -> Node | None:
+    """Return top/Σ terms, for exponentials as terms."""
     terms = total.inputs[0]
     if facts.same(top, terms):
         return _normalized(terms, total, facts)
-    if terms.op.name != "exp" or not same_shape(bottom.shape, terms.shape):
+    exponent = exponent_of(terms)
+    if exponent is None or not same_shape(bottom.shape, terms.shape):
         return None
     factors = product_factors(top)
     for i, (factor, divides) in enumerate(factors):
         if not divides and facts.same(factor, terms):
-            shares = OPS["softmax"](terms.inputs[0], total.attrs["axis"])
+            shares = OPS["softmax"](exponent, total.attrs["axis"])
             rest = product_of(factors[:i] + factors[i + 1 :])
             return shares if rest is None else OPS["multiply"](rest, shares)
     return None
@@ -48,16 +56,17 @@ def _has_lines(total: Node) -> bool:
 
 def _normalized(terms: Node, total: Node, facts: Facts) -> Node | None:
     """Return terms/Σ terms, where terms are exponentials, or weights times exponentials."""
-    axis = total.attrs["axis"]
-    if terms.op.name == "exp":
-        return OPS["softmax"](terms.inputs[0], axis)
+    axis, exponent = total.attrs["axis"], exponent_of(terms)
+    if exponent is not None:
+        return OPS["softmax"](exponent, axis)
     factors = product_factors(terms)
     for i, (factor, divides) in enumerate(factors):
-        if factor.op.name == "exp" and not divides:
+        exponent = exponent_of(factor)
+        if exponent is not None and not divides:
             weight = product_of(factors[:i] + factors[i + 1 :])
             if weight is None:
                 return None
-            exponent = limited(factor.inputs[0], weight, axis, facts)
+            exponent = limited(exponent, weight, axis, facts)
             shares = OPS["multiply"](weight, OPS["softmax"](exponent, axis))
             again = OPS["sum"](shares, axis, True)
             return OPS["divide"](shares, OPS["broadcast_to"](again, shares.shape))
@@ -115,26 +124,6 @@ def _is_aligned(term: str, out: str, total: Node, spread: Node) -> bool:
             return False
     over = zip(labels[::-1], out[::-1], strict=False)
     return len(labels) <= len(out) and all(a in (" ", b) for a, b in over)
-
-
-def _quotient_of_exponentials(node: Node, facts: Facts) -> Node | None:
-    """e/Σ exp(a) → exp(log e − logsumexp(a)) where e is an exponential, moved or scaled."""
-    top, bottom = node.inputs
-    total = bottom
-    while total.op.name in ("broadcast_to", "reshape"):
-        total = total.inputs[0]
-    if total.op.name != "sum" or total.inputs[0].op.name != "exp" or not _has_lines(total):
-        return None
-    if not _is_moved_exponential(top):
-        return None
-    log = OPS["log"]
-    return OPS["exp"](OPS["subtract"](log(top), log(bottom)))
-
-
-def _is_moved_exponential(node: Node) -> bool:
-    while node.op.name in ("reshape", "transpose", "broadcast_to", *_TAKES):
-        node = node.inputs[0]
-    return node.op.name == "exp"
 
 
 def _exp_of_log_softmax(node: Node, facts: Facts) -> Node | None:
@@ -253,16 +242,6 @@ SOFTMAX = (
         roots=("divide",),
         operands=("sum", "mean", "einsum"),
         example=_Z + "y = sum(z*exp(z), axis=1)/sum(exp(z), axis=1)",
-    ),
-    _rule(
-        "quotient_of_exponentials",
-        "exp(b)/sum(exp(a))",
-        "exp(b - logsumexp(a))",
-        _OVERFLOW,
-        apply=_quotient_of_exponentials,
-        roots=("divide",),
-        operands=("broadcast_to", "sum", "reshape"),
-        example=_Z + "y = exp(z[:, 0])/sum(exp(z), axis=1)",
     ),
     _rule(
         "exp_of_log_softmax",

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphc.ir.dims import product, same_shape, typical_size
 from graphc.ir.node import Node
+from graphc.ops.columns import is_copied
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.leaf import full
@@ -73,15 +74,22 @@ def _mean(node: Node, facts: Facts) -> Node | None:
 
 
 def _dot_of_rows(node: Node, facts: Facts) -> Node | None:
-    """sum(a*b, axis=-1) → vecdot(a, b): the product is never written out."""
+    """sum(a*b, axis=-1) → vecdot(a, b): the product is never written out.
+
+    Several last axes are one, unless an operand would have to be copied for that.
+    """
     x, axes = node.inputs[0], node.attrs["axis"]
-    if axes != (x.ndim - 1,) or x.dtype.kind != "f" or x.ndim < 2 or facts.is_shared(x):
+    first = x.ndim - len(axes)
+    are_last = axes == tuple(range(first, x.ndim))
+    if not 0 < first < x.ndim or not are_last or x.dtype.kind != "f" or facts.is_shared(x):
         return None
     a, b = (x.inputs[0], x.inputs[0]) if x.op.name == "square" else x.inputs
-    if any(operand.op.is_inserted for operand in (a, b)):
+    if any(y.op.is_inserted or (len(axes) > 1 and is_copied(y)) for y in (a, b)):
         return None
-    labels = [str(i) for i in range(x.ndim)]
-    return OPS["reshape"](einsum_labels([a, b], [labels, labels], labels[:-1]), node.shape)
+    shape = (*x.shape[:first], product(x.shape[first:]))
+    labels = [str(i) for i in range(len(shape))]
+    rows = [OPS["reshape"](y, shape) for y in (a, b)]
+    return OPS["reshape"](einsum_labels(rows, [labels, labels], labels[:-1]), node.shape)
 
 
 def _one_contraction_a_pair(node: Node, facts: Facts) -> Node | None:

@@ -45,6 +45,14 @@ LOGARITHMS = (
         example="x=3.0*exp(u)",
     ),
     _row(
+        "log1p_of_large",
+        "log1p(x)",
+        "softplus(log(x))",
+        _OVERFLOW,
+        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x)",
+        example="x=3.0*exp(u)",
+    ),
+    _row(
         "log_plus",
         "log(x + y)",
         "logaddexp(log(x), log(y))",
@@ -101,6 +109,13 @@ LOGARITHMS = (
 )
 
 EXPONENTIALS = (
+    _row(
+        "log1mexp_of_exp",
+        "log1mexp(-exp(x))",
+        "where(x < -40, x, log1mexp(-exp(maximum(x, -40))))",
+        "far below 0, 1 - exp(-exp(x)) is exp(x) and underflows",
+        when="not is_above(x, -41)",
+    ),
     _row("expm1", "exp(x) - 1", "expm1(x)", _CANCEL),
     _row("minus_expm1", "1 - exp(x)", "-expm1(x)", _CANCEL),
     _row(
@@ -167,6 +182,23 @@ TANHS = (
         when="negates(x, y)",
         example="y=-x",
     ),
+    _row("tanh_of_sinh", "sinh(x)/cosh(x)", "tanh(x)", _OVERFLOW),
+    _row(
+        "over_cosh",
+        "w/cosh(x)",
+        "w*exp(-log_cosh(x))",
+        "the derivative would be 0*inf",
+        when="is_given(w)",
+        example="w=1.0",
+    ),
+    _row(
+        "over_square_of_cosh",
+        "w/square(cosh(x))",
+        "w*exp(-2*log_cosh(x))",
+        "the derivative would be 0*inf",
+        when="is_given(w)",
+        example="w=1.0",
+    ),
     _row("tanh_of_sigmoid", "2*sigmoid(x) - 1", "tanh(0.5*x)", _CANCEL),
     _row(
         "sinh_of_exps",
@@ -208,15 +240,6 @@ SIGMOIDS = (
     _row("sigmoid_of_two", "exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)", _OVERFLOW),
     _row("sigmoid_slope", "exp(x)/square(1 + exp(x))", "sigmoid(x)*sigmoid(-x)", _OVERFLOW),
     _row("sigmoid_squared", "w/square(1 + exp(x))", "w*square(sigmoid(-x))", _OVERFLOW),
-    _row(
-        "softmax_of_several",
-        "exp(x)/(y + z)",
-        "exp(x - log(y + z))",
-        _OVERFLOW,
-        when="uncovers_log(y) and is_nonnegative(y) and is_nonnegative(z)"
-        " and (uncovers_log(z) or (is_positive(z) and not is_unit(y)))",
-        example="y=exp(u); z=3.0*exp(v)",
-    ),
     _row("sigmoid_mirrored", "w/(1 + exp(x))", "w*sigmoid(-x)", _OVERFLOW),
     _row(
         "exp_times_sigmoid",

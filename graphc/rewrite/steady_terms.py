@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import reduce
 
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import consumers, topological
@@ -42,10 +42,7 @@ def _gathered(node: Node, used: set[int]) -> dict[int, Node] | None:
         replacement |= _gathered_by(draft, op)
     if not replacement:
         return None
-    # A replaced sum may stand below another one, so each is built over the new forms.
-    for top in list(replacement):
-        replacement[top] = _over(replacement[top], replacement, top)
-    draft.substitute(replacement)
+    draft.rework(replacement)  # a replaced sum may stand below another one
     return draft.results(used)
 
 
@@ -77,16 +74,6 @@ def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
             total = reduce(op, [x for x in terms if x not in steady], total)
         replacement[top] = total.named(top.name) if top.name else total
     return {top: new for top, new in replacement.items() if not _is_gathered(top, steady, inner)}
-
-
-def _over(root: Node, replacement: dict[Node, Node], top: Node) -> Node:
-    """Return a node over the replaced forms of the sums below it."""
-    known = {old: new for old, new in replacement.items() if old is not top}
-    new: dict[Node, Node] = dict(known)
-    for node in topological([root]):
-        if node not in new:
-            new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
-    return new[root]
 
 
 def _terms(top: Node, inner: set[Node]) -> list[Node]:

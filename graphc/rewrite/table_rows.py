@@ -23,6 +23,15 @@ def _rows(node: Node, facts: Facts) -> Node | None:
     return OPS["scatter_rows"].make(node.inputs, **node.attrs)
 
 
+def _columns(node: Node, facts: Facts) -> Node | None:
+    """scatter_add(x, values, i, axis=1) → scatter_columns(x, values, i, axis=1)."""
+    _, _, *indices = node.inputs
+    is_inner = node.attrs["axis"] and node.dtype.kind == "f"
+    if not is_inner or len(indices) != 1 or has_distinct_places(indices):
+        return None
+    return OPS["scatter_columns"].make(node.inputs, **node.attrs)
+
+
 def _taken_rows(node: Node, facts: Facts) -> Node | None:
     """table[rows] → gather_rows(table, rows)."""
     table, *indices = node.inputs
@@ -70,6 +79,16 @@ TABLE_ROWS = (
         "y = scatter_add(t, v, i)",
     ),
     _rule(
+        "columns_into_table",
+        "scatter_add(x, values, i, axis=1)",
+        "scatter_columns(x, values, i, axis=1)",
+        "`np.add.at` has a fast loop for flat arrays alone",
+        apply=_columns,
+        roots=("scatter_add",),
+        example="t: input(f64, 5, 4)\nv: input(f64, 5, 3)\ni: input(i64, 3)\n"
+        "y = scatter_add(t, v, i, axis=1)",
+    ),
+    _rule(
         "rows_out_of_table",
         "table[rows]",
         "gather_rows(table, rows)",
@@ -85,7 +104,7 @@ TABLE_ROWS = (
         "the places are known, and each is written once: nothing needs adding up",
         apply=_slice_of_scatter,
         roots=("slice",),
-        operands=("scatter_add", "scatter_rows"),
+        operands=("scatter_add", "scatter_rows", "scatter_columns"),
         example="v: input(f64, 3)\n"
         "w = scatter_add(zeros((5,), dtype=f64), v, constant([4, 0, 2]))\ny = w[2:5:2]",
     ),

@@ -49,7 +49,7 @@ def _turned(node: Node, used: set[int]) -> dict[int, Node] | None:
             replacement[x] = _with_operand(x, i, turned[leaf])
     if not replacement:
         return None
-    draft.substitute(replacement)
+    draft.rework(replacement)
     draft.constants = _read(draft)
     loop = draft.built()
     return {index: item(loop, index) for index in sorted(used)}

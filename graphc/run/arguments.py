@@ -6,6 +6,7 @@ arguments here, so both accept the same calls and refuse the others with the sam
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -70,10 +71,12 @@ def as_generator(rng: object, drawing: str) -> np.random.Generator:
     """Return the generator that a call was given for what draws random numbers."""
     if isinstance(rng, np.random.Generator):
         return rng
+    seed = int(rng) if isinstance(rng, (int, np.integer)) else 0
+    shown = f"rng={rng!r}" if isinstance(rng, (int, np.integer, str)) else _described(rng)
     raise GraphError(
         f"{drawing} draws random numbers, so the call needs a generator",
-        got="no rng" if rng is None else f"rng={rng!r}",
-        fix=f"rng=np.random.default_rng({rng if isinstance(rng, int) else 0})",
+        got="no rng" if rng is None else shown,
+        fix=f"rng=np.random.default_rng({seed})",
     )
 
 
@@ -137,13 +140,21 @@ def check_state_names(graph: Graph, state: Mapping[str, Any] | None) -> None:
         )
     for name, leaf in graph.params.items():
         if name not in state:
-            hint = nearest(name, [str(key) for key in state])
             raise GraphError(
                 f"{graph.name}: the state lacks parameter {name!r}",
                 got=", ".join(map(str, state)) or "an empty state",
                 expected=f"{name}: {leaf.type}",
-                fix=f"the state has {hint!r}; rename it" if hint else "state = f.init(seed=0)",
+                fix=_lacking_fix(graph, name, state),
             )
+
+
+def _lacking_fix(graph: Graph, name: str, state: Mapping[str, Any]) -> str:
+    hint = nearest(name, [str(key) for key in state if key not in graph.params])
+    if hint:
+        return f"the state has {hint!r}; rename it"
+    if graph.params[name].attrs["slot"]:  # weights that were trained, or loaded, without it
+        return "state = {**f.init(), **state} adds what the optimizer keeps"
+    return "state = f.init(seed=0)"
 
 
 # -- values ----------------------------------------------------------------------------------
@@ -169,7 +180,8 @@ def _state_array(
             f"{label} is updated in place, but its array is read-only",
             fix=f"state[{name!r}] = state[{name!r}].copy()",
         )
-    return value
+    _check_unmasked(value, label)
+    return value if type(value) is np.ndarray else value.view(np.ndarray)
 
 
 def as_array(value: Any, dtype: np.dtype, label: str) -> np.ndarray:
@@ -180,15 +192,17 @@ def as_array(value: Any, dtype: np.dtype, label: str) -> np.ndarray:
     """
     if type(value) is np.ndarray and value.dtype == dtype:
         return value.astype(dtype, copy=False)
+    _check_unmasked(value, label)
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         ragged = isinstance(error, ValueError) and isinstance(value, (list, tuple))
         raise GraphError(
             f"{label} is not an array",
             got=_described(value),
             expected=f"numbers of dtype {dtype.name}",
-            fix="give all rows the same length" if ragged else None,
+            # A tensor of another library says itself what it needs: .detach(), .cpu()
+            fix="give all rows the same length" if ragged else _own_words(value, error),
         ) from None
     kind = array.dtype.kind
     if array.dtype == dtype:
@@ -199,7 +213,7 @@ def as_array(value: Any, dtype: np.dtype, label: str) -> np.ndarray:
     if kind not in allowed:
         raise GraphError(
             f"{label} has the wrong dtype",
-            got={"U": "text", "S": "bytes", "O": "objects"}.get(kind, array.dtype.name),
+            got=_kind_of(array),
             expected=dtype.name,
             fix=_dtype_fix(kind, dtype),
         )
@@ -227,6 +241,28 @@ def _loss(array: np.ndarray, converted: np.ndarray) -> Any:
         if converted.dtype.kind == "i" and array.dtype.kind == "u":
             changed |= converted < 0
     return array[changed].flat[0] if np.any(changed) else None
+
+
+def _check_unmasked(value: Any, label: str) -> None:
+    """Raise a GraphError where elements are marked as missing: their numbers mean nothing."""
+    if np.ma.is_masked(value):
+        raise GraphError(
+            f"{label} has masked elements",
+            got=f"{np.count_nonzero(value.mask)} of {value.size} are masked",
+            fix="fill them: .filled(0), and pass the mask as an input of its own",
+        )
+
+
+def _kind_of(array: np.ndarray) -> str:
+    """Return how a message calls a dtype that is no number's: of objects, by one of them."""
+    if array.dtype.kind == "O":
+        odd = [x for x in array.flat if not isinstance(x, (int, float))][:1]
+        return f"objects, such as {reprlib.repr(odd[0])}" if odd else "numbers as Python objects"
+    return {"U": "text", "S": "bytes"}.get(array.dtype.kind, array.dtype.name)
+
+
+def _own_words(value: Any, error: Exception) -> str | None:
+    return None if isinstance(value, Node) else str(error).partition("\n")[0] or None
 
 
 def _described(value: Any) -> str:

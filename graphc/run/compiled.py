@@ -42,6 +42,10 @@ class CompiledFunction:
     the arrays of `state`. One function may be called from several threads at once: every thread
     has its own workspace. Two threads that update one state must take turns.
 
+    A call that does not fit, or whose indices are out of range, raises before anything is written.
+    What stops a step from outside may leave some parameters updated and others not: Ctrl-C, or a
+    warning that NumPy was told to raise.
+
     Arrays that fit are passed on as they are; everything else is converted or refused by
     `graphc.run.arguments.bind`, with a GraphError that says which argument does not fit.
     """
@@ -73,7 +77,7 @@ class CompiledFunction:
             for name, leaf in graph.inputs.items()
         ]
         self._params = [(n, leaf.dtype, n in graph.updates) for n, leaf in graph.params.items()]
-        self._fitting = fitting(list(graph.params), self._inputs)
+        self._fitting = fitting(list(graph.params), self._inputs, list(graph.updates))
         #: Shapes of the parameters -> shapes of the inputs that were found to fit them.
         self._checked_shapes: dict[Shapes, set[Shapes]] = {}
         if not self._params:
@@ -149,8 +153,9 @@ class CompiledFunction:
             if self._takes_workspace:
                 return self.function(*arrays, workspace=self._workspaces.buffers)
             return self.function(*arrays)
-        except (IndexError, ValueError):
-            # The reference says which index lies outside of what, or which window does not fit.
+        except (IndexError, ValueError, ZeroDivisionError):
+            # The reference says which index lies outside of what, which window does not fit, or
+            # which size is 0.
             self._evaluate(state, inputs, rng)
             raise
 
@@ -190,7 +195,7 @@ class CompiledFunction:
         written = []
         for name, dtype, is_written in self._params:
             array = state.get(name)
-            if type(array) is not ndarray or array.dtype is not dtype:
+            if type(array) is not ndarray or array.dtype != dtype:
                 return None
             arrays[name] = array
             if is_written:

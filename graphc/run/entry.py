@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import call, is_, itemgetter
+from operator import attrgetter, call, is_, itemgetter
 from typing import Any
 from weakref import ref
 
@@ -48,15 +48,19 @@ class KnownState:
         self.input_shapes = input_shapes
 
 
-def fitting(params: Sequence[str], arguments: Sequence[Argument]) -> Fitting:
+def fitting(
+    params: Sequence[str], arguments: Sequence[Argument], written: Sequence[str] = ()
+) -> Fitting:
     """Return the function that finds the arguments of a call where none needs conversion.
 
-    It is written out, one line a test: a loop over the arguments would take longer than the tests.
+    `written` are the parameters that updates write: an array may become read-only between two
+    calls, and should not be found to be so in the middle of a step. The function is
+    written out, one line a test: a loop over the arguments would take longer than the tests.
     """
     namespace: dict[str, Any] = {"ndarray": ndarray, "array": np.array, "owner": owner}
     lines = ["def fitting(state, inputs, known):"]
     values = [f"a{i}" for i in range(len(arguments))]
-    lines += [*_state_tests(params, namespace), f"    if len(inputs) != {len(arguments)}:"]
+    lines += [*_state_tests(params, written, namespace), f"    if len(inputs) != {len(arguments)}:"]
     lines += ["        return None", "    try:", "        pass"]
     for value, argument in zip(values, arguments, strict=True):
         lines.append(f"        {value} = inputs[{argument.name!r}]")
@@ -75,18 +79,25 @@ def fitting(params: Sequence[str], arguments: Sequence[Argument]) -> Fitting:
     return function
 
 
-def _state_tests(params: Sequence[str], namespace: dict[str, Any]) -> list[str]:
+def _state_tests(
+    params: Sequence[str], written: Sequence[str], namespace: dict[str, Any]
+) -> list[str]:
     """Return the lines that let nothing pass but a dict of the very arrays that are known."""
     if not params:
         return ["    if state is not None:", "        return None"]
     # One name more: `itemgetter` of a single name returns no tuple.
     namespace["arrays_of"] = itemgetter(*params, *params[:1])
     namespace |= {"is_": is_, "call": call}
+    tests = ["all(map(is_, arrays_of(state), map(call, known.references)))"]
+    if written:
+        namespace["written_of"] = itemgetter(*written, *written[:1])
+        namespace["writeable"] = attrgetter("flags.writeable")
+        tests.append("all(map(writeable, written_of(state)))")
     return [
         "    if type(state) is not dict or not known.references:",
         "        return None",
         "    try:",
-        "        if not all(map(is_, arrays_of(state), map(call, known.references))):",
+        f"        if not ({' and '.join(tests)}):",
         "            return None",
         "    except KeyError:",
         "        return None",
@@ -97,7 +108,9 @@ def _type_tests(value: str, argument: Argument, namespace: dict[str, Any]) -> li
     """Return the lines that let an array of the declared dtype pass; a Python float becomes one."""
     dtype = f"dtype_of_{value}"
     namespace[dtype] = argument.dtype
-    test = f"if type({value}) is not ndarray or {value}.dtype is not {dtype}:"
+    # An array that was pickled has a dtype object of its own, which is equal.
+    other = f"{value}.dtype is not {dtype} and {value}.dtype != {dtype}"
+    test = f"if type({value}) is not ndarray or ({other}):"
     if not argument.is_scalar:
         return [f"    {test}", "        return None"]
     bound = repr(_FLOAT32_MAX)

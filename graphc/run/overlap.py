@@ -23,7 +23,7 @@ def owner(array: np.ndarray) -> int:
 
 
 def find_overlap(arrays: Mapping[str, np.ndarray]) -> tuple[str, str] | None:
-    """Return the names of two arrays that share memory, or None; linear beside one sort."""
+    """Return the names of two arrays that share memory, or None; a sort where all lie apart."""
     owners = {owner(array) for array in arrays.values()}
     if FOREIGN not in owners and len(owners) == len(arrays):
         return None
@@ -32,12 +32,13 @@ def find_overlap(arrays: Mapping[str, np.ndarray]) -> tuple[str, str] | None:
         for name, array in arrays.items()
         if array.size
     )
-    furthest: tuple[int, str] | None = None
+    reached: list[tuple[int, str]] = []  # columns of one matrix reach over one another
     for start, stop, name in spans:
-        if furthest and start < furthest[0] and np.shares_memory(arrays[furthest[1]], arrays[name]):
-            return furthest[1], name
-        if furthest is None or stop > furthest[0]:
-            furthest = (stop, name)
+        reached = [(end, other) for end, other in reached if end > start]
+        for _, other in reached:
+            if np.shares_memory(arrays[other], arrays[name]):
+                return other, name
+        reached.append((stop, name))
     return None
 
 

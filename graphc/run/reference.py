@@ -234,6 +234,12 @@ def concrete(value: Any, sizes: Mapping[str, int], node: Node) -> Any:
             got=repr(node),
             fix="use the dim in the shape of an input or a parameter",
         ) from None
+    except ZeroDivisionError:
+        raise GraphError(
+            f"{dim_text(value)} divides by zero",
+            where=str(node.provenance.origin) or None,
+            got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([value])),
+        ) from None
 
 
 def _is_complex(value: np.ndarray | tuple[np.ndarray, ...]) -> bool:

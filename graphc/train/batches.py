@@ -83,7 +83,7 @@ def as_data(graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None)
         )
     count = next(iter(counts.values()), 1)
     if count == 0:
-        raise GraphError("there are no examples to train on", got="arrays of length 0")
+        raise GraphError("there are no examples", got="arrays of length 0")
     return Data(arrays, axes, count, one_by_one)
 
 

@@ -109,6 +109,8 @@ def checked_path(path: str | os.PathLike[str] | None, resumes: bool) -> Path | N
         raise GraphError(
             f"cannot write the checkpoint {str(target)!r}", got=f"no folder {str(target.parent)!r}"
         )
+    if target.is_dir():
+        raise GraphError(f"cannot write the checkpoint {str(target)!r}", got="it is a folder")
     return target
 
 

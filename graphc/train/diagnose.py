@@ -30,6 +30,17 @@ def restore(state: State, saved: Mapping[str, np.ndarray]) -> None:
         state[name][...] = array
 
 
+def during(words: str, error: GraphError) -> GraphError:
+    """Return the same error, told with what went on when it was found."""
+    return GraphError(
+        f"{words}: {error.what}",
+        where=error.where,
+        got=error.got,
+        expected=error.expected,
+        fix=error.fix,
+    )
+
+
 def raise_for_step(
     step: CompiledFunction,
     state: State,

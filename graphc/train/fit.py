@@ -27,7 +27,7 @@ from graphc.train.settings import (
     loss_name,
     whole,
 )
-from graphc.train.validation import Validate, Validation, validator
+from graphc.train.validation import Validate, Validation, validated, validator
 
 
 def fit(
@@ -123,8 +123,7 @@ def _run(
             history.stopped = f"interrupted in epoch {loop.position.epoch}"
         else:
             if validate is not None:
-                found = {name: float(value) for name, value in validate(loop.state).items()}
-                epoch = replace(epoch, validation=found)
+                epoch = replace(epoch, validation=validated(validate, loop.state))
             history.epochs.append(epoch)
             for callback in callbacks:
                 callback(epoch, loop.state)

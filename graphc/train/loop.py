@@ -12,7 +12,14 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
 from graphc.train.batches import Batch, Data
-from graphc.train.diagnose import State, copied, is_finite, raise_for_step, run_step
+from graphc.train.diagnose import (
+    State,
+    copied,
+    during,
+    is_finite,
+    raise_for_step,
+    run_step,
+)
 from graphc.train.history import Epoch, History
 from graphc.train.interrupt import Interrupt
 from graphc.train.metrics import Metric, add, numbers
@@ -83,7 +90,7 @@ class Loop:
         self.streams.restore(self.at_step)
         start, streams, done = copied(self.trained()), self.at_step, position.done
         for batch in self._batches():
-            outputs = run_step(self.step, self.state, batch, self.streams.draws)
+            outputs = self._stepped(batch)
             value = float(outputs[self.loss])
             if not np.isfinite(value):
                 self._diagnose(start, streams, done)
@@ -103,6 +110,15 @@ class Loop:
         self.position = Position(position.epoch + 1)
         self.at_step = self.streams.state()
         return Epoch(position.epoch, loss, means, seconds=seconds)
+
+    def _stepped(self, batch: Batch) -> dict[str, Any]:
+        """Take one step; a batch that does not fit is told with its place in the run."""
+        try:
+            return run_step(self.step, self.state, batch, self.streams.draws)
+        except GraphError as error:
+            step = self.position.done // self.batch_size + 1
+            place = f"training stopped at epoch {self.position.epoch}, step {step}"
+            raise during(place, error) from None
 
     def trained(self) -> State:
         """Return the arrays that a step changes."""

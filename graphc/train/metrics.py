@@ -52,7 +52,16 @@ def numbers(
 ) -> dict[str, float]:
     """Return all scalar outputs, and the metrics of a batch, by name."""
     found = {name: float(value) for name, value in outputs.items() if np.ndim(value) == 0}
-    return found | {name: float(metric(outputs, batch)) for name, metric in metrics.items()}
+    measured = {name: metric(outputs, batch) for name, metric in metrics.items()}
+    return found | {name: as_number(f"the metric {name!r}", x) for name, x in measured.items()}
+
+
+def as_number(what: str, value: Any) -> float:
+    """Return a number to record, or raise where a user's function returned none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise GraphError(f"{what} is no number", got=repr(value)) from None
 
 
 def add(totals: dict[str, float], found: Mapping[str, float], count: int) -> None:

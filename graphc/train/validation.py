@@ -10,8 +10,8 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
 from graphc.train.batches import as_data
-from graphc.train.diagnose import State, run_step
-from graphc.train.metrics import Metric, add, numbers
+from graphc.train.diagnose import State, during, run_step
+from graphc.train.metrics import Metric, add, as_number, numbers
 
 Validation = (
     Mapping[str, Any]
@@ -46,6 +46,14 @@ def validator(
     return _evaluator(function, given, metrics, max(batch_size, _AT_LEAST), batch_dim, seed)
 
 
+def validated(validate: Validate, state: State) -> dict[str, float]:
+    """Return the validation numbers of a state, or raise where a user's function gives none."""
+    found: Any = validate(state)
+    if not isinstance(found, Mapping):
+        raise GraphError("validation returns numbers by name", got=repr(found))
+    return {name: as_number(f"the validation {name!r}", value) for name, value in found.items()}
+
+
 def _pair(validation: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return (function, data), or raise where arrays were given without names."""
     if len(validation) == 2 and callable(validation[0]) and isinstance(validation[1], Mapping):
@@ -65,7 +73,10 @@ def _evaluator(
     batch_dim: str | None,
     seed: int,
 ) -> Validate:
-    data = as_data(function.graph, given, batch_dim)
+    try:
+        data = as_data(function.graph, given, batch_dim)
+    except GraphError as error:
+        raise during("validation", error) from None
     size = 1 if data.one_by_one else batch_size
 
     def validate(state: State) -> dict[str, float]:
@@ -74,7 +85,10 @@ def _evaluator(
         done = 0
         for batch in data.batches(size):
             count = min(size, data.count - done)
-            outputs = run_step(function, state, batch, rng)
+            try:
+                outputs = run_step(function, state, batch, rng)
+            except GraphError as error:
+                raise during("validation", error) from None
             add(totals, numbers(outputs, batch, metrics), count)
             done += count
         return {name: total / done for name, total in totals.items()}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from graphc.differentiate import derive as module
+from graphc.differentiate.custom import define_pointwise
 from graphc.differentiate.derive import derive
 from graphc.errors import GraphError
 from graphc.ops import OPS
@@ -24,6 +27,14 @@ DERIVABLE = [
     if isinstance(op, Pointwise) and not op.cuts and name != "cast"
     for argument in op.args
 ]
+
+
+@pytest.fixture(autouse=True)
+def _only_for_this_test() -> Iterator[None]:
+    before = list(OPS)
+    yield
+    for name in [n for n in OPS if n not in before]:
+        del OPS[name]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -60,8 +71,44 @@ def test_no_step_leads_back(name: str, argument: str) -> None:
 
 
 def test_a_derivative_by_cases_says_that_it_reads_the_output() -> None:
-    last = derive("relu").steps[-1]
+    *_, cases, truth, last = derive("relu").steps
+    assert cases.formula == "where(x > 0, 1, 0)"
+    assert (truth.rule, truth.formula) == ("true is 1 and false is 0", "x > 0")
     assert (last.rule, last.formula) == ("by y = relu(x)", "y > 0")
+
+
+def test_a_function_gets_its_name_by_what_it_is() -> None:
+    assert derive("log_cosh").steps[-1].rule == "by tanh(u) = sinh(u)/cosh(u)"
+    assert [step.rule for step in derive("logaddexp").steps[-2:]] == [
+        "divide above and below by exp(a)",
+        "by sigmoid(u) = 1/(1 + exp(-u))",
+    ]
+    assert [(step.rule, step.formula) for step in derive("silu").steps[-4:]] == [
+        ("split the fraction", "x*exp(-x)/(1 + exp(-x))**2 + 1/(1 + exp(-x))"),
+        ("by sigmoid(u) = 1/(1 + exp(-u))", "sigmoid(x) + x*sigmoid(-x)*sigmoid(x)"),
+        ("factor out", "sigmoid(x)*(1 + x*sigmoid(-x))"),
+        ("by sigmoid(-u) = 1 - sigmoid(u)", "sigmoid(x)*(1 + x*(1 - sigmoid(x)))"),
+    ]
+
+
+def test_no_line_of_a_registered_op_only_says_simplify() -> None:
+    vague = {
+        name
+        for name, argument in DERIVABLE
+        if "simplify" in {s.rule for s in derive(name, argument).steps}
+    }
+    assert vague <= {"gelu_tanh"}
+
+
+def test_one_line_applies_a_rule_in_every_place() -> None:
+    op = define_pointwise("rational", lambda x: (x**2 - 1) / (x**2 + 1))
+    rules = [step.rule.partition(":")[0] for step in module.derivation_of(op, 0).steps]
+    assert rules == ["definition of y", "quotient rule", "sum rule", "power rule", "simplify"]
+
+
+def test_a_rule_is_applied_as_it_is_stated() -> None:
+    op = define_pointwise("squared", lambda x: (x + 1) ** 2)
+    assert module.derivation_of(op, 0).steps[1].formula == "2*D(1 + x)*(1 + x)"
 
 
 def test_a_wrong_step_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +124,9 @@ def test_a_wrong_step_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_text_and_latex_show_what_is_derived() -> None:
     derivation = derive("divide", "b")
-    assert "dy/db = d/db[a/b]" in str(derivation)
-    assert r"\frac{d}{db}\left[\frac{a}{b}\right]" in derivation._repr_latex_()
+    assert "∂y/∂b = ∂/∂b[a/b]" in str(derivation)
+    assert r"\frac{\partial }{\partial b}\left[\frac{a}{b}\right]" in derivation._repr_latex_()
+    assert "dy/dx = d/dx[tanh(x)]" in str(derive("tanh"))
 
 
 @pytest.mark.parametrize(

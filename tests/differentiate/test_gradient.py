@@ -29,6 +29,18 @@ def test_outputs_are_added_under_their_names() -> None:
     assert list(graph.inputs) == ["x", "i"]
 
 
+def test_an_output_of_the_user_is_not_replaced() -> None:
+    graph = model()
+    graph = graph.with_outputs({**graph.outputs, "d_loss_d_W": graph.outputs["h"] * 2})
+    with pytest.raises(GraphError, match="has an output 'd_loss_d_W' already"):
+        gradient(graph, "loss")
+
+
+def test_a_derived_graph_may_be_derived_again() -> None:
+    graph = gradient(gradient(model(), "loss"), "loss", ["W", "c"])
+    assert list(graph.outputs) == ["loss", "h", "i", "d_loss_d_W", "d_loss_d_c"]
+
+
 def test_any_node_may_be_named() -> None:
     graph = gradient(model(), "loss", ["x", "h", "c"])
     assert [n.shape for n in graph.outputs.values()][3:] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from drawn_graphs import edges, texts
+from drawn_graphs import edges, laid_out, texts
 
 import graphc as gc
 from graphc.draw.dense_layers import find_network
@@ -270,3 +270,39 @@ def test_a_refused_output_is_named_beside_the_node_where_layers_meet() -> None:
     with pytest.raises(gc.GraphError, match="for output 'o': layers meet in einsum, not") as error:
         gc.draw.network(graph)
     assert "einsum of f32[6, 4] and f32[4, 6]" in str(error.value)  # q and k turned
+
+
+def test_halves_that_are_joined_again_are_the_output(x: gc.Node) -> None:
+    """The coupling layer of a normalizing flow: one half is handed on, it steers the other."""
+    kept, moved = x[:, :2].named("kept"), x[:, 2:].named("moved")
+    scale, shift = gc.tanh(dense(kept, 2, "s")), dense(kept, 2, "t").named("shift")
+    network = found(gc.concatenate([kept, moved * gc.exp(scale) + shift], axis=1))
+    assert layers(network) == [
+        ("input", 4, ""),
+        ("hidden", 2, "tanh, exp"),
+        ("hidden", 2, ""),
+        ("output", 4, "f"),
+    ]
+    handed = [(k.tail, k.rows, k.first_row) for k in network.links if k.weight is None]
+    assert handed == [(0, range(2), 0), (0, range(2, 4), 2), (1, None, 2), (2, None, 2)]
+
+
+def test_a_difference_of_mean_losses_is_no_layer(x: gc.Node) -> None:
+    """Two nets that play against each other: the loss has no label, and is no unit either."""
+    real, fake = (gc.sigmoid(dense(x, 1, name)).named(name) for name in ("real", "fake"))
+    loss = -gc.mean(gc.log(real)) - gc.mean(gc.log(1 - fake))
+    network = find_network(gc.graph({"p": real, "q": fake, "loss": loss}))
+    assert [layer.role for layer in network.layers] == ["input", "output", "output"]
+
+
+def test_a_remark_stands_below_the_longest_caption(x: gc.Node) -> None:
+    gates = [f(dense(x, 2, f"a{i}"), dense(x, 2, f"b{i}")) for i, f in enumerate(GATES.values())]
+    picture = gc.draw.network(gc.graph({f"y{i}": gate for i, gate in enumerate(gates)}))
+    places = {
+        item["name"]: float(item["pos"].split(",")[1])
+        for item in laid_out(picture)["objects"]
+        if item["name"].startswith(("caption", "remark"))
+    }
+    rows = 5  # one for each kind of gate, and their sizes
+    lowest = min(place for name, place in places.items() if name != "remark")
+    assert places["remark"] < lowest - 8 * rows

@@ -16,6 +16,7 @@ MODULES = [
     "ops.grouped_convolution_code",
     "ops.packing",
     "ops.rows",
+    "ops.scatter_columns",
     "ops.scatter_rows",
     "ops.special",
     "ops.threaded_products",

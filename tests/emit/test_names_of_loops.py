@@ -35,7 +35,7 @@ def attention() -> gc.Graph:
 def test_results_of_a_loop_keep_their_name_in_another(style: str, level: int) -> None:
     function = gc.compile(attention(), gradient_of="loss", style=style, optimize=level)
     function.module.check()
-    assert "item" not in function.source.partition("def check")[0]
+    assert not re.search("item(?!size)", function.source.partition("def check")[0])
     assert re.search(r"\bhs_(sum|multiply|product)", function.source)
     assert "d_hs" in function.source and "loss/dhs\n" in function.source
 

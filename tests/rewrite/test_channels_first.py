@@ -79,6 +79,8 @@ BETWEEN = {
     "rms_norm": lambda x: gc.nn.rms_norm(x, 1, name="n"),
     "softmax": lambda x: gc.softmax(x, axis=1),
     "concat": lambda x: gc.concat(x, gc.tanh(x), axis=1),
+    "average pooling": lambda x: gc.nn.avg_pool2d(x, 2),
+    "average pooling of windows that overlap": lambda x: gc.nn.avg_pool2d(x, 3, 1, 1),
     "channels last": lambda x: gc.transpose(gc.tanh(gc.transpose(x, (0, 2, 3, 1))), (0, 3, 1, 2)),
 }
 
@@ -93,7 +95,7 @@ def test_layers_between_convolutions_stay_in_order(layer: str) -> None:
     graph = gc.graph({"loss": gc.mean(gc.square(z))}).astype("float64")
     gradient = graph.gradient("loss")
     found = optimize(gradient, style="fast")
-    assert "pack" not in names(found)
+    assert not [x for x in found.nodes if x.op.name == "pack" and "N" in str(x.type)]
     turned = [
         node.inputs[0]
         for node in found.nodes
@@ -120,9 +122,10 @@ def test_statistics_of_a_channel_are_taken_once() -> None:
     x = gc.nn.conv2d(gc.input("x", ("N", 3, 6, 6)), 4, 3, name="a")
     h = gc.nn.conv2d(gc.relu(batch_norm(x, "n")), 3, 3, name="b")
     graph = gc.graph({"loss": gc.mean(gc.square(h))})
-    found = names(optimize(graph.gradient("loss"), style="fast"))
-    assert found.count("sqrt") == 1
-    assert found.count("square") == 1
+    found = optimize(graph.gradient("loss"), style="fast")
+    assert names(found).count("sqrt") == 1
+    dots = [x for x in found.nodes if x.op.name == "einsum" and x.inputs[0] is x.inputs[1]]
+    assert [str(x.type) for x in dots] == ["f32[4]", "f32[]"]  # the variance; the loss
 
 
 def test_the_first_of_equals_stays_the_first_where_space_is_transposed() -> None:
@@ -153,9 +156,10 @@ def test_groups_of_channels_have_filters_of_their_own(groups: int) -> None:
     graph = gc.graph({"loss": gc.mean(gc.square(h))}).astype("float64")
     wrt = ["x", *graph.params]
     found = optimize(graph.gradient("loss", wrt), style="fast")
-    for name in ("convolve_windows", "convolve_filters", "convolve_back"):
+    # The derivative by the image is a convolution by turned filters where the stride is 1.
+    for name, count in {"convolve_windows": 3, "convolve_filters": 2, "convolve_back": 1}.items():
         nodes = [n for n in found.nodes if n.op.name == name]
-        assert [n.attrs["groups"] for n in nodes] == [groups] * 2
+        assert [n.attrs["groups"] for n in nodes] == [groups] * count
     rng = np.random.default_rng(6)
     state = {k: rng.standard_normal(v.shape) for k, v in graph.init(0).items()}
     data: dict[str, Any] = {"x": rng.standard_normal((3, 4, 8, 9))}

@@ -256,7 +256,20 @@ def test_folding_leaves_errors_and_infinities_where_they_happen() -> None:
         interpret(better, x=np.ones(2))
 
 
-@pytest.mark.parametrize("formula", ["take_along_axis(x, i, axis=1)*0", "gather(x, i)**0"])
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "take_along_axis(x, i, axis=1)*0",
+        "gather(x, i)**0",
+        "gather(x, i) - gather(x, i)",
+        "where(True, 1.0, gather(x, i))",
+        "where(False, gather(x, i), 1.0)",
+        "where(x[0] > 0, where(x[0] > 0, 1.0, gather(x, i)), 2.0)",
+        "where(x[0] > 2, 1.0, where(x[0] > 2, gather(x, i), 2.0))",
+        "where(gather(x, i) > 0, 1.0, 2.0)*0",
+        "where(gather(x, i) > 0, 1.0, 2.0) - where(gather(x, i) > 0, 1.0, 2.0)",
+    ],
+)
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_an_index_out_of_range_is_never_hidden(formula: str, level: int) -> None:
     graph = graph_of(f"x: input(f64, 2, 2)\ni: input(i64, 2, 1)\ny = {formula}\noutput(y)")

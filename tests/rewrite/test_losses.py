@@ -132,6 +132,16 @@ def test_softmax_cross_entropy(p: str, loss: str) -> None:
     check(text, expected, slope, z=CLASSES, y=LABELS)
 
 
+@pytest.mark.parametrize("p", SOFTMAXES.values(), ids=SOFTMAXES)
+def test_each_row_is_of_its_own_class(p: str) -> None:
+    """The contrastive loss: pairs belong together, so the labels are the rows' numbers."""
+    text = f"z: input(f32, 3, 3)\np = {p}\nloss = -mean(log(diagonal(p)))\noutput(loss)"
+    z = CLASSES[:3].astype(np.float64)
+    logs = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    slope = (np.exp(logs) - np.eye(3)) / 3
+    check(text, -np.diagonal(logs).mean(), slope, z=CLASSES[:3])
+
+
 # -- other losses: (text over z and other inputs, the same in stable float64) ------------------
 
 

@@ -186,3 +186,17 @@ def test_large_outer_products(spec: str) -> None:
     given = {n: rng.normal(size=node.shape).astype("float32") for n, node in graph.inputs.items()}
     got = gc.compile(graph)(**given)["z"]
     np.testing.assert_allclose(got, gc.interpret(graph, **given)["z"], rtol=1e-5)
+
+
+def test_rows_of_several_axes_are_one_dot_product() -> None:
+    """The variance of a channel, say; but an operand that lies otherwise is not copied for it."""
+    x, w = gc.input("x", (3, 4, "N", 5)), gc.input("w", (3, 4, "N", 5))
+    total = gc.sum(x * w, axis=(1, 2, 3)) + gc.sum(gc.square(x), axis=(2, 3))[:, 0]
+    turned = gc.sum(gc.transpose(x, (3, 0, 1, 2)) * gc.input("v", (5, 3, 4, "N")), axis=(2, 3))
+    graph = gc.graph({"y": total, "z": turned}).astype("float64")
+    f = gc.compile(graph)
+    assert f.source.count("np.vecdot(") == 2
+    assert "np.square(" not in f.source
+    given = arguments(graph, -2.0, 2.0)
+    for name, value in interpret(graph, **given).items():
+        np.testing.assert_allclose(f(**given)[name], value, rtol=1e-12)

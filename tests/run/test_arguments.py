@@ -10,6 +10,7 @@ from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
 from graphc.ops import OPS
 from graphc.run.arguments import as_array, bind
+from graphc.run.reference import interpret
 
 FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 INT32, INT64, BOOL = np.dtype("int32"), np.dtype("int64"), np.dtype("bool")
@@ -157,9 +158,13 @@ def test_a_fitting_array_is_not_copied() -> None:
         (2.0, INT64, "wrong dtype"),
         (np.array([0.5]), INT64, "round it on purpose"),
         ([0, 1], BOOL, "compare it"),
+        ([0.0, 1.0], BOOL, "compare it"),
         ([1j], FLOAT64, "imaginary"),
         ([1, "a"], FLOAT64, "wrong dtype\n  got       text"),
-        (None, FLOAT64, "wrong dtype\n  got       objects"),
+        (None, FLOAT64, "wrong dtype\n  got       objects, such as None"),
+        (np.array([0.5, "cat"], object), FLOAT64, "got       objects, such as 'cat'"),
+        ([2**70], FLOAT64, "got       numbers as Python objects"),
+        (np.ma.masked_greater(np.arange(4.0), 2), FLOAT64, "1 of 4 are masked"),
         ([[1, 2], [3]], FLOAT64, "same length"),
     ],
     ids=str,
@@ -168,6 +173,15 @@ def test_conversion_refuses_to_guess(value: object, dtype: np.dtype, words: str)
     with pytest.raises(GraphError, match="input 'x'") as error:
         as_array(value, dtype, "input 'x'")
     assert words in str(error.value)
+
+
+def test_arrays_of_other_libraries_say_what_they_need() -> None:
+    class Tracked:
+        def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+            raise RuntimeError("Use tensor.detach().numpy() instead.")
+
+    with pytest.raises(GraphError, match="fix       Use tensor"):
+        as_array(Tracked(), FLOAT32, "x")
 
 
 def test_infinities_and_nans_convert() -> None:
@@ -201,6 +215,31 @@ def test_updated_parameters_must_be_writable_arrays_of_their_type() -> None:
     assert "parameter 'b' is updated in place" in refused(b=[1, 1, 1])
     assert "float64" in refused(b=np.ones(3))
     assert "read-only" in refused(b=read_only)
+
+
+def test_updates_write_into_what_a_subclass_shows_by_plain_operators() -> None:
+    """A matrix multiplies where an array goes element by element."""
+    weights = {name: np.ones(3, "f4").view(Sub) for name in "ab"}
+    env, _ = bind(halving(), weights, {})
+    assert all(type(array) is np.ndarray for array in env.values())
+    interpret(halving(), weights)
+    assert (weights["a"] == 0.5).all()
+    assert "1 of 3 are masked" in refused(b=np.ma.masked_array(np.ones(3, "f4"), [0, 0, 1]))
+
+
+def test_a_state_without_slots_keeps_its_weights() -> None:
+    a = OPS["param"]("a", (3,))
+    slot = OPS["param"]("a.velocity", (3,), trainable=False, slot=True)
+    graph = Graph({"total": OPS["sum"](OPS["add"](a, slot))}, name="moved")
+    with pytest.raises(GraphError, match=r"\{\*\*f.init\(\), \*\*state\}"):
+        bind(graph, {"a": np.ones(3, "f4")}, {})
+
+
+def test_no_other_parameter_is_offered_under_a_missing_name() -> None:
+    state = {"b": np.ones(3, "f4")}
+    with pytest.raises(GraphError, match="lacks parameter 'a'") as error:
+        bind(halving(), state, {})
+    assert "rename" not in str(error.value)
 
 
 def test_updated_parameters_must_not_share_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,16 @@ def test_a_seed_is_no_generator(rng: object) -> None:
         with pytest.raises(gc.GraphError, match="draws random numbers") as error:
             call(x=x, rng=rng)
         assert "rng=np.random.default_rng(" in str(error.value)
+
+
+def test_the_quick_way_is_open_to_layers_and_to_pickled_arrays() -> None:
+    x, y = gc.input("x", ("N", 3)), gc.input("y", ("N",), dtype="int64")
+    loss = gc.nn.softmax_cross_entropy(gc.nn.dense(x, 2, name="z"), y).mean()
+    step = gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer="sgd(0.1)")
+    data = {"x": np.ones((4, 3), np.float32), "y": np.zeros(4, np.int64)}
+    for function in (step, pickle.loads(pickle.dumps(step))):
+        for state in (function.init(), pickle.loads(pickle.dumps(function.init()))):
+            for inputs in (data, pickle.loads(pickle.dumps(data))):
+                for _ in range(2):
+                    function(state, **inputs)
+                assert function._fitting(state, inputs, function._known_state) is not None

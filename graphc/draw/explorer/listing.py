@@ -31,7 +31,7 @@ class Listing:
 def listing(stage: Stage, ids: Mapping[Node, str], gradient_of: str | None) -> Listing:
     """Return the readable code of a stage as it stands, and which nodes each line computes."""
     became: dict[Node, Node] = {}
-    program = plan(lower(stage.graph, became))
+    program = plan(lower(stage.graph, became), derived=gradient_of)
     lines, places = traced_function(program, gradient_of=gradient_of)
     owners = _owners(stage, became, places)
     found: list[dict[str, None]] = [{} for _ in lines]

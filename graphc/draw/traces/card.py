@@ -41,7 +41,7 @@ class Card:
         rows: list[list[Phrase]] = []
         for part, lines in groupby(self.lines, lambda line: line.part):
             for place, line in enumerate(lines):
-                rows.append([[words("" if place else part)], line.formula, [words(line.reason)]])
+                rows.append([[words("" if place else part)], line.formula, [line.reason]])
         return Table(self.title, [], columns, rows)
 
     def format(self, format: str = "text") -> str:

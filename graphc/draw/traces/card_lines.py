@@ -45,7 +45,7 @@ class Line:
 
     part: str
     formula: Phrase
-    reason: str = ""
+    reason: Piece
 
     @property
     def text(self) -> str:
@@ -239,7 +239,8 @@ class CardWriter:
             sign = "+=" if others else "="
             more = f"beside {others} other user{'s' * (others > 1)}" if others else "the only user"
             chain = self._chain(own[0].module, operand)
-            lines.append(Line("sends", [self.adjoint(operand), relation(sign), *chain], more))
+            added_to = [self.adjoint(operand), relation(sign), *chain]
+            lines.append(Line("sends", added_to, words(more)))
             local = [self._sum(own)]
             lines.append(_equal("sends", _NOTHING, local, "local derivative put in"))
         return lines
@@ -268,7 +269,7 @@ class CardWriter:
         assert self.target is not None
         of, by = self.graph.labels[self.target], self.graph.labels[self.node]
         lines = adjoint_lines(self.stated, of, by)
-        return [Line("adjoint", [words(line)], "in the derived graph") for line in lines]
+        return [Line("adjoint", [words(line)], words("in the derived graph")) for line in lines]
 
 
 _NOTHING = Piece("", "", "")
@@ -278,8 +279,9 @@ _ONE, _ZERO = (Piece(digit, digit, digit) for digit in "10")
 _ELLIPSIS = Piece("…", r"\dots", "…")
 
 
-def _equal(part: str, left: Piece, right: Phrase, reason: str = "") -> Line:
-    return Line(part, [left, relation("="), *right], reason)
+def _equal(part: str, left: Piece, right: Phrase, reason: str | Piece = "") -> Line:
+    why = words(reason) if isinstance(reason, str) else reason
+    return Line(part, [left, relation("="), *right], why)
 
 
 def _joined(terms: Sequence[Phrase]) -> Phrase:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from graphc.differentiate.derive import derivation_of, with_pending
-from graphc.differentiate.formula_latex import formula_latex
+from graphc.differentiate.formula_latex import formula_latex, rule_latex
 from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.traces.chain import number_of, partial_of
-from graphc.draw.traces.pieces import Piece
+from graphc.draw.traces.pieces import Piece, words
 from graphc.draw.typography import raised_exponents
 from graphc.ir.code import ATOM
 from graphc.ir.node import Node
@@ -32,7 +32,7 @@ class LocalStep:
     """A line of a local derivative: its formula, and the rule that leads to it."""
 
     formula: Piece
-    rule: str
+    rule: Piece
 
 
 def local_steps(node: Node, index: int, symbols: Sequence[Piece], own: Piece) -> list[LocalStep]:
@@ -51,7 +51,7 @@ def local_steps(node: Node, index: int, symbols: Sequence[Piece], own: Piece) ->
     ]
     last = writer.formula(partial_of(node, index).text)
     if any(number_of(x) is not None for x in node.inputs) and steps[-1].formula != last:
-        steps.append(LocalStep(last, "with the numbers put in"))
+        steps.append(LocalStep(last, words("with the numbers put in")))
     return steps
 
 
@@ -68,15 +68,22 @@ class _Writer:
     def formula(self, text: str) -> Piece:
         shown = _signed(text, self.letters)
         latex = formula_latex(
-            text, self.by.latex, {name: piece.latex for name, piece in self.names.items()}
+            text, rf"\frac{{\partial}}{{\partial {self.by.latex}}}", self._latex_names()
         )
         return Piece(self._filled(shown, "text"), latex, self._filled(html.escape(shown), "html"))
 
-    def rule(self, text: str) -> str:
+    def rule(self, text: str) -> Piece:
         """Return a rule over the variables; one in `u` and `v` says what holds for all."""
         if text == "definition of y":
-            return f"definition of {self.names[OUTPUT].text}"
-        return self._filled(_signed(text, self.letters if text.startswith("by ") else {}), "text")
+            own = self.names[OUTPUT]
+            plain = words(f"definition of {own.text}")
+            return replace(plain, latex=rf"\text{{definition of }}{own.latex}")
+        letters = self.letters if text.startswith("by ") else {}
+        plain = words(self._filled(_signed(text, letters), "text"))
+        return replace(plain, latex=rule_latex(text, self._latex_names()))
+
+    def _latex_names(self) -> dict[str, str]:
+        return {name: piece.latex for name, piece in self.names.items()}
 
     def _filled(self, shown: str, notation: str) -> str:
         """Return a text with its private letters replaced."""

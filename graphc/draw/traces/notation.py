@@ -15,11 +15,12 @@ from functools import cached_property
 
 from graphc.draw.dim_formula import dim_code, dim_latex, number_from_dims
 from graphc.draw.formula import formula, is_product
-from graphc.draw.traces.pieces import Piece, latex_escape, power_of_ten
+from graphc.draw.traces.pieces import Piece, power_of_ten
 from graphc.draw.typography import literal_text, subscript
 from graphc.draw.variables import is_silent
 from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
 from graphc.ir.dims import Dim
+from graphc.ir.latex_names import latex_escape
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes

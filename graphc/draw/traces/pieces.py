@@ -12,28 +12,15 @@ import numpy as np
 
 from graphc.draw.typography import name_text, printable, subscript, superscript
 from graphc.ir.code import ATOM, UNARY
+from graphc.ir.latex_names import latex_escape, name_latex
 
 #: Below this a number is written with three significant digits, above the other as a power of ten.
 _SMALL, _LARGE = 0.01, 1e6
 #: How far a number may be from three decimals, relatively, and still count as exact.
 _EXACT = {"float32": 2e-6, "float64": 4e-15}
 
-_LATEX_CHARACTERS = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "∂": r"$\partial$",
-    "·": r"$\cdot$",
-    "−": r"$-$",
-    "∞": r"$\infty$",
-    "…": r"\dots{}",
-    "‖": r"$\Vert$",
-    "×": r"$\times$",
-} | {char: f"\\{char}" for char in "&%$#_{}"}
-_LATEX_ACCENTS = {"hat": r"\hat", "tilde": r"\tilde", "bar": r"\bar", "dot": r"\dot"}
 _LAYERED = re.compile(r"(?P<stem>[^\W\d]*[^\W\d_])_?(?P<digits>\d+)")
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_NAME = re.compile(r"(?P<stem>[^\W\d_]+)(?P<rest>(_[^\W_]+)*)(?P<digits>_?\d+)?")
 
 
 class Written(Protocol):
@@ -111,7 +98,7 @@ def named(name: str) -> Piece:
     starred = _starred(name)
     shown = printable(starred or name) if name else "␣"
     plain = f"‹{shown}›" if re.search(r"\s", shown) else shown
-    return Piece(plain, name_latex(name), _name_html(name))
+    return Piece(plain, name_latex(printable(name)), _name_html(name))
 
 
 def element(name: str, indices: Sequence[str]) -> Piece:
@@ -120,7 +107,7 @@ def element(name: str, indices: Sequence[str]) -> Piece:
     match = _LAYERED.fullmatch(name) if letters else None
     if match is None:
         below = f"<sub>{letters}</sub>" if letters else ""
-        latex = name_latex(name)
+        latex = name_latex(printable(name))
         if letters:
             latex = f"{{{latex}}}_{{{letters}}}" if "_" in latex else f"{latex}_{{{letters}}}"
         return Piece(name_text(name) + subscript(letters), latex, _name_html(name) + below)
@@ -143,44 +130,6 @@ def _name_html(name: str) -> str:
     stem = pretty.rstrip("₀₁₂₃₄₅₆₇₈₉")
     digits = pretty[len(stem) :].translate(_DIGITS)
     return f"<i>{stem}</i><sub>{digits}</sub>" if digits else f"<i>{pretty}</i>"
-
-
-def name_latex(name: str) -> str:
-    r"""Return a user's name in LaTeX mathematics, escaped.
-
-    >>> name_latex("x1"), name_latex("y_hat"), name_latex("alpha"), name_latex("y_star")
-    ('x_{1}', '\\hat{y}', '\\alpha', 'y^{*}')
-    """
-    match = _NAME.fullmatch(name) if name.isascii() else None
-    if match is None:
-        return rf"\text{{{latex_escape(printable(name) if name else '␣')}}}"
-    stem, parts = match["stem"], [part for part in match["rest"].split("_") if part]
-    digits = (match["digits"] or "").removeprefix("_")
-    base = _stem_latex(stem)
-    raised = ""
-    while parts and parts[0] in ("star", *_LATEX_ACCENTS):
-        part = parts.pop(0)
-        if part == "star":
-            raised = "^{*}"
-        else:
-            base = rf"{_LATEX_ACCENTS[part]}{{{base}}}"
-    below = [part if len(part) == 1 else rf"\text{{{part}}}" for part in parts]
-    index = ",".join([*below, digits] if digits else below)
-    return base + (f"_{{{index}}}" if index else "") + raised
-
-
-def _stem_latex(stem: str) -> str:
-    if len(stem) == 1:
-        return stem
-    # A Greek letter is what typography shows as one; LaTeX calls it by the same name.
-    if len(name_text(stem)) == 1:
-        return rf"\{stem}"
-    return rf"\mathrm{{{stem}}}"
-
-
-def latex_escape(text: str) -> str:
-    """Return text for LaTeX's text mode: what has a meaning there is written as a character."""
-    return "".join(_LATEX_CHARACTERS.get(char, char) for char in text)
 
 
 # -- numbers ---------------------------------------------------------------------------------

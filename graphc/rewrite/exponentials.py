@@ -1,0 +1,176 @@
+"""Stabilization: exponentials of any base, and quotients and products in which they meet.
+
+`exp(z)/exp(max(z))` and `1/(1 + 10**z)` are ordinary numbers where their exponentials are not.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from graphc.ir.node import Node
+from graphc.ops.leaf import full
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts, exponent_of, is_number, product_factors
+from graphc.rewrite.logarithms import product_of
+from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.spread import core
+
+_MOVES = ("reshape", "transpose", "broadcast_to", "take_along_axis", "gather", "slice")
+
+
+def _log_of_power_of_number(node: Node, facts: Facts) -> Node | None:
+    """log(c**x) → x·log(c)."""
+    return exponent_of(node.inputs[0])
+
+
+def _exponentials_meet(node: Node, facts: Facts) -> Node | None:
+    """exp(x)·broadcast(exp(y)) → exp(x + broadcast(y)), a quotient too; rows see no broadcast."""
+    terms: list[Node] = []
+    for operand in node.inputs:
+        inner = operand.inputs[0] if operand.op.name == "broadcast_to" else operand
+        exponent = exponent_of(inner)
+        if exponent is None or (node.op.name == "multiply" and facts.is_worth_sharing(inner)):
+            return None
+        terms.append(OPS["broadcast_to"](exponent, node.shape))
+    return OPS["exp"](OPS["add" if node.op.name == "multiply" else "subtract"](*terms))
+
+
+def _extreme_of_exponentials(node: Node, facts: Facts) -> Node:
+    """max(exp(x)) → exp(max(x))."""
+    x = node.inputs[0]
+    return x.op(node.op.make(x.inputs, **node.attrs))
+
+
+def _product_of_exponentials(node: Node, facts: Facts) -> Node:
+    """Π exp(x) → exp(Σ x)."""
+    exponents = node.inputs[0].inputs[0]
+    return OPS["exp"](OPS["sum"](exponents, node.attrs["axis"], node.attrs["keepdims"]))
+
+
+def _quotient_of_exponentials(node: Node, facts: Facts) -> Node | None:
+    """w·e/u → w·exp(log e − log u): e an exponential, maybe moved, u a sum with exponentials."""
+    top, bottom = node.inputs
+    if not _is_large_sum(bottom, facts):
+        return None
+    factors = product_factors(top)
+    for i, (factor, divides) in enumerate(factors):
+        if not divides and _is_moved_exponential(factor):
+            log, rest = OPS["log"], product_of(factors[:i] + factors[i + 1 :])
+            share = OPS["exp"](OPS["subtract"](log(factor), log(bottom)))
+            return share if rest is None else OPS["multiply"](rest, share)
+    return None
+
+
+def _over_exponentials(node: Node, facts: Facts) -> Node | None:
+    """w/(c + x) → (w/c)·σ(log c − log x), x/(c + x) → σ(log x − log c); w/u → w·exp(−log u)."""
+    top, bottom = node.inputs
+    if not _is_large_sum(bottom, facts):
+        return None
+    log, total = OPS["log"], core(bottom)
+    for c, x in (total.inputs, total.inputs[::-1]) if total.op.name == "add" else ():
+        if c.op is full and is_number(c) and facts.fits(c.attrs["value"]):
+            value = c.attrs["value"]
+            above = OPS["subtract"](math.log(value), log(x))
+            if facts.same(top, x):
+                return OPS["sigmoid"](OPS["negative"](above))
+            return OPS["multiply"](OPS["divide"](top, value), _as(bottom, OPS["sigmoid"](above)))
+    if not facts.is_given(top):
+        return None
+    return OPS["multiply"](top, OPS["exp"](OPS["negative"](log(bottom))))
+
+
+def _as(bottom: Node, value: Node) -> Node:
+    """Return a value of the sum under broadcasts and reshapes, as it stands in the quotient."""
+    if bottom.op.name not in ("broadcast_to", "reshape"):
+        return value
+    return bottom.op.make([_as(bottom.inputs[0], value)], **bottom.attrs)
+
+
+def _is_large_sum(node: Node, facts: Facts) -> bool:
+    """Say whether a divisor is a sum that overflows, and its logarithm does not."""
+    total = core(node)
+    if total.op.name not in ("add", "sum", "mean") or not facts.uncovers_log(total):
+        return False
+    found = facts.range(total)
+    return found.low >= 0 and math.isinf(found.high)
+
+
+def _is_moved_exponential(node: Node) -> bool:
+    while node.op.name in _MOVES:
+        node = node.inputs[0]
+    return exponent_of(node) is not None
+
+
+_Z = "z: input(f64, 3, 4)\n"
+_K = _Z + "k: input(f64, 3, 1)\n"
+_OVERFLOW = "exp overflows, and the quotient would be inf/inf"
+
+_rule = partial(Rule, exactness=REASSOCIATES)
+
+EXPONENTIALS_OF_ANY_BASE = (
+    _rule(
+        "log_of_power_of_number",
+        "log(c**x)",
+        "x*log(c)",
+        "the exponential may overflow or underflow",
+        apply=_log_of_power_of_number,
+        roots=("log",),
+        operands=("exp2", "power"),
+        example=_Z + "y = log(10.0**z)",
+    ),
+    _rule(
+        "extreme_of_exponentials",
+        "max(exp(x))",
+        "exp(max(x))",
+        "what is shifted by its maximum needs no exponential of it",
+        apply=_extreme_of_exponentials,
+        roots=("max", "min"),
+        operands=("exp", "exp2"),
+        example=_Z + "y = exp(z)/max(exp(z), axis=1, keepdims=True)",
+    ),
+    _rule(
+        "product_of_exponentials",
+        "prod(exp(x))",
+        "exp(sum(x))",
+        "inf*0 where the product is finite",
+        apply=_product_of_exponentials,
+        roots=("prod",),
+        operands=("exp",),
+        example=_Z + "y = prod(exp(z), axis=1)",
+    ),
+)
+
+QUOTIENTS_OF_EXPONENTIALS = (
+    _rule(
+        "exponentials_meet",
+        "exp(x)*broadcast_to(exp(y))",
+        "exp(x + broadcast_to(y))",
+        "inf*0 or inf/inf where the result is finite",
+        apply=_exponentials_meet,
+        roots=("multiply", "divide"),
+        operands=("broadcast_to", "exp", "exp2", "power"),
+        example=_K + "y = exp(z)/exp(k)",
+    ),
+    _rule(
+        "quotient_of_exponentials",
+        "w*exp(b)/(sum(exp(a)) + c)",
+        "w*exp(b - logaddexp(logsumexp(a), log(c)))",
+        _OVERFLOW,
+        apply=_quotient_of_exponentials,
+        roots=("divide",),
+        operands=("broadcast_to", "sum", "mean", "reshape", "add"),
+        example=_Z + "y = exp(z[:, 0])/sum(exp(z), axis=1)",
+    ),
+    _rule(
+        "over_exponentials",
+        "w/(c + exp(x))",
+        "(w/c)*sigmoid(log(c) - x)",
+        "the quotient is 0 where exp overflows, but its derivative 0*inf",
+        apply=_over_exponentials,
+        roots=("divide",),
+        operands=("broadcast_to", "sum", "mean", "reshape", "add"),
+        forward_only=True,
+        example=_Z + "y = 3.0/(2.0 + 5.0*exp(-z))",
+    ),
+)
