@@ -43,8 +43,8 @@ class CompiledFunction:
     has its own workspace. Two threads that update one state must take turns.
 
     A call that does not fit, or whose indices are out of range, raises before anything is written.
-    What stops a step from outside may leave some parameters updated and others not: Ctrl-C, or a
-    warning that NumPy was told to raise.
+    What stops a step from outside may leave some parameters updated and others not: Ctrl-C, a
+    warning that NumPy was told to raise, or an array that became read-only between two calls.
 
     Arrays that fit are passed on as they are; everything else is converted or refused by
     `graphc.run.arguments.bind`, with a GraphError that says which argument does not fit.
@@ -77,7 +77,7 @@ class CompiledFunction:
             for name, leaf in graph.inputs.items()
         ]
         self._params = [(n, leaf.dtype, n in graph.updates) for n, leaf in graph.params.items()]
-        self._fitting = fitting(list(graph.params), self._inputs, list(graph.updates))
+        self._fitting = fitting(list(graph.params), self._inputs)
         #: Shapes of the parameters -> shapes of the inputs that were found to fit them.
         self._checked_shapes: dict[Shapes, set[Shapes]] = {}
         if not self._params:

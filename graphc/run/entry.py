@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter, call, is_, itemgetter
+from operator import call, is_, itemgetter
 from typing import Any
 from weakref import ref
 
@@ -48,19 +48,17 @@ class KnownState:
         self.input_shapes = input_shapes
 
 
-def fitting(
-    params: Sequence[str], arguments: Sequence[Argument], written: Sequence[str] = ()
-) -> Fitting:
+def fitting(params: Sequence[str], arguments: Sequence[Argument]) -> Fitting:
     """Return the function that finds the arguments of a call where none needs conversion.
 
-    `written` are the parameters that updates write: an array may become read-only between two
-    calls, and should not be found to be so in the middle of a step. The function is
-    written out, one line a test: a loop over the arguments would take longer than the tests.
+    It is written out, one line a test: a loop over the arguments would take longer than the tests.
+    Whether an array that was written to before can still be written to is not asked again: that
+    would take as long as everything else together.
     """
     namespace: dict[str, Any] = {"ndarray": ndarray, "array": np.array, "owner": owner}
     lines = ["def fitting(state, inputs, known):"]
     values = [f"a{i}" for i in range(len(arguments))]
-    lines += [*_state_tests(params, written, namespace), f"    if len(inputs) != {len(arguments)}:"]
+    lines += [*_state_tests(params, namespace), f"    if len(inputs) != {len(arguments)}:"]
     lines += ["        return None", "    try:", "        pass"]
     for value, argument in zip(values, arguments, strict=True):
         lines.append(f"        {value} = inputs[{argument.name!r}]")
@@ -79,25 +77,18 @@ def fitting(
     return function
 
 
-def _state_tests(
-    params: Sequence[str], written: Sequence[str], namespace: dict[str, Any]
-) -> list[str]:
+def _state_tests(params: Sequence[str], namespace: dict[str, Any]) -> list[str]:
     """Return the lines that let nothing pass but a dict of the very arrays that are known."""
     if not params:
         return ["    if state is not None:", "        return None"]
     # One name more: `itemgetter` of a single name returns no tuple.
     namespace["arrays_of"] = itemgetter(*params, *params[:1])
     namespace |= {"is_": is_, "call": call}
-    tests = ["all(map(is_, arrays_of(state), map(call, known.references)))"]
-    if written:
-        namespace["written_of"] = itemgetter(*written, *written[:1])
-        namespace["writeable"] = attrgetter("flags.writeable")
-        tests.append("all(map(writeable, written_of(state)))")
     return [
         "    if type(state) is not dict or not known.references:",
         "        return None",
         "    try:",
-        f"        if not ({' and '.join(tests)}):",
+        "        if not all(map(is_, arrays_of(state), map(call, known.references))):",
         "            return None",
         "    except KeyError:",
         "        return None",
