@@ -213,7 +213,8 @@ def assert_equal(
         )
 
 
-SETTINGS = settings(max_examples=100, suppress_health_check=list(HealthCheck))
+#: An example is compiled at four levels in two styles: a hundred a flavour took eight minutes.
+SETTINGS = settings(max_examples=50, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("flavour", sorted(FLAVOURS))
