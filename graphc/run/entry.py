@@ -53,7 +53,7 @@ def fitting(params: Sequence[str], arguments: Sequence[Argument]) -> Fitting:
 
     It is written out, one line a test: a loop over the arguments would take longer than the tests.
     Whether an array that was written to before can still be written to is not asked again: that
-    would take as long as everything else together.
+    would take half as long as everything else.
     """
     namespace: dict[str, Any] = {"ndarray": ndarray, "array": np.array, "owner": owner}
     lines = ["def fitting(state, inputs, known):"]
