@@ -6,7 +6,7 @@ windows out: one step for each place in a window, over all windows at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,16 +27,16 @@ from graphc.ops.registry import OPS, register
 from graphc.ops.window_code import add_in_windows as add_in_windows_helper
 from graphc.ops.window_code import call, extreme_in_windows, reduce_windows
 from graphc.ops.windows import (
+    TurnableWindows,
     Windowed,
     parts,
     positions,
-    turned_frame,
     window_attributes,
     windows_that_hold,
 )
 
 
-class WindowReduction(Windowed):
+class WindowReduction(TurnableWindows):
     """Each window of the last axes folded to one element by a ufunc."""
 
     family = "reduction"
@@ -65,14 +65,6 @@ class WindowReduction(Windowed):
         axes = tuple(range(-len(attrs["size"]), 0))
         fold = getattr(np, self.ufunc)
         return np.asarray(fold.reduce(laid_out(arrays[0], attrs, result.shape), axis=axes))
-
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
-        frame = turned_frame(node, order)
-        if frame is None:
-            return None
-        return self.make([turned(x, order) for x in node.inputs], **frame), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         operands = f"np.{self.ufunc}", args[0].text
@@ -187,7 +179,7 @@ class TakeInWindows(Windowed, Movement):
         )
 
 
-class AddInWindows(Windowed, Movement):
+class AddInWindows(TurnableWindows, Movement):
     """A copy of `base` with one value added for each window, at the place with a number."""
 
     accumulates = True
@@ -220,14 +212,6 @@ class AddInWindows(Windowed, Movement):
         if index == 0:
             return cotangent
         return OPS["take_in_windows"].make([cotangent, node.inputs[2]], **node.attrs)
-
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
-        frame = turned_frame(node, order)
-        if frame is None:
-            return None
-        return self.make([turned(x, order) for x in node.inputs], **frame), order
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation

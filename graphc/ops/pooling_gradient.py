@@ -7,7 +7,7 @@ adding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from graphc.ops.movement import Movement
 from graphc.ops.pooling import expect_one_each, pooled_shape
 from graphc.ops.registry import OPS, register
 from graphc.ops.window_code import at_extreme, call
-from graphc.ops.windows import Windowed, turned_frame, window_attributes, windows_that_hold
+from graphc.ops.windows import TurnableWindows, Windowed, window_attributes, windows_that_hold
 
 
 class AtExtreme(Windowed, Movement):
@@ -70,7 +70,7 @@ class AtExtreme(Windowed, Movement):
         return node.inputs[-1].size
 
 
-class AddAtExtreme(AtExtreme):
+class AddAtExtreme(TurnableWindows, AtExtreme):
     """A copy of `base` with a value added for each window of x, where its extreme stands first."""
 
     accumulates = True
@@ -115,14 +115,6 @@ class AddAtExtreme(AtExtreme):
         base, values, x, _ = node.inputs
         index = OPS[self.number].make([x], **node.attrs)
         return OPS["add_in_windows"].make([base, values, index], **node.attrs)
-
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
-        frame = turned_frame(node, order)
-        if frame is None:
-            return None
-        return self.make([turned(x, order) for x in node.inputs], **frame), order
 
     def reuses(self, node: Node) -> tuple[int, ...]:
         return (0,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,10 @@ from graphc.ops.pooling import expect_one_each, pooled_shape
 from graphc.ops.pooling_gradient import are_apart
 from graphc.ops.registry import OPS, register
 from graphc.ops.window_code import call, spread_windows
-from graphc.ops.windows import Windowed, parts, turned_frame, window_attributes, windows_that_hold
+from graphc.ops.windows import TurnableWindows, parts, window_attributes, windows_that_hold
 
 
-class SpreadWindows(Windowed, Movement):
+class SpreadWindows(TurnableWindows, Movement):
     """For each element of an array, the sum of the values of the windows that hold it.
 
     Attribute `shape`: how many elements each axis has that the windows slide over.
@@ -59,15 +59,6 @@ class SpreadWindows(Windowed, Movement):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         frame = {key: node.attrs[key] for key in ("size", "stride", "dilation")}
         return OPS["window_sum"].make([cotangent], **frame)
-
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
-        frame = turned_frame(node, order)
-        if frame is None:
-            return None
-        shape = tuple([node.shape[a] for a in order[node.ndim - len(frame["size"]) :]])
-        return self.make([turned(node.inputs[0], order)], shape=shape, **frame), order
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"

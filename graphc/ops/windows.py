@@ -6,7 +6,7 @@ and what adds windows back where they came from, its transpose, is transposed co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,20 @@ class Windowed(Op):
         return by_element(node, carried, size)
 
 
-def turned_frame(node: Node, order: Sequence[int]) -> dict[str, Any] | None:
-    """Return size, stride and dilation of windows over axes in another order.
+class TurnableWindows(Windowed):
+    """An op over windows that may as well have its operands' axes in another order."""
+
+    def reordered(
+        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
+    ) -> tuple[Node, tuple[int, ...]] | None:
+        attrs = _in_order(node, order)
+        if attrs is None:
+            return None
+        return self.make([turned(x, order) for x in node.inputs], **attrs), order
+
+
+def _in_order(node: Node, order: Sequence[int]) -> dict[str, Any] | None:
+    """Return the attributes of windows over axes in another order.
 
     Windows slide over the last axes; an axis among those that they do not reach into has size 1.
     None where the others change places: the places in a window are counted row by row.
@@ -81,11 +93,14 @@ def turned_frame(node: Node, order: Sequence[int]) -> dict[str, Any] | None:
     sliding = [axis for axis in order if axis >= lead]
     if sliding != sorted(sliding):
         return None
-    first = min(i for i, axis in enumerate(order) if axis >= lead)
-    return {
-        key: tuple([node.attrs[key][axis - lead] if axis >= lead else 1 for axis in order[first:]])
+    last = order[min(i for i, axis in enumerate(order) if axis >= lead) :]
+    attrs: dict[str, Any] = {
+        key: tuple([node.attrs[key][axis - lead] if axis >= lead else 1 for axis in last])
         for key in ("size", "stride", "dilation")
     }
+    if "shape" in node.attrs:
+        attrs["shape"] = tuple([node.shape[axis] for axis in last])
+    return attrs
 
 
 class Windows(Windowed, Movement):
