@@ -8,21 +8,20 @@ everything, so two runs do the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import TypeAlias
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.op import Op
 from graphc.ir.provenance import FORWARD, inherit
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import fill
 from graphc.rewrite.condition import holds
 from graphc.rewrite.facts import Facts
-from graphc.rewrite.pattern import Applied, Match, fits, match, read_pattern, variants
+from graphc.rewrite.index import Candidate, RuleIndex, indexed, kind_of
+from graphc.rewrite.pattern import Match, match
 from graphc.rewrite.rule import Firing, Rule
 
 #: Firings allowed for each node before two rules are taken to undo each other.
@@ -31,16 +30,6 @@ FIRINGS_PER_NODE = 64
 _SEEN = 3
 
 Replacement: TypeAlias = "tuple[Node, tuple[Node, ...]]"
-#: The rules to try at nodes of one kind: the pass's own, and those with its helpers.
-Candidates: TypeAlias = "tuple[tuple[_Candidate, ...], tuple[_Candidate, ...]]"
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A rule to try at a node: one of its patterns, or its function."""
-
-    rule: Rule
-    pattern: Applied | None = None
 
 
 def rewrite(
@@ -56,7 +45,8 @@ def rewrite(
     helpers pass them by; nodes that turn out to be are added. `became` receives, for each node of
     the graph that does not stay, the node in its place.
     """
-    run = _Run(graph, rules, helpers, normal if normal is not None else set())
+    known = normal if normal is not None else set()
+    run = _Run(graph, indexed(tuple(rules)), indexed(tuple(helpers)), known)
     for node in graph.nodes:
         if not run.has_settled(node):
             run.settle(node)
@@ -74,7 +64,7 @@ class _Run:
     """One run of some rules over one graph."""
 
     def __init__(
-        self, graph: Graph, rules: Sequence[Rule], helpers: Sequence[Rule], normal: set[Node]
+        self, graph: Graph, rules: RuleIndex, helpers: RuleIndex, normal: set[Node]
     ) -> None:
         uses = {node: len(users) for node, users in graph.consumers.items()}
         for root in graph.roots():
@@ -86,7 +76,6 @@ class _Run:
         self.settled: dict[Node, Node] = {}
         self.firings: list[Firing] = []
         self.budget = 1000 + FIRINGS_PER_NODE * len(graph.nodes)
-        self._candidates: dict[tuple[Op, ...], Candidates] = {}
         self._original = set(graph.nodes)
         self._created: dict[int, Node] = {}
 
@@ -148,14 +137,15 @@ class _Run:
 
     def _fire(self, node: Node) -> Node | None:
         """Return what the first rule that fires at the node makes of it, or None."""
-        candidates = self._for(node)
-        if not candidates:
-            return None
+        kind = kind_of(node)
+        candidates = self.rules.at(kind)
+        if node not in self.normal:
+            candidates += self.helpers.at(kind)
         for candidate in candidates:
             found = self._attempt(candidate, node)
             if found is not None and found[0] is not node:
                 return self._replaced(node, candidate.rule, *found)
-        if self.helpers:
+        if self.helpers.rules:
             self.normal.add(node)
         return None
 
@@ -175,7 +165,7 @@ class _Run:
         last = dict.fromkeys(firing.rule.name for firing in self.firings[-8:])
         return GraphError(f"rewrite rules undo each other: {', '.join(last)}")
 
-    def _attempt(self, candidate: _Candidate, node: Node) -> Replacement | None:
+    def _attempt(self, candidate: Candidate, node: Node) -> Replacement | None:
         rule = candidate.rule
         if rule.forward_only and node.provenance.phase != FORWARD:
             return None
@@ -194,44 +184,6 @@ class _Run:
             return None
         with inherit(node.provenance):
             return _built(rule, found, node), tuple(found.nodes)
-
-    def _for(self, node: Node) -> tuple[_Candidate, ...]:
-        """Return the rules that fit the node's op and its operands'; found once for each kind."""
-        key = (node.op, *[operand.op for operand in node.inputs])
-        found = self._candidates.get(key)
-        if found is None:
-            operands = tuple([operand.op.name for operand in node.inputs])
-            own = _fitting(self.rules, node, operands)
-            found = (own, own + _fitting(self.helpers, node, operands))
-            self._candidates[key] = found
-        return found[0] if node in self.normal else found[1]
-
-
-def _fitting(
-    rules: Sequence[Rule], node: Node, operands: tuple[str, ...]
-) -> tuple[_Candidate, ...]:
-    chosen: list[_Candidate] = []
-    for rule in rules:
-        if rule.apply is None:
-            fitting = (p for p in rule_patterns(rule) if fits(p, node.op.name, operands))
-            chosen += [_Candidate(rule, pattern) for pattern in fitting]
-        elif _may_apply(rule, node, operands):
-            chosen.append(_Candidate(rule))
-    return tuple(chosen)
-
-
-@cache
-def rule_patterns(rule: Rule) -> tuple[Applied, ...]:
-    """Return the patterns of a rule of formulas, one for each order of commutative operands."""
-    return tuple(p for p in variants(read_pattern(rule.before)) if isinstance(p, Applied))
-
-
-def _may_apply(rule: Rule, node: Node, operands: Sequence[str]) -> bool:
-    at_root = node.op.name in rule.roots or rule.family in ("*", node.op.family)
-    if not at_root or not rule.operands:
-        return at_root
-    below = [name in rule.operands for name in operands]
-    return bool(below) and (all(below) if rule.all_operands else any(below))
 
 
 def _built(rule: Rule, found: Match, node: Node) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -162,9 +162,9 @@ def variants(pattern: Pattern) -> Iterator[Pattern]:
                 yield variant
 
 
-def fits(pattern: Applied, op: str, operands: tuple[str, ...]) -> bool:
-    """Say whether the root and its operands' ops (one level) allow a match."""
-    if pattern.op != op or len(pattern.operands) != len(operands):
+def fits(pattern: Applied, operands: Sequence[str]) -> bool:
+    """Say whether the ops of a root's operands allow a match."""
+    if len(pattern.operands) != len(operands):
         return False
     return all(map(_allows, pattern.operands, operands))
 
