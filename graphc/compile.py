@@ -85,7 +85,8 @@ def load(path: str | Path) -> Graph:
     except UnicodeDecodeError:
         raise GraphError("not a graph file: it is not text", where=str(file)) from None
     except OSError as problem:
-        hint = nearest(f"{file.stem}.graph", [f.name for f in file.parent.glob("*.graph")])
+        beside = [f.name for f in file.parent.glob("*.graph") if f.is_file()]
+        hint = nearest(f"{file.stem}.graph", beside)
         raise GraphError(
             "cannot read the graph file",
             where=str(file),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -277,10 +276,12 @@ def test_files_that_are_no_arrays(terminal: Terminal, ln: str, clusters: str) ->
 def test_the_installed_command_starts_quickly(ln: str) -> None:
     command = [sys.executable, "-m", "graphc.cli"]
     environment = {**os.environ, "PYTHONPATH": str(Path(gc.__file__).parent.parent)}
-    started = time.perf_counter()
+    before = os.times()
     ran = subprocess.run([*command, "--help"], capture_output=True, text=True, env=environment)
     assert ran.returncode == 0 and "train" in ran.stdout
-    assert time.perf_counter() - started < 10
+    after = os.times()  # of the processor: a busy machine takes any time on the clock
+    used = after.children_user + after.children_system
+    assert used - before.children_user - before.children_system < 10
     broken = subprocess.run(
         [*command, "show", "absent.graph"], capture_output=True, text=True, env=environment
     )

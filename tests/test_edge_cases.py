@@ -432,6 +432,8 @@ def test_a_missing_and_a_binary_file(tmp_path: Any) -> None:
     path = tmp_path / "picture.graph"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     assert "picture.graph" in message(lambda: gc.load(path))
+    (tmp_path / "folder.graph").mkdir()
+    assert "did you mean" not in message(lambda: gc.load(tmp_path / "folder.graph"))
 
 
 @pytest.mark.parametrize("length", [20, 40, 80, 120])

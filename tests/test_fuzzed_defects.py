@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,31 @@ def test_what_columns_copy_is_right_and_foreseen(style: str, level: int) -> None
 def test_a_triangle_without_columns(style: str, level: int) -> None:
     x = gc.input("x", ("N", 0), "float64")
     agrees(gc.graph({"y": gc.tril(x)}), {"x": np.ones((3, 0))}, style, level)
+
+
+@pytest.mark.parametrize("spec", ["i,j,k->ijk", "ij,jk,ik->ijk"])
+@pytest.mark.parametrize("style, level", WAYS)
+def test_products_of_three_whose_pairs_are_larger_than_they(
+    spec: str, style: str, level: int
+) -> None:
+    rng = np.random.default_rng(0)
+    terms = spec.partition("->")[0].split(",")
+    given = {
+        f"x{n}": rng.normal(size=["ijklm".index(c) + 2 for c in t]) for n, t in enumerate(terms)
+    }
+    operands = [gc.input(name, x.shape, "float64") for name, x in given.items()]
+    agrees(gc.graph({"y": gc.einsum(spec, *operands)}), given, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_sequence_that_is_a_slice_of_one_column(style: str, level: int) -> None:
+    x, h = gc.input("x", ("T", 2, 3), "float64"), gc.input("h", (2,), "float64")
+    (last,) = gc.scan(lambda h, x_t: gc.tanh(x_t[:, 0] * h), init=h, xs=x[:, :, :1])
+    given = {"x": np.random.default_rng(0).normal(size=(4, 2, 3)), "h": np.ones(2)}
+    agrees(gc.graph({"last": last}), given, style, level)
+
+
+@pytest.mark.parametrize("function", [gc.softmax, gc.log_softmax])
+def test_shares_of_nothing_are_refused(function: Callable[[Node, int], Node]) -> None:
+    with pytest.raises(gc.GraphError, match="softmax of no elements has no value"):
+        function(gc.input("x", (3, 0)), 1)

@@ -11,6 +11,7 @@ import pytest
 import graphc as gc
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
+AT = {"x": X, "w": np.ones(3)}
 
 
 class Model:
@@ -45,6 +46,8 @@ TEXTS = [
     pytest.param(lambda g, of, wrt: str(gc.check_gradient(g, of=of, wrt=wrt)), id="check"),
     pytest.param(lambda g, of, wrt: str(gc.compare_methods(g, of, wrt=[wrt])), id="methods"),
     pytest.param(lambda g, of, wrt: str(gc.dependence(g, of, wrt)), id="dependence"),
+    pytest.param(lambda g, of, wrt: str(gc.trace(g, AT, "reverse", of=of)), id="reverse trace"),
+    pytest.param(lambda g, of, wrt: str(gc.trace(g, AT, "tangent", wrt=wrt)), id="tangent trace"),
     pytest.param(lambda g, of, wrt: str(gc.draw.backprop(g, of=of, wrt=[wrt])), id="backprop"),
 ]
 
@@ -67,6 +70,23 @@ def test_inputs_and_inner_nodes_may_be_given_too(model: Model) -> None:
     for node, name in ((model.x, "x"), (model.z, "z")):
         found = gc.compile(model.graph, gradient_of=model.loss, wrt=[node, model.w])
         assert list(found(found.init(), x=X)) == ["loss", f"d_loss_d_{name}", "d_loss_d_w"]
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda g, of, wrt: str(gc.trace(g, AT, "reverse", of=of)),
+        lambda g, of, wrt: str(gc.trace(g, AT, "tangent", wrt=wrt)),
+        lambda g, of, wrt: str(gc.check_gradient(g, of)),
+        lambda g, of, wrt: gc.compile(g, gradient_of=of).source,
+    ],
+)
+def test_a_list_of_one_name_is_the_name_and_of_two_is_a_mistake(
+    model: Model, show: Callable[..., str]
+) -> None:
+    assert show(model.graph, ["loss"], ["w"]) == show(model.graph, "loss", "w")
+    with pytest.raises(gc.GraphError, match="is one name"):
+        show(model.graph, ["loss", "z"], ["w", "x"])
 
 
 def test_an_explorer_takes_a_node(model: Model, tmp_path: Path) -> None:

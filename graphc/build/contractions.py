@@ -14,7 +14,7 @@ from graphc.ops.axes import one_axis
 from graphc.ops.contraction_spec import LETTERS, matmul_spec
 from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import cast
-from graphc.ops.promotion import common_dtype, is_weak
+from graphc.ops.promotion import common_dtype, fix_of_pair, is_weak
 from graphc.ops.registry import OPS
 
 
@@ -52,7 +52,8 @@ def _matmul_fix(left: Node, right: Node) -> str:
         return "transpose the left operand: a.T @ b"
     if left.ndim >= 2 and same(right.shape[-1], left.shape[-2]):
         return "they look swapped: b @ a"
-    return "compare the layers' sizes"
+    inner = right.shape[-2 if right.ndim > 1 else 0]
+    return fix_of_pair(left.shape[-1], inner, "the inner axis")
 
 
 def _common_batch(left: Node, right: Node) -> tuple[Node, Node]:

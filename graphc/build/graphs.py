@@ -167,7 +167,8 @@ def from_function(function: Callable[..., Any], *, name: str | None = None, **in
     **Raises.** GraphError where the function needs numbers, or returns something else.
     """
     nodes = {key: _input_of(key, value) for key, value in inputs.items()}
-    results = function(**nodes)
+    by_place = isinstance(function, np.ufunc)  # such as np.tanh, whose arguments have no names
+    results = function(*nodes.values()) if by_place else function(**nodes)
     if isinstance(results, Mapping):
         named = {key: _result(value, function) for key, value in results.items()}
     else:
@@ -175,7 +176,7 @@ def from_function(function: Callable[..., Any], *, name: str | None = None, **in
         named = _named_outputs([_result(value, function) for value in several], {})
     own_name = getattr(function, "__name__", "graph")
     label = name or (own_name if own_name.isidentifier() else "graph")
-    doc = (getattr(function, "__doc__", None) or "").strip()
+    doc = "" if by_place else (getattr(function, "__doc__", None) or "").strip()
     return Graph(named, name=label, doc=doc, inputs=nodes.values())
 
 

@@ -170,11 +170,20 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Nod
     return OPS["reshape"](spread, (*before, product((size, as_dim(repeats))), *after))
 
 
-def pad(x: Any, pad_width: Any, value: float = 0.0, *, mode: str = "constant") -> Node:
+def pad(
+    x: Any,
+    pad_width: Any,
+    value: float = 0.0,
+    *,
+    mode: str = "constant",
+    constant_values: float | None = None,
+) -> Node:
     """Put a constant around the edges; `pad_width` is n, (before, after), or one pair per axis.
 
+    The constant is `value`; NumPy calls it `constant_values`.
+
     **Shapes.** x: [n], (1, 2) -> [n + 3]
-    **Raises.** GraphError for a mode other than "constant".
+    **Raises.** GraphError for a mode other than "constant", and for more than one constant.
     """
     if mode != "constant":
         raise GraphError(
@@ -184,7 +193,11 @@ def pad(x: Any, pad_width: Any, value: float = 0.0, *, mode: str = "constant") -
             fix="join slices of x with gc.concat",
         )
     node = as_node(x)
-    number = value.item() if isinstance(value, np.generic) else value
+    given: Any = value if constant_values is None else constant_values
+    is_numpy = isinstance(given, (np.generic, np.ndarray)) and given.size == 1
+    number = given.item() if is_numpy else given
+    if not is_weak(number):
+        raise GraphError("pad: the constant is one number", where=user_location(), got=repr(given))
     return OPS["pad"](node, _pad_pairs(pad_width, node), number)
 
 

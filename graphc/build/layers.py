@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def activate(z: Node, activation: Activation) -> Node:
     return POINTWISE[activation](z)
 
 
-def dropout(x: Any, rate: float = 0.5) -> Node:
+def dropout(x: Any, rate: float = 0.5, *, name: str | None = None) -> Node:
     """Drop a share `rate` of the elements and scale the others by 1/(1 - rate).
 
     This is how the graph trains; `g.for_inference()` drops nothing. The mask comes from the `rng`
@@ -154,7 +155,8 @@ def dropout(x: Any, rate: float = 0.5) -> Node:
     **Source.** Srivastava et al. 2014, JMLR 15:1929.
     """
     node = floating(as_node(x))
-    return dropped(node, rate) if checked_rate(rate) else node
+    with scope(name) if name else nullcontext():
+        return dropped(node, rate) if checked_rate(rate) else node
 
 
 def floating(node: Node) -> Node:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from graphc.build import init, losses, nn
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import input, param
+from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS, get_op
 
@@ -26,7 +27,9 @@ def node(op: str, *inputs: Node, **attributes: Any) -> Node:
 
     **Raises.** GraphError for an unknown op, and for inputs that do not fit it.
     """
-    return get_op(op).make(inputs, **attributes)
+    made = get_op(op).make(inputs, **attributes)
+    made.op.text(made, [Code("x")] * len(inputs))  # fails where attributes are missing, or wrong
+    return made
 
 
 #: Name -> function. Ops that are defined later, by the user, are found as well.

@@ -16,6 +16,7 @@ and layouts are PyTorch's: images [N, C, H, W].
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,13 @@ def rms_norm(
 
 
 def local_response_norm(
-    x: Any, size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+    x: Any,
+    size: int = 5,
+    *,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+    name: str | None = None,
 ) -> Node:
     """Divide each place by the energy of the channels around it.
 
@@ -218,7 +225,8 @@ def local_response_norm(
     **Source.** Krizhevsky et al. 2012, section 3.3; torch.nn.LocalResponseNorm.
     """
     node = _with_axes(x, 2, "local_response_norm")
-    return remember(node, OPS["response_normalize"](node, size, alpha, beta, k))
+    with scope(name) if name else nullcontext():
+        return remember(node, OPS["response_normalize"](node, size, alpha, beta, k))
 
 
 # -- pieces --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 from graphc.build import creation, indexing, joining, shaping
 from graphc.build.graphs import param
 from graphc.build.init import glorot_uniform, orthogonal
+from graphc.build.layers import Activation, activate
 from graphc.build.loops import scan
 from graphc.build.naming import layer_name, remember
 from graphc.errors import GraphError
@@ -32,7 +33,7 @@ def rnn(
     units: int,
     *,
     name: str | None = None,
-    activation: Callable[[Node], Node] | None = None,
+    activation: Activation = None,
     initial: Any = None,
     lengths: Any = None,
     layers: int = 1,
@@ -54,7 +55,10 @@ def rnn(
     **Raises.** GraphError where shapes do not fit.
     **Source.** J. L. Elman, Finding structure in time, 1990.
     """
-    phi = activation or OPS["tanh"]
+    function = OPS["tanh"] if activation is None else activation
+
+    def phi(z: Node) -> Node:
+        return activate(z, function)
 
     def cell(owner: str, size: Dim, dtype: Any) -> Step:
         W, U, b = _weights(owner, size, units, 1, dtype)
@@ -205,21 +209,46 @@ def bidirectional(
     units: int,
     *,
     name: str | None = None,
+    layers: int = 1,
     **words: Any,
 ) -> tuple[Node, ...]:
     """Return a recurrent layer run in both directions: outputs and last states side by side.
 
     `bidirectional(lstm, x, 32)`: the halves are called `{name}.forward` and `{name}.backward`, and
-    take the same keyword arguments.
+    take the same keyword arguments. Stacked `layers` have a number behind that; each reads both
+    directions of the one below, as PyTorch's do.
 
     **Shapes.** x: [T, N, in] -> [T, N, 2·units], states [N, 2·units]
     """
     node = as_node(x)
     owner = layer_name("bidirectional", name, node)
-    forth = layer(node, units, name=f"{owner}.forward", **words)
-    back = layer(node, units, name=f"{owner}.backward", reverse=True, **words)
-    joined = [joining.concat([a, b], axis=-1) for a, b in zip(forth, back, strict=True)]
-    return (remember(node, joined[0]), *joined[1:])
+    initial = words.pop("initial", None)
+    outputs, lasts = node, []
+    for k in range(layers):
+        first = initial if layers == 1 else _initial_of(k, initial)
+        number = "" if layers == 1 else f".{k}"
+        outputs, *last = _both_ways(layer, outputs, units, owner, number, initial=first, **words)
+        lasts.append(last)
+    return (remember(node, outputs), *map(_stacked, zip(*lasts, strict=True)))
+
+
+def _both_ways(
+    layer: Callable[..., tuple[Node, ...]],
+    x: Node,
+    units: int,
+    owner: str,
+    number: str,
+    **words: Any,
+) -> list[Node]:
+    forth = layer(x, units, name=f"{owner}.forward{number}", **words)
+    back = layer(x, units, name=f"{owner}.backward{number}", reverse=True, **words)
+    return [joining.concat([a, b], axis=-1) for a, b in zip(forth, back, strict=True)]
+
+
+def _initial_of(k: int, initial: Any) -> tuple[Node, ...] | None:
+    """Return the first states of one of stacked layers, which lie along the first axis."""
+    given = initial if isinstance(initial, (tuple, list)) else (initial,)
+    return None if initial is None else tuple([as_node(value)[k] for value in given])
 
 
 # -- what the layers have in common ----------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.node import Node
+from graphc.ops.leaf import fill
 from graphc.ops.registry import OPS
 from graphc.ops.rows import row_form, row_writes
 
@@ -86,5 +87,16 @@ def minus_scaled(value: Node, gradient: Node, rate: Any) -> Node:
 
 
 def squared_norm(gradient: Node, rows: Rows | None) -> Node:
-    """Return the sum of a gradient's squared elements; of a sparse one each row counts once."""
-    return OPS["sum"](OPS["square"](gradient)) if rows is None else rows.squared_norm
+    """Return the sum of a gradient's squared elements; of a sparse one each row counts once.
+
+    A gradient of rows that was clipped already is no sum of shares: a row is divided by its places.
+    """
+    square = OPS["square"](gradient)
+    if rows is None:
+        return OPS["sum"](square)
+    if gradient is rows.gradient:
+        return rows.squared_norm
+    places = OPS["sum_by_row"](
+        fill(1.0, gradient.shape, gradient.dtype), rows.indices, rows.table.shape[0]
+    )
+    return OPS["sum"](square / places)

@@ -74,8 +74,17 @@ def expect_fit(label: str, x: Node, frame: Frame, widths: Widths) -> None:
         + (f", which spans {spans} elements" if is_dilated else ""),
         expected=f"at most {_numbers([n for n, _ in rooms])}"
         + (", the padding counted" if is_padded else ""),
-        fix="pad the input, or make kernel_size or dilation smaller",
+        fix=_channels_forward(x, rank) or "pad the input, or make kernel_size or dilation smaller",
     )
+
+
+def _channels_forward(x: Node, rank: int) -> str | None:
+    """Return how channels come forward, where the last axis is as short as channels are."""
+    last = x.shape[-1]
+    if x.ndim != rank + 2 or not isinstance(last, int) or last not in (1, 3):
+        return None
+    axes = ", ".join(map(str, [0, rank + 1, *range(1, rank + 1)]))
+    return f"channels stand before the positions, {_LAYOUTS[rank]}: x.transpose({axes})"
 
 
 def expect_known(label: str, positions: Shape) -> None:
@@ -105,7 +114,9 @@ def channels_of(label: str, x: Node, rank: int, size: int, groups: int) -> int:
             where=user_location(),
             got=str(x.type),
             expected="a known number of channels",
-            fix="write the number of channels in the input's shape",
+            fix="write the number of channels in the input's shape"
+            if x.ndim == rank + 2
+            else f"give each example an axis of channels: x[:, None], {_LAYOUTS[rank]}",
         )
     if not is_count(groups) or groups < 1 or channels % groups or size % groups:
         raise GraphError(

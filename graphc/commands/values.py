@@ -62,6 +62,7 @@ def _value(name: str, text: str) -> Any:
             f"cannot read the value of {name!r}",
             got=text,
             expected="a number, a list of numbers, True, False or @file.npy",
+            fix="one --at for each value" if "=" in text else None,
         )
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import get_op
 
 _POINTS = 5
+#: Formulas that are longer have their largest repeated part named.
+_LONGEST = 80
+_PART = "s"
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,27 @@ class Derivation:
         width = max(len(step.rule) for step in self.steps)
         left = f"{self.sign}y/{self.sign}{self.by}"
         pending = f"{self.sign}/{self.sign}{self.by}"
+        part, shown = self._shortened()
+        number = len(f"({len(shown)})")
         rows = [
-            f"({i}) {step.rule:<{width}}  {left if i == 1 else '':>{len(left)}}"
-            f" = {with_pending(step.formula, pending)}"
-            for i, step in enumerate(self.steps, 1)
+            f"{f'({i})':<{number}} {step.rule:<{width}}  {left if i == 1 else '':>{len(left)}}"
+            f" = {with_pending(formula, pending)}"
+            for i, (step, formula) in enumerate(zip(self.steps, shown, strict=True), 1)
         ]
-        return "\n".join([f"{self.op}: y = {self.formula}", *rows])
+        named = [f"with {_PART} = {part}"] if part else []
+        return "\n".join([f"{self.op}: y = {self.formula}", *named, *rows])
+
+    def _shortened(self) -> tuple[str, list[str]]:
+        """Return the formulas of the steps; a part that makes them long is named, and first."""
+        formulas = [step.formula for step in self.steps]
+        longest = max(formulas, key=len)
+        if len(longest) <= _LONGEST or re.search(rf"\b{_PART}\b", longest):
+            return "", formulas
+        repeated = [part for part in _operands_of_calls(longest) if longest.count(f"({part})") > 1]
+        part = max(repeated, key=len, default="")
+        if len(part) <= len(_PART):
+            return "", formulas
+        return part, [formula.replace(f"({part})", f"({_PART})") for formula in formulas]
 
     __repr__ = __str__
 
@@ -82,16 +101,21 @@ class Derivation:
         by = name_latex(self.by)
         sign = r"\partial " if self.sign == "∂" else "d"
         rows = [rf"y &= {formula_latex(self.formula)}"]
-        for i, step in enumerate(self.steps):
+        part, shown = self._shortened()
+        if part:
+            rows.append(rf"{_PART} &= {formula_latex(part)}")
+        for i, (step, text) in enumerate(zip(self.steps, shown, strict=True)):
             left = "" if i else rf"\frac{{{sign}y}}{{{sign}{by}}}"
-            formula = formula_latex(step.formula, rf"\frac{{{sign}}}{{{sign}{by}}}")
+            formula = formula_latex(text, rf"\frac{{{sign}}}{{{sign}{by}}}")
             rows.append(rf"{left} &= {formula} && {rule_latex(step.rule)}")
         body = " \\\\\n".join(rows)
         return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
 
 
 def derive(name: str, by: str | None = None) -> Derivation:
-    """Return the derivation of an op's derivative; `by` names the argument, the first unless said.
+    """Return the derivation of an op's derivative; `by` names the argument.
+
+    Unless said, that is the first one by which a derivative flows.
 
     >>> derive("tanh").result
     '1 - y**2'
@@ -100,20 +124,35 @@ def derive(name: str, by: str | None = None) -> Derivation:
         GraphError: for an unknown op, an op that is not pointwise, or an unknown argument.
     """
     op = get_op(name)
-    if not isinstance(op, Pointwise) or op.cuts:
+    if not isinstance(op, Pointwise):
         raise GraphError(
             f"{name} has no formula to derive",
-            expected="a smooth pointwise op",
+            expected="a pointwise op, such as sigmoid",
             fix='gc.derive(graph, "name") derives through any node of a graph',
+        )
+    if op.cuts:
+        raise GraphError(
+            f"no derivative flows through {name}",
+            got=f"y = {op.formula}, whose derivative counts as 0",
+            expected="a smooth pointwise op",
         )
     if by is not None and by not in op.args:
         raise GraphError(f"{name} has no argument {by!r}", expected=", ".join(op.args))
-    return derivation_of(op, op.args.index(by) if by is not None else 0)
+    if by is None:
+        return derivation_of(op, _first_number(op))
+    return derivation_of(op, op.args.index(by))
 
 
 def derivation_of(op: Pointwise, index: int) -> Derivation:
     """Return the derivation of an op's derivative by its argument at `index`."""
     return _confirmed(op, index, _lines(op, index))
+
+
+def _first_number(op: Pointwise) -> int:
+    """Return the index of the first argument that is no condition."""
+    variables = {name: symbol(name) for name in op.args}
+    tree = tree_of(op.formula, variables)
+    return int(isinstance(tree, Branch) and tree.condition == variables[op.args[0]])
 
 
 def _lines(op: Pointwise, index: int) -> list[Line]:
@@ -203,6 +242,18 @@ def _value(tree: Tree, place: Mapping[Expression, Expression]) -> float:
     truth = sympy_module().true
     value = tree.subs(place)
     return float(value == truth) if value.is_Boolean else float(value)
+
+
+def _operands_of_calls(formula: str) -> list[str]:
+    """Return what stands in the parentheses of functions: `x + 1` of `2*tanh(x + 1)`."""
+    found = []
+    for call in re.finditer(r"[A-Za-z]\w*\(", formula):
+        depth, end = 1, call.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(formula[end], 0)
+            end += 1
+        found.append(formula[call.end() : end - 1])
+    return found
 
 
 def with_pending(formula: str, sign: str) -> str:

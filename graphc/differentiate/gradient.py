@@ -96,6 +96,12 @@ def _gradient_parts(node: Node, targets: Sequence[Node]) -> list[Node | None]:
 
 def check_derived(node: Node) -> None:
     """Raise unless a node is a float, which alone has a derivative."""
+    if not isinstance(node, Node):
+        raise GraphError(
+            "a node is derived",
+            got=f"{node!r} of type {type(node).__name__}",
+            fix="g.gradient(of) takes names",
+        )
     if node.dtype.kind != "f":
         raise GraphError(
             "only a float has a gradient",
@@ -125,7 +131,9 @@ def check_scalar(node: Node) -> None:
 def check_float(target: Node, name: str | None = None) -> None:
     if not isinstance(target, Node):
         raise GraphError(
-            "a derivative is taken by a node", got=f"{target!r} of type {type(target).__name__}"
+            "a derivative is taken by a node",
+            got=f"{target!r} of type {type(target).__name__}",
+            fix='gc.grad(loss, [W]) takes nodes; graph.gradient("loss", ["W"]) takes names',
         )
     if target.dtype.kind != "f":
         raise GraphError(

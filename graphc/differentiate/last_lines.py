@@ -77,7 +77,7 @@ def _prepared(raw: Expression, direct: Expression) -> list[Line]:
     """Return the line in which a function can be seen before it gets its name."""
     sigmoid = plain_function("sigmoid")
     if direct.func is not sigmoid:
-        return [("split the fraction", write(raw).text)] if raw.is_Add else []
+        return [(_split(raw), write(raw).text)] if raw.is_Add else []
     _, numerator, _ = split(raw)
     divided = write(1 / (1 + sympy_module().exp(-direct.args[0]))).text
     factor = "*".join(write(part).text for part in numerator)
@@ -97,15 +97,21 @@ def _algebra(reached: Expression, final: Expression) -> str:
     """Return what the algebra between two equal expressions is called."""
     is_fraction, in_one = _is_fraction(reached), _is_fraction(final)
     if is_fraction and final.is_Add:
-        return "split the fraction"
+        return _split(final)
     if in_one and reached.is_Add:
         return "common denominator"
     expanded = sympy_module().expand(reached)
-    if expanded == final:
+    if expanded == final or (final.is_Add and expanded == sympy_module().expand(final)):
         return "multiply out"
     if final.is_Mul and expanded == sympy_module().expand(final) and not is_fraction:
         return "factor out"
     return "simplify"
+
+
+def _split(terms: Expression) -> str:
+    """Return what it is called to get from one fraction to these terms."""
+    below = {sympy_module().Mul(*split(term)[2]) for term in terms.args}
+    return "split the fraction" + (" and cancel" if len(below) > 1 else "")
 
 
 def _is_fraction(expression: Expression) -> bool:

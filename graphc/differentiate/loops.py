@@ -269,7 +269,7 @@ class _Stacks:
         initial = loop.node.inputs[index]
         first = OPS["reshape"](initial, (1, *initial.shape))
         length, back = loop.length, loop.is_reversed
-        if isinstance(length, int):
+        if isinstance(length, int) and length:
             rest = OPS["slice"](after, [slice(1, None) if back else slice(None, -1)])
             return OPS["concat"](*((rest, first) if back else (first, rest)), axis=0)
         # A loop of no steps has no last value to leave out: x[1:] of a sequence of one.

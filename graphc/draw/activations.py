@@ -17,6 +17,7 @@ from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 _SPELLED = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "standardize": "layer norm"}
+_MASKS = (OPS["random_bernoulli"], OPS["dropout_mask"])
 _LARGEST = 4096
 #: Functions of more steps than this are told in one word, or not at all.
 _MOST_STEPS, _MOST_WORDS = 12, 3
@@ -96,11 +97,13 @@ def _step(before: Node, node: Node) -> str:
         before in set(nodes_between(before, x)) for x in others
     ):
         return "f"
-    by_chance = any(
-        x.op.family == "random" for other in others for x in nodes_between(before, other)
-    )
+    behind = [x for other in others for x in nodes_between(before, other)]
+    by_chance = any(x.op.family == "random" for x in behind)
+    if by_chance and node.op.infix in ("*", "/"):
+        leaves_out = any(x.op in _MASKS or x.dtype.kind == "b" for x in behind)
+        return "dropout" if leaves_out else "noise"
     if node.op.infix in ("*", "/"):
-        return "dropout" if by_chance else "scale"
+        return "scale"
     if node.op.infix in ("+", "-"):
         return "noise" if by_chance else "shift"
     return "sum over rows" if node.op.family == "contraction" else _spelled(node.op)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from graphc.differentiate.local import specialized
 from graphc.differentiate.reverse import cotangents
 from graphc.draw.formula import expression, formula, name_code
+from graphc.draw.traces.chain import is_linear, tidied
 from graphc.draw.typography import bar
 from graphc.draw.variables import Variable, is_silent
 from graphc.errors import GraphError
@@ -20,7 +21,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.types import TupleType
-from graphc.ir.walk import reaching, topological
+from graphc.ir.walk import reaching, substitute, topological
 from graphc.ops import OPS
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
@@ -149,7 +150,7 @@ def _total(
         reads.update(dict.fromkeys(values))
         if place == len(shown) - 1 and len(shown) < len(uses):
             text += f" + … {len(uses) - len(shown):,} more …"
-        part = term.within(SUM)
+        part = term.text if len(uses) == 1 else term.within(SUM)
         if text:
             text += f" − {part[1:]}" if part.startswith("−") else f" + {part}"
         else:
@@ -231,6 +232,10 @@ def _derived(
     (sent,) = cotangents([again], [cotangent], [stand_ins[index]])
     if sent is None:
         return Code("0"), ()
+    if not is_linear(node):
+        result = OPS["input"]("result", node.shape, node.dtype)
+        (sent,) = tidied(substitute([sent], {again: result}))
+        again = result
     known = {cotangent: seed, again: names.get(node, Code("·"))}
     known |= {s: _operand(o, names) for s, o in zip(stand_ins, operands, strict=False)}
     text, inside = _written(sent, known)

@@ -77,7 +77,7 @@ def backprop(
     layout = laid_out(_forward_source(picture, wide))
     upper = _Stage([box.key for box in picture.boxes], forward, _insets(wide, forward), layout)
     lines = [
-        *_head(graph, _caption(of, picture, point, half)),
+        *_head(graph, _caption(of, picture, point, half, saved)),
         *_forward_lines(picture, upper),
         *_backward_lines(picture, upper.below(backward, _insets(wide, backward)), half, saved),
         "}",
@@ -193,7 +193,7 @@ def _fitted(look: BoxLook, other: BoxLook, width: int) -> BoxLook:
     )
 
 
-def _caption(of: str, picture: View, point: Values | None, half: _Half) -> Html:
+def _caption(of: str, picture: View, point: Values | None, half: _Half, saved: bool) -> Html:
     name = name_text(of)
     space = " " if len(name.rstrip("₀₁₂₃₄₅₆₇₈₉")) > 1 else ""
     shown = [font(escape(f"◂ adjoint  v̄ = d{space}{name}/dv"), palette.ADJOINT, 11)]
@@ -201,6 +201,8 @@ def _caption(of: str, picture: View, point: Values | None, half: _Half) -> Html:
         shown.insert(0, font("▸ value", palette.VALUE, 11))
     if any(look.mark for look in half.looks.values()):
         shown.append(font("Σ adds over all uses", palette.ADJOINT, 11))
+    if saved and half.saved:
+        shown.append(font("dotted: a saved value is read", palette.VALUE, 11))
     if point is not None and point.point:
         shown.append(font(escape(f"at {point.point}"), palette.INK, 11))
     if picture.remark:

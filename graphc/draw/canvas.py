@@ -73,9 +73,10 @@ class Canvas:
         color: str = palette.INK,
         size: float = 12,
         slanted: bool = False,
+        over: bool = False,
         tooltip: str = "",
     ) -> None:
-        """Add words centred at a point; `\\n` breaks lines."""
+        """Add words centred at a point; `\\n` breaks lines. What they stand `over` is hidden."""
         inside = "<BR/>".join(
             italic(line) if slanted else escape(line) or " " for line in text.split("\n")
         )
@@ -85,7 +86,8 @@ class Canvas:
                 {
                     "pos": _pos(at),
                     "shape": "plain",
-                    "style": "",
+                    "style": "filled" if over else "",
+                    "fillcolor": palette.PAPER if over else None,
                     "fixedsize": "false",
                     "label": Html(font(inside, color, size)),
                     "id": key,
@@ -184,3 +186,10 @@ def _polyline(points: Sequence[Point]) -> tuple[Point, ...]:
         curve.append((ax + 2 * (bx - ax) / 3, ay + 2 * (by - ay) / 3))
         curve.append((bx, by))
     return tuple(curve)
+
+
+def towards(start: Point, goal: Point, distance: float) -> Point:
+    """Return the point at a distance from one point on the way to another."""
+    dx, dy = goal[0] - start[0], goal[1] - start[1]
+    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
+    return start[0] + dx * distance / length, start[1] + dy * distance / length

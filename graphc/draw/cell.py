@@ -44,7 +44,7 @@ def cell(graph: Graph, *, loop: int = 0, highlight: str | None = None) -> Drawin
     loops = find_recurrences(graph).loops
     if not 0 <= loop < len(loops):
         raise GraphError("no such loop", got=loop, expected=f"0 to {len(loops) - 1}")
-    found = cell_of(loops[loop].node)
+    found = cell_of(loops[loop].node, graph.labels)
     marked = marked_part(found, highlight)
     scene = _Scene(Canvas(graph.name, wires_first=False), found, laid_out(found), marked)
     scene.draw()
@@ -108,11 +108,16 @@ class _Scene:
             more="highlight" if marked else part.kind, tooltip=words,
         )  # fmt: skip
         shown = name_text(part.name)
-        if part.name and len(shown) <= 3:
+        if part.name and len(shown) <= 3 and not self._is_next(node):
             place = (x - 13, y + 30) if part.kind != "pointwise" else (x + 22, y + 16)
             text = f"▸ {shown}" if marked else shown
             color = palette.ADJOINT if marked else palette.INK
             self.canvas.words(f"name_{key}", place, text, size=13, slanted=True, color=color)
+
+    def _is_next(self, node: Node) -> bool:
+        """Say whether a part is a state's next value and has its name, which stands outside."""
+        pairs = zip(self.cell.carries, self.cell.results, strict=False)
+        return any(end is node and node.name == self.cell.name(carry) for carry, end in pairs)
 
     def _formula(self, part: Part) -> str:
         """Return what a part computes, in words: `f = σ of weights times x_t, h`."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.draw.recurrent_loops import weight_nodes, weight_of
+from graphc.draw.recurrent_loops import given_leaves, weight_nodes, weight_of
 from graphc.draw.variables import is_silent
 from graphc.ir.body import Body
 from graphc.ir.node import Node
@@ -40,31 +40,37 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
-    """The parts of a body in topological order, its leaves, and what leaves it."""
+    """The parts of a body in topological order, its leaves, and what leaves it.
+
+    `slices` hold what differs from step to step, and what every step reads alike.
+    """
 
     carries: tuple[Node, ...]
     slices: tuple[Node, ...]
     parts: Mapping[Node, Part]
     results: tuple[Node, ...]  # next carries, then what is emitted: parts or leaves
+    given: Mapping[Node, str]  # what the graph calls the leaves that every step reads alike
 
     def name(self, leaf: Node) -> str:
-        return str(leaf.attrs["name"])
+        return self.given.get(leaf) or str(leaf.attrs["name"])
 
 
-def cell_of(loop: Node) -> Cell:
-    """Return the parts of a loop's body."""
+def cell_of(loop: Node, labels: Mapping[Node, str] | None = None) -> Cell:
+    """Return the parts of a loop's body; `labels` are the names that stand around it."""
     body: Body = loop.attrs["body"]
-    carries, sequences = loop.attrs["carries"], loop.attrs["sequences"]
-    leaves = carries + sequences
-    named = {x: outer.name for x, outer in zip(body.inputs, loop.inputs, strict=True) if outer.name}
-    finder = _Finder(body, leaves, {x: named[x] for x in body.inputs[leaves:] if x in named})
+    carries = loop.attrs["carries"]
+    known = labels or {}
+    given = {x: known.get(outer, outer.name or "") for x, outer in given_leaves(loop)}
+    leaves = (*body.inputs[: carries + loop.attrs["sequences"]], *given)
+    read, outer = set(leaves), dict(zip(body.inputs, loop.inputs, strict=True))
+    weights = {x: outer[x].name or "" for x in body.inputs if x not in read}
+    finder = _Finder(body, leaves, weights, given)
     for node in body.graph.nodes:
         finder.visit(node)
     results = tuple(finder.signal_of(result) for result in body.results)
     wanted = _reached(results, finder.parts)
     parts = {node: part for node, part in finder.parts.items() if node in wanted}
-    slices = body.inputs[carries : carries + sequences]
-    return Cell(body.inputs[:carries], slices, parts, results)
+    return Cell(leaves[:carries], leaves[carries:], parts, results, given)
 
 
 def _reached(results: Sequence[Node], parts: Mapping[Node, Part]) -> set[Node]:
@@ -97,12 +103,19 @@ class _Linear:
 class _Finder:
     """One pass over a body's nodes."""
 
-    def __init__(self, body: Body, leaves: int, named: Mapping[Node, str]) -> None:
+    def __init__(
+        self,
+        body: Body,
+        leaves: Sequence[Node],
+        weights: Mapping[Node, str],
+        given: Mapping[Node, str],
+    ) -> None:
         self.graph = body.graph
-        self.named = named  # weights whose names stand in labels
+        self.given = {x: name for x, name in given.items() if name}
+        self.named = {x: name for x, name in weights.items() if name}  # as they stand in labels
         self.results = set(body.results)
-        self.leaves = set(body.inputs[:leaves])
-        self.weights = weight_nodes(body.graph.nodes, body.inputs[leaves:])
+        self.leaves = set(leaves)
+        self.weights = weight_nodes(body.graph.nodes, weights)
         self.parts: dict[Node, Part] = {}
         self.linear: dict[Node, _Linear] = {}
         self.signal: dict[Node, Node] = {}  # node -> the leaf or part whose value it is
@@ -174,6 +187,8 @@ class _Finder:
         if is_gate and isinstance(node.op, Pointwise):
             self._gate(node, self.linear[data[0]])
             return
+        if isinstance(node.op, Pointwise):  # its label holds what is given by name: `− C`
+            data = [x for x in data if self._constant(x) == _HOLE] or data
         sources = dict.fromkeys(s for x in data for s in self._operands(x))
         # A loop inside the step has its weights where no product of this body shows them.
         is_weighed = node.op.family == "loop" and any(x in self.weights for x in node.inputs)
@@ -219,6 +234,8 @@ class _Finder:
         """Return what a box shows: `σ`, `×`, `1 −`."""
         infix = node.op.infix
         texts = [self._constant(x) for x in node.inputs]
+        if not isinstance(node.op, Pointwise):
+            texts = [_HOLE if text in self.given.values() else text for text in texts]
         if infix == "*" and texts == [_HOLE, _HOLE]:
             return "×"
         label = node.op.label(node, texts).replace(f"({_HOLE})", "").replace(_HOLE, "")
@@ -230,4 +247,4 @@ class _Finder:
             node = node.inputs[0]
         if node.op is OPS["full"]:
             return node.op.label(node, [])
-        return self.named.get(node, _HOLE)
+        return self.named.get(node) or self.given.get(node, _HOLE)

@@ -108,7 +108,7 @@ def _precedence(template: str, probe: Code) -> int:
     if probe.precedence < ATOM:
         return probe.precedence
     bare = re.sub(r"\([^()]*\)|\[[^\[\]]*\]|\|[^|]*\|", "", template).strip()
-    if re.search(r" [<>≤≥=≠∧∨] ", bare):
+    if re.search(r" ([<>≤≥=≠∧∨]|\+=) ", bare):
         return COMPARISON
     if re.search(r" [+−] ", bare):
         return SUM

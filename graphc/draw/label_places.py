@@ -21,10 +21,10 @@ class Rectangle:
     width: float
     height: float
 
-    def overlaps(self, other: Rectangle, gap: float = _GAP) -> bool:
+    def overlaps(self, other: Rectangle) -> bool:
         return (
-            abs(self.x - other.x) < (self.width + other.width) / 2 + gap
-            and abs(self.y - other.y) < (self.height + other.height) / 2 + gap
+            abs(self.x - other.x) < (self.width + other.width) / 2 + _GAP
+            and abs(self.y - other.y) < (self.height + other.height) / 2 + _GAP
         )
 
 

@@ -214,6 +214,8 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
         remarks.append("dotted: handed on unchanged")
     if any(layer.joint for layer in handed):
         remarks.append("dotted: unit by unit, without weights")
+    if picture.largest and picture.matrices:
+        remarks.append(f"dashed: negative;  width: size, up to {picture.largest:.2g}")
     if any(link.is_frozen for link in found.links):
         remarks.append("hollow arrows: frozen weights")
     if has_dropped:

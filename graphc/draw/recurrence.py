@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from graphc.draw import palette
-from graphc.draw.canvas import Canvas, Point
+from graphc.draw.canvas import Canvas, Point, towards
 from graphc.draw.dot_source import Html, font
 from graphc.draw.drawing import Drawing
+from graphc.draw.recurrence_bus import bus
 from graphc.draw.recurrence_layout import Place, joint_name, placed
+from graphc.draw.recurrence_looks import looks_of
+from graphc.draw.recurrence_told import told
 from graphc.draw.recurrent_loops import Loop, Names, Reading, Recurrences, find_recurrences
 from graphc.draw.short_names import short
 from graphc.draw.typography import (
@@ -21,15 +25,11 @@ from graphc.draw.typography import (
     text_width,
 )
 from graphc.errors import GraphError
-from graphc.ir.dims import dim_text
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 
 _RADIUS = 22.0
 _COLUMN, _ROW = 92.0, 88.0
-_COLOURS = (palette.VALUE, palette.ADJOINT, palette.GREEN, palette.PURPLE)
-_DASHES = (("solid", 1.6), ("solid", 2.6), ("dashed", 1.6), ("dotted", 2.2))
-_PLAIN = (palette.EDGE, "solid", 1.4)
 
 
 @takes_graph()
@@ -48,25 +48,10 @@ def recurrence(graph: Graph, *, steps: int = 3, truncate: int | None = None) -> 
     if truncate is not None and truncate < 1:
         raise GraphError("steps between two cuts must be at least 1", got=truncate)
     found = find_recurrences(graph)
-    scene = _Scene(Canvas(graph.name), found, placed(found, steps), _looks(found))
+    scene = _Scene(Canvas(graph.name), found, placed(found, steps), looks_of(found))
     scene.draw(truncate)
     title = f"Recurrence of {graph.name}, rolled and unrolled"
-    return scene.canvas.drawing(title, _told(found))
-
-
-def _looks(found: Recurrences) -> dict[Names, tuple[str, str, float]]:
-    """Return colour, dash and width of each set of matrices; without a matrix an edge is plain."""
-    sets = [names for loop in found.loops for names in (loop.from_below, loop.from_before)]
-    sets += [reading.matrices for reading in found.readings]
-    shared = list(filter(None, dict.fromkeys(sets)))
-    looks = {names: _look(i) for i, names in enumerate(shared)}
-    return looks | {(): _PLAIN}
-
-
-def _look(number: int) -> tuple[str, str, float]:
-    """Return a pair of colour and dash; sixteen of them differ."""
-    style, width = _DASHES[(number + number // len(_COLOURS)) % len(_DASHES)]
-    return _COLOURS[number % len(_COLOURS)], style, width
+    return scene.canvas.drawing(title, told(found))
 
 
 # -- the drawing -------------------------------------------------------------------------------
@@ -82,6 +67,7 @@ class _Scene:
     named: set[Names] = field(default_factory=set)
     #: The inputs that loops start from, by name and column.
     starts: dict[tuple[str, int], str] = field(default_factory=dict)
+    has_bus: bool = False
 
     @property
     def top(self) -> int:
@@ -99,6 +85,8 @@ class _Scene:
         self.canvas.words("arrow", (middle, height), "⇒", color=palette.MUTED, size=28)
         for index in range(len(self.places)):
             self._unrolled(index, truncate)
+        for index in range(len(self.places)):
+            self._whole(index)
         for reading in range(len(self.found.readings)):
             self._unrolled_reading(reading)
         self._caption(left, truncate)
@@ -125,16 +113,30 @@ class _Scene:
             self._edge(below, key, loop.from_below, named=True)
         for lower in loop.below:
             self._edge(f"r{lower}", key, loop.from_below, named=True)
-        for earlier in loop.before:
+        for earlier in dict.fromkeys((*loop.before, *loop.whole)):
             (ax, ay), (bx, by) = self.at[f"r{earlier}"], self.at[key]
             arc = [(ax + 9, ay + 20), (ax + 20, ay + 118), (bx - 20, by + 118), (bx - 9, by + 20)]
             if ax == bx:  # one above the other
                 out = ax - 50
                 arc = [(ax - 16, ay + 15), (out, ay + 40), (out, by - 40), (bx - 16, by - 15)]
+            matrices = loop.from_whole if earlier in loop.whole else ()
+            color, style, width = self.looks[matrices]
+            words = "the last state is the first one here" if earlier in loop.before else ""
+            if earlier in loop.whole:
+                words = f"{words and 'first, and '}at each step"
+                text = f"{self._matrix_text(matrices)}: {words}" if matrices else words
+                middle = min((ax + bx) / 2, bx - _RADIUS - 6 - text_width(text, 10) / 2)
+                high = middle, max(ay, by) + 103
+                self.canvas.words(f"m_r{earlier}_{key}", high, text, color=color, size=10)
             self.canvas.wire(
                 arc, key=f"e_r{earlier}_{key}", tail=f"r{earlier}", head=key, curved=True,
-                more="handed", tooltip="the last state is the first one here",
+                more="handed", tooltip=words, color=color, style=style, width=width,
             )  # fmt: skip
+        if loop.given:
+            beside = (x - 0.75 * _COLUMN, y - 0.9 * _ROW)
+            name = joint_name(loop.given)
+            self._circle(f"rg{index}", beside, name, "", palette.INPUT_FILL, "input")
+            self._edge(f"rg{index}", key, loop.from_whole, named=True)
         self._own_loop(key, (x, y), loop.from_before)
 
     def _own_loop(self, key: str, at: Point, matrices: Names) -> None:
@@ -151,7 +153,7 @@ class _Scene:
             text = self._matrix_text(matrices)
             middle = x + 57 + text_width(text, 11) / 2
             self.canvas.words(
-                f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True
+                f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True, over=True
             )
 
     def _rolled_reading(self, number: int, left: float) -> None:
@@ -160,7 +162,7 @@ class _Scene:
         group = max(self.places[i].group for i in reading.loops)
         same = [r for r in self.found.readings[:number] if self._column(r) == group]
         x = left + group * 1.9 * _COLUMN + 0.6 * _COLUMN * len(same)
-        suffix = "t" if reading.each_step else self._last(reading)
+        suffix = "t" if reading.each_step else self._once(reading)
         name = name_text(short(reading.name))
         self._circle(key, (x, self.top * _ROW), name, suffix, palette.OUTPUT_FILL, "output")
         for loop in reading.loops:
@@ -169,10 +171,11 @@ class _Scene:
     def _column(self, reading: Reading) -> int:
         return max(self.places[i].group for i in reading.loops)
 
-    def _last(self, reading: Reading) -> str:
-        """Return the number of the last step, if the output stands at one."""
-        place = self.places[reading.loops[0]]
-        return str(place.steps[-1]) if place.steps else ""
+    def _once(self, reading: Reading) -> str:
+        """Return the number of the last step, if what is computed once is its alone."""
+        places = [self.places[i] for i in reading.loops]
+        of_all = any(reading.loops.values()) or len({place.group for place in places}) > 1
+        return "" if of_all or not places[0].steps else str(places[0].steps[-1])
 
     # -- unrolled ------------------------------------------------------------------------------
 
@@ -238,18 +241,70 @@ class _Scene:
     def _unrolled_reading(self, number: int) -> None:
         reading = self.found.readings[number]
         name = name_text(short(reading.name))
-        place = self.places[reading.loops[-1]]
+        group = self._column(reading)
+        place = next(
+            p for i, p in enumerate(self.places) if i in reading.loops and p.group == group
+        )
+        shift = 0.5 * sum(self._column(r) == group for r in self.found.readings[:number])
+        keys, far = [], []
         for column, step in zip(place.columns, place.steps, strict=True):
             if step is None or (not reading.each_step and step != place.steps[-1]):
                 continue
-            shift = 0.5 * sum(self._column(r) == place.group for r in self.found.readings[:number])
-            key = f"y{number}_{column}"
+            keys.append(f"y{number}_{column}")
             at = ((column + shift) * _COLUMN, self.top * _ROW)
-            self._circle(key, at, name, step, palette.OUTPUT_FILL, "output")
-            for loop in reading.loops:
-                backwards = self.found.loops[loop].reverse and not reading.each_step
-                source = place.first if backwards else column
-                self._edge(f"s{loop}_{source}", key, reading.matrices)
+            suffix = step if reading.each_step else self._once(reading)
+            self._circle(keys[-1], at, name, suffix, palette.OUTPUT_FILL, "output")
+            for loop, every in reading.loops.items():
+                if self.places[loop].group == group and every == reading.each_step:
+                    source = f"s{loop}_{column}" if every else self._end(loop)
+                    self._edge(source, keys[-1], reading.matrices)
+                elif column == place.columns[-1]:
+                    far += self._states(loop) if every else [self._end(loop)]
+        self._bus(f"b{number}", (self.top - 0.36) * _ROW, far, keys, reading.matrices)
+
+    def _states(self, index: int) -> list[str]:
+        """Return the keys of a loop's states that are drawn, without the one before the first."""
+        place = self.places[index]
+        steps = zip(place.columns, place.steps, strict=True)
+        return [f"s{index}_{column}" for column, step in steps if step is not None]
+
+    def _whole(self, index: int) -> None:
+        """Draw what every step of a loop reads."""
+        loop, place = self.found.loops[index], self.places[index]
+        sources: list[str] = []
+        for other, every in loop.whole.items():
+            sources += self._states(other) if every else [self._end(other)]
+        if loop.given:
+            x = (place.first - 1) * _COLUMN
+            row = next(
+                r
+                for r in range(place.row + 1, 2 * self.top)
+                if (x, r * _ROW) not in self.at.values()
+            )
+            name = joint_name(loop.given)
+            self._circle(f"g{index}", (x, row * _ROW), name, "", palette.INPUT_FILL, "input")
+            sources.append(f"g{index}")
+        height = (place.row + 0.44) * _ROW
+        self._bus(f"w{index}", height, sources, self._states(index), loop.from_whole)
+
+    def _bus(
+        self, key: str, y: float, sources: list[str], targets: list[str], matrices: Names
+    ) -> None:
+        """Draw a line that all of the sources feed, and each of the targets reads."""
+        if not sources or not targets:
+            return
+        color, style, width = self.looks[matrices]
+        look: dict[str, Any] = {"color": color, "style": style, "width": width}
+        told = listed(list(matrices)) or "handed on"
+        found = bus(y, [self.at[k] for k in sources], [self.at[k] for k in targets], _RADIUS)
+        self.canvas.wire(found.line, key=key, arrow=False, more="shared", tooltip=told, **look)
+        for source, way in zip(sources, found.fed, strict=True):
+            self.canvas.wire(way, key=f"{key}_{source}", tail=source, arrow=False, **look)
+        for target, way in zip(targets, found.read, strict=True):
+            self.canvas.wire(way, key=f"{key}_{target}", head=target, tooltip=told, **look)
+        for at in found.junctions:
+            self.canvas.dot(at, color)
+        self.has_bus |= len(sources) + len(targets) > 2
 
     # -- pieces --------------------------------------------------------------------------------
 
@@ -283,7 +338,7 @@ class _Scene:
                 (b[0] - 16, b[1] - 15),
             ]
         else:
-            curve = [_towards(a, b, _RADIUS), _towards(b, a, _RADIUS)]
+            curve = [towards(a, b, _RADIUS), towards(b, a, _RADIUS)]
         self.canvas.wire(
             curve, key=f"e_{tail}_{head}", tail=tail, head=head, curved=passes, color=color,
             style=style, width=width, more="shared" if matrices else "handed",
@@ -294,8 +349,10 @@ class _Scene:
             text = self._matrix_text(matrices)
             half = text_width(text, 11) / 2 + 6
             middle = (a[0] + half if not passes else a[0] - 46 - half), (a[1] + b[1]) / 2
+            if a[0] < b[0]:
+                middle = (a[0] + b[0]) / 2 - half, middle[1] + 6
             key = f"m_{tail}_{head}"
-            self.canvas.words(key, middle, text, color=color, size=11, slanted=True)
+            self.canvas.words(key, middle, text, color=color, size=11, slanted=True, over=True)
 
     def _matrix_text(self, matrices: Names) -> str:
         """Return the names of matrices, without their layer's where that is unambiguous."""
@@ -320,35 +377,11 @@ class _Scene:
         most = max(map(len, self.looks))
         shared = "one matrix" if most == 1 else "their matrices"
         words = [f"edges of one colour and dash share {shared}"] if most else []
+        if self.has_bus:
+            words.append("joined lines: all of them are read")
         if truncate:
             words.append("cut: the value goes on, no gradient comes back")
         right = max(x for x, _ in self.at.values())
         low = min(y for _, y in self.at.values()) - 52
         text = ";  ".join(words)
         self.canvas.words("caption", ((left + right) / 2, low), text, color=palette.MUTED, size=12)
-
-
-def _towards(a: Point, b: Point, distance: float) -> Point:
-    dx, dy = b[0] - a[0], b[1] - a[1]
-    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
-    return a[0] + dx * distance / length, a[1] + dy * distance / length
-
-
-def _told(found: Recurrences) -> str:
-    """Return the recurrences in words."""
-    sentences = []
-    for loop in found.loops:
-        state = " and ".join(loop.states)
-        reads = f" reads {', '.join(loop.sequences)} step by step" if loop.sequences else ""
-        begins = f", begins with {', '.join(loop.start)}" if loop.start else ""
-        begins += ", begins where another loop ends" if loop.before else ""
-        shared = ", ".join((*loop.from_below, *loop.from_before))
-        order = "from the last step to the first" if loop.reverse else "from the first step on"
-        sentences.append(
-            f"Loop over {dim_text(loop.length)} steps {order}: the state {state}{reads}{begins}; "
-            f"all steps share {shared or 'no matrix'}."
-        )
-    for reading in found.readings:
-        when = "at each step" if reading.each_step else "after the last step"
-        sentences.append(f"{reading.name} is computed {when} with {', '.join(reading.matrices)}.")
-    return " ".join(sentences)

@@ -58,7 +58,7 @@ def placed(found: Recurrences, steps: int) -> list[Place]:
 def _group(found: Recurrences, places: Sequence[Place], index: int) -> int:
     """Return the group of loops that run over the same steps."""
     loop = found.loops[index]
-    if not loop.before:
+    if not loop.before and not loop.whole:
         for other, place in zip(found.loops, places, strict=False):
             if loop.sequences and other.sequences == loop.sequences and not other.before:
                 return place.group

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from graphc.errors import GraphError
 from graphc.ir.body import Body
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, same, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
@@ -20,6 +20,7 @@ from graphc.ops import OPS
 from graphc.ops.loop import Item, Scan
 
 Names = tuple[str, ...]
+_SLICE, _STATE, _GIVEN = "slice", "state", "given"
 _T = TypeVar("_T")
 
 
@@ -28,7 +29,9 @@ class Loop:
     """One loop as the pictures show it.
 
     `below` holds the loops whose stacks it reads step by step, `before` those whose last states it
-    starts from; `sequences` and `start` name the graph's inputs that it reads in the same ways.
+    starts from, `whole` those of which every step reads the same: all states, as attention does
+    (True), or the last one. `sequences`, `start` and `given` name the graph's inputs that it reads
+    in the same ways.
     """
 
     node: Node
@@ -37,8 +40,11 @@ class Loop:
     start: Names
     below: tuple[int, ...]
     before: tuple[int, ...]
+    whole: Mapping[int, bool]
+    given: Names
     from_below: Names  # matrices on the edge from a slice
     from_before: Names  # matrices on the edge from the state of the step before
+    from_whole: Names  # matrices on the edge from what every step reads
 
     @property
     def length(self) -> Dim:
@@ -52,10 +58,13 @@ class Loop:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is computed from loops: from each step, or from the last state only."""
+    """What is computed from loops, at each of their steps or once.
+
+    `loops` says of each whether all of its states are read (True), or the last one.
+    """
 
     name: str
-    loops: tuple[int, ...]
+    loops: Mapping[int, bool]
     each_step: bool
     matrices: Names
 
@@ -108,8 +117,8 @@ class _Outer:
             return
         is_loop = isinstance(node.op, Scan)
         operands = () if is_loop else node.inputs
-        self.loops[node] = _union(self.loops[x] for x in operands)
-        self.near[node] = _union(self.near[x] for x in operands)
+        self.loops[node] = self._last(node, _union(self.loops[x] for x in operands))
+        self.near[node] = self._last(node, _union(self.near[x] for x in operands))
         leaves = [leaf for x in operands for leaf in self.inputs[x]]
         self.inputs[node] = (node,) if node.op is OPS["input"] else tuple(dict.fromkeys(leaves))
         weight = None if is_loop else weight_of(node, weights)
@@ -117,12 +126,22 @@ class _Outer:
             self.products.append((node, weight))
             self.near[node] = frozenset()
 
+    def _last(
+        self, node: Node, sources: frozenset[tuple[int, bool]]
+    ) -> frozenset[tuple[int, bool]]:
+        """Take the last of all states, `h[-1]`, for what the loop ends with."""
+        if node.op is not OPS["slice"]:
+            return sources
+        loops = list(self.number)
+        return frozenset((i, every and not _takes_end(node, loops[i])) for i, every in sources)
+
     def loop(self, node: Node) -> Loop:
         carries, sequences = node.attrs["carries"], node.attrs["sequences"]
         first, slices = node.inputs[:carries], node.inputs[carries : carries + sequences]
         slices = tuple(x for x in slices if x.dtype.kind != "b")  # a mask is no sequence to show
         body: Body = node.attrs["body"]
-        below, before = _matrices(node, self.graph)
+        given = [outer for _, outer in given_leaves(node)]
+        below, before, whole = _matrices(node, self.graph)
         return Loop(
             node,
             tuple(str(leaf.attrs["name"]) for leaf in body.inputs[:carries]),
@@ -130,8 +149,11 @@ class _Outer:
             self._names(first),
             self._loops(slices),
             self._loops(first),
+            dict(sorted(_union(self.loops[x] for x in given))),
+            self._names(given),
             below,
             before,
+            whole,
         )
 
     def _names(self, nodes: Iterable[Node]) -> Names:
@@ -145,19 +167,26 @@ class _Outer:
         """Return what products with weights, or else the graph's outputs, read from loops."""
         inside = {x for node in self.number for x in node.inputs}
         feeding = set(topological(list(inside)))
-        found: dict[tuple[tuple[int, ...], bool, str], list[str]] = {}
+        found: dict[tuple[tuple[tuple[int, bool], ...], bool, str], list[str]] = {}
         for product, weight in self.products:
             if product in feeding:
                 continue
-            sources = self.near_of(product)
-            loops = tuple(sorted({loop for loop, _ in sources}))
-            each = any(stacked for _, stacked in sources)
+            loops = tuple(sorted(self.near_of(product)))
+            each = any(every and self._has_steps(product, loop) for loop, every in loops)
             key = loops, each, self._name(product)
             found.setdefault(key, []).append(matrix_name(weight, self.graph))
         return tuple(
-            Reading(name, loops, each, tuple(dict.fromkeys(matrices)))
+            Reading(name, dict(loops), each, tuple(dict.fromkeys(matrices)))
             for (loops, each, name), matrices in found.items()
         )
+
+    def _has_steps(self, product: Node, loop: int) -> bool:
+        """Say whether a product still has a place for each step: a mean over them has none."""
+        length: Dim = list(self.number)[loop].attrs["length"]
+        if isinstance(length, int):
+            leading = [d for d in product.shape[:-1] if isinstance(d, int)]
+            return any(d % max(length, 1) == 0 for d in leading)
+        return not set(symbols_of([length])).isdisjoint(symbols_of(product.shape))
 
     def near_of(self, product: Node) -> frozenset[tuple[int, bool]]:
         return _union(self.near[x] for x in product.inputs)
@@ -176,16 +205,43 @@ class _Outer:
 # -- inside a body ---------------------------------------------------------------------------------
 
 
-def _matrices(node: Node, graph: Graph) -> tuple[Names, Names]:
-    """Return the names of the matrices that multiply slices, and states, in a loop's body."""
+def given_leaves(loop: Node) -> list[tuple[Node, Node]]:
+    """Return the leaves of a body that hold the same data at every step, and what they stand for.
+
+    What is computed from parameters alone is a weight; a mask is nothing to show.
+    """
+    body: Body = loop.attrs["body"]
+    after = loop.attrs["carries"] + loop.attrs["sequences"]
+    pairs = zip(body.inputs[after:], loop.inputs[after:], strict=True)
+    return [
+        (leaf, outer)
+        for leaf, outer in pairs
+        if outer.dtype.kind == "f" and any(x.op is OPS["input"] for x in topological([outer]))
+    ]
+
+
+def _takes_end(node: Node, loop: Node) -> bool:
+    """Say whether a slice takes what a loop computes last, and nothing else."""
+    length, reverse = loop.attrs["length"], loop.attrs["reverse"]
+    axes = zip(node.inputs[0].shape, node.shape, node.attrs["bounds"], strict=True)
+    return any(
+        same(before, length) and same(after, 1) and same(start, 0 if reverse else length - 1)
+        for before, after, (start, _, _) in axes
+    )
+
+
+def _matrices(node: Node, graph: Graph) -> tuple[Names, Names, Names]:
+    """Return the matrices that multiply slices, states, and what is the same at every step."""
     body: Body = node.attrs["body"]
     carries = node.attrs["carries"]
     after = carries + node.attrs["sequences"]
+    given = dict(given_leaves(node))
     outer = dict(zip(body.inputs[after:], node.inputs[after:], strict=True))
-    weights = weight_nodes(body.graph.nodes, outer)
-    kind = {leaf: i < carries for i, leaf in enumerate(body.inputs[:after])}
-    sources: dict[Node, frozenset[bool]] = {}  # True: a state, False: a slice
-    found: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    weights = weight_nodes(body.graph.nodes, [leaf for leaf in outer if leaf not in given])
+    kind = {leaf: _STATE if i < carries else _SLICE for i, leaf in enumerate(body.inputs[:after])}
+    kind |= dict.fromkeys(given, _GIVEN)
+    sources: dict[Node, frozenset[str]] = {}
+    found: dict[str, dict[str, None]] = {_SLICE: {}, _STATE: {}, _GIVEN: {}}
     for inner in body.graph.nodes:
         if inner in kind:
             sources[inner] = frozenset([kind[inner]])
@@ -194,10 +250,10 @@ def _matrices(node: Node, graph: Graph) -> tuple[Names, Names]:
         weight = weight_of(inner, weights)
         if weight is not None and sources[inner]:
             name = matrix_name(weight, graph, outer)
-            for of_state in sources[inner]:
-                found[of_state].setdefault(name)
+            for of in sources[inner]:
+                found[of].setdefault(name)
             sources[inner] = frozenset()
-    return tuple(found[False]), tuple(found[True])
+    return tuple(found[_SLICE]), tuple(found[_STATE]), tuple(found[_GIVEN])
 
 
 def weight_nodes(nodes: Sequence[Node], placeholders: Iterable[Node]) -> set[Node]:

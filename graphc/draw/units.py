@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from graphc.draw.canvas import towards
 from graphc.draw.network_parts import Network
 from graphc.draw.unit_names import Names
 from graphc.ir.dims import Dim, dim_text
@@ -120,9 +121,9 @@ def _nearest_gap(arrangement: Arrangement, x: float, y: float) -> float:
 
 def spline(points: Sequence[tuple[float, float]], arrow: float = 8.0) -> str:
     """Return graphviz's `pos` of a smooth edge through the points, from circle to circle."""
-    start = _towards(points[0], points[1], RADIUS)
-    tip = _towards(points[-1], points[-2], RADIUS + 1)
-    end = _towards(points[-1], points[-2], RADIUS + 1 + arrow)
+    start = towards(points[0], points[1], RADIUS)
+    tip = towards(points[-1], points[-2], RADIUS + 1)
+    end = towards(points[-1], points[-2], RADIUS + 1 + arrow)
     knots = [start, *points[1:-1], end]
     places = [knots[0]]
     for i in range(len(knots) - 1):
@@ -132,11 +133,3 @@ def spline(points: Sequence[tuple[float, float]], arrow: float = 8.0) -> str:
         places.append(b)
     body = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     return f"e,{tip[0]:.1f},{tip[1]:.1f} {body}"
-
-
-def _towards(
-    start: tuple[float, float], goal: tuple[float, float], distance: float
-) -> tuple[float, float]:
-    dx, dy = goal[0] - start[0], goal[1] - start[1]
-    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
-    return start[0] + dx * distance / length, start[1] + dy * distance / length

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from graphc.emit.body import LONGEST_VIEW
 from graphc.emit.lines import Line
 from graphc.emit.names import Namer
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
@@ -24,7 +24,6 @@ from graphc.plan.program import BLOCK, SHARES, Buffer, Program, Run, Statement
 if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
 
-_INDENT = "    "
 _WHY, _WHY_SAMPLES = "  # blocks stay in the cache", "  # each core takes some of the samples"
 _ALONE = "# BLAS may start threads where one block has all cores"
 #: What each block's function calls its rows, who works, how many rows there are, and products.
@@ -37,7 +36,7 @@ IMPORTS = (
     "from contextvars import copy_context",
     "from functools import cache",
 )
-CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)'
+CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or 0) or os.cpu_count() or 1'
 #: The module-level functions that call a block's function.
 IN_BLOCKS = '''
 @cache
@@ -192,7 +191,7 @@ class _Blocks:
                 if self.is_in_rows(operand):
                     self.slice(operand)
         lines, body.lines = body.lines, []
-        body.indent += _INDENT
+        body.indent += INDENT
         blocks = self.write_steps()
         written, body.lines = body.lines, lines
         called = re.compile(rf"(?<![.\w]){self.multiply}\(")
@@ -200,7 +199,7 @@ class _Blocks:
         body.lines += written
         if self.parts:
             self.leave()
-        body.indent = body.indent.removesuffix(_INDENT)
+        body.indent = body.indent.removesuffix(INDENT)
         self.end()
 
     def begin(self, statement: Statement) -> None:
@@ -318,11 +317,11 @@ class _Blocks:
     def head(self, blocks: dict[Buffer, str], multiplies: bool) -> None:
         """Write the head of the function, and the variables that show a block of each array."""
         body, namer = self.body, self.body.expressions.namer
-        body.indent = body.indent.removesuffix(_INDENT)
+        body.indent = body.indent.removesuffix(INDENT)
         self.blank()
         why = _WHY_SAMPLES if self.run.multiplies else _WHY
         body.plain(f"def {self.function}({self.rows}, {self.worker}):{why}")
-        body.indent += _INDENT
+        body.indent += INDENT
         if blocks or self.is_sized or multiplies:
             body.plain(f"{self.size} = {self.rows}.stop - {self.rows}.start")
         if multiplies:
@@ -348,7 +347,7 @@ class _Blocks:
             return
         body.plain("return (")
         for part in self.parts.values():
-            body.plain(f"{_INDENT}{part},")
+            body.plain(f"{INDENT}{part},")
         body.plain(")")
 
     def end(self) -> None:
@@ -379,7 +378,7 @@ class _Blocks:
         body.plain(head)
         for node, part in zip(self.parts, parts, strict=True):
             body.current = node
-            body.plain(f"{_INDENT}{self.codes[node]} += {part}")
+            body.plain(f"{INDENT}{self.codes[node]} += {part}")
         for node in self.parts:
             if not node.shape:
                 name = self.codes[node].text

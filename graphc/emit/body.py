@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from graphc.emit.expressions import Expressions, comment, with_comment
 from graphc.emit.lines import Line
+from graphc.emit.wrapping import INDENT
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
 from graphc.ops.loop import Item
 from graphc.plan.program import ON_DEMAND, Program, Statement
 
-INDENT = "    "
 #: A view whose text is longer gets a variable.
 LONGEST_VIEW = 40
 

@@ -213,8 +213,6 @@ def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
     That a value is a single number is not worth a line of its own.
     """
     line = f"{indent}{code}"
-    if not remark:
-        return [line]
     *first, line = steps(line) or [line]
     if first:
         return [*first, *with_comment(line.strip(), remark, indent)]
@@ -222,14 +220,3 @@ def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
         return [f"{line}  {remark}"]
     room = WIDTH - len(indent)
     return [f"{indent}{remark[:room]}", line] if remark != _OF_A_NUMBER else [line]
-
-
-def call(head: str, words: Sequence[str], indent: str = "    ", tail: str = "") -> list[str]:
-    """Return a call; where it is too long for one line, each argument gets a line.
-
-    The comma behind the last one makes formatters keep the break, whatever their line length.
-    """
-    line = f"{indent}{head}({', '.join(words)}){tail}"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"{indent}{head}(", *[f"{indent}    {word}," for word in words], f"{indent}){tail}"]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from graphc.emit.blocks import write_run
-from graphc.emit.body import INDENT, LONGEST_VIEW, Body, read_by
+from graphc.emit.body import LONGEST_VIEW, Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.kept_numbers import KeptNumbers, is_short
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full

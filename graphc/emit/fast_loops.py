@@ -11,8 +11,8 @@ import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphc.emit.body import INDENT, read_by
-from graphc.emit.expressions import Expressions, call, comment, with_comment
+from graphc.emit.body import read_by
+from graphc.emit.expressions import Expressions, comment, with_comment
 from graphc.emit.fast import FastBody
 from graphc.emit.leaf_names import slice_name
 from graphc.emit.lines import Line
@@ -25,7 +25,7 @@ from graphc.emit.loops import (
     is_plain,
     loop_names,
 )
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
@@ -72,7 +72,7 @@ class Rows:
             return [f"{indent}for {variables[0]} in {arrays[0]}:"]
         line = f"for {', '.join(variables)} in zip"
         if len(indent) + len(line) < WIDTH - len("("):
-            return call(line, arrays, indent, ":")
+            return [f"{indent}{line}({', '.join(arrays)}):"]
         targets, sources = (
             [f"{indent}    {word}," for word in each] for each in (variables, arrays)
         )
@@ -303,7 +303,9 @@ class FastSteps(Steps, Fast):
         notation = self.expressions.notation
         whole = batched_at_once(node, [stack], self.loop.node.attrs["length"])
         assert whole is not None
-        index = index_words(stack, whole.shape, notation) if isinstance(stack.op, Slice) else None
+        index = None
+        if isinstance(stack.op, Slice) and not source.op.is_leaf:  # a sequence may be a slice too
+            index = index_words(stack, whole.shape, notation)
         before = self.stacked.get(source.inputs[0]) if index is not None else None
         if before is not None:
             code = Code(f"{before[1]}[{index}]")

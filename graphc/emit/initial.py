@@ -6,18 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from graphc.emit.expressions import call
 from graphc.emit.names import Namer, string_literal
 from graphc.emit.tables import table
-from graphc.emit.wrapping import WIDTH, wrapped
+from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import Notation
 from graphc.ir.dims import shape_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-
-_INDENT = "    "
 
 
 def init_function(graph: Graph) -> list[list[str]]:
@@ -38,20 +35,20 @@ def init_function(graph: Graph) -> list[list[str]]:
         array = _array(node)
         if array is not None and len(f"{key}: {value}") + 9 > WIDTH:
             value = namer.fresh(name)
-            arrays += table(value, array, Notation(), _INDENT)
+            arrays += table(value, array, Notation(), INDENT)
         entries.append((key, value))
     lines = [
         "def init(seed=0):",
-        f'{_INDENT}"""Return freshly initialized parameters."""',
+        f'{INDENT}"""Return freshly initialized parameters."""',
     ]
     if any("rng." in value for _, value in entries):
-        lines.append(f"{_INDENT}rng = np.random.default_rng(seed)")
+        lines.append(f"{INDENT}rng = np.random.default_rng(seed)")
     if arrays:
-        lines += [f"{_INDENT}# fmt: off", *arrays, f"{_INDENT}# fmt: on"]
-    lines.append(f"{_INDENT}return {{")
+        lines += [f"{INDENT}# fmt: off", *arrays, f"{INDENT}# fmt: on"]
+    lines.append(f"{INDENT}return {{")
     for key, value in entries:
-        lines += [piece for line in entry(key, value) for piece in wrapped(line)]
-    return [[*lines, f"{_INDENT}}}"]]
+        lines += wrapped(f"{INDENT * 2}{key}: {value},")
+    return [[*lines, f"{INDENT}}}"]]
 
 
 def _array(node: Node) -> np.ndarray | None:
@@ -60,29 +57,6 @@ def _array(node: Node) -> np.ndarray | None:
     if not isinstance(value, ArrayLiteral) or not value.array.size:
         return None
     return value.array.astype(node.dtype)
-
-
-def entry(key: str, value: str) -> list[str]:
-    """Return an entry of a dict display, its call broken where the line would be too long.
-
-    The key is a user's name: brackets in it are data.
-    """
-    line = f"{_INDENT * 2}{key}: {value},"
-    function, parenthesis, inside = value.partition("(")
-    if len(line) <= WIDTH or not parenthesis or not inside.endswith(")"):
-        return [line]
-    return call(f"{key}: {function}", arguments(inside[:-1]), _INDENT * 2, ",")
-
-
-def arguments(text: str) -> list[str]:
-    """Return the arguments of a call, split at its own commas."""
-    words, depth, start = [], 0, 0
-    for at, character in enumerate(text):
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth == 0:
-            words.append(text[start:at].strip())
-            start = at + 1
-    return [*words, text[start:].strip()]
 
 
 def initial_value(node: Node) -> str:

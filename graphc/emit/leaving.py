@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from graphc.emit.expressions import Expressions
 from graphc.emit.names import string_literal
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.loop import Item
 from graphc.ops.movement import broadcast_to
 from graphc.plan.program import Program
 
-_INDENT = "    "
 #: Stands in a body just before anything is updated, until the values have variables.
 BEFORE_UPDATE = "\0before update"
 
@@ -40,7 +39,7 @@ def lines_before_update(
     lines = []
     for name, variable in saved.items():
         code = expressions.code[program.graph.outputs[name]]
-        lines.append(f"{_INDENT}{variable} = np.array({code})")
+        lines.append(f"{INDENT}{variable} = np.array({code})")
     if program.observed:
         lines += _gradient_lines(program, expressions, is_fast, on_demand)
     return lines
@@ -54,13 +53,13 @@ def _gradient_lines(
     for name, node in program.observed.items():
         code = _owned(program, expressions, node, given, is_fast)
         words.append(f"{string_literal(name)}: {code}")
-    lines = [f"{_INDENT}if gradients is not None:", *on_demand]
-    line = f"{_INDENT * 2}gradients.update({{{', '.join(words)}}})"
+    lines = [f"{INDENT}if gradients is not None:", *on_demand]
+    line = f"{INDENT * 2}gradients.update({{{', '.join(words)}}})"
     if len(line) <= WIDTH:
         return [*lines, line]
-    inner = [f"{_INDENT * 4}{word}," for word in words]
-    head = [f"{_INDENT * 2}gradients.update(", f"{_INDENT * 3}{{"]
-    return [*lines, *head, *inner, f"{_INDENT * 3}}}", f"{_INDENT * 2})"]
+    inner = [f"{INDENT * 4}{word}," for word in words]
+    head = [f"{INDENT * 2}gradients.update(", f"{INDENT * 3}{{"]
+    return [*lines, *head, *inner, f"{INDENT * 3}}}", f"{INDENT * 2})"]
 
 
 def return_lines(
@@ -72,10 +71,7 @@ def return_lines(
     for name, node in program.graph.outputs.items():
         code = saved.get(name) or _owned(program, expressions, node, given, is_fast)
         words.append(f"{string_literal(name)}: {code}")
-    line = f"{_INDENT}return {{{', '.join(words)}}}"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"{_INDENT}return {{", *[f"{_INDENT * 2}{word}," for word in words], f"{_INDENT}}}"]
+    return [f"{INDENT}return {{{', '.join(words)}}}"]
 
 
 def _owned(

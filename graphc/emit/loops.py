@@ -9,13 +9,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.emit.body import INDENT, Body
+from graphc.emit.body import Body
 from graphc.emit.brackets import reads
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.leaf_names import about
 from graphc.emit.lines import alike
 from graphc.emit.readable import ReadableBody
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
@@ -124,12 +124,14 @@ class ReadableSteps(Steps, Readable):
         #: Lines that make what is the same in each step.
         self.in_front: list[str] = []
         shared = {self.program.base(x) for x in self.program.stores.values()}
+        #: Carries whose next value another carry takes, too.
+        taken = {s.target for s in self.program.statements if s.node in shared}
         #: Carries whose array was made for this loop and is seen by nobody else.
         self.own = {
             leaf.attrs["name"]
             for leaf, operand in zip(loop.carries, loop.node.inputs, strict=False)
             if operand.op is full and leaf not in shared and outer.uses(operand) == 1
-            if operand not in outer.kept
+            if operand not in outer.kept and leaf.attrs["name"] not in taken
         }
 
     def write(self, statement: Statement) -> None:
@@ -184,6 +186,8 @@ class ReadableSteps(Steps, Readable):
         first = next((i for i, line in enumerate(self.lines) if line.startswith(start)), None)
         names = [name for pair in pairs for name in pair]
         if first is None or names.count(carry) > 1 or names.count(value) > 1:
+            return False
+        if value in self.names.carries.values():  # another carry, which needs it as well
             return False
         before, after = self.lines[:first], self.lines[first:]
         if any(reads(_code(line), value) for line in before):

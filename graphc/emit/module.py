@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from graphc.emit.blocks import block_sizes
 from graphc.emit.dims import read_dims
 from graphc.emit.docstring import docstring
-from graphc.emit.expressions import Expressions, call
+from graphc.emit.expressions import Expressions
 from graphc.emit.fast_loops import Fast
 from graphc.emit.initial import init_function
 from graphc.emit.leaving import (
@@ -26,15 +26,13 @@ from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.sizes import with_sizes_apart
 from graphc.emit.tables import tables
 from graphc.emit.unread import without_unread
-from graphc.emit.wrapping import WIDTH, wrapped
+from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.plan.program import Program
-
-_INDENT = "    "
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def traced_function(
         for name, node in leaves.items():
             word = re.compile(rf"\b{re.escape(names[name])}\b")
             entry[node] = [i for i in range(start) if word.search(lines[i])]
-    end = max(i for i, line in enumerate(lines) if line.startswith(f"{_INDENT}return "))
+    end = max(i for i, line in enumerate(lines) if line.startswith(f"{INDENT}return "))
     return lines, lines_of(program, lines, entry, range(end, len(lines)))
 
 
@@ -160,11 +158,11 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 def _function(program: Program, expressions: Expressions, layout: Layout) -> list[list[str]]:
     graph = program.graph
     marker = [BEFORE_UPDATE] if graph.updates or program.observed else []
-    head = call(f"def {layout.function}", layout.signature(), "", ":")
-    lines = [*head, f'{_INDENT}"""{_summary(graph)}"""']
+    head = f"def {layout.function}({', '.join(layout.signature())}):"
+    lines = [head, f'{INDENT}"""{_summary(graph)}"""']
     lines += _state_lines(program, layout)
     entry = read_dims(graph, layout.variables(graph), layout.dims)
-    lines += [f"{_INDENT}{line}" for line in entry.lines]
+    lines += [f"{INDENT}{line}" for line in entry.lines]
     lines += _check_lines(graph, layout, entry.tests)
     allocate: list[list[str]] = []
     body = (Fast if layout.is_fast else Readable)(program, expressions)
@@ -213,10 +211,10 @@ def _state_lines(program: Program, layout: Layout) -> list[str]:
     if not pairs:
         return []
     names, reads = zip(*pairs, strict=True)
-    line = f"{_INDENT}{', '.join(names)} = {', '.join(reads)}"
+    line = f"{INDENT}{', '.join(names)} = {', '.join(reads)}"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{_INDENT}{name} = {read}" for name, read in pairs]
+    return [f"{INDENT}{name} = {read}" for name, read in pairs]
 
 
 def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]:
@@ -232,30 +230,30 @@ def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]
     if not tests:
         return []
     tests += more
-    condition = f"{_INDENT}if {' or '.join(tests)}:"
+    condition = f"{INDENT}if {' or '.join(tests)}:"
     if len(condition) <= WIDTH:
         lines = [condition]
     else:
-        lines = [f"{_INDENT}if ("]
-        lines += [f"{_INDENT * 2}{'or ' if i else ''}{t}" for i, t in enumerate(tests)]
-        lines.append(f"{_INDENT}):")
+        lines = [f"{INDENT}if ("]
+        lines += [f"{INDENT * 2}{'or ' if i else ''}{t}" for i, t in enumerate(tests)]
+        lines.append(f"{INDENT}):")
     message = f"expected {', '.join(wanted)}; got {', '.join(got)}"
-    raised = f'{_INDENT * 2}raise ValueError(f"{message}")'
+    raised = f'{INDENT * 2}raise ValueError(f"{message}")'
     if len(raised) <= WIDTH:
         return [*lines, raised]
     # With the words in variables the lines fit, whatever width a formatter allows.
-    types = f'{_INDENT * 2}expected = "{", ".join(wanted)}"'
-    shapes = f'{_INDENT * 2}got = f"{", ".join(got)}"'
+    types = f'{INDENT * 2}expected = "{", ".join(wanted)}"'
+    shapes = f'{INDENT * 2}got = f"{", ".join(got)}"'
     if max(len(types), len(shapes)) <= WIDTH:
-        raised = f'{_INDENT * 2}raise ValueError(f"expected {{expected}}; got {{got}}")'
+        raised = f'{INDENT * 2}raise ValueError(f"expected {{expected}}; got {{got}}")'
         return [*lines, types, shapes, raised]
-    lines.append(f"{_INDENT * 2}raise ValueError(")
+    lines.append(f"{INDENT * 2}raise ValueError(")
     if len(message) + 15 <= WIDTH:
-        return [*lines, f'{_INDENT * 3}f"{message}"', f"{_INDENT * 2})"]
+        return [*lines, f'{INDENT * 3}f"{message}"', f"{INDENT * 2})"]
     pieces = [f"expected {', '.join(wanted)}; ", f"got {', '.join(got)}"]
     for prefix, piece in zip(("", "f"), pieces, strict=True):
-        lines += [f"{_INDENT * 3}{prefix}{string_literal(part)}" for part in _chunks(piece)]
-    return [*lines, f"{_INDENT * 2})"]
+        lines += [f"{INDENT * 3}{prefix}{string_literal(part)}" for part in _chunks(piece)]
+    return [*lines, f"{INDENT * 2})"]
 
 
 def _chunks(text: str) -> list[str]:
@@ -286,29 +284,29 @@ def _workspace(
     entries = [f"{make},  # {one_line(name)}" for name, make in zip(names, makes, strict=True)]
     function = [
         f"def {allocator}({', '.join(dims)}):",
-        f'{_INDENT}"""Return the arrays that `{layout.function}` keeps between calls."""',
-        *[f"{_INDENT}{line}" for line in counts],
-        f"{_INDENT}return (",
-        *[f"{_INDENT * 2}{entry}" for entry in entries],
-        f"{_INDENT})",
+        f'{INDENT}"""Return the arrays that `{layout.function}` keeps between calls."""',
+        *[f"{INDENT}{line}" for line in counts],
+        f"{INDENT}return (",
+        *[f"{INDENT * 2}{entry}" for entry in entries],
+        f"{INDENT})",
     ]
     key = f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
     lines = [
-        f"{_INDENT}if workspace is None:",
-        f"{_INDENT * 2}workspace = {{}}",
-        f'{_INDENT}if workspace.get("dims") != {key}:',
+        f"{INDENT}if workspace is None:",
+        f"{INDENT * 2}workspace = {{}}",
+        f'{INDENT}if workspace.get("dims") != {key}:',
         # In this order: where memory is short, the workspace stays what it was.
-        f'{_INDENT * 2}workspace["buffers"] = {allocator}({", ".join(dims)})',
-        f'{_INDENT * 2}workspace["dims"] = {key}',
+        f'{INDENT * 2}workspace["buffers"] = {allocator}({", ".join(dims)})',
+        f'{INDENT * 2}workspace["dims"] = {key}',
     ]
     left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
-    taken = f'{_INDENT}{left} = workspace["buffers"]'
+    taken = f'{INDENT}{left} = workspace["buffers"]'
     if len(taken) <= WIDTH:
         lines.append(taken)
     else:
-        lines.append(f"{_INDENT}(")
-        lines += [f"{_INDENT * 2}{name}," for name in names]
-        lines.append(f'{_INDENT}) = workspace["buffers"]')
+        lines.append(f"{INDENT}(")
+        lines += [f"{INDENT * 2}{name}," for name in names]
+        lines.append(f'{INDENT}) = workspace["buffers"]')
     return lines, [function]
 
 

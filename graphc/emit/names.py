@@ -59,8 +59,6 @@ def identifier(text: str) -> str:
         name = name.strip("_") or "v"
     if not name or name[0].isdigit() or not name.isidentifier():
         name = "v" + re.sub(r"\W", "_", name)
-    if name.startswith("__"):
-        name = "v" + name
     return name if name.isidentifier() else "v"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.emit.body import INDENT, Body, read_by
+from graphc.emit.body import Body, read_by
 from graphc.emit.expressions import Expressions, in_place_operator
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full

@@ -9,16 +9,14 @@ from typing import Protocol
 import numpy as np
 
 from graphc.emit.domains import Interval, intervals
-from graphc.emit.expressions import call
 from graphc.emit.held_back import held_back
 from graphc.emit.index_bounds import index_bounds
 from graphc.emit.names import one_line, string_literal
-from graphc.emit.wrapping import WIDTH, wrapped
+from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.ir.code import Notation
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
-_INDENT = "    "
 #: The variables of the check; the function under check must not be hidden by one of them.
 LOCALS = frozenset(
     [
@@ -75,10 +73,13 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         return [_why_unchecked(left_out)]
     notation = Notation(dict.fromkeys(graph.dims, str(_SIZE)))
     chosen, bounds = intervals(graph, graph.outputs[of]), index_bounds(graph, _SIZE)
-    samples: list[str] = []
-    for name, node in graph.inputs.items():
-        sample = _sample(node, notation, chosen.get(name), bounds.get(name, _SIZE))
-        samples += _sample_lines(f"    point[{string_literal(name)}]", sample)
+    samples = [
+        _sample_line(
+            f"    point[{string_literal(name)}]",
+            _sample(node, notation, chosen.get(name), bounds.get(name, _SIZE)),
+        )
+        for name, node in graph.inputs.items()
+    ]
     lines = [
         "def check(seed=0):",
         '    """Compare each gradient with central differences along itself."""',
@@ -92,7 +93,7 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         "",
         "    gradients = {}",
         "    center = evaluate(point, gradients)",
-        *_loop(names),
+        _loop(names),
         "        kind = point[name].dtype",
         "        norm = np.sqrt(np.sum(gradients[name].astype(np.float64) ** 2)) + 1e-30",
         "        rounding = 1e4 * np.finfo(kind).eps * abs(center)  # of a large loss",
@@ -109,10 +110,11 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
     ]
     if left_out:
         lines += [
-            *_loop(left_out),
+            _loop(left_out),
             '        print(f"{name}: not checked, a difference sees what stop_gradient hides")',
         ]
-    return [lines, ['if __name__ == "__main__":', "    check()"]]
+    fitting = [piece for line in lines for piece in wrapped(line)]
+    return [fitting, ['if __name__ == "__main__":', "    check()"]]
 
 
 def _why_unchecked(names: Sequence[str]) -> list[str]:
@@ -124,13 +126,10 @@ def _why_unchecked(names: Sequence[str]) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def _loop(names: Iterable[str], indent: str = _INDENT) -> list[str]:
+def _loop(names: Iterable[str], indent: str = INDENT) -> str:
     """Return the head of a loop over names."""
     words = [string_literal(name) for name in names]
-    line = f"{indent}for name in ({', '.join(words)}{',' if len(words) == 1 else ''}):"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"{indent}for name in (", *[f"{indent}    {word}," for word in words], f"{indent}):"]
+    return f"{indent}for name in ({', '.join(words)}{',' if len(words) == 1 else ''}):"
 
 
 def _gradients(graph: Graph, layout: ModuleLayout, of: str) -> tuple[list[str], dict[str, str]]:
@@ -155,11 +154,11 @@ def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, st
         words.append("np.random.default_rng(1)")
     if layout.observed:
         words.append("gradients=gradients")
-    inner = _INDENT * 2
+    inner = INDENT * 2
     lines = []
     if layout.params:
         lines.append(f"{inner}state = {{name: np.array(point[name]) for name in init(seed)}}")
-    lines += call(f"outputs = {layout.function}", words, inner)
+    lines.append(f"{inner}outputs = {layout.function}({', '.join(words)})")
     if not gradient:
         return lines
     pairs = [(string_literal(name), string_literal(out)) for name, out in gradient.items()]
@@ -170,16 +169,15 @@ def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, st
         return [*lines, line]
     prefix = string_literal(_prefix(of))
     body = f"{inner}        gradients[name] = outputs[{prefix} + name]"
-    return [*lines, *_loop(gradient, f"{inner}    "), body]
+    return [*lines, _loop(gradient, f"{inner}    "), body]
 
 
-def _sample_lines(target: str, sample: str) -> list[str]:
+def _sample_line(target: str, sample: str) -> str:
     """Return the line that draws an input; a cast that does not fit becomes an argument."""
     line = f"{target} = {sample}"
-    if len(line) <= WIDTH:
-        return [line]
     drawn, _, dtype = sample.removesuffix(")").rpartition(".astype(")
-    return wrapped(f"{target} = np.asarray({drawn}, {dtype})" if drawn else line)
+    is_too_long = len(line) > WIDTH and drawn
+    return f"{target} = np.asarray({drawn}, {dtype})" if is_too_long else line
 
 
 def _sample(node: Node, notation: Notation, interval: Interval | None, bound: int) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code, Notation
 
-_INDENT = "    "
 #: What a line has beside the expression: its indent, a variable, the comment's shape.
 _BESIDE = 28
 _SPECIAL = {"nan": "np.nan", "inf": "np.inf", "-inf": "-np.inf"}
@@ -26,7 +25,7 @@ def table(name: str, array: np.ndarray, notation: Notation, indent: str = "") ->
     Rows of a matrix stay rows where they fit; other arrays are written flat, and reshaped.
     """
     words = _words(array)
-    room = WIDTH - len(indent) - len(_INDENT)
+    room = WIDTH - len(indent) - len(INDENT)
     lengths = [len(word) + 2 for word in words]
     if array.ndim == 2 and array.shape[1] * max(lengths) + 1 <= room:
         rows = np.array(words).reshape(array.shape).tolist()
@@ -38,7 +37,7 @@ def table(name: str, array: np.ndarray, notation: Notation, indent: str = "") ->
         lines = [f"{', '.join(row)}," for row in rows]
         shape = f".reshape{notation.shape(array.shape)}" if array.ndim > 1 else ""
     end = f"], {notation.dtype(array.dtype)}){shape}"
-    whole = [f"{name} = np.array([", *[_INDENT + line for line in lines], end]
+    whole = [f"{name} = np.array([", *[INDENT + line for line in lines], end]
     return [indent + line for line in whole]
 
 

@@ -18,6 +18,7 @@ from graphc.emit.brackets import (
 
 #: Longest line that is left as it is; formatters agree on code up to this width.
 WIDTH = 88
+INDENT = "    "
 
 #: A statement that begins with an array's indices, and what may follow them.
 _TARGET = re.compile(r"\s*[\w.]+\[")
@@ -28,7 +29,7 @@ _HEAD = re.compile(r"(\s*)([\w.]+(?:\[[^=]*\])? (?:[-+*/]|//)?= |\w+=(?!=)|)")
 #: in the entry of a dict.
 _METHOD = re.compile(r"\s*\w+(?:\.\w+)*\(.*\)\.\w+")
 _ADDITION = re.compile(r"\s*\w+ (?:[-+*/]|//)= [\w.]+")
-_ENTRY = re.compile(r"\s*\"[^\"]*\": [\w.]+")
+_ENTRY = re.compile(r"\s*\"(?:[^\"\\]|\\.)*\": [\w.]+")
 #: A variable, or a place in one: nothing is computed there.
 _PLACE = re.compile(r"[\w.]+(?:\[[^()]*\])?")
 
@@ -36,9 +37,10 @@ _PLACE = re.compile(r"[\w.]+(?:\[[^()]*\])?")
 def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """Return a line of code as lines that fit, where it has a form that can be broken.
 
-    That is one call or display, alone, assigned or in the head of a `for`; a chain of methods;
-    what is written, or added, to several indices of an array; an operation on two values, which
-    becomes a call of NumPy's function, or two statements; and the assignment of several variables.
+    That is one call or display, alone, assigned or in the head of a function or a `for`; a chain
+    of methods; what is written, or added, to several indices of an array; an operation on two
+    values, which becomes a call of NumPy's function, or two statements; and the assignment of
+    several variables.
     """
     if len(line) <= width or line.lstrip().startswith(("#", '"""')):
         return [line]
@@ -61,14 +63,15 @@ def _broken_call(line: str, width: int) -> list[str]:
     is_method = _METHOD.fullmatch(head) and len(links(head.strip())) == 1
     is_within = opening == "(" and (_ADDITION.fullmatch(head) or _ENTRY.fullmatch(head))
     is_value = _is_one_value(head) or is_method or is_within
-    if code not in ("", ",", ":") or not is_value or not words[-1]:
+    if code not in ("", ",", ":") or not is_value or words == [""]:
         return []
     indent = _indent(line)
     # The comma behind the last word makes formatters keep the break, whatever their line length;
     # behind a single index it would make a tuple of that.
     is_index = opening == "[" and len(words) == 1 and not head.endswith((" ", "="))
+    words = [word for word in words if word]
     comma = "" if is_index else ","
-    lines = [part for word in words for part in wrapped(f"{indent}    {word}{comma}", width)]
+    lines = [part for word in words for part in wrapped(f"{indent}{INDENT}{word}{comma}", width)]
     return [f"{head}{opening}", *lines, f"{indent}{CLOSING[opening]}{code}{separator}{remark}"]
 
 
@@ -82,7 +85,7 @@ def _broken_target(line: str, width: int) -> list[str]:
     indent = _indent(line)
     if len(words) < 2 or not _OPERATOR.match(tail) or len(indent) + 1 + len(tail) > width:
         return []
-    lines = [part for word in words for part in wrapped(f"{indent}    {word},", width)]
+    lines = [part for word in words for part in wrapped(f"{indent}{INDENT}{word},", width)]
     return [match.group(), *lines, f"{indent}]{tail}"]
 
 
@@ -93,8 +96,8 @@ def _broken_pairs(line: str, width: int) -> list[str]:
     if not equals or len(lefts) < 2 or len(lefts) != len(rights):
         return []
     indent = _indent(line)
-    lines = [f"{indent}(", *[f"{indent}    {left}," for left in lefts], f"{indent}) = ("]
-    lines += [part for right in rights for part in wrapped(f"{indent}    {right},", width)]
+    lines = [f"{indent}(", *[f"{indent}{INDENT}{left}," for left in lefts], f"{indent}) = ("]
+    lines += [part for right in rights for part in wrapped(f"{indent}{INDENT}{right},", width)]
     return [*lines, f"{indent})"]
 
 
@@ -110,7 +113,7 @@ def _broken_operation(line: str, width: int) -> list[str]:
         return []
     left, symbol, right = found
     indent = _indent(line)
-    words = [f"{indent}    {bare(operand)}," for operand in (left, right)]
+    words = [f"{indent}{INDENT}{bare(operand)}," for operand in (left, right)]
     lines = [part for word in words for part in wrapped(word, width)]
     head = f"{match.group()}np.{OPERATORS[symbol][1]}("
     return [head, *lines, f"{indent}){comma}{separator}{remark}"]
@@ -154,5 +157,6 @@ def _indent(line: str) -> str:
 
 def _is_one_value(head: str) -> bool:
     """Say whether what stands before the bracket is `name = function`, and no sum of terms."""
+    head = head.removeprefix("def ")
     *_, function = head.rpartition(" in " if head.lstrip().startswith("for ") else " = ")
     return all(c.isalnum() or c in "._" for c in function.strip())

@@ -64,8 +64,17 @@ def _no_name(text: str) -> GraphError:
         "a dimension is a whole number or a name",
         got=repr(text),
         expected="an int, a name that is an identifier, or an expression of gc.dim(...)",
-        fix=f"write {int(text)}, without quotes" if is_number else 'write gc.dim("N")',
+        fix=f"write {int(text)}, without quotes" if is_number else _name_of_dims(text),
     )
+
+
+def _name_of_dims(text: str) -> str:
+    """Return how the sizes of a text such as "N, 3" are written."""
+    parts = [part.strip() for part in text.strip("()[]").split(",")]
+    if len(parts) < 2 or not all(part.isdecimal() or part.isidentifier() for part in parts):
+        return 'write gc.dim("N")'
+    shown = [part if part.isdecimal() else f'"{part}"' for part in parts]
+    return f"a shape is a tuple: ({', '.join(shown)})"
 
 
 def as_shape(values: object) -> Shape:

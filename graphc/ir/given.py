@@ -18,6 +18,9 @@ from graphc.ir.node import Node
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: The words that may give several names.
+_SEVERAL = ("wrt", "through")
+
 
 def takes_graph(*words: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator for functions whose first argument is a graph.
@@ -57,11 +60,21 @@ def takes_graph(*words: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _named(graph: Graph, value: Any, word: str) -> Any:
     """Return an argument with a name in the place of each node."""
-    if isinstance(value, Node):
-        return name_of(graph, value, word)
+    if word in _SEVERAL and isinstance(value, (list, tuple)):
+        return [one_name(graph, x, word) for x in value]
+    return one_name(graph, value, word)
+
+
+def one_name(graph: Graph, value: Any, word: str) -> Any:
+    """Return the name that is given as such, as a node of that name, or as a list of one.
+
+    Raises: GraphError for several, and for a node without a name in the graph.
+    """
     if isinstance(value, (list, tuple)):
-        return [name_of(graph, x, word) if isinstance(x, Node) else x for x in value]
-    return value
+        if len(value) != 1:
+            raise GraphError(f"{word} is one name", got=repr(list(value)))
+        value = value[0]
+    return name_of(graph, value, word) if isinstance(value, Node) else value
 
 
 def name_of(graph: Graph, node: Node, word: str) -> str:

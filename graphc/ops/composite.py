@@ -25,7 +25,7 @@ from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.pointwise import cast
-from graphc.ops.reduction import Reduction
+from graphc.ops.reduction import Reduction, refuse_no_elements
 from graphc.ops.registry import OPS, register
 
 
@@ -108,10 +108,10 @@ class Softmax(AcrossAxes):
         node = as_node(x)
         if node.dtype.kind != "f":
             node = cast(node, FLOAT64)
-        axes = axis if isinstance(axis, tuple) else (axis,)
-        return self.make(
-            [node], axis=tuple(sorted(one_axis(a, node.ndim, self.name) for a in axes))
-        )
+        several = axis if isinstance(axis, tuple) else (axis,)
+        axes = tuple(sorted(one_axis(a, node.ndim, self.name) for a in several))
+        refuse_no_elements(self.name, node, axes)
+        return self.make([node], axis=axes)
 
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType

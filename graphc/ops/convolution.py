@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import PRODUCT, Code, Notation
 from graphc.ir.dims import (
@@ -189,6 +190,11 @@ class Convolve(OfColumns):
         places = [*range(1, 1 + len(node.attrs["size"]))]
         out = [*of_cube[: of_cube.index("channel")], *[f"at {a}" for a in places], "sample"]
         return OPS["reshape"](einsum_labels([windows, cube], [labels, of_cube], out), node.shape)
+
+    def reads(self, node: Node, index: int) -> Access:
+        if index == 0:
+            return super().reads(node, index)
+        return along(0), whole(node.inputs[1].shape[1])
 
     def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
         return args[1], matrix_code(args[0], node.inputs[0], notation)

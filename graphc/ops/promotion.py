@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphWarning, counted
-from graphc.ir.dims import Shape, broadcast_shapes, dim_text, same_shape
+from graphc.ir.dims import Dim, Shape, broadcast_shapes, dim_text, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
@@ -133,8 +133,12 @@ def _fix_of_dims(short: Shape, long: Shape) -> str:
         for axis in range(1, len(short) + 1)
         if broadcast_shapes(short[-axis:], long[-axis:]) is None
     )
-    a, b = sorted((short[-axis], long[-axis]), key=lambda dim: isinstance(dim, int))
-    place = "the last axis" if axis == 1 else f"axis {-axis}"
+    return fix_of_pair(short[-axis], long[-axis], "the last axis" if axis == 1 else f"axis {-axis}")
+
+
+def fix_of_pair(one: Dim, other: Dim, place: str) -> str:
+    """Return what may help where two dims differ that have to agree."""
+    a, b = sorted((one, other), key=lambda dim: isinstance(dim, int))
     if isinstance(a, int) and isinstance(b, int):
         return f"{min(a, b)} and {max(a, b)} differ on {place}: compare the layers' sizes"
     if isinstance(b, int):

@@ -27,6 +27,17 @@ from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
 
 
+def refuse_no_elements(name: str, node: Node, axes: Sequence[int]) -> None:
+    """Raise where an op that needs elements would find none along one of its axes."""
+    empty = [a for a in axes if isinstance(node.shape[a], int) and node.shape[a] == 0]
+    if empty:
+        raise GraphError(
+            f"{name} of no elements has no value",
+            where=user_location(),
+            got=f"{node.type} over axis {empty[0]}",
+        )
+
+
 class Reduction(Op):
     """A fold over `axis` (a sorted tuple), with `keepdims` as in NumPy.
 
@@ -68,13 +79,8 @@ class Reduction(Op):
     def __call__(self, x: Any, axis: Any = None, keepdims: bool = False) -> Node:
         node = self.prepared(as_node(x))
         axes = many_axes(axis, node.ndim, self.name)
-        empty = [a for a in axes if isinstance(node.shape[a], int) and node.shape[a] == 0]
-        if self.needs_elements and empty:
-            raise GraphError(
-                f"{self.name} of no elements has no value",
-                where=user_location(),
-                got=f"{node.type} over axis {empty[0]}",
-            )
+        if self.needs_elements:
+            refuse_no_elements(self.name, node, axes)
         return self.make([node], axis=axes, keepdims=bool(keepdims))
 
     def prepared(self, node: Node) -> Node:

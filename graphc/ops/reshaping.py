@@ -71,7 +71,7 @@ class Reshape(Movement):
         source, result = node.inputs[0].shape, node.shape
         spans = [whole(dim) for dim in source]
         for sources, results in reshape_groups(source, result):
-            long = [axis for axis in sources if not _is_one(source[axis])]
+            long = [axis for axis in sources if source[axis] != 1]
             if len(long) == 1:
                 steps, step = [], product(())
                 for axis in reversed(results):
@@ -198,10 +198,6 @@ def reshape_groups(source: Shape, result: Shape) -> Iterator[tuple[Sequence[int]
         i, j = first, second
     if i < len(source) or j < len(result):
         yield range(i, len(source)), range(j, len(result))
-
-
-def _is_one(dim: Dim) -> bool:
-    return isinstance(dim, int) and dim == 1
 
 
 def _is_less(a: Dim, b: Dim) -> bool:

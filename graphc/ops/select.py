@@ -12,13 +12,15 @@ from graphc.ir.dims import product
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import BOOL
-from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.leaf import as_node, full, zeros_like
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.promotion import common_dtype, is_weak
 
 #: From how many elements on NumPy's `where` is slower. It takes a branch for each of them, which
 #: nobody can foresee where data decide: 4 ns an element, against 0.6 for three operations on bits.
 _MANY = 1024
+#: Rows from this length on are copied faster than chosen by bits, where a row is chosen whole.
+_LONG_ROW = 32
 
 _CHOOSE = f'''
 def _choose(condition, x, y, out):
@@ -31,6 +33,23 @@ def _choose(condition, x, y, out):
     np.bitwise_xor(x, y, out=chosen)
     np.multiply(chosen, condition, out=chosen)
     np.bitwise_xor(chosen, y, out=chosen)
+    return out
+'''
+
+_KEEP = '''
+def _keep(condition, x, out):
+    """Write x where the condition holds, else 0: the bits of x, times 1 or 0."""
+    bits = f"i{out.itemsize}"
+    np.multiply(np.asarray(x, out.dtype).view(bits), condition, out=out.view(bits))
+    return out
+'''
+
+_CHOOSE_ROWS = '''
+def _choose_rows(condition, x, y, out):
+    """Write those rows of x for which the condition holds, and the other rows of y."""
+    if out is not y:
+        np.copyto(out, y)
+    np.copyto(out, x, where=condition)
     return out
 '''
 
@@ -63,7 +82,9 @@ class Select(Pointwise):
         return self(node.inputs[0], 0.0, cotangent)
 
     def reuses(self, node: Node) -> tuple[int, ...]:
-        return (2,) if self._is_guard(node) else ()
+        if self._is_guard(node) or self._is_by_rows(node):
+            return (2,)
+        return (1,) if _is_zero(node.inputs[2]) else ()
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
@@ -71,12 +92,29 @@ class Select(Pointwise):
         if self._is_guard(node) and args[2].text == out:
             # Few elements are chosen: a third of the time of `copyto`, which goes one by one.
             return f"{out}[{args[0]}] = {args[1]}"
-        if self._is_by_bits(node) and notation.owns_out:
-            return f"_choose({', '.join(map(str, args))}, out={out})"
-        return f"{out}[...] = {self.numpy(node, args, notation).text}"
+        source = self.helper(node)
+        if source is None or not notation.owns_out:
+            return f"{out}[...] = {self.numpy(node, args, notation).text}"
+        verb, given = ("_keep", args[:2]) if source is _KEEP else ("_choose", args)
+        verb = "_choose_rows" if source is _CHOOSE_ROWS else verb
+        return f"{verb}({', '.join(map(str, given))}, out={out})"
 
     def helper(self, node: Node) -> str | None:
-        return _CHOOSE if self._is_by_bits(node) else None
+        if self._is_by_rows(node):
+            return _CHOOSE_ROWS
+        if not self._is_by_bits(node):
+            return None
+        return _KEEP if _is_zero(node.inputs[2]) else _CHOOSE
+
+    @staticmethod
+    def _is_by_rows(node: Node) -> bool:
+        """Say whether the condition is one for each row, and rows are long."""
+        test, *values = node.inputs
+        if test.op.name != "broadcast_to" or node.ndim < 2 or any(x.op is full for x in values):
+            return False
+        source, length = test.inputs[0].shape, node.shape[-1]
+        is_row = bool(source) and source[-1] == 1 and any(d != 1 for d in source[-2:-1])
+        return is_row and isinstance(length, int) and length >= _LONG_ROW
 
     @staticmethod
     def _is_by_bits(node: Node) -> bool:
@@ -90,3 +128,7 @@ class Select(Pointwise):
         is_number = test.op.name == "equal" and any(x.op.name == "full" for x in test.inputs)
         is_rare = is_number or test.op.name == "isnan"
         return is_rare and value.op.name == "full"
+
+
+def _is_zero(node: Node) -> bool:
+    return node.op is full and bool(node.attrs["value"] == 0)

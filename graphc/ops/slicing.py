@@ -242,7 +242,7 @@ def _slice_of_axis(bounds: tuple[Dim, Dim, int], dim: Dim, notation: Notation) -
     start, stop, step = bounds
     first = (
         ""
-        if same(start, 0 if step > 0 else as_dim(dim - 1) if not _empty(dim) else 0)
+        if same(start, 0 if step > 0 else as_dim(dim - 1) if dim != 0 else 0)
         else notation.dim(start)
     )
     last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
@@ -258,10 +258,6 @@ def _slice_word(bounds: Sequence[str]) -> str:
     for bound in bounds[1:]:
         word += f"{' ' if word and word[-1] != ':' else ''}:{f' {bound}' if bound else ''}"
     return word
-
-
-def _empty(dim: Dim) -> bool:
-    return isinstance(dim, int) and dim == 0
 
 
 slice_ = register(

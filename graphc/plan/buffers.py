@@ -81,13 +81,27 @@ class _Memory:
         elif node in place or node in self.leaving:
             pass
         elif _needs_memory(node) and statement.target is None:
-            found = _taken_over(statement, at, self.storage, self.death, place)
-            is_alike = found is not None and self.needed(found) == self.needed(node)
-            place[node] = place[found] if found is not None and is_alike else self.new_or_free(node)
+            found = self.taken_over(at, statement)
+            place[node] = self.new_or_free(node) if found is None else place[found]
         for dead in self.dying.get(at, ()):
             if dead in place and not (place.get(node) is place[dead] and node is not dead):
                 # By the shape in which its last value shows it.
                 self.free.setdefault(self.needed(dead), []).append(place[dead])
+
+    def taken_over(self, at: int, statement: Statement) -> Node | None:
+        """Return the operand that dies here and whose buffer may be overwritten, or None."""
+        node, storage = statement.node, self.storage
+        for index in node.op.reuses(node):
+            operand = statement.operands[index]
+            # A view of the memory may be read in another order than it is written.
+            if operand in storage or operand not in self.place or self.death[operand] != at:
+                continue
+            others = [storage.get(x, x) for x in statement.operands if x is not operand]
+            is_alone = all(operand is not x for x in others)
+            is_alike = operand.type == node.type and self.needed(operand) == self.needed(node)
+            if is_alike and is_alone:
+                return operand
+        return None
 
     def write_loop(self, at: int, loop: Loop) -> None:
         """Find memory for a loop's results: the operands are still read, so not theirs."""
@@ -207,23 +221,3 @@ def _needs_memory(node: Node) -> bool:
     """Say whether a value is an array that is computed, not a leaf, a number, a view or a fill."""
     is_item = isinstance(node.op, Item)
     return bool(node.inputs) and bool(node.shape) and not (node.op.is_view or is_item)
-
-
-def _taken_over(
-    statement: Statement,
-    at: int,
-    storage: Mapping[Node, Node],
-    death: Mapping[Node, int],
-    place: Mapping[Node, Buffer],
-) -> Node | None:
-    """Return the operand that dies here and whose buffer may be overwritten, or None."""
-    node = statement.node
-    for index in node.op.reuses(node):
-        operand = statement.operands[index]
-        # A view of the memory may be read in another order than it is written.
-        if operand in storage or operand not in place or death[operand] != at:
-            continue
-        others = [storage.get(x, x) for x in statement.operands if x is not operand]
-        if operand.type == node.type and all(operand is not x for x in others):
-            return operand
-    return None

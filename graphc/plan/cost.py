@@ -88,11 +88,13 @@ class Cost:
                 )
         if CORES in self.dims:
             sizes = {CORES: cores(), **sizes}
+        number = sympy_module().Integer
         cache: dict[sympy.Expr, sympy.Expr] = {}
 
         def fixed(e: sympy.Expr) -> sympy.Expr:
             if e not in cache:
-                cache[e] = e.subs({s: sizes[s.name] for s in e.free_symbols if s.name in sizes})
+                given = {s: number(sizes[s.name]) for s in e.free_symbols if s.name in sizes}
+                cache[e] = _fixed(e, given)
             return cache[e]
 
         return self._mapped(fixed)
@@ -131,6 +133,18 @@ class Cost:
         for title, works in tables:
             lines += ["", *_table(title, works)]
         return "\n".join(lines)
+
+
+def _fixed(e: sympy.Expr, given: Mapping[sympy.Symbol, sympy.Integer]) -> sympy.Expr:
+    """Return an expression with some dims fixed.
+
+    SymPy's own `subs` would fix one after the other, and compare all terms of a maximum each time.
+    """
+    sympy = sympy_module()
+    if e.free_symbols <= given.keys() or not e.has(sympy.Max):
+        return e.xreplace(given)
+    parts = [_fixed(part, given) for part in e.args]
+    return largest(map(amount, parts)) if isinstance(e, sympy.Max) else e.func(*parts)
 
 
 def cost(graph: Graph) -> Cost:

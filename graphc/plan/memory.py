@@ -153,4 +153,4 @@ def _copied_operands(statement: Statement) -> int:
 
 def cores() -> int:
     """Return how many threads emitted code uses on this machine."""
-    return int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or os.cpu_count() or 1)
+    return int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or 0) or os.cpu_count() or 1

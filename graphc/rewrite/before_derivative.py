@@ -11,7 +11,7 @@ from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.walk import substitute
 from graphc.ops.registry import OPS
-from graphc.rewrite.pipeline import STABILIZE_PASS, stabilize_forward
+from graphc.rewrite.pipeline import STABILIZE, stabilize_forward
 
 #: Stands before the names of outputs and inputs that exist only while rules run.
 _HELD = "\0held "
@@ -25,7 +25,7 @@ def stable_form(graph: Graph, names: Iterable[str] = ()) -> Graph:
     """
     stable = stabilized_around(graph, names)
     records = stable.history[len(graph.history) :]
-    fired = any(r.firings for r in records if r.name == STABILIZE_PASS.name)
+    fired = any(firing.rule in STABILIZE for record in records for firing in record.firings)
     return stable if fired else graph
 
 

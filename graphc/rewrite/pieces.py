@@ -24,7 +24,7 @@ def _side_by_side(node: Node, facts: Facts) -> Node | None:
         axis, start, stop = found
         pieces.append((start, stop, at.inputs[1]))
         at = at.inputs[0]
-    if axis is None or len(pieces) < 2 or not is_fill(at, 0):
+    if axis is None or not is_fill(at, 0):
         return None
     ordered = _in_order(pieces, node.shape[axis])
     return None if ordered is None else OPS["concat"](*ordered, axis=axis)

@@ -13,6 +13,7 @@ from graphc.ir.node import Node
 from graphc.rewrite.adjoints import ADJOINTS
 from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.bodies import has_loops, in_bodies
+from graphc.rewrite.borders import BORDERS
 from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
 from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
@@ -43,6 +44,7 @@ from graphc.rewrite.shares import SHARES
 from graphc.rewrite.short_rows import ROWS, copy_short_rows
 from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
 from graphc.rewrite.small_factors import SMALL_FACTORS
+from graphc.rewrite.small_terms import SMALL_TERMS
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
@@ -64,6 +66,7 @@ SIMPLIFY = (
     *SHARES,
     *PIECES,
     LAST_STATE,
+    *UNIT_VECTORS,  # before a sum of x/norm(x) divides behind it
 )
 STABILIZE = (
     *UNIT_VECTORS,
@@ -169,9 +172,11 @@ LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, 
 ONCE_PASS = Pass("reduce once", "Add up once what sums share", (ONCE,), whole=reduce_once, level=2)
 FAST = (
     *SMALL_FACTORS,
+    *SMALL_TERMS,
     *SPEED,
     *PACKED_PRODUCTS,
     *TABLE_ROWS,
+    *BORDERS,
     *OVERFLOW,
     *POOLING_GRADIENTS,
     *TURNED_FILTERS,

@@ -21,7 +21,7 @@ from graphc.rewrite.spread import varying_axes, without_copies
 _LONGEST_CHAIN = 16
 
 
-def _copied_axes(node: Node) -> frozenset[int]:
+def copied_axes(node: Node) -> frozenset[int]:
     """Return the axes along which a node is the same and longer than 1; none where it is large."""
     varying = varying_axes(node)
     if varying is None:
@@ -30,7 +30,7 @@ def _copied_axes(node: Node) -> frozenset[int]:
     return frozenset([a for a in axes if not (type(node.shape[a]) is int and node.shape[a] == 1)])
 
 
-def _applied(op: str, operands: Sequence[Node], axes: frozenset[int]) -> Node:
+def applied_to_small(op: str, operands: Sequence[Node], axes: frozenset[int]) -> Node:
     """Return an op on small arrays, computed without the axes along which they are the same."""
     lead = 0
     while lead in axes:
@@ -45,7 +45,7 @@ def _met(own: Node, small: Node, divides: bool, axes: frozenset[int]) -> Node:
     first, second = factor_of(own), factor_of(small, divides)
     if first is not None and second is not None:
         return uniform(first.times(second), own.shape, own.dtype)
-    return _applied("divide" if divides else "multiply", (own, small), axes)
+    return applied_to_small("divide" if divides else "multiply", (own, small), axes)
 
 
 def _within(node: Node, change: Callable[[Node], Node | None], facts: Facts) -> Node | None:
@@ -83,17 +83,17 @@ def _rebuilt(path: list[tuple[Node, int]], new: Node) -> Node:
 def _with_small(node: Node, small: Node, divides: bool) -> Node | None:
     """Return a product (or quotient) of which one small factor takes in another one."""
     name = node.op.name
-    copied = _copied_axes(small)
+    copied = copied_axes(small)
     for i, own in enumerate(node.inputs if name != "negative" else ()):
-        axes = copied & _copied_axes(own)
+        axes = copied & copied_axes(own)
         other = node.inputs[1 - i]
         are_numbers = own.op is small.op is full and is_number(own) and is_number(small)
         if not axes or are_numbers or other.op is full:
             continue
         if name == "divide" and i == 1:
             if divides:
-                return OPS["divide"](other, _applied("multiply", (own, small), axes))
-            return OPS["multiply"](other, _applied("divide", (small, own), axes))
+                return OPS["divide"](other, applied_to_small("multiply", (own, small), axes))
+            return OPS["multiply"](other, applied_to_small("divide", (small, own), axes))
         factor = _met(own, small, divides, axes)
         return node.op(*((factor, other) if i == 0 else (other, factor)))
     return None
@@ -106,7 +106,7 @@ def _small_first(node: Node, facts: Facts) -> Node | None:
     divides = node.op.name == "divide"
     pairs = [node.inputs] if divides else [node.inputs, node.inputs[::-1]]
     for chain, small in pairs:
-        if _copied_axes(small):
+        if copied_axes(small):
             found = _within(chain, partial(_with_small, small=small, divides=divides), facts)
             if found is not None:
                 return found
@@ -118,9 +118,9 @@ def _small_sign(node: Node, facts: Facts) -> Node | None:
 
     def negated(product: Node) -> Node | None:
         for i, own in enumerate(product.inputs if product.op.name != "negative" else ()):
-            axes = _copied_axes(own)
+            axes = copied_axes(own)
             if axes and own.op is not full and product.inputs[1 - i].op is not full:
-                minus = _applied("negative", [own], axes)
+                minus = applied_to_small("negative", [own], axes)
                 return product.op(*[minus if j == i else x for j, x in enumerate(product.inputs)])
         return None
 
@@ -130,7 +130,7 @@ def _small_sign(node: Node, facts: Facts) -> Node | None:
 def _written_quotient(node: Node, facts: Facts) -> Node | None:
     """add_at(A/b, c, i)/n → add_at(A/(b·n), c/n, i) for a number c, and a size or number n."""
     found = split(node)
-    if found is None or not facts.is_float(node) or node.op.name == "negative":
+    if found is None or not facts.is_float(node):
         return None
     total, share = found
     if total.op.name not in WRITES or facts.is_shared(total):

@@ -34,6 +34,8 @@ _SHORT_ROW = 32
 _FEW_ROWS = 32
 #: How long a named axis of such a row is at least taken to be.
 _SHORTEST_NAMED = 8
+#: More elements than any product of two operands has, so that NumPy pairs them all.
+_UNLIMITED = 2**62
 
 
 def _row_sums(node: Node, facts: Facts) -> Node | None:
@@ -102,9 +104,11 @@ def _one_contraction_a_pair(node: Node, facts: Facts) -> Node | None:
         return None
     sizes = [tuple([typical_size([d]) for d in x.shape]) for x in node.inputs]
     shown = [np.broadcast_to(np.float32(0), shape) for shape in sizes]
-    path, _ = np.einsum_path(node.attrs["spec"], *shown, optimize="optimal")
+    path, _ = np.einsum_path(node.attrs["spec"], *shown, optimize=("optimal", _UNLIMITED))
+    # Where nothing is summed over, the path is one step that takes all operands.
+    pairs = path[1:] if len(path) == len(terms) else [(0, 1)] * (len(terms) - 1)
     operands, labels = list(node.inputs), list(terms)
-    for step in path[1:]:
+    for step in pairs:
         taken = sorted(step, reverse=True)
         pair = [(operands.pop(i), labels.pop(i)) for i in taken][::-1]
         needed = set(out).union(*labels)

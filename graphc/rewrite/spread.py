@@ -18,18 +18,21 @@ def reduction_under(node: Node, name: str) -> Node | None:
     it holds the value reduced over that place's line.
     """
     value = core(node)
-    if value.op.name != name:
-        return None
-    source = value.inputs[0].shape
-    kept = without_axes(source, value.attrs["axis"], True)
-    return value if _has_shape(node, kept) or _spreads(node, value, kept, source) else None
+    return value if value.op.name == name and lines_up(node, value) else None
+
+
+def lines_up(node: Node, reduction: Node) -> bool:
+    """Say whether `node`, made of views of the reduction, holds it along the reduced lines."""
+    source = reduction.inputs[0].shape
+    kept = without_axes(source, reduction.attrs["axis"], True)
+    return _has_shape(node, kept) or _spreads(node, kept, source)
 
 
 def _has_shape(node: Node, kept: Shape) -> bool:
     return node.op.name != "broadcast_to" and same_shape(node.shape, kept)
 
 
-def _spreads(node: Node, value: Node, kept: Shape, source: Shape) -> bool:
+def _spreads(node: Node, kept: Shape, source: Shape) -> bool:
     """Say whether `node` is the reduced value, aligned with its axes, broadcast to `source`."""
     if not same_shape(node.shape, source):
         return False

@@ -63,7 +63,7 @@ def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
     }
     replacement: dict[Node, Node] = {}
     for top in order:
-        if top.op is not op or top in inner or top in steady or top.dtype.kind != "f":
+        if top.op is not op or top in inner or top in steady:
             continue
         terms = _terms(top, inner)
         still = [x for x in terms if x in steady]

@@ -1,33 +1,42 @@
-"""Unit vectors: x/norm(x) is recognized, so that its derivative at 0 is 0 and not 0/0."""
+"""Norms: x/norm(x), whose derivative at 0 is 0 and not 0/0, and norm(x)**2, which needs no root."""
 
 from __future__ import annotations
 
-from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
-from graphc.ops.axes import without_axes
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.spread import core, lines_up
 
 
 def _unit_vector(node: Node, facts: Facts) -> Node | None:
     """x divided by its own norm over some axes → normalize(x, axis)."""
     x, below = node.inputs
-    while below.op.name in ("broadcast_to", "reshape"):
-        kept = below
-        below = below.inputs[0]
-        if below.op.name == "norm" and not _lines_up(kept, below, x):
-            return None
-    if below.op.name != "norm" or facts.number(below.inputs[0]) != facts.number(x):
+    found = _length(core(below))
+    if found is None:
         return None
-    return OPS["normalize"].make([x], axis=below.attrs["axis"])
+    reduction, measured = found
+    if facts.number(measured) != facts.number(x) or not lines_up(below, reduction):
+        return None
+    return OPS["normalize"].make([x], axis=reduction.attrs["axis"])
 
 
-def _lines_up(view: Node, norm: Node, x: Node) -> bool:
-    """Say whether a view of the norm has the reduced axes where they were, as axes of size 1."""
-    over_all = len(norm.attrs["axis"]) == x.ndim
-    wanted = without_axes(x.shape, norm.attrs["axis"], True)
-    return over_all or norm.attrs["keepdims"] or same_shape(view.shape, wanted)
+def _length(node: Node) -> tuple[Node, Node] | None:
+    """Return the reduction in norm(x) or sqrt(sum(square(x))), and the x."""
+    if node.op.name == "norm":
+        return node, node.inputs[0]
+    if node.op.name != "sqrt":
+        return None
+    total = core(node.inputs[0])
+    if total.op.name != "sum" or total.inputs[0].op.name != "square":
+        return None
+    return total, total.inputs[0].inputs[0]
+
+
+def _squared_norm(node: Node, facts: Facts) -> Node | None:
+    """The square of a norm → the sum of squares, over the same axes."""
+    norm = node.inputs[0]
+    return OPS["sum"].make([OPS["square"](norm.inputs[0])], **norm.attrs)
 
 
 UNIT_VECTORS = (
@@ -39,7 +48,18 @@ UNIT_VECTORS = (
         exactness=REASSOCIATES,
         apply=_unit_vector,
         roots=("divide",),
-        operands=("broadcast_to", "reshape", "norm"),
+        operands=("broadcast_to", "reshape", "norm", "sqrt"),
         example="x: input(f64, 3, 4)\ny = x/norm(x, axis=1, keepdims=True)",
+    ),
+    Rule(
+        "squared_norm",
+        "square(norm(x))",
+        "sum(square(x))",
+        "no root, and every derivative at 0 is exact",
+        exactness=REASSOCIATES,
+        apply=_squared_norm,
+        roots=("square",),
+        operands=("norm",),
+        example="x: input(f64, 3, 4)\ny = square(norm(x, axis=1, keepdims=True))",
     ),
 )

@@ -140,7 +140,7 @@ def _work(part: Any) -> int:
             return max(1, power - 1 if power > 0 else -power)
         return _work_of("sqrt" if exponent.is_Rational and exponent.q == 2 else "power")
     if part.is_Add or part.is_Mul:
-        return len(part.args) - 1
+        return len([a for a in part.args if a != -1]) - 1  # a - b is one operation
     return _work_of(part.func.__name__.lower())
 
 

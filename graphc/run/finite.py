@@ -10,6 +10,9 @@ from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
 
+#: A longer formula of an operand without a name gives way to the name of its op.
+_LONGEST = 24
+
 
 def check_node(node: Node, values: Mapping[Node, np.ndarray], labels: Mapping[Node, str]) -> None:
     """Raise a GraphError where `node` makes the first NaN, or infinity out of finite operands.
@@ -54,8 +57,8 @@ def _found(
     if node.op.is_leaf:
         kind = "parameter" if "trainable" in node.attrs else "input"
         return GraphError(f"{kind} {node.attrs['name']!r} holds {what}", got=count)
-    shown = [labels.get(i) or i.name or i.op.name for i in node.inputs]
-    formula = node.op.label(node, shown)
+    shown = [_shown(operand, labels) for operand in node.inputs]
+    formula = node.op.label(node, [f"({s})" if " " in s else s for s in shown])
     name = f"{label} = {formula}" if label else formula
     operands = ", ".join(
         f"{text} = {_element(values[i], first)}" for i, text in zip(node.inputs, shown, strict=True)
@@ -65,6 +68,22 @@ def _found(
         where=str(node.provenance.origin) or None,
         got=f"{count}; there {operands}" if operands and len(operands) < 200 else count,
     )
+
+
+def _shown(node: Node, labels: Mapping[Node, str]) -> str:
+    """Return an operand's name; the formula of one without, where it is short."""
+    node, *operands = [_source(x, labels) for x in (node, *_source(node, labels).inputs)]
+    names = [labels.get(x) or x.name or x.op.name for x in operands]
+    formula = node.op.label(node, names)
+    named = labels.get(node) or node.name
+    return named or (formula if len(formula) <= _LONGEST else node.op.name)
+
+
+def _source(node: Node, labels: Mapping[Node, str]) -> Node:
+    """Return what a node without a name only looks at in another shape."""
+    while node.op.is_view and len(node.inputs) == 1 and not (labels.get(node) or node.name):
+        node = node.inputs[0]
+    return node
 
 
 def _element(array: np.ndarray, index: tuple[int, ...]) -> str:

@@ -25,6 +25,29 @@ def sample_point(
     1, which index every axis of at least two; parameters are initialized and slightly perturbed,
     because a check at exact zeros would sit on kinks.
     """
+    leaves = {**graph.params, **graph.inputs}
+    given, sizes = _given(graph, at)
+    rng = np.random.default_rng(seed)
+    missing = [name for name in graph.params if name not in given]
+    state = initial_state(graph, seed, **_param_sizes(graph, sizes)) if missing else {}
+    point = dict(given)
+    for name, leaf in leaves.items():
+        if name in state and name not in given:
+            point[name] = _perturbed(state[name], leaf, rng)
+        elif name not in given:
+            point[name] = _drawn(leaf, evaluate_shape(leaf.shape, sizes), rng)
+    return point
+
+
+def sample_sizes(graph: Graph, at: Mapping[str, Any] | None = None) -> dict[str, int]:
+    """Return the dims of the point that `sample_point` draws, without drawing it."""
+    return _given(graph, at)[1]
+
+
+def _given(
+    graph: Graph, at: Mapping[str, Any] | None
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Return the arrays that `at` gives, and the size of each dim."""
     at = dict(at or {})
     leaves = {**graph.params, **graph.inputs}
     known = [*leaves, *graph.dims]
@@ -37,17 +60,7 @@ def sample_point(
                 fix=f"did you mean {hint!r}?" if hint else None,
             )
     given = {n: as_array(at[n], leaf.dtype, repr(n)) for n, leaf in leaves.items() if n in at}
-    sizes = _sizes(graph, leaves, at, given)
-    rng = np.random.default_rng(seed)
-    missing = [name for name in graph.params if name not in given]
-    state = initial_state(graph, seed, **_param_sizes(graph, sizes)) if missing else {}
-    point = dict(given)
-    for name, leaf in leaves.items():
-        if name in state and name not in given:
-            point[name] = _perturbed(state[name], leaf, rng)
-        elif name not in given:
-            point[name] = _drawn(leaf, evaluate_shape(leaf.shape, sizes), rng)
-    return point
+    return given, _sizes(graph, leaves, at, given)
 
 
 def _sizes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,14 +31,14 @@ def progress_bar(steps: int, epochs: int, done: int, wanted: bool) -> Iterator[R
     columns = (
         TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
         BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4g}"),
+        TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=steps, completed=done, epoch=1, loss=math.nan)
+        task = bar.add_task("training", total=steps, completed=done, epoch=1, loss="")
 
         def report(epoch: int, loss: float) -> None:
-            bar.update(task, advance=1, epoch=epoch, loss=loss)
+            bar.update(task, advance=1, epoch=epoch, loss=f"loss {loss:.4g}")
 
         yield report
 

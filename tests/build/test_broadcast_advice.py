@@ -31,6 +31,21 @@ def test_the_advice_names_what_differs(left: Any, right: Any, fix: str) -> None:
         assert error.value.fix == fix
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "fix"),
+    [
+        (("N", 3), (4,), "3 and 4 differ on the inner axis: compare the layers' sizes"),
+        (("N", "M"), (4, 2), "M agrees with no number: write 4 for it, if that is its size"),
+        (("N", "D"), ("M", 2), "use one name for D and M on the inner axis, if they are the same"),
+    ],
+    ids=str,
+)
+def test_a_product_of_matrices_has_it_too(left: Any, right: Any, fix: str) -> None:
+    with pytest.raises(gc.GraphError, match="inner dims differ") as error:
+        gc.input("a", left) @ gc.input("b", right)
+    assert str(error.value.fix).startswith(fix)
+
+
 def test_an_optimizer_that_is_not_called() -> None:
     W = gc.param("W", (3,))
     graph = gc.graph({"loss": gc.sum(W * W)})

@@ -43,6 +43,22 @@ H, XS = gc.input("h", (3,)), gc.input("xs", ("T", 3))
             'fix       write gc.dim("N")',
         ),
         (
+            lambda: gc.input("y", "N, 3"),
+            "a dimension is a whole number or a name",
+            'fix       a shape is a tuple: ("N", 3)',
+        ),
+        (
+            lambda: gc.nn.conv2d(gc.input("y", ("N", 28, 28, 1)), 8, 3),
+            "conv2d: the window is larger than the array",
+            "fix       channels stand before the positions, [..., channels, H, W]: "
+            "x.transpose(0, 3, 1, 2)",
+        ),
+        (
+            lambda: gc.nn.conv2d(gc.input("y", ("N", 28, 28)), 8, 3),
+            "conv2d: the size of the weight depends on a named dim",
+            "fix       give each example an axis of channels: x[:, None]",
+        ),
+        (
             lambda: gc.nn.conv2d(IMAGE, 4, 9, padding=(0, 1), name="stem"),
             "stem: the window is larger than the array",
             "got       f32[N, 3, 8, 8], kernel_size 9 × 9\n"

@@ -41,6 +41,8 @@ def test_a_node_says_what_stands_for_a_name_that_it_lacks(name: str, fix: str) -
         ("topk", "gc.max"),
         ("swish", "gc.silu(x)"),
         ("mod", "gc.remainder(a, b)"),
+        ("ln", "gc.log(x)"),
+        ("σ", "gc.sigmoid(x)"),
         ("sofmax", "did you mean 'softmax'?"),
     ],
 )

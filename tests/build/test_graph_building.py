@@ -120,6 +120,12 @@ def test_from_function_runs_plain_numpy() -> None:
         np.testing.assert_allclose(got[key], value, rtol=1e-6)
 
 
+def test_from_function_calls_functions_without_names_of_arguments() -> None:
+    g = from_function(np.arctan2, y=(), x=())
+    assert (g.name, g.doc, list(g.inputs)) == ("arctan2", "", ["y", "x"])
+    np.testing.assert_allclose(interpret(g, y=1, x=-1)["out"], 3 * np.pi / 4, rtol=1e-6)
+
+
 def test_from_function_takes_any_kind_of_result() -> None:
     assert list(from_function(lambda x: x + 1, x=3).outputs) == ["out"]
     assert list(from_function(lambda x: (x + 1, x), x=3, name="f").outputs) == ["out", "x"]

@@ -99,6 +99,13 @@ def test_dropout_keeps_the_mean() -> None:
             nn.dropout(x, rate)
 
 
+def test_layers_without_parameters_have_names_too() -> None:
+    x = input("x", ("N", 4))
+    for layer in (nn.dropout, nn.local_response_norm):
+        assert layer(x, name="part").provenance.scope == "part"
+        assert layer(x).provenance.scope == ""
+
+
 def test_penalties() -> None:
     w, v = RNG.normal(size=(3, 2)), RNG.normal(size=4)
     got = built(lambda a, b: nn.l2([a, b], 0.1), w, v)

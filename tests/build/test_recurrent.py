@@ -96,6 +96,16 @@ def test_truncated_the_state_goes_on_from_call_to_call() -> None:
     np.testing.assert_allclose(state["h"], whole[-1], 1e-12)
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_an_activation_may_be_given_by_its_name(before: bool) -> None:
+    x = gc.input("x", ("T", "N", 3))
+    named, given = (
+        gc.graph(list(gc.nn.rnn(x, 4, name="r", activation=phi, pre_activation=before)))
+        for phi in ("relu", gc.relu)
+    )
+    assert named == given
+
+
 def error_of(kind: str, *args: object, **words: object) -> str:
     with pytest.raises(gc.GraphError) as caught:
         getattr(gc.nn, kind)(*args, **words)
@@ -107,5 +117,6 @@ def test_bad_input_is_one_clear_error() -> None:
     assert "[T, N, features]" in error_of("lstm", gc.input("flat", ("N", 2)), 3)
     assert "'textbook'" in error_of("gru", x, 3, form="torch")
     assert "initial=(h, c)" in error_of("lstm", x, 3, initial=gc.zeros(("N", 3)))
+    assert "no activation is called 'tahn'" in error_of("rnn", x, 3, activation="tahn")
     assert "f32[N, 4]" in error_of("rnn", x, 3, initial=gc.zeros((gc.dim("N"), 4)))
     assert "lengths" in error_of("rnn", x, 3, lengths=gc.input("lengths", ("N",)))

@@ -98,6 +98,7 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
     (lambda: grad(scalar(X), [INDEX]), "no derivative by an integer"),
     (lambda: grad(scalar(X), [OPS["input"]("z", ())]), "does not depend on z"),
     (lambda: grad(scalar(X), ["x"]), "a derivative is taken by a node"),
+    (lambda: grad("loss", [X]), "a node is derived"),
     (lambda: gradient(model(), "los"), "did you mean 'loss'"),
     (lambda: gradient(model(), "h"), "only a single number has a gradient"),
     (lambda: gradient(model(), "loss", ["i"]), "no derivative by an integer"),

@@ -20,6 +20,9 @@ def by_hand(h: gc.Node) -> gc.Node:
 STEPS: list[tuple[str, Callable[[gc.Node], gc.Node]]] = [
     ("tanh, dropout", lambda h: gc.nn.dropout(gc.tanh(h), 0.5)),
     ("dropout", lambda h: gc.nn.dropout(h, 0.5)),
+    ("dropout", lambda h: h * gc.where(gc.random_uniform(("N", 3)) < 0.5, 0.0, 2.0)),
+    ("exp, noise", lambda h: gc.exp(h) * gc.random_normal(("N", 3))),
+    ("noise", lambda h: h + gc.random_normal(("N", 3))),
     ("layer norm", lambda h: gc.nn.layer_norm(h, name="l")),
     ("layer norm, ReLU", lambda h: gc.relu(gc.nn.layer_norm(h, name="l"))),
     ("layer norm", by_hand),

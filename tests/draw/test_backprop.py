@@ -153,6 +153,7 @@ def test_saved_values_are_dotted_edges_on_request() -> None:
     found = set(re.findall(r"(\w+):s -> (\w+):n \[[^\n]*dotted", saved))
     assert found == {("n_u", "d_n_u"), ("n_t", "d_n_t"), ("n_x", "d_n_x"), ("c_3", "d_n_t")}
     assert "dotted" not in plain
+    assert "dotted: a saved value is read" in saved
 
 
 # -- layout --------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from explored import (
 import graphc as gc
 from graphc.draw.explorer.colors import COLORS, GROUNDS, INKS
 from graphc.draw.explorer.measures import point_of
+from graphc.draw.typography import text_width
 from graphc.explore import stages
 
 MODELS: dict[str, tuple[Callable[[], gc.Graph], str | None, dict[str, Any]]] = {
@@ -238,7 +239,7 @@ def test_a_replaced_node_keeps_its_name_and_place(pages: Callable[[str], str]) -
 def test_differences_are_those_of_the_reference(name: str, pages: Callable[[str], str]) -> None:
     build, of, at = MODELS[name]
     data, told = data_of(pages(name)), stages(build(), of)
-    point = point_of(told[0].graph, at)
+    point = point_of(told, at)
     outputs = []
     for stage in told:
         state = {n: point.values[n] for n in stage.graph.params}
@@ -295,7 +296,7 @@ def test_steps_are_the_rows_of_the_traces(name: str, pages: Callable[[str], str]
     data, told = data_of(pages(name)), stages(build(), of)
     derived = next(i for i, stage in enumerate(told) if stage.differentiates)
     graph = told[derived - 1].graph
-    values = point_of(graph, at).values
+    values = point_of(told, at).values
     rows = data["steps"]["rows"]
     forward = gc.trace(graph, values)
     backward = gc.trace(graph, values, "reverse", of=of, version="B")
@@ -366,6 +367,23 @@ def test_no_edge_runs_through_a_foreign_box(name: str, pages: Callable[[str], st
                         left + 4 < x < left + width - 4 and top + head + 4 < y < top + height - 4
                     )
                     assert not inside, f"{key} runs through {item}"
+
+
+@pytest.mark.parametrize("name", ["digits_mlp", "lenet", "collapsed"])
+def test_no_arrow_ends_behind_the_name_of_its_box(name: str, pages: Callable[[str], str]) -> None:
+    data = data_of(pages(name))
+    named = {k: n["name"] for k, n in data["nodes"].items()}
+    named |= {k: g["title"] for k, g in data["groups"].items()}
+    for picture in data["pictures"].values():
+        for key, path in picture["paths"].items():
+            head = key.split(">")[1]
+            if head.startswith("r"):
+                continue
+            left, top, _, _ = picture["items"][head]
+            x, y = curve(path)[-1]
+            is_behind = left < x < left + text_width(named[head], 13)
+            is_behind &= top + 1 < y <= top + data["head"]
+            assert not is_behind, f"{key} ends behind {named[head]}"
 
 
 def curve(path: str) -> list[tuple[float, float]]:

@@ -199,3 +199,50 @@ def test_rows_of_an_embedding_are_incremented_where_they_were_read() -> None:
     table = str(gc.forward_backward_table(gc.graph({"J": (rows**2).sum()})))
     assert "dJ/dE[word] += dJ/drows" in table
     assert "0[word]" not in table
+
+
+SOFTMAX = """
+z: input(f64, N, 3)
+y: input({label})
+{forward}
+J = {loss}
+output(J)
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "forward", "loss", "backward"),
+    [
+        (
+            "f64, N, 3",
+            "p = softmax(z)",
+            "-mean(sum(y*log(p), axis=1))",
+            ["dJ/dp += −(1/N)·y/p", "dJ/dz += (dJ/dp − sum(dJ/dp ⊙ p, axis 1)) ⊙ p"],
+        ),
+        (
+            "i64, N",
+            "p = softmax(z)",
+            "-mean(log(take_along_axis(p, y[:, None], axis=1)))",
+            ["dJ/dp[y] += −(1/N)/p[y]", "dJ/dz += (dJ/dp − sum(dJ/dp ⊙ p, axis 1)) ⊙ p"],
+        ),
+        (
+            "i64, N",
+            "",
+            "mean(softmax_cross_entropy(z, y))",
+            ["dJ/dz += (softmax(z, axis=1)[y] += −1)/N"],
+        ),
+        (
+            "f64, N, 3",
+            "",
+            "mean(softmax_cross_entropy(z, y))",
+            ["dJ/dz += sum((1/N)·y, axis 1) ⊙ softmax(z, axis=1) − (1/N)·y"],
+        ),
+    ],
+)
+def test_a_softmax_and_its_loss_read_as_in_a_textbook(
+    label: str, forward: str, loss: str, backward: list[str]
+) -> None:
+    graph = gc.parse(SOFTMAX.format(label=label, forward=forward, loss=loss))
+    table = gc.forward_backward_table(graph, notation="matrix")
+    lines = [line for row in table.rows for line in row.backward]
+    assert [line for line in lines if not line.startswith("dJ/dy")] == backward

@@ -66,3 +66,15 @@ def test_the_memory_that_a_loop_started_from_is_not_used_again(style: str) -> No
     later = gc.cumsum(gc.tanh(steps.sum(axis=0) + Y))
     graph = gc.graph({"z": (last * gc.sigmoid(later)).sum(), "later": gc.exp(gc.cumsum(later))})
     assert_steps_agree(graph, {}, calls("x", "y"), style=style)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("style", STYLES)
+def test_the_gradient_of_a_loop_that_never_has_a_step(style: str, reverse: bool) -> None:
+    h, x = gc.input("h", (3,), dtype="float64"), gc.input("x", (0, 3), dtype="float64")
+    last, steps = gc.scan(lambda h, x: (gc.sin(x + h), h), init=h, xs=x, reverse=reverse)
+    graph = gc.graph({"loss": gc.sum(gc.square(last)) + steps.sum()})
+    f = gc.compile(graph, gradient_of="loss", wrt=["h", "x"], style=style)
+    got = f(h=np.arange(3.0), x=np.zeros((0, 3)))
+    assert got["d_loss_d_h"].tolist() == [0, 2, 4]
+    assert got["d_loss_d_x"].shape == (0, 3)

@@ -266,7 +266,8 @@ def test_emitted_modules_are_formatted_and_clean(tmp_path: Path) -> None:
     for number, source in enumerate(sources):
         ast.parse(source)
         (tmp_path / f"module_{number}.py").write_text(source, encoding="utf-8")
-    for words in (["format", "--check", "--diff"], ["check"]):
+    # A random graph may compare a value with itself, and so does its code.
+    for words in (["format", "--check", "--diff"], ["check", "--ignore=PLR0124"]):
         command = [sys.executable, "-m", "ruff", *words, "--isolated", "--no-cache", str(tmp_path)]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         assert found.returncode == 0, found.stdout[:4000] + found.stderr

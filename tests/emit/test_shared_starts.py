@@ -39,7 +39,32 @@ def kept() -> gc.Graph:
     return gc.graph({"t": t, "z": z, "loss": gc.sum(t * t)})
 
 
-@pytest.mark.parametrize("model", [moments, two_loops, kept])
+def joined() -> gc.Graph:
+    """Two carries have one next value."""
+    x, z = gc.input("x", ("T", 2), dtype="float64"), gc.zeros((2,), dtype="float64")
+
+    def cell(s: Node, q: Node, v: Node) -> tuple[Node, Node]:
+        both = s + gc.sin(v)
+        return both, both
+
+    s, q = gc.scan(cell, init=(z, z), xs=x)
+    return gc.graph({"s": s, "q": q, "loss": gc.sum(s * q)})
+
+
+def ahead() -> gc.Graph:
+    """A carry takes the sum of another one, which goes on; a third reads that a step later."""
+    x, z = gc.input("x", ("T", 2), dtype="float64"), gc.zeros((2,), dtype="float64")
+
+    def cell(s: Node, q: Node, late: Node, v: Node) -> tuple[Node, Node, Node]:
+        both = s + gc.sin(v)
+        return both, both, gc.cos(q)
+
+    start = gc.full((2,), 2.0, dtype="float64")
+    s, q, late = gc.scan(cell, init=(start, z, z), xs=x)
+    return gc.graph({"s": s, "q": q, "late": late, "loss": gc.sum(s * q * late)})
+
+
+@pytest.mark.parametrize("model", [moments, two_loops, kept, joined, ahead])
 @pytest.mark.parametrize("style, level", STYLES)
 def test_no_loop_changes_what_another_one_starts_from(
     model: Callable[[], gc.Graph], style: str, level: int

@@ -56,6 +56,15 @@ def test_a_break_keeps_the_statement(form: str) -> None:
     assert ast.dump(ast.parse(closed(wrapped(line)))) == ast.dump(ast.parse(closed([line])))
 
 
+def test_what_is_in_the_name_of_a_parameter_is_no_code() -> None:
+    name = f'"{LONG}, \\" {LONG}("'
+    head = f"    for name in ({name},):"
+    assert wrapped(head) == ["    for name in (", f"        {name},", "    ):"]
+    entry = f"    {name}: np.zeros((3, 4), np.float32),"
+    words = ["        (3, 4),", "        np.float32,"]
+    assert wrapped(entry) == [f"    {name}: np.zeros(", *words, "    ),"]
+
+
 def test_a_chain_in_two_steps_has_the_value_of_the_chain() -> None:
     line = "    y = np.arange(24).reshape(2, 3, 4).transpose(1, 2, 0).reshape(3, 8)"
     lines = wrapped(line, 60)

@@ -51,6 +51,7 @@ def state_of(module: Any, kind: str, name: str, layers: int, both: bool) -> dict
         (1, False, True, T),
         (2, False, False, T),
         (1, True, False, T),
+        (2, True, True, T),
         (1, False, False, 1),
     ],
 )
@@ -68,7 +69,8 @@ def test_layer_is_pytorchs(
     )
     layer = getattr(gc.nn, kind)
     if both:
-        outputs, *last = gc.nn.bidirectional(layer, x, UNITS, name="r", batch_first=batch_first)
+        words = {"name": "r", "layers": layers, "batch_first": batch_first}
+        outputs, *last = gc.nn.bidirectional(layer, x, UNITS, **words)
     else:
         outputs, *last = layer(x, UNITS, name="r", layers=layers, batch_first=batch_first)
     loss = gc.mean(gc.sin(outputs)) + sum(gc.mean(gc.cos(h)) for h in last)
@@ -87,7 +89,8 @@ def test_layer_is_pytorchs(
     np.testing.assert_allclose(found["loss"], total.item(), **close)
     np.testing.assert_allclose(found["d_loss_d_x"], given.grad.numpy(), **close)
     for k in range(layers):
-        owner = "r.forward" if both else "r" if layers == 1 else f"r.{k}"
+        owner = "r.forward" if both else "r"
+        owner = owner if layers == 1 else f"{owner}.{k}"
         weight = getattr(module, f"weight_ih_l{k}").grad.numpy().T
         recurrent = getattr(module, f"weight_hh_l{k}").grad.numpy().T
         np.testing.assert_allclose(found[f"d_loss_d_{owner}.W"], weight, **close)

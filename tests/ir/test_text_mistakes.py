@@ -34,3 +34,18 @@ def test_operators_of_truth_values_stay() -> None:
     graph = gc.parse(f"{HEAD}z = (y > 0) & ~m | m ^ True\noutput(z, x)\n")
     assert gc.parse(str(graph)) == graph
     assert str(graph.find("z").type) == "bool[N]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "z = x * (False * N)",
+        "z = node(softmax, x)",
+        "z = node(softmax, x, axis=0)",
+        "z = node(var, x, axis=(0,), keepdims=True)",
+        "z = node(slice, y, bounds=((0, 2, 1), (0, 4, 1)))",
+    ],
+)
+def test_attributes_and_numbers_of_another_kind_are_refused_at_their_place(line: str) -> None:
+    with pytest.raises(gc.GraphError, match=r"^m\.graph:4:"):
+        gc.parse(f"{HEAD}{line}\noutput(z)\n", "m.graph")

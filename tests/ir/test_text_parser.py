@@ -421,3 +421,17 @@ def test_ten_megabytes_of_comment_and_of_one_constant() -> None:
     with pytest.raises(GraphTextError, match=re.escape("no value is called 'qq'")) as caught:
         read(text.replace("constant([", "constant([qq, "))
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("output('h')", "a name has no quotes here"),
+        ("output(2h)", "a product is 2*x"),
+        ("return h", "a graph ends in output(y)"),
+        ("W: param(f32, 3, init=xavier())", "glorot_uniform()"),
+    ],
+)
+def test_an_error_says_what_a_beginner_meant(line: str, fix: str) -> None:
+    with pytest.raises(GraphError, match=f"fix +{re.escape(fix)}"):
+        parse(f"h: input(f32, 3)\n{line}\n", FUNCTIONS, "m.graph")

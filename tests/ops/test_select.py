@@ -72,6 +72,41 @@ def test_operands_may_lie_in_any_order() -> None:
     np.testing.assert_array_equal(gc.compile(graph, style="fast")(**given)["y"], wanted)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [("N", 40), (7, "N"), (30, 2, 40)])
+def test_rows_are_chosen_whole(dtype: str, shape: tuple[int | str, ...]) -> None:
+    """By copies where their length is known, by bits where it is not."""
+    length = [5 if dim == "N" else int(dim) for dim in shape]
+    m = gc.input("m", (*shape[:-1], 1), dtype="bool")
+    a, b = (gc.input(name, shape, dtype=dtype) for name in "ab")
+    function = gc.compile(gc.graph({"y": gc.concat([gc.where(m, a, b), b])}))
+    assert ("_choose_rows(" in function.source) == (shape[-1] == 40)
+    rng = np.random.default_rng(0)
+    a, b = (many(rng, tuple(length), "f8") for _ in "ab")
+    if dtype == "int64":
+        a, b = (np.nan_to_num(x, posinf=9, neginf=-9) for x in (a, b))
+    a, b, m = a.astype(dtype), b.astype(dtype), rng.random((*length[:-1], 1)) < 0.5
+    wanted = np.concatenate([np.where(m, a, b), b])
+    np.testing.assert_array_equal(bits(function(m=m, a=a, b=b)["y"]), bits(wanted))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize("of_rows", [True, False])
+def test_what_is_not_kept_is_zero(dtype: str, of_rows: bool) -> None:
+    """A choice of 0 is one product on bits, in place: NaN and infinities times 0 are 0, too."""
+    m = gc.input("m", (40, 1 if of_rows else 60), dtype="bool")
+    a = gc.input("a", (40, 60), dtype=dtype)
+    chosen = gc.where(m, gc.negative(a), 0)
+    function = gc.compile(gc.graph({"y": gc.concat([chosen, a])}))
+    assert "_keep(m, " in function.source and "_choose" not in function.source
+    rng = np.random.default_rng(0)
+    shown = many(rng, (40, 60), "f4")
+    a = (np.nan_to_num(shown, posinf=9, neginf=-9) if dtype == "int32" else shown).astype(dtype)
+    m = rng.random((40, 1 if of_rows else 60)) < 0.5
+    wanted = np.concatenate([np.where(m, -a, 0).astype(dtype), a])
+    np.testing.assert_array_equal(bits(function(m=m, a=a)["y"]), bits(wanted))
+
+
 def test_few_elements_are_chosen_by_numpy() -> None:
     """The call of a helper would take longer than the choice."""
     m, a = gc.input("m", (4, 6), dtype="bool"), gc.input("a", (4, 6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
 from graphc.ir.provenance import BACKWARD, phase, scope
 from graphc.ops import OPS
+from graphc.plan.amounts import amount, largest
 from graphc.plan.cost import cost
 
 
@@ -93,6 +95,19 @@ def test_sizes_may_be_fixed() -> None:
     assert str(symbolic) == str(fixed)
     with pytest.raises(GraphError, match="a dim called 'n'"):
         cost(dense_graph()).at(n=3)
+
+
+def test_sizes_of_a_large_maximum_are_fixed_at_once() -> None:
+    N, T = as_dim("N"), as_dim("T")
+    terms = [i * N * T + (40 - i) * T**2 + 7 * i * (N // 3) for i in range(1, 40)]
+    peak = largest(map(amount, terms))
+    found = dataclasses.replace(cost(dense_graph()), peak_bytes=peak + N)
+    started = time.process_time()
+    assert found.at(N=30, T=5).peak_bytes == 39 * 150 + 25 + 7 * 39 * 10 + 30
+    part = found.at(N=30).peak_bytes
+    assert part.subs({T: 5}) == found.at(N=30, T=5).peak_bytes
+    assert part.free_symbols == {T}
+    assert time.process_time() - started < 3
 
 
 def test_it_prints_a_table() -> None:

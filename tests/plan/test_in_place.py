@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import graphc as gc
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
@@ -40,3 +41,13 @@ def test_what_cannot_be_written_in_place_takes_memory_that_is_free() -> None:
     for _ in range(6):
         value = OPS["einsum"]("ij,jk->ik", value, w)
     assert len(plan(Graph({"total": OPS["sum"](value)})).buffers) == 2
+
+
+def test_where_one_operand_does_not_fit_another_one_may() -> None:
+    """Within a run of blocks, a block takes over a block, not the rows of a whole array."""
+    x, u = gc.input("x", ("N", 64)), gc.input("u", ("N", 512))
+    value = x @ gc.param("W", (64, 512)) + gc.exp(u)
+    for _ in range(3):
+        value = gc.tanh(gc.sin(value) * u)
+    source = gc.compile(gc.graph({"total": gc.sum(value)}), style="fast").source
+    assert source.count("(workers, rows, 512)") == 1

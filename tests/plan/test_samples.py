@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,32 @@ def test_products_in_tiles(helpers: dict[str, Any], lead: tuple[int, ...], rows:
             if not lead:
                 got = helpers["matmul_on_all_cores"](left, right)
                 np.testing.assert_allclose(got, a @ b, atol=1e-9)
+
+
+@pytest.mark.parametrize(("columns", "has_pieces"), [(512, True), (1024, False)])
+def test_products_of_language_models_are_not_cut(columns: int, has_pieces: bool) -> None:
+    def product(a: Any, b: Any, out: Any) -> Any:
+        products.append(a.shape)
+        return out
+
+    def in_blocks(work: Any, extent: int, step: int) -> None:
+        work(slice(0, extent), 0)
+
+    products: list[tuple[int, ...]] = []
+    numpy = SimpleNamespace(matmul=product, ascontiguousarray=np.ascontiguousarray)
+    names: dict[str, Any] = {"np": numpy, "in_blocks": in_blocks}
+    exec(HELPERS, names)
+    a, b = np.broadcast_to(np.float32(0), (256, 1024)), np.zeros((1024, columns), np.float32)
+    names["matmul_on_all_cores"](a, b, out=np.empty((256, columns), np.float32))
+    assert (products[0] != a.shape) == has_pieces
+
+
+@pytest.mark.parametrize(("rows", "width"), [(3, 0), (5000, 0), (0, 7), (1, 1), (5000, 3)])
+def test_a_product_with_each_row(helpers: dict[str, Any], rows: int, width: int) -> None:
+    rng = np.random.default_rng(0)
+    matrix, vector = rng.normal(size=(rows, width)), rng.normal(size=width)
+    got = helpers["dot_each_row"](matrix, vector, out=np.full(rows, np.nan))
+    np.testing.assert_allclose(got, matrix @ vector, atol=1e-12)
 
 
 @pytest.mark.parametrize("widths", [(0, 0), (0, 7), (40, 0), (3, 4), (90, 100)])

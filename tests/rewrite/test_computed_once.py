@@ -133,6 +133,19 @@ def test_what_costs_little_is_computed_again_rather_than_stacked() -> None:
     assert "read_from_steps" not in fired
 
 
+def test_a_sum_that_a_loop_emits_at_each_step_stays_in_it() -> None:
+    graph = gc.parse(
+        "def cell(h, total, x_t):\n    h = tanh(h + x_t)\n    total = total + sum(h*x_t)\n"
+        "    return h, total, total\n"
+        "x: input(f64, 6, 3)\n"
+        "h, y, ys = scan(cell, init=(ones((3,), dtype=f64), zeros((), dtype=f64)), xs=x)\n"
+        "output(h, y, ys)"
+    )
+    expected, got = (gc.interpret(g, **given(graph)) for g in (graph, optimize(graph)))
+    for name, value in expected.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-12)
+
+
 def test_a_loop_emits_an_array_in_its_own_shape() -> None:
     graph = gc.parse(
         "def cell(h, x_t):\n    h = tanh(h*x_t)\n    return h, (h, reshape(h, (3, 1)))\n"

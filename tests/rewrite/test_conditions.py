@@ -112,6 +112,11 @@ def test_products_are_gathered_only_where_they_run_alike() -> None:
     np.testing.assert_allclose(got, given["x"] @ (given["w"] + given["v"].T), rtol=1e-12)
 
 
+def test_no_variance_is_made_of_no_elements() -> None:
+    text = "x: input(f64, 0, 3)\ny = mean(square(x), axis=0) - square(mean(x, axis=0))\noutput(y)"
+    assert optimize(parse(text, FUNCTIONS)).outputs["y"].op.name == "subtract"
+
+
 #: Formulas that a rule would only make longer, or could not write, and the op that they end with.
 STAYS = {
     "log_one_plus_large, no exponential": ("log(1 + x*x)", "log1p"),
@@ -128,6 +133,7 @@ STAYS = {
     "log10": ("log10(x)", "log10"),
     "product_with_itself": ("(x > 0)*(x > 0)", "multiply"),
     "one_minus_square": ("1 - square(x*z)", "subtract"),
+    "one_minus_square of integers": ("1 - square(k)", "subtract"),
 }
 
 

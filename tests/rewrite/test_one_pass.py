@@ -189,3 +189,34 @@ def test_an_empty_batch_has_no_gradient() -> None:
     with np.errstate(all="ignore"):
         got = f({"w": np.ones(5), "b": np.array(0.0)}, x=np.zeros((0, 5)), y=np.zeros(0))
     np.testing.assert_array_equal(got["d_loss_d_w"], 0)
+
+
+def in_use(*, loss: bool = False) -> gc.Graph:
+    """Return an image's way through layers whose statistics stand, of all kinds of channels."""
+    h = gc.input("x", (N, 4, 8, 8), "float64")
+    h = gc.tanh(gc.nn.batch_norm(gc.nn.conv2d(h, 6, 3, name="full"), name="a"))
+    h = gc.tanh(gc.nn.batch_norm(gc.nn.conv2d(h, 6, 3, groups=6, name="deep"), name="b"))
+    h = gc.tanh(gc.nn.batch_norm(gc.nn.conv2d(h, 5, 1, use_bias=False, name="point"), name="c"))
+    h = gc.nn.batch_norm(gc.nn.dense(h.mean(axis=(2, 3)), 7, name="dense"), name="d")
+    graph = gc.graph({"y": gc.mean(h) if loss else h})
+    return graph if loss else graph.for_inference()
+
+
+def test_standing_statistics_enter_the_weights() -> None:
+    """A layer in use is its product, one shift and one nonlinearity; small batches scale it."""
+    function = gc.compile(in_use(), style="fast")
+    calls = [line for line in function.source.splitlines() if "N]" in line or "[N, 7]" in line]
+    large = [line for line in calls if line.lstrip().startswith(("np.add", "np.sub", "np.mul"))]
+    assert len(large) == 3 + 1, large  # the last shift makes the output
+    rng = np.random.default_rng(0)
+    state = {k: rng.uniform(0.5, 2, v.shape) for k, v in function.init(0).items()}
+    x = rng.normal(size=(5, 4, 8, 8))
+    wanted = gc.compile(in_use(), style="readable", optimize=0)(state, x=x)["y"]
+    np.testing.assert_allclose(function(state, x=x)["y"], wanted, rtol=1e-9)
+
+
+def test_statistics_of_the_batch_stay_where_they_are() -> None:
+    history = gc.compile(in_use(loss=True), gradient_of="y", style="fast").graph.history
+    fired = {name for record in history for name in record.counts()}
+    assert "sum_by_product" in fired
+    assert not {"factor_into_weights", "shift_behind_factor"} & fired

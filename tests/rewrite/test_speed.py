@@ -8,11 +8,13 @@ import pytest
 import graphc as gc
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
+from graphc.rewrite.borders import BORDERS
 from graphc.rewrite.examples import example_text
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.pipeline import optimize
 from graphc.rewrite.rule import PassRecord, Rule
 from graphc.rewrite.small_factors import SMALL_FACTORS
+from graphc.rewrite.small_terms import SMALL_TERMS
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.run.reference import interpret
@@ -49,7 +51,7 @@ PASSES = {
     "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
     "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",
 }
-RULES = (*SMALL_FACTORS, *SPEED, *TABLE_ROWS, *OVERFLOW)
+RULES = (*SMALL_FACTORS, *SMALL_TERMS, *SPEED, *TABLE_ROWS, *BORDERS, *OVERFLOW)
 TEXTS = {rule.name: example_text(rule) for rule in RULES} | PASSES
 
 
@@ -111,6 +113,28 @@ def test_keeps_infinities_and_nan(rule: Rule) -> None:
             # What was a number or an infinity stays one; NaN may only come from NaN.
             kept = ~np.isnan(value)
             np.testing.assert_array_equal(after[output][kept], value[kept])
+
+
+def test_columns_that_are_not_side_by_side_stay_slices() -> None:
+    text = GATES.replace("z[:, :2]", "z[:, :3:2]").replace("z[:, 2:]", "z[:, 3::2]")
+    text = text.replace("3, 4)", "3, 6)").replace("2, 4)", "2, 6)")
+    stays(gc.parse(text.replace("x_t + h @ U", "tanh(x_t + h @ U)")), "lay_apart")
+
+
+@pytest.mark.parametrize("there, instead", [("1 + exp", "2*x*x + exp"), ("exp(", "sinh(")])
+def test_a_zero_that_meets_no_opposite_sigmoid_is_guarded(there: str, instead: str) -> None:
+    text = TEXTS["opposite_sigmoids"].replace(there, instead)
+    stays(gc.parse(text), "opposite_sigmoids")
+
+
+def stays(graph: Graph, rule: str) -> None:
+    """Check that a rule does not fire, and that values are kept."""
+    fast = optimize(graph, 2, "fast")
+    assert all(rule not in record.counts() for record in fast.history)
+    rng = np.random.default_rng(0)
+    given = {name: rng.standard_normal(x.shape) for name, x in graph.inputs.items()}
+    for name, value in interpret(graph, **given).items():
+        np.testing.assert_allclose(interpret(fast, **given)[name], value, rtol=1e-12)
 
 
 def test_small_softplus_keeps_its_digits() -> None:

@@ -140,3 +140,12 @@ def test_mistakes_are_told() -> None:
         gc.compare_methods(gc.parse("x: input(f32, 9000)\ny = sum(x)\noutput(y)"))
     with pytest.raises(GraphError, match="only a single number has a gradient"):
         gc.compare_methods(gc.parse("x: input(f32, 3)\ny = exp(x)\noutput(y)"), "y")
+
+
+def test_a_difference_is_one_operation() -> None:
+    text = "a: input(f64)\nb: input(f64)\ny = {}\noutput(y)"
+    counts = []
+    for formula in ("a*b + a", "a*b - a"):
+        form = gc.compare_methods(gc.parse(text.format(formula)), at={"a": 1.0, "b": 2.0}).form
+        counts.append(form.operations if form is not None else 0)
+    assert counts == [2, 2]

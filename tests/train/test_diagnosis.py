@@ -35,7 +35,7 @@ def test_the_node_its_line_and_its_operands_are_named() -> None:
     w = gc.param("w", (), init=1.0)
     h = gc.sqrt(w * x).named("h")  # the node that breaks
     text = stopped(h.mean(), {"x": [4.0, 1.0, -9.0]}, batch_size=1, shuffle=False)
-    assert "epoch 1, step 3: the first NaN appears in h = √" in text
+    assert "epoch 1, step 3: the first NaN appears in h = √(w · x)" in text
     assert line_of("# the node that breaks") in text
     assert "-" in text.partition("there")[2]  # the number under the root is negative
 

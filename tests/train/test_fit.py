@@ -523,6 +523,7 @@ def test_the_progress_bar_is_for_terminals(
     history = fit(step, step.init(), DATA, epochs=2, progress=wanted)
     assert len(history) == 2
     assert ("epoch" in screen.getvalue()) is (terminal and wanted)
+    assert "nan" not in screen.getvalue()  # before the first step there is no loss to show
 
 
 # -- random restarts -------------------------------------------------------------------------

@@ -38,18 +38,20 @@ def explorer_page(
     **Raises** GraphError where `at` does not fit the graph, or where `dot` is missing.
     """
     title = f"{name_text(stages[0].graph.name)}: {_subject(of)}"
-    return page(title, _contents(stages, of, point_of(stages[0].graph, at)))
+    return page(title, _contents(stages, of, point_of(stages, at)))
 
 
 def _contents(stages: Sequence[Stage], of: str | None, point: Point) -> dict[str, Any]:
     model = stages[0].graph
     found = lineage(stages)
     codes = _codes(stages, found, of)
-    arrays = [values_at(stage.graph, point) for stage in stages]
+    arrays = values_at(stages, point)
     evaluated = _evaluated(stages)
     derived = next((stage for stage in stages if stage.differentiates), None)
     graph = stages[evaluated].graph
-    steps = steps_of(graph, arrays[evaluated], point.sizes, of, derived)
+    steps = Steps((), {}, point.left_out)
+    if not point.left_out:
+        steps = steps_of(graph, arrays[evaluated], point.sizes, of, derived)
     names = shown_names(found, steps.number, [code.variables for code in codes])
     boxes = [
         boxes_of(stage.graph, ids, names) for stage, ids in zip(stages, found.ids, strict=True)
@@ -59,6 +61,7 @@ def _contents(stages: Sequence[Stage], of: str | None, point: Point) -> dict[str
         "name": name_text(model.name),
         "subject": _subject(of),
         "point": point.words,
+        "unevaluated": point.left_out,
         "head": HEAD,
         "stages": _stages(stages, found, names, gaps, codes),
         "nodes": _nodes(found, names, boxes, arrays),
@@ -159,7 +162,7 @@ def _nodes(
                 spans[-1][1] = place + 1
             else:
                 spans.append([place, place + 1, facts])
-            entry["value"] = _value(arrays[place][node])
+            entry["value"] = _value(arrays[place].get(node, ()))
             entry["phase"] = node.provenance.phase
     return nodes
 

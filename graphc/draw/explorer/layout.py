@@ -23,13 +23,16 @@ _POINT = 72
 _MARGIN = 16
 #: The distance of neighbours across and along the direction of the edges, in points.
 _ACROSS, _ALONG = 20, 26
+#: How close an edge may come to the words above a box, and by how much it comes from above.
+_AIR = 4
 
 
 @dataclass(frozen=True)
 class Item:
     """Something that has a place: the size of its box in points, and its block of the program.
 
-    `head` and `foot` are the lines above and below the box, for names and values.
+    `head` and `foot` are the lines above and below the box, for names and values; `name` and
+    `shape` are how far the words above it reach, from the left and from the right.
     """
 
     key: str
@@ -38,6 +41,8 @@ class Item:
     phase: str = FORWARD
     head: int = HEAD
     foot: int = 0
+    name: float = 0.0
+    shape: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,8 @@ def _read(drawn: Mapping[str, Any], by_key: Mapping[str, Item]) -> Placed:
     for edge in drawn.get("edges", []):
         tail, head = objects[edge["tail"]]["name"], objects[edge["head"]]["name"]
         points = [(x - left + _MARGIN, down - y) for x, y in _curve(edge["pos"])]
+        points = _outside(by_key[tail], places[tail], points)
+        points = _outside(by_key[head], places[head], points[::-1])[::-1]
         if edge.get("dir") == "back":
             tail, head, points = head, tail, points[::-1]
         paths[tail, head] = _path(points)
@@ -192,6 +199,19 @@ def _curve(pos: str) -> list[tuple[float, float]]:
     points[:1] = ends["s"] or points[:1]
     points[-1:] = ends["e"] or points[-1:]
     return points
+
+
+def _outside(
+    item: Item, place: tuple[int, int, int, int], points: list[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Return a curve that begins above the words over its box, where they stand on its way."""
+    (x, y), (nearby_x, nearby_y), *rest = points
+    left, top, width, _ = place
+    is_free = left + item.name + _AIR < x < left + width - item.shape - _AIR
+    is_from_above = abs(y - top - item.head) <= 2 and nearby_y < y - _AIR
+    if is_free or not is_from_above:
+        return points
+    return [(x, y - item.head), (nearby_x, min(nearby_y, y - item.head)), *rest]
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

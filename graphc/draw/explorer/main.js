@@ -258,7 +258,7 @@ addEventListener("afterprint", () => $("print").replaceChildren());
 // -- start -----------------------------------------------------------------------------------
 
 $("name").textContent = DATA.name;
-$("subject").textContent = [DATA.subject, DATA.point && `numbers at ${DATA.point}`].filter(Boolean).join(" · ");
+$("subject").textContent = [DATA.subject, DATA.point && `${DATA.unevaluated ? "costs" : "numbers"} at ${DATA.point}`].filter(Boolean).join(" · ");
 $("mode-passes").addEventListener("click", () => setMode(false));
 $("mode-steps").addEventListener("click", () => setMode(true));
 $("mode-steps").disabled = !ROWS.length;

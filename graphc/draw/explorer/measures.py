@@ -13,17 +13,24 @@ from graphc.draw.typography import array_text, listed, name_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.plan.cost import cost
-from graphc.run.points import sample_point
+from graphc.run.points import sample_point, sample_sizes
 from graphc.run.reference import bind, evaluate
+
+#: A stage of more operations is not evaluated: the interpreter would take minutes for a page.
+MOST_FLOPS = 5_000_000_000
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where everything is evaluated: the values of inputs and parameters, and the sizes of dims."""
+    """Where everything is evaluated: the values of inputs and parameters, and the sizes of dims.
+
+    Where that is too much work there are no values, and `left_out` says why.
+    """
 
     values: Mapping[str, np.ndarray]
     sizes: Mapping[str, int]
     words: str
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class Measure:
     flops: Amount
     bytes: Amount
     peak: Amount
-    #: The largest |before − after|, and the output in which it occurs; None where none is shared.
+    #: The largest |before − after|, and the output in which it occurs; None where no output is
+    #: shared, or none is computed.
     difference: float | None
     where: str
 
@@ -50,20 +58,30 @@ class Measure:
 _NOTHING_SHARED: tuple[float | None, str] = (None, "")
 
 
-def point_of(graph: Graph, at: Mapping[str, Any] | None) -> Point:
+def point_of(stages: Sequence[Stage], at: Mapping[str, Any] | None) -> Point:
     """Return the given values, completed by drawn ones.
 
     **Raises** GraphError for a name that the graph does not have, or a value that does not fit.
     """
+    graph = stages[0].graph
+    sizes = sample_sizes(graph, at)
+    dims = [f"{name} = {sizes[name]}" for name in graph.dims]
+    most = max(_amount(cost(stage.graph).flops, sizes).number for stage in _ends(stages))
+    if most > MOST_FLOPS:
+        many = f"an evaluation takes {most:,} FLOPs, and up to {MOST_FLOPS:,} are computed"
+        return Point({}, sizes, listed(dims), many)
     values = sample_point(graph, at)
-    _, sizes = bind(graph, *_split(graph, values))
+    bind(graph, *_split(graph, values))
     given = [
         f"{name_text(name)} = {array_text(values[name])[0]}"
         for name, node in graph.inputs.items()
         if not node.shape
     ]
-    dims = [f"{name} = {sizes[name]}" for name in graph.dims]
     return Point(values, sizes, listed([*given, *dims]))
+
+
+def _ends(stages: Sequence[Stage]) -> Sequence[Stage]:
+    return stages[:: max(1, len(stages) - 1)]
 
 
 def _split(
@@ -73,10 +91,22 @@ def _split(
     return state or None, {name: values[name] for name in graph.inputs}
 
 
-def values_at(graph: Graph, point: Point) -> Mapping[Node, np.ndarray]:
-    """Return the value of every node, by the reference interpreter."""
-    env, sizes = bind(graph, *_split(graph, point.values))
-    return evaluate(graph.nodes, env, sizes=sizes, rng=np.random.default_rng(0))
+def values_at(stages: Sequence[Stage], point: Point) -> list[Mapping[Node, np.ndarray]]:
+    """Return the values of each stage's nodes, by the reference interpreter.
+
+    A stage in which nothing happens has those of the stage before.
+    """
+    found: list[Mapping[Node, np.ndarray]] = []
+    for place, stage in enumerate(stages):
+        if point.left_out:
+            found.append({})
+        elif place and stage.leaves_as_it_was(stages[place - 1]):
+            found.append(found[-1])
+        else:
+            env, sizes = bind(stage.graph, *_split(stage.graph, point.values))
+            rng = np.random.default_rng(0)
+            found.append(evaluate(stage.graph.nodes, env, sizes=sizes, rng=rng))
+    return found
 
 
 def measures(
@@ -88,23 +118,24 @@ def measures(
         before = place - 1
         if place and stage.leaves_as_it_was(stages[before]):
             same = found[-1]
-            found.append(Measure(same.flops, same.bytes, same.peak, 0.0, ""))
+            gap = None if point.left_out else 0.0
+            found.append(Measure(same.flops, same.bytes, same.peak, gap, ""))
             continue
         total = cost(stage.graph)
         flops, traffic, peak = (
-            _amount(e, point) for e in (total.flops, total.bytes, total.peak_bytes)
+            _amount(e, point.sizes) for e in (total.flops, total.bytes, total.peak_bytes)
         )
         difference, where = _NOTHING_SHARED
-        if place:
+        if place and not point.left_out:
             outputs = _roots(stages[before].graph, arrays[before])
             difference, where = _gap(outputs, _roots(stage.graph, arrays[place]))
         found.append(Measure(flops, traffic, peak, difference, where))
     return found
 
 
-def _amount(expression: Any, point: Point) -> Amount:
-    sizes = {symbol: point.sizes[symbol.name] for symbol in expression.free_symbols}
-    return Amount(str(expression), int(expression.subs(sizes)))
+def _amount(expression: Any, sizes: Mapping[str, int]) -> Amount:
+    known = {symbol: sizes[symbol.name] for symbol in expression.free_symbols}
+    return Amount(str(expression), int(expression.subs(known)))
 
 
 def _roots(graph: Graph, arrays: Mapping[Node, np.ndarray]) -> dict[str, np.ndarray]:

@@ -93,7 +93,7 @@ const shownPass = () => (state.steps ? DATA.steps.code : state.pass);
 const grouped = (number) => number.toLocaleString("en-US");
 
 function difference(number) {
-  if (number === null) return "no output in common";
+  if (number === null) return DATA.unevaluated ? "not computed" : "no output in common";
   if (number === 0) return "0";
   if (typeof number === "string") return number;
   const [digits, exponent] = number.toExponential(1).split("e");

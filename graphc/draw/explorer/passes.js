@@ -61,7 +61,7 @@ function measures(pass) {
   const [gap, where] = stage.gap;
   const told = gap === 0 ? "in every output" : where ? `in ${where}` : "";
   return [...costs, pair("largest |before − after|", difference(gap), told,
-    "of all outputs at the sample point, by the reference interpreter")];
+    DATA.unevaluated || "of all outputs at the sample point, by the reference interpreter")];
 }
 
 function percent(old, now) {

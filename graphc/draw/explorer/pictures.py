@@ -30,6 +30,7 @@ def pictures_of(
     """Return the pictures by the group that they open, "" first, and the groups themselves."""
     widths = _widths(names, stages)
     phases, scopes = _places(found)
+    shapes = {key: box.shape for stage in stages for key, box in stage.boxes.items()}
     members = [Member(key, phases[key], scopes[key]) for key in widths]
     tree = tree_of(members)
     edges = _edges(stages)
@@ -37,7 +38,7 @@ def pictures_of(
     wanted: dict[str, Callable[[], Placed]] = {}
     for picture, sight in sights(edges, tree).items():
         inside = [key for key, above in tree.parent.items() if above == picture]
-        items = [_item(key, widths, phases, tree, names) for key in inside]
+        items = [_item(key, widths, phases, tree, names, shapes) for key in inside]
         rim = [
             Item(
                 RIM + key,
@@ -104,11 +105,12 @@ def _item(
     phases: Mapping[str, str],
     tree: Tree,
     names: Mapping[str, str],
+    shapes: Mapping[str, str],
 ) -> Item:
-    if key in widths:
-        return Item(key, widths[key], _HEIGHT, phases[key])
-    group = tree.groups[key]
-    return Item(key, _width(_title(tree, key, names), "1,000 nodes", ""), _HEIGHT, group.phase)
+    called = _called(key, tree, names)
+    width = widths[key] if key in widths else _width(called, "1,000 nodes", "")
+    reach = text_width(called, NAME_SIZE), text_width(shapes.get(key, ""), NOTE_SIZE)
+    return Item(key, width, _HEIGHT, _phase(key, phases, tree), name=reach[0], shape=reach[1])
 
 
 # -- what holds for all stages -------------------------------------------------------------------

@@ -20,13 +20,16 @@ from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.formula import is_product
 from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.numbering import Use
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
+from graphc.ir.walk import substitute
 from graphc.ops import OPS
 from graphc.ops.algebras import ARRAYS, NODES
 from graphc.ops.formula import evaluate_formula, parse_formula
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
+from graphc.rewrite.pipeline import stabilize_forward
 from graphc.run.reference import evaluate
 
 
@@ -104,7 +107,8 @@ def _transposed(
 ) -> list[Link]:
     """Return the contributions that reverse mode builds for one node over stand-ins."""
     operands, again = _again(consumer)
-    shown = dict(zip(operands, consumer.inputs, strict=True)) | {again: consumer}
+    result = stand_in("result", consumer)
+    shown = dict(zip(operands, consumer.inputs, strict=True)) | {result: consumer}
     known = {leaf: point.arrays[node] for leaf, node in shown.items()} | {adjoint: value}
     links = []
     for i, sent in zip(
@@ -112,8 +116,24 @@ def _transposed(
     ):
         root = OPS["full"](operands[i].shape, 0, operands[i].dtype) if sent is None else sent
         root = in_a_word("backward", consumer, root, [adjoint], operands, operands[i])
+        (root,) = substitute([root], {again: result})
+        if not is_linear(consumer):
+            (root,) = tidied([root])
         links.append(Link(root, shown, point.of(root, known)))
     return links
+
+
+def is_linear(node: Node) -> bool:
+    """Say whether an op is a linear map of one of its operands, and so states its transpose."""
+    seed = stand_in("seed", node)
+    return any(node.op.transpose(node, seed, i) is not None for i in range(len(node.inputs)))
+
+
+def tidied(built: Sequence[Node]) -> list[Node]:
+    """Return what reverse mode built as a person writes it: a - sum(b), not a + sum(-b)."""
+    stable = stabilize_forward(Graph({f"{i}": node for i, node in enumerate(built)}))
+    found = stable.outputs.values()
+    return [added(*node.inputs) if node.op is OPS["add"] else node for node in found]
 
 
 def _again(node: Node) -> tuple[list[Node], Node]:

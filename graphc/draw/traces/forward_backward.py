@@ -267,8 +267,8 @@ class ModuleWriter:
 
 def _adds_into_zeros(node: Node) -> bool:
     """Say whether a node adds values to places of an array of zeros, and so is an increment."""
-    is_increment = node.op is OPS["scatter_add"] and is_fill(node.inputs[0])
-    return is_increment and node.inputs[0].attrs["value"] == 0
+    is_increment = " += " in node.op.label(node, ["0"] * len(node.inputs))
+    return is_increment and is_fill(node.inputs[0]) and node.inputs[0].attrs["value"] == 0
 
 
 def _partial(top: Piece, bottom: Piece) -> Piece:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphc.differentiate.formula_text import tree_text
 from graphc.differentiate.forward import is_derived_from_formula
@@ -11,11 +11,13 @@ from graphc.differentiate.symbolic import Branch, derivative, symbol, tree_of
 from graphc.draw.formula import is_product
 from graphc.draw.traces.chain import (
     added,
+    is_linear,
     number_of,
     partial_node,
     partial_of,
     rescaled,
     stand_in,
+    tidied,
     without_sign,
 )
 from graphc.draw.traces.loops import in_a_word
@@ -54,6 +56,8 @@ def contributions(
         if node not in parts:
             continue
         adjoint = _total(parts[node])
+        if adjoint is not seed and without_sign(adjoint) is None and _is_built(node):
+            return _of_stable_form(meaning, seed, {x: leaves[x] for x in operands}, leaves)
         for index, operand in enumerate(node.inputs):
             if operand in active and node.op.is_differentiable(node, index):
                 output = result if node is meaning else node
@@ -64,6 +68,14 @@ def contributions(
     places |= {meaning: module.meaning, result: module.meaning}
     found = {x: parts[leaves[x]] for x in operands if leaves[x] in parts}
     return {x: substitute([_total(sent)], places)[0] for x, sent in found.items()}
+
+
+def _negative(node: Node) -> Node:
+    """Return -node; a difference is turned around."""
+    if node.op is OPS["subtract"]:
+        return OPS["subtract"](*reversed(node.inputs))
+    unsigned = without_sign(node)
+    return OPS["negative"](node) if unsigned is None else unsigned
 
 
 def _total(parts: Sequence[Node]) -> Node:
@@ -87,11 +99,15 @@ def _part(
         positive = without_sign(adjoint)
         if positive is None:
             return _scaled(adjoint, factor, node, is_seed)
-        product = _scaled(positive, factor, node, is_seed)
-        unsigned = without_sign(product)
-        return OPS["negative"](product) if unsigned is None else unsigned
+        return _negative(_scaled(positive, factor, node, is_seed))
     transposed = node.op.transpose(node, adjoint, index)
-    return _by_reverse_mode(node, index, adjoint) if transposed is None else transposed
+    if transposed is not None:
+        return transposed
+    positive = without_sign(adjoint)
+    if positive is None:
+        return _by_reverse_mode(node, index, adjoint)
+    sent = _by_reverse_mode(node, index, positive)
+    return None if sent is None else _negative(sent)
 
 
 def _scaled(adjoint: Node, partial: Node | float, node: Node, is_seed: bool) -> Node:
@@ -148,13 +164,30 @@ def _by_reverse_mode(node: Node, index: int, adjoint: Node) -> Node | None:
         for i, operand in enumerate(node.inputs)
     ]
     again = node.op.make(operands, **node.attrs)
-    seed = stand_in("seed", node)
+    seed, result = stand_in("seed", node), stand_in("result", node)
     (sent,) = cotangents([again], [seed], [operands[index]])
     if sent is None:
         return None
     sent = in_a_word("backward", node, sent, [seed], operands, operands[index])
-    actual = dict(zip(operands, node.inputs, strict=True)) | {again: node, seed: adjoint}
+    (sent,) = tidied(substitute([sent], {again: result}))
+    actual = dict(zip(operands, node.inputs, strict=True)) | {result: node, seed: adjoint}
     return substitute([sent], actual)[0]
+
+
+def _is_built(node: Node) -> bool:
+    """Say whether the derivative through a node has neither a formula nor is it a transpose."""
+    return not is_derived_from_formula(node.op) and not is_linear(node)
+
+
+def _of_stable_form(
+    meaning: Node, seed: Node, wanted: Mapping[Node, Node], leaves: Mapping[Node, Node]
+) -> dict[Node, Node]:
+    """Return what a formula sends, derived in one piece: (softmax(z) - y)/N of a cross-entropy."""
+    (stable,) = tidied([meaning])
+    found = cotangents([stable], [seed], list(wanted.values()))
+    sent = {x: part for x, part in zip(wanted, found, strict=True) if part is not None}
+    places = {leaf: operand for operand, leaf in leaves.items()}
+    return dict(zip(sent, substitute(tidied(list(sent.values())), places), strict=True))
 
 
 # -- written out -------------------------------------------------------------------------------

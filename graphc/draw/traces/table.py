@@ -159,17 +159,18 @@ def _latex(table: Table) -> str:
 
 # -- HTML --------------------------------------------------------------------------------------
 
+#: The class stands twice, and cells have colors of their own: notebooks style all tables.
 _STYLE = (
     "<style>"
     ".graphc-table{{border-collapse:collapse;font:15px/1.5 'DejaVu Sans',Verdana,sans-serif;"
     "color:{ink};background:{paper}}}"
     ".graphc-table caption{{text-align:left;padding:6px 12px;color:{ink};background:{paper}}}"
     ".graphc-table caption small{{display:block;color:{muted}}}"
-    ".graphc-table th,.graphc-table td{{text-align:left;padding:3px 12px;"
+    ".graphc-table.graphc-table :is(th,td){{text-align:left;padding:3px 12px;"
     "white-space:nowrap;vertical-align:top;"
-    "border-bottom:1px solid {line};color:inherit;background:inherit}}"
+    "border-bottom:1px solid {line};color:{ink};background:{paper}}}"
     ".graphc-table sub,.graphc-table sup{{line-height:0}}"
-    ".graphc-table thead th{{color:{muted};font-weight:normal}}"
+    ".graphc-table.graphc-table thead th{{color:{muted};font-weight:normal}}"
     "</style>"
 )
 _LIGHT = {

@@ -34,6 +34,7 @@ from graphc.draw.traces.tangent import tangent_rows
 from graphc.draw.traces.target import scalar_output
 from graphc.draw.values import evaluated
 from graphc.errors import GraphError, nearest
+from graphc.ir.given import one_name
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.arguments import Argument, bind_dims
@@ -154,6 +155,7 @@ def trace(
         )
     _check_choice("mode of a trace", mode, MODES)
     _check_choice("version of a reverse trace", version, VERSIONS)
+    of, wrt = one_name(graph, of, "of"), one_name(graph, wrt, "wrt")
     graph = with_single_results(graph)
     scene = _scene(graph, at or {})
     target = None if of is None else graph.find(of)

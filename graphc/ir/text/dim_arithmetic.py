@@ -35,7 +35,7 @@ def combined_dims(sign: ast.operator, left: Value, right: Value) -> Value:
 
     **Raises.** GraphError for other operators, division by zero, and what is not a real number.
     """
-    if type(sign) not in _ARITHMETIC:
+    if type(sign) not in _ARITHMETIC or isinstance(left, bool) or isinstance(right, bool):
         raise GraphError(
             "dims and numbers combine by +, -, *, /, //, % and **",
             got=f"{kind(left)} and {kind(right)}",

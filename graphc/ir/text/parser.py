@@ -255,6 +255,7 @@ class _Parser:
             f"cannot read this: {problem.msg}",
             self._place(row, column, 1),
             expected="one statement, such as `z = x @ W + b`",
+            fix="a product is 2*x" if "decimal literal" in problem.msg else None,
         )
 
     def _later(self, name: str) -> int | None:

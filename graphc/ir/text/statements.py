@@ -20,9 +20,10 @@ from graphc.ir.types import TensorType
 
 _PHASES = (FORWARD, BACKWARD, UPDATE)
 _FIXES: dict[type[ast.stmt], str] = {
-    ast.AugAssign: "write x = x + 1",
+    ast.AugAssign: "write the line in full: x = x + 1",
     ast.Import: "functions of graphc are known without an import",
     ast.ImportFrom: "functions of graphc are known without an import",
+    ast.Return: "a graph ends in output(y)",
 }
 _NAMES: dict[type[ast.stmt], str] = {
     ast.AugAssign: "an assignment that changes a value",
@@ -309,9 +310,9 @@ class Statements:
     def _output(self, call: ast.Call) -> None:
         for argument in call.args:
             if not isinstance(argument, ast.Name):
-                raise self.error(
-                    argument, "an output needs a name", fix="write output(y=…) or give it a line"
-                )
+                is_quoted = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+                fix = "a name has no quotes here" if is_quoted else "write output(y=…)"
+                raise self.error(argument, "an output needs a name", fix=fix)
             self._add_output(argument.id, argument)
         for keyword in call.keywords:
             if keyword.arg is not None:

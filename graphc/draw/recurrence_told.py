@@ -1,0 +1,28 @@
+"""What does a recurrence say in words, for those who cannot see it?"""
+
+from __future__ import annotations
+
+from graphc.draw.recurrent_loops import Recurrences
+from graphc.ir.dims import dim_text
+
+
+def told(found: Recurrences) -> str:
+    """Return the recurrences in words."""
+    sentences = []
+    for loop in found.loops:
+        state = " and ".join(loop.states)
+        reads = f" reads {', '.join(loop.sequences)} step by step" if loop.sequences else ""
+        begins = f", begins with {', '.join(loop.start)}" if loop.start else ""
+        begins += ", begins where another loop ends" if loop.before else ""
+        begins += ", reads all states of another loop at each step" if loop.whole else ""
+        begins += f", reads {', '.join(loop.given)} at each step" if loop.given else ""
+        shared = ", ".join(dict.fromkeys((*loop.from_below, *loop.from_before, *loop.from_whole)))
+        order = "from the last step to the first" if loop.reverse else "from the first step on"
+        sentences.append(
+            f"Loop over {dim_text(loop.length)} steps {order}: the state {state}{reads}{begins}; "
+            f"all steps share {shared or 'no matrix'}."
+        )
+    for reading in found.readings:
+        when = "at each step" if reading.each_step else "after the last step"
+        sentences.append(f"{reading.name} is computed {when} with {', '.join(reading.matrices)}.")
+    return " ".join(sentences)

@@ -1,0 +1,76 @@
+"""x/‖x‖ is recognized in each way of typing it, and nothing else is; ‖x‖² has no root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+NORMS: dict[str, Callable[[Any], Any]] = {
+    "norm": gc.norm,
+    "NumPy's norm": np.linalg.norm,
+    "root of a sum of squares": lambda x: gc.sqrt(gc.sum(x * x)),
+    "root of a sum of powers": lambda x: np.sqrt((x**2).sum(keepdims=True)),
+}
+READ: dict[str, Callable[[Any], Any]] = {
+    "sum": lambda u: u.sum(),  # a sum that would divide behind itself
+    "mean": lambda u: u.mean(),
+    "element": lambda u: u[0],
+    "product": lambda u: u @ np.array([1.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("read", READ)
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_derivative_at_0_is_0(norm: str, read: str) -> None:
+    x = gc.input("x", (2,), "float64")
+    g = gc.graph({"y": READ[read](x / NORMS[norm](x))})
+    result = gc.compile(g, gradient_of="y", wrt=["x"])(x=np.zeros(2))
+    assert np.array_equal(result["d_y_d_x"], [0, 0])
+    away = gc.check_gradient(g, of="y", at={"x": np.array([3.0, -4.0])}, wrt=["x"])
+    assert away.passed
+
+
+@pytest.mark.parametrize("typed", [False, True])
+@pytest.mark.parametrize(
+    "divide",
+    [
+        lambda x, norm: x / norm(x, 1, True),
+        lambda x, norm: x / norm(x, 0, False),
+        lambda x, norm: x / norm(x, 1, False)[:, None],
+        lambda x, norm: x / norm(x, 1, False),  # the norm of another row
+        lambda x, norm: x / norm(x, 1, True).reshape(1, 3),
+        lambda x, norm: x / norm(x, 0, True).reshape(3, 1),
+        lambda x, norm: x / np.sqrt(np.square(x)),
+        lambda x, norm: x / np.sqrt(np.square(x).mean(axis=1, keepdims=True)),
+    ],
+)
+def test_each_element_is_divided_by_its_own_norm(divide: Any, typed: bool) -> None:
+    def norm(x: Any, axis: int, keepdims: bool) -> Any:
+        if typed:
+            return np.sqrt((x**2).sum(axis=axis, keepdims=keepdims))
+        return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+
+    X = np.random.default_rng(0).normal(size=(3, 3))
+    g = gc.graph({"y": divide(gc.input("x", (3, 3), "float64"), norm)})
+    np.testing.assert_allclose(gc.compile(g)(x=X)["y"], divide(X, norm), rtol=1e-14)
+
+
+@pytest.mark.parametrize("axis", [None, 0, (0, 1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_squared_norm_is_a_sum_of_squares(axis: Any, keepdims: bool) -> None:
+    x = gc.input("x", (3, 2), "float64")
+    squared = np.linalg.norm(x, axis=axis, keepdims=keepdims) ** 2
+    g = gc.graph({"y": squared, "s": gc.sum(squared)})
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    f = gc.compile(g.hvp("s", wrt="x"))
+    assert "sqrt" not in f.source
+    for at in (X, np.zeros((3, 2))):  # at 0, too, the second derivative is that of a sum
+        result = f(x=at, x_v=X)
+        wanted = np.sum(at**2, axis=axis, keepdims=keepdims)
+        np.testing.assert_allclose(result["y"], wanted, rtol=1e-14)
+        np.testing.assert_allclose(result["d2_s_d_x_v"], 2 * X, rtol=1e-14)
