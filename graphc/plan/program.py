@@ -171,8 +171,15 @@ class Program:
 
     def runs_through(self, buffer: Buffer) -> tuple[Run, ...]:
         """Return the runs that keep a block in a buffer."""
-        found = [run for node, run in self.runs.items() if self.place.get(node) is buffer]
-        return tuple({id(run): run for run in found}.values())
+        return tuple(self._runs_by_buffer.get(id(buffer), {}).values())
+
+    @cached_property
+    def _runs_by_buffer(self) -> dict[int, dict[int, Run]]:
+        found: dict[int, dict[int, Run]] = {}
+        for node, run in self.runs.items():
+            if node in self.place:
+                found.setdefault(id(self.place[node]), {})[id(run)] = run
+        return found
 
     def base(self, node: Node) -> Node:
         """Return the node whose memory holds a value."""
