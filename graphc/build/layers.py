@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from graphc.build.contractions import matmul
 from graphc.build.graphs import param
 from graphc.build.initializers import GlorotUniform
-from graphc.build.naming import layer_name, remember
+from graphc.build.naming import layer_name, remember, scope_named
 from graphc.build.pointwise import POINTWISE
 from graphc.errors import GraphError, nearest
 from graphc.ir.dims import Shape
@@ -155,7 +154,7 @@ def dropout(x: Any, rate: float = 0.5, *, name: str | None = None) -> Node:
     **Source.** Srivastava et al. 2014, JMLR 15:1929.
     """
     node = floating(as_node(x))
-    with scope(name) if name else nullcontext():
+    with scope_named(name):
         return dropped(node, rate) if checked_rate(rate) else node
 
 

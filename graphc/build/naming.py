@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 
 from graphc.ir.node import Node
+from graphc.ir.provenance import scope
 from graphc.ops.registry import OPS
 
 
@@ -79,3 +81,8 @@ def remember(x: Node, result: Node) -> Node:
     """Record that `result` stems from the same input as `x`, so the next walk stops here."""
     _families.put(result, _family_of(x))
     return result
+
+
+def scope_named(name: str | None) -> AbstractContextManager[object]:
+    """Return the scope of a layer without parameters, which has one only where it has a name."""
+    return scope(name) if name else nullcontext()

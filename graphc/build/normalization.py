@@ -16,14 +16,13 @@ and layouts are PyTorch's: images [N, C, H, W].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from graphc.build.graphs import param
 from graphc.build.layers import Activation, activate, expect_shape, floating
-from graphc.build.naming import layer_name, remember
+from graphc.build.naming import layer_name, remember, scope_named
 from graphc.errors import GraphError
 from graphc.ir.dims import Shape
 from graphc.ir.node import Node
@@ -225,7 +224,7 @@ def local_response_norm(
     **Source.** Krizhevsky et al. 2012, section 3.3; torch.nn.LocalResponseNorm.
     """
     node = _with_axes(x, 2, "local_response_norm")
-    with scope(name) if name else nullcontext():
+    with scope_named(name):
         return remember(node, OPS["response_normalize"](node, size, alpha, beta, k))
 
 

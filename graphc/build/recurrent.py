@@ -222,10 +222,9 @@ def bidirectional(
     """
     node = as_node(x)
     owner = layer_name("bidirectional", name, node)
-    initial = words.pop("initial", None)
+    firsts = _initial_of_each(words.pop("initial", None), layers)
     outputs, lasts = node, []
-    for k in range(layers):
-        first = initial if layers == 1 else _initial_of(k, initial)
+    for k, first in enumerate(firsts):
         number = "" if layers == 1 else f".{k}"
         outputs, *last = _both_ways(layer, outputs, units, owner, number, initial=first, **words)
         lasts.append(last)
@@ -245,10 +244,21 @@ def _both_ways(
     return [joining.concat([a, b], axis=-1) for a, b in zip(forth, back, strict=True)]
 
 
-def _initial_of(k: int, initial: Any) -> tuple[Node, ...] | None:
-    """Return the first states of one of stacked layers, which lie along the first axis."""
+def _initial_of_each(initial: Any, layers: int) -> list[Any]:
+    """Return the first states of each of stacked layers, which lie along the first axis."""
+    if initial is None or layers == 1:
+        return [initial] * layers
     given = initial if isinstance(initial, (tuple, list)) else (initial,)
-    return None if initial is None else tuple([as_node(value)[k] for value in given])
+    nodes = [as_node(value) for value in given]
+    for node in nodes:
+        if node.ndim != 3 or node.shape[0] != layers:
+            raise GraphError(
+                "stacked layers take their initial states along a first axis",
+                where=user_location(),
+                got=str(node.type),
+                expected=f"[{layers}, N, units]",
+            )
+    return [tuple([node[k] for node in nodes]) for k in range(layers)]
 
 
 # -- what the layers have in common ----------------------------------------------------------------

@@ -19,7 +19,7 @@ from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
 from graphc.ops.reshaping import Reshape
-from graphc.plan.program import BLOCK, SHARES, Buffer, Program, Run, Statement
+from graphc.plan.program import SHARES, Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
@@ -28,48 +28,6 @@ _WHY, _WHY_SAMPLES = "  # blocks stay in the cache", "  # each core takes some o
 _ALONE = "# BLAS may start threads where one block has all cores"
 #: What each block's function calls its rows, who works, how many rows there are, and products.
 _WORDS = ("rows", "worker", "size", "multiply")
-
-#: What a module with runs imports, and the cores that its threads may use.
-IMPORTS = (
-    "import os",
-    "from concurrent.futures import ThreadPoolExecutor, wait",
-    "from contextvars import copy_context",
-    "from functools import cache",
-)
-CORES = 'CORES = int(os.getenv("OMP_NUM_THREADS", "").split(",")[0] or 0) or os.cpu_count() or 1'
-#: The module-level functions that call a block's function.
-IN_BLOCKS = '''
-@cache
-def threads_of(process):
-    """Return threads to keep: one takes longer to start than a block to compute."""
-    return ThreadPoolExecutor(CORES)
-
-
-def in_blocks(work, extent, step):
-    """Call work(rows, worker) for each block on all cores; return results in order."""
-    if extent <= step:
-        return [work(slice(0, extent), 0)]
-    count = 2 * -(-extent // (2 * step))  # for any cores, so that sums are the same
-    edges = [extent * i // count for i in range(count + 1)]
-    blocks = list(map(slice, edges, edges[1:]))
-    results = [None] * count
-    waiting = iter(enumerate(blocks))
-
-    def share(worker):
-        for i, rows in waiting:
-            results[i] = work(rows, worker)
-
-    threads = threads_of(os.getpid())  # a forked process has none of its parent's
-    workers = range(1, min(CORES, count))
-    others = [threads.submit(copy_context().run, share, i) for i in workers]
-    try:
-        share(0)
-    finally:
-        wait(others)
-    for other in others:
-        other.result()
-    return results
-'''
 
 
 def write_run(body: FastBody, run: Run) -> None:
@@ -102,7 +60,7 @@ def block_sizes(
 def step_text(run: Run, notation: Notation) -> str:
     """Return the number of steps in a block."""
     if run.step is None:
-        return f"max(1, {BLOCK} // max(1, {notation.dim(run.row)}))"
+        return f"max(1, {run.block} // max(1, {notation.dim(run.row)}))"
     if not run.is_shared:
         return str(run.step)
     extent = notation.dim(run.extent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphc.emit.blocks import CORES, IMPORTS, IN_BLOCKS
+from graphc.emit.threads import CORES, IMPORTS, IN_BLOCKS
 from graphc.plan.program import Program
 
 

@@ -12,7 +12,7 @@ from graphc.ir.dims import product
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case
 from graphc.ir.types import BOOL
-from graphc.ops.leaf import as_node, full, zeros_like
+from graphc.ops.leaf import as_node, full, is_fill, zeros_like
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.promotion import common_dtype, is_weak
 
@@ -84,7 +84,7 @@ class Select(Pointwise):
     def reuses(self, node: Node) -> tuple[int, ...]:
         if self._is_guard(node) or self._is_by_rows(node):
             return (2,)
-        return (1,) if _is_zero(node.inputs[2]) else ()
+        return (1,) if is_fill(node.inputs[2], 0) else ()
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
@@ -104,7 +104,7 @@ class Select(Pointwise):
             return _CHOOSE_ROWS
         if not self._is_by_bits(node):
             return None
-        return _KEEP if _is_zero(node.inputs[2]) else _CHOOSE
+        return _KEEP if is_fill(node.inputs[2], 0) else _CHOOSE
 
     @staticmethod
     def _is_by_rows(node: Node) -> bool:
@@ -128,7 +128,3 @@ class Select(Pointwise):
         is_number = test.op.name == "equal" and any(x.op.name == "full" for x in test.inputs)
         is_rare = is_number or test.op.name == "isnan"
         return is_rare and value.op.name == "full"
-
-
-def _is_zero(node: Node) -> bool:
-    return node.op is full and bool(node.attrs["value"] == 0)

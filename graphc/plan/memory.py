@@ -21,7 +21,7 @@ from graphc.plan.amounts import (
     maxima,
     scaled,
 )
-from graphc.plan.program import BLOCK, ON_DEMAND, SHARES, Buffer, Program, Statement
+from graphc.plan.program import ON_DEMAND, SHARES, Buffer, Program, Statement
 
 if TYPE_CHECKING:
     import sympy
@@ -100,7 +100,7 @@ def _blocks(program: Program, buffer: Buffer) -> Amount:
     extent, run = sympy.Max(*(run.extent for run in runs)), runs[0]
     step = run.step
     if step is None:
-        step = sympy.Max(1, sympy.floor(sympy.Integer(BLOCK) / sympy.Max(1, run.row)))
+        step = sympy.Max(1, sympy.floor(sympy.Integer(run.block) / sympy.Max(1, run.row)))
     elif run.is_shared:
         step = sympy.Max(1, sympy.Min(step, sympy.floor(sympy.sympify(run.extent) / SHARES)))
     workers = sympy.Min(dim_symbol(CORES), sympy.ceiling(extent / step))

@@ -49,6 +49,8 @@ Pace: TypeAlias = "tuple[Dim, Dim | None]"
 #: Elements of one block: a megabyte of float32, so that a run's arrays stay in the last level of
 #: cache, and threads seldom meet in the interpreter.
 BLOCK = 262144
+#: A matrix of so many elements leaves the first caches on its way through a product.
+_LARGE_MATRIX = 2**17
 #: Where there are products, too, one in so many of all steps is enough work for a core.
 SHARES = 4
 
@@ -79,8 +81,19 @@ class Run:
 
     @property
     def step(self) -> int | None:
-        """The number of steps that have `BLOCK` elements, at least one; None: only a call knows."""
-        return max(1, BLOCK // max(1, self.row)) if isinstance(self.row, int) else None
+        """The number of steps that have `block` elements, at least one; None: only a call knows."""
+        return max(1, self.block // max(1, self.row)) if isinstance(self.row, int) else None
+
+    @cached_property
+    def block(self) -> int:
+        """The number of elements in a block; more where more rows share a large matrix's way."""
+        return 4 * BLOCK if any(map(self._multiplies_by_large, self.statements)) else BLOCK
+
+    def _multiplies_by_large(self, statement: Statement) -> bool:
+        whole = [x for x in statement.operands if x not in self.rows]
+        return statement.node.op.multiplies and any(
+            isinstance(x.size, int) and x.size >= _LARGE_MATRIX for x in whole
+        )
 
     @property
     def is_shared(self) -> bool:

@@ -66,7 +66,7 @@ SIMPLIFY = (
     *SHARES,
     *PIECES,
     LAST_STATE,
-    *UNIT_VECTORS,  # before a sum of x/norm(x) divides behind it
+    *UNIT_VECTORS,  # here, too: before a sum of x/norm(x) divides behind it
 )
 STABILIZE = (
     *UNIT_VECTORS,

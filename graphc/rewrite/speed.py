@@ -30,7 +30,7 @@ _LONGEST_ROW = 4096
 #: A row of one number that is shorter than this takes longer than the number.
 _SHORTEST_ROW = 64
 #: Of a longer row, the largest element takes no longer to find than its columns to copy.
-_SHORT_ROW = 32
+_SHORT_ROW = 64
 _FEW_ROWS = 32
 #: How long a named axis of such a row is at least taken to be.
 _SHORTEST_NAMED = 8

@@ -120,3 +120,10 @@ def test_bad_input_is_one_clear_error() -> None:
     assert "no activation is called 'tahn'" in error_of("rnn", x, 3, activation="tahn")
     assert "f32[N, 4]" in error_of("rnn", x, 3, initial=gc.zeros((gc.dim("N"), 4)))
     assert "lengths" in error_of("rnn", x, 3, lengths=gc.input("lengths", ("N",)))
+
+
+def test_a_bidirectional_stack_takes_one_initial_state_for_each_layer() -> None:
+    x = gc.input("x", ("T", "N", 2))
+    first = gc.input("first", (3, "N", 4))
+    with pytest.raises(gc.GraphError, match=r"first axis(.|\n)*\[3, N, 4\](.|\n)*\[2, N, units\]"):
+        gc.nn.bidirectional(gc.nn.gru, x, 4, layers=2, initial=first)

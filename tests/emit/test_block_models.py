@@ -15,10 +15,9 @@ import pytest
 from stepping import assert_steps_agree, compiled
 
 import graphc as gc
-from graphc.emit import blocks as emitted
 from graphc.ir.dims import same
 from graphc.ops import threaded_products
-from graphc.plan import blocks, memory, samples
+from graphc.plan import blocks, program, samples
 from graphc.run.compiled import CompiledFunction
 
 Pool = list[gc.Node]
@@ -27,8 +26,7 @@ SEEDS = 60
 
 #: The limits of this file: many blocks of arrays that the reference is through with at once.
 LIMITS: list[tuple[Any, str, int]] = [
-    (emitted, "BLOCK", 96),
-    (memory, "BLOCK", 96),
+    (program, "BLOCK", 96),
     (blocks, "_FEWEST", 3),
     (blocks, "_LONGEST_ROW", 24),
     (blocks, "LARGE", 24),

@@ -10,7 +10,7 @@ from graphc.emit.wrapping import WIDTH
 from graphc.ops import window_code
 
 MODULES = [
-    "emit.blocks",
+    "emit.threads",
     "ops.convolution_code",
     "ops.gather_rows",
     "ops.grouped_convolution_code",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.plan.memory import cores as foreseen
 from graphc.plan.program import BLOCK
 
 
@@ -106,6 +107,7 @@ def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
         module: dict[str, Any] = {"__name__": "module"}
         exec(gc.compile(graph).source, module)
         assert module["CORES"] == (int(cores) or os.cpu_count())  # 0 is any number, as for BLAS
+        assert module["CORES"] == foreseen()
         totals.append(module["graph"](given)["total"])
     assert len({float(total) for total in totals}) == 1
 
