@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.ir.node import Node
+from graphc.plan.alike import updates_alike
 from graphc.plan.program import Program
 
 
@@ -55,9 +56,14 @@ def lines_of(
 def _around(program: Program) -> dict[Node, tuple[Node, ...]]:
     """Return, for each node inside a loop, what its lines belong to in the graph around.
 
-    That is the outermost loop that it is inside of, and the result of the loop that it is.
+    That is the outermost loop that it is inside of, and the result of the loop that it is. Of
+    updates that share a loop, it is those of all parameters.
     """
-    found: dict[Node, tuple[Node, ...]] = {}
+    found: dict[Node, tuple[Node, ...]] = {
+        nodes[0]: nodes
+        for alike in updates_alike(program)
+        for nodes in zip(*[[s.node for s in part] for part in alike.parts], strict=True)
+    }
     pending = [(loop, node) for node, loop in program.loops.items()]
     while pending:
         loop, outermost = pending.pop()

@@ -15,6 +15,7 @@ from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.leaf_names import about
 from graphc.emit.lines import alike
 from graphc.emit.readable import ReadableBody
+from graphc.emit.update_loops import UpdateLoops
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
@@ -73,7 +74,7 @@ class Steps(Body):
             self.plain(f"{self.names.slot(j)} = {self.expressions.code[node]}")
 
 
-class Readable(ReadableBody):
+class Readable(UpdateLoops):
     """A function body in style `readable`, with its loops."""
 
     def write_loop(self, statement: Statement) -> None:

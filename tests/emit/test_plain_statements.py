@@ -143,7 +143,7 @@ def test_a_product_of_places_inserts_no_axes_in_front(style: str) -> None:
     assert "d[:, :, None]" in function.source
 
 
-def test_a_step_of_adam_is_three_lines_for_each_parameter() -> None:
+def test_a_step_of_adam_is_three_lines_for_all_parameters() -> None:
     x, y = gc.input("x", ("N", 30)), gc.input("y", ("N", 4))
     z = gc.nn.dense(gc.nn.dense(x, 40, name="l1", activation=gc.tanh), 4, name="l2")
     graph = gc.graph({"loss": gc.mean((z - y) ** 2)})
@@ -151,9 +151,11 @@ def test_a_step_of_adam_is_three_lines_for_each_parameter() -> None:
     update = step.source.partition("# update\n")[2].partition("    return")[0].splitlines()
     shown = ["optimizer_step +=", "steps =", "correction =", "step_size =", "eps ="]
     assert [sum(line.strip().startswith(word) for line in update) for word in shown] == [1] * 5
-    assert len(update) == 5 + 3 * 4
-    line = "    l1_W -= step_size * (l1_W_mean / (np.sqrt(l1_W_mean_square) + eps))"
-    assert line in update
+    head, rows = ["    for parameter, gradient, mean, mean_square in ("], 4
+    assert update[5:6] == head
+    assert "        (l1_W, d_l1_W, l1_W_mean, l1_W_mean_square)," in update
+    assert len(update) == 5 + len(head) + rows + len(["):"]) + 3
+    assert update[-1] == "        parameter -= step_size * (mean / (np.sqrt(mean_square) + eps))"
 
 
 @pytest.mark.parametrize(

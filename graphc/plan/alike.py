@@ -1,0 +1,161 @@
+"""Updates that are alike: parameters that take the same step may share one loop over them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from graphc.ir.node import Node
+from graphc.ir.provenance import UPDATE
+from graphc.ops.leaf import full
+from graphc.plan.program import Program, Statement
+
+#: An update of more statements is another idea than a step that is repeated.
+_LONGEST = 16
+#: A loop is another thought to follow: it must spare so many lines.
+_WORTH = 3
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Statements that do the same for one parameter after the other.
+
+    `parts` are the statements for each parameter; `columns` are the values that differ from part
+    to part and are made elsewhere: the parameters themselves, their gradients and their moments.
+    """
+
+    parts: tuple[tuple[Statement, ...], ...]
+    columns: tuple[tuple[Node, ...], ...]
+
+    @property
+    def spared(self) -> int:
+        """How many statements need not be written a second time."""
+        return (len(self.parts) - 1) * len(self.parts[0])
+
+    @property
+    def is_worth_a_loop(self) -> bool:
+        """Whether a loop takes less lines: a head, one for each parameter, and those of a step."""
+        lines = sum(statement.target is not None for statement in self.parts[0])
+        return (len(self.parts) - 1) * lines - len(self.parts) - 2 >= _WORTH
+
+
+def updates_alike(program: Program) -> list[Alike]:
+    """Return what is repeated so often in the update block that a loop is worth it, in order."""
+    statements = [s for s in program.statements if s.block == UPDATE and not _is_number(program, s)]
+    keys = [_key(program, s) for s in statements]
+    found: list[Alike] = []
+    start = 0
+    while start < len(statements):
+        lengths = range(1, min(_LONGEST, (len(statements) - start) // 2) + 1)
+        several = [_repeated(program, statements, keys, start, length) for length in lengths]
+        best = max(filter(None, several), key=lambda alike: alike.spared, default=None)
+        if best is None or not best.is_worth_a_loop:
+            start += 1
+            continue
+        found.append(best)
+        start += sum(map(len, best.parts))
+    return found
+
+
+def _is_number(program: Program, statement: Statement) -> bool:
+    """Say whether a statement has no line of its own, wherever it stands."""
+    node = statement.node
+    return node.op.is_leaf or node.op is full or node in program.numbers
+
+
+def _key(program: Program, statement: Statement) -> Hashable:
+    """Return what the text of a statement follows from, but for the variables in it.
+
+    A statement that is never like another is its own key.
+    """
+    node = statement.node
+    if not node.op.broadcasts(node) or not node.shape:
+        return id(statement)
+    if any(x.shape and x.shape != node.shape for x in statement.operands):
+        return id(statement)
+    is_target = statement.target is not None
+    operands = tuple([_operand_key(program, x) for x in statement.operands])
+    return (node.op, node.attrs, node.dtype, is_target, operands)
+
+
+def _operand_key(program: Program, node: Node) -> Hashable:
+    if node.op is full:
+        return (node.attrs["value"], node.dtype)
+    return id(node) if node in program.numbers else (bool(node.shape), node.dtype)
+
+
+def _repeated(
+    program: Program,
+    statements: Sequence[Statement],
+    keys: Sequence[Hashable],
+    start: int,
+    length: int,
+) -> Alike | None:
+    """Return the parts of this length that follow one another from here, and are alike."""
+    if keys[start] != keys[start + length]:
+        return None
+    first = statements[start : start + length]
+    parts, rows = [tuple(first)], [_leaves(program, first)]
+    at = start + length
+    while keys[at : at + length] == keys[start : start + length]:
+        part = statements[at : at + length]
+        row = _leaves(program, part)
+        if not _correspond(program, (first, rows[0]), (part, row)):
+            break
+        parts.append(tuple(part))
+        rows.append(row)
+        at += length
+    while len(parts) > 1 and not _is_closed(program, parts):
+        parts.pop()
+        rows.pop()
+    columns = [column for column in zip(*rows, strict=True) if len({*column}) > 1]
+    return Alike(tuple(parts), tuple(columns))
+
+
+def _leaves(program: Program, part: Sequence[Statement]) -> tuple[Node, ...]:
+    """Return the values that a part reads or overwrites and does not make, in order."""
+    made = {s.node for s in part}
+    params = program.graph.params
+    used = [[*s.operands, *([params[s.target]] if s.target else [])] for s in part]
+    nodes = [x for nodes in used for x in nodes if x not in made and x.op is not full]
+    return tuple(dict.fromkeys(nodes))
+
+
+def _correspond(
+    program: Program,
+    one: tuple[Sequence[Statement], Sequence[Node]],
+    other: tuple[Sequence[Statement], Sequence[Node]],
+) -> bool:
+    """Say whether two parts are the same but for the values that they read."""
+    pairs = [[*[s.node for s in part], *row] for part, row in (one, other)]
+    if len(pairs[0]) != len(pairs[1]):
+        return False
+    became = dict(zip(*pairs, strict=True))
+    params = program.graph.params
+    for first, second in zip(one[0], other[0], strict=True):
+        operands = zip(first.operands, second.operands, strict=True)
+        if any(became.get(a, a) is not b for a, b in operands if a.op is not full):
+            return False
+        if first.target and became[params[first.target]] is not params[second.target or ""]:
+            return False
+    return True
+
+
+def _is_closed(program: Program, parts: Sequence[Sequence[Statement]]) -> bool:
+    """Say whether nobody else reads what the parts make, but as the next value of a parameter."""
+    owner = {s.node: i for i, part in enumerate(parts) for s in part}
+    overwritten = {
+        program.graph.params[s.target]: owner[s.node] for p in parts for s in p if s.target
+    }
+    seen = {*program.graph.outputs.values(), *program.observed.values(), *program.stores.values()}
+    if seen & owner.keys():
+        return False
+    for statement in program.statements:
+        place = owner.get(statement.node)
+        for x in statement.operands:
+            if x in owner and owner[x] != place:
+                return False
+            base = program.base(x)
+            if base in overwritten and place is not None and overwritten[base] != place:
+                return False
+    return True

@@ -1,0 +1,87 @@
+"""Updates that are alike share one loop over the parameters, in style `readable`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from stepping import assert_steps_agree, compiled
+
+import graphc as gc
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.provenance import UPDATE, phase
+
+
+def network(depth: int) -> Graph:
+    h = gc.input("x", ("N", 5), dtype="float64")
+    for i in range(depth):
+        h = gc.nn.dense(h, 4, name=f"layer{i}", activation="tanh")
+    scale = gc.param("scale", (), "float64", init=gc.init.constant(2.0))
+    return gc.graph({"loss": gc.mean(gc.square(scale * h))}, name="network")
+
+
+def agrees(step: Any, shapes: dict[str, tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(0)
+    calls = [{name: rng.normal(size=shape) for name, shape in shapes.items()} for _ in range(3)]
+    state = step.init(seed=0) if hasattr(step, "init") else {}
+    assert_steps_agree(step.graph, state, calls, step)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lines"),
+    [
+        (gc.optim.adam(), 3),
+        (gc.optim.adamw(1e-2, weight_decay=0.1), 4),
+        (gc.optim.clip_by_norm(gc.optim.adam(), 1.0), 4),
+        (gc.optim.sgd(0.1, momentum=0.9, nesterov=True), 2),
+        (gc.optim.rmsprop(1e-2), 2),
+    ],
+)
+def test_parameters_share_a_loop(optimizer: Any, lines: int) -> None:
+    step = gc.compile(network(6), minimize="loss", optimizer=optimizer, style="readable")
+    update = step.source.partition("# update")[2].partition("    return {")[0]
+    assert update.count("\n    for parameter, gradient, ") == 1
+    head, body = update.split("    ):\n")
+    assert head.count("_W, d_layer") == 6
+    assert len([line for line in body.splitlines() if line.startswith("        ")]) == lines
+    agrees(step, {"x": (3, 5)})
+
+
+@pytest.mark.parametrize("optimizer", [gc.optim.sgd(0.1), gc.optim.sgd(0.1, momentum=0.9)])
+def test_a_short_update_stays_as_it_is(optimizer: Any) -> None:
+    step = gc.compile(network(2), minimize="loss", optimizer=optimizer, style="readable")
+    assert "for parameter" not in step.source.partition("# update")[2]
+
+
+def updated(change: Callable[[Node, Node, int], Node], shown: str = "") -> Graph:
+    """Return a graph with ten parameters and moments; a change reads a parameter and the next."""
+    params = [gc.param(f"p{i}", (3,), "float64", init=gc.init.constant(i + 1)) for i in range(10)]
+    moments = [gc.param(f"p{i}.m", (3,), "float64", trainable=False) for i in range(10)]
+    updates: dict[str, Node] = {}
+    with phase(UPDATE):
+        for i, (p, m) in enumerate(zip(params, moments, strict=True)):
+            following = updates[f"p{i}.m"] = 0.5 * m + p
+            updates[f"p{i}"] = p - 0.1 * change(p, params[(i + 1) % 10], i) / (1 + following)
+    outputs = {"y": gc.sum(params[0]), **({shown: updates[shown]} if shown else {})}
+    return gc.graph(outputs, updates=updates)
+
+
+@pytest.mark.parametrize(
+    ("graph", "has_loop"),
+    [
+        (updated(lambda p, other, i: gc.sin(p)), True),
+        (updated(lambda p, other, i: gc.sin(other)), False),  # what another one is then
+        (updated(lambda p, other, i: gc.sin(p) * (i + 1)), False),  # another number each time
+        (updated(lambda p, other, i: gc.sum(p) * p), False),  # not the same in any shape
+        (updated(lambda p, other, i: gc.sin(p), shown="p9.m"), True),  # nine of ten
+    ],
+)
+def test_only_what_depends_on_one_parameter_is_alike(graph: Graph, has_loop: bool) -> None:
+    step = compiled(graph, "readable")
+    assert ("\n    for parameter, m in (" in step.source) == has_loop
+    rng = np.random.default_rng(0)
+    state = {name: rng.normal(size=p.shape) for name, p in graph.params.items()}
+    assert_steps_agree(graph, state, [{}, {}, {}], step)
