@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc as garbage
 import itertools
 import os
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,6 +88,20 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     if child == 0:
         os._exit(0 if f(state, x=x)["loss"] == before else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_threads_end_with_their_function() -> None:
+    before = set(threading.enumerate())
+    f = gc.compile(attention(gc.dim("N")), gradient_of="loss")
+    f.function.__globals__["CORES"] = 3
+    f(f.init(seed=0), x=np.zeros((9, 64, 64)))
+    started = set(threading.enumerate()) - before
+    assert started
+    del f
+    garbage.collect()
+    for thread in started:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def test_what_a_block_raises_arrives() -> None:
