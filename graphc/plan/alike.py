@@ -50,7 +50,8 @@ def updates_alike(program: Program) -> list[Alike]:
         several = [_repeated(program, statements, keys, start, length) for length in lengths]
         best = max(filter(None, several), key=lambda alike: alike.spared, default=None)
         if best is None or not best.is_worth_a_loop:
-            start += 1
+            # What is repeated, but not worth a loop, is not looked through again: this is linear.
+            start += 1 if best is None else max(1, best.spared)
             continue
         found.append(best)
         start += sum(map(len, best.parts))
@@ -105,9 +106,11 @@ def _repeated(
         parts.append(tuple(part))
         rows.append(row)
         at += length
-    while len(parts) > 1 and not _is_closed(program, parts):
-        parts.pop()
-        rows.pop()
+    before = 0
+    while before != len(parts) > 1:
+        before = len(parts)
+        del parts[max(1, _first_in_touch(program, parts)) :]
+    rows = rows[: len(parts)]
     columns = [column for column in zip(*rows, strict=True) if len({*column}) > 1]
     return Alike(tuple(parts), tuple(columns))
 
@@ -141,21 +144,23 @@ def _correspond(
     return True
 
 
-def _is_closed(program: Program, parts: Sequence[Sequence[Statement]]) -> bool:
-    """Say whether nobody else reads what the parts make, but as the next value of a parameter."""
+def _first_in_touch(program: Program, parts: Sequence[Sequence[Statement]]) -> int:
+    """Return the first part that has to do with one before it, or with what is outside of all.
+
+    Nobody else may read what a part makes, but as the next value of a parameter, and nothing of
+    the parameter that it overwrites.
+    """
+    params = program.graph.params
     owner = {s.node: i for i, part in enumerate(parts) for s in part}
-    overwritten = {
-        program.graph.params[s.target]: owner[s.node] for p in parts for s in p if s.target
-    }
-    seen = {*program.graph.outputs.values(), *program.observed.values(), *program.stores.values()}
-    if seen & owner.keys():
-        return False
+    over = {params[s.target]: i for i, part in enumerate(parts) for s in part if s.target}
+    seen = [*program.graph.outputs.values(), *program.observed.values(), *program.stores.values()]
+    found = [owner[node] for node in seen if node in owner]
     for statement in program.statements:
         place = owner.get(statement.node)
         for x in statement.operands:
-            if x in owner and owner[x] != place:
-                return False
-            base = program.base(x)
-            if base in overwritten and place is not None and overwritten[base] != place:
-                return False
-    return True
+            made, overwritten = owner.get(x), over.get(program.base(x))
+            if made is not None and made != place:
+                found.append(made if place is None else max(made, place))
+            if overwritten is not None and place is not None and overwritten != place:
+                found.append(max(overwritten, place))
+    return min(found, default=len(parts))
