@@ -72,6 +72,8 @@ def nearest(name: str, known: list[str], cutoff: float = 0.6) -> str | None:
 
     >>> nearest("w", ["W", "x"]), nearest("softmx", ["softmax", "max"])
     ('W', 'softmax')
+    >>> nearest("conv", ["conv1d", "conv2d", "conv3d"]), nearest("con3d", ["conv2d", "conv3d"])
+    ('conv2d', 'conv3d')
     """
     alike = [other for other in known if other.lower() == name.lower()]
     if alike:
@@ -79,4 +81,9 @@ def nearest(name: str, known: list[str], cutoff: float = 0.6) -> str | None:
     from difflib import get_close_matches  # only a failing call pays for this import
 
     found = get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
-    return found[0] if found else None
+    if not found:
+        return None
+    # Of `conv1d` to `conv3d`, all equally like `conv`, the one for images is meant most often.
+    usual = found[0].removesuffix("3d") + "2d"
+    is_any = found[0].endswith("3d") and not name.endswith("d") and usual in known
+    return usual if is_any else found[0]

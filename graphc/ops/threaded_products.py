@@ -71,7 +71,7 @@ def matmul_by_columns(a, b, out):
             np.copyto(packed, right)
             total = sums[:, : right.shape[1]] if start else target
             np.matmul(in_rows(left[:m], high), packed, out=in_rows(total[:m], high))
-            np.matmul(left[m:], packed, out=total[m:])
+            matmul_in_tiles(left[m:], packed, out=total[m:])
             if start:
                 target += total
     return out

@@ -172,6 +172,29 @@ def test_products_in_tiles(helpers: dict[str, Any], lead: tuple[int, ...], rows:
                 np.testing.assert_allclose(got, a @ b, atol=1e-9)
 
 
+@pytest.mark.parametrize("turned", itertools.product((False, True), repeat=2))
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"), [(129, 600, 257), (577, 300, 514), (200, 2000, 65), (1, 9000, 1)]
+)
+def test_blas_starts_no_threads_for_any_piece(
+    rows: int, depth: int, columns: int, turned: tuple[bool, bool]
+) -> None:
+    def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+        (m, k), n = a.shape[-2:], b.shape[-1]
+        assert m * k * n <= (2**18 if min(m, n) > 1 else 2**13)
+        return np.matmul(a, b, out=out)
+
+    words = ("copyto", "empty", "ascontiguousarray")
+    numpy = SimpleNamespace(matmul=product, **{word: getattr(np, word) for word in words})
+    names: dict[str, Any] = {"np": numpy}
+    exec(HELPERS, names)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(rows, depth)), rng.normal(size=(depth, columns))
+    a, b = (np.array(m, order="F" if t else "C") for m, t in zip((a, b), turned, strict=True))
+    out = names["matmul_in_tiles"](a, b, np.empty((rows, columns)))
+    np.testing.assert_allclose(out, a @ b, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "has_pieces"),
     [(256, 1024, True), (1024, 1024, False), (128, 1024, True), (128, 2048, False)],
