@@ -44,8 +44,8 @@ class Statement:
     target: str | None = None
 
 
-#: The elements of a step of a run; and how many steps there are, where that matters.
-Pace: TypeAlias = "tuple[Dim, Dim | None]"
+#: The elements of a step, and of a block; and how many steps there are, where that matters.
+Pace: TypeAlias = "tuple[Dim, int, Dim | None]"
 #: Elements of one block: a megabyte of float32, so that a run's arrays stay in the last level of
 #: cache, and threads seldom meet in the interpreter.
 BLOCK = 262144
@@ -77,7 +77,7 @@ class Run:
     @property
     def pace(self) -> Pace:
         """What the number of steps in a block follows from: runs of one pace may share memory."""
-        return self.row, self.extent if self.multiplies else None
+        return self.row, self.block, self.extent if self.multiplies else None
 
     @property
     def step(self) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc as garbage
 import itertools
 import os
+import re
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -263,3 +264,27 @@ def test_grouped_queries_share_keys_that_are_repeated() -> None:
     graph = gc.graph({"y": gc.softmax(scores) @ gc.repeat(keys, 2, axis=1)}, name="groups")
     rng = np.random.default_rng(0)
     agrees(graph, {"x": rng.normal(size=(5, 3, 8)), "scores": rng.normal(size=(5, 4, 3, 3))})
+
+
+@pytest.mark.parametrize("is_large_first", [False, True])
+def test_blocks_of_several_sizes_do_not_share_memory(is_large_first: bool) -> None:
+    """A run that multiplies by a large matrix has more samples in a block."""
+    N = gc.dim("N")
+    x = gc.input("x", (N, 32, 512), dtype="float64")
+    W = gc.param("W", (512, 512), dtype="float64")
+
+    def run(h: gc.Node, is_large: bool) -> gc.Node:
+        scores = gc.tanh(h * 2) + gc.tanh(h * 3)
+        weights = gc.softmax(scores @ gc.transpose(h, (0, 2, 1)), axis=-1)
+        found = gc.tanh(weights @ h)
+        return gc.tanh(found @ W) * 3 if is_large else found * 3
+
+    first = gc.sum(run(x, is_large_first))
+    graph = gc.graph({"y": gc.sum(run(gc.sin(x) + first / 1e6, not is_large_first))})
+    f = gc.compile(graph)
+    steps = set(re.findall(r"in_blocks\(block\w*, N, max\(1, min\((\d+), N // 4\)\)\)", f.source))
+    assert len(steps) == 2
+    rng = np.random.default_rng(0)
+    given = {"W": rng.normal(size=(512, 512)) / 20}, {"x": rng.normal(size=(100, 32, 512))}
+    expected = gc.interpret(graph, given[0], **given[1])
+    np.testing.assert_allclose(f(given[0], **given[1])["y"], expected["y"])
