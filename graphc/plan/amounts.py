@@ -6,7 +6,7 @@ adding and comparing terms is then plain dictionary work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,11 @@ def bytes_of(node: Node) -> Amount:
 @lru_cache(maxsize=4096)
 def _terms(value: sympy.Expr) -> Amount:
     terms = sympy_module().expand(value).as_coefficients_dict()
-    return {(1 if term == 1 else term): factor for term, factor in terms.items() if factor}
+    return {
+        (1 if term == 1 else term): int(factor) if factor.is_Integer else factor
+        for term, factor in terms.items()
+        if factor
+    }
 
 
 def add(total: dict[sympy.Expr | int, int], more: Amount, factor: int = 1) -> None:
@@ -59,13 +63,42 @@ def is_below(a: Amount, b: Amount) -> bool:
 
 
 def maxima(amounts: Iterable[Amount]) -> list[Amount]:
-    """Return the amounts that no other one exceeds for all dims."""
+    """Return amounts of which one is the largest, whatever the dims are; others are left out.
+
+    Where they depend on one term alone, none is left that others exceed together.
+    """
+    distinct = list({frozenset(value.items()): value for value in amounts}.values())
+    terms = {term for value in distinct for term in value} - {1}
+    if len(terms) < 2:
+        return _envelope(distinct, *terms)
     front: list[Amount] = []
-    for candidate in amounts:
+    for candidate in distinct:
         if not any(is_below(candidate, other) for other in front):
             front = [other for other in front if not is_below(other, candidate)]
             front.append(candidate)
     return front
+
+
+def _envelope(amounts: Sequence[Amount], term: sympy.Expr | int = 0) -> list[Amount]:
+    """Return those of the amounts a + b·term that are the largest for some term >= 0, in order.
+
+    They are the corners between the largest a and the largest b of the convex hull of all (b, a).
+    """
+    places = {(value.get(term, 0), value.get(1, 0)): i for i, value in enumerate(amounts)}
+    corners: list[tuple[int, int]] = []
+    for b, a in sorted(places):
+        while corners and corners[-1][1] <= a:
+            corners.pop()
+        while len(corners) > 1 and _is_within(corners[-2], corners[-1], (b, a)):
+            corners.pop()
+        corners.append((b, a))
+    return [amounts[i] for i in sorted(places[corner] for corner in corners)]
+
+
+def _is_within(one: tuple[int, int], middle: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Say whether the point in the middle is on the line between two others, or below it."""
+    (b, a), (b_m, a_m), (b_o, a_o) = one, middle, other
+    return (a_m - a) * (b_o - b) <= (a_o - a) * (b_m - b)
 
 
 def expression(value: Amount) -> sympy.Expr:

@@ -183,6 +183,16 @@ def cost(graph: Graph) -> Cost:
     )
 
 
+def flops(graph: Graph) -> sympy.Expr:
+    """Return the FLOPs of one call of the graph, without the rest of its cost."""
+    total: dict[Any, int] = {}
+    flops_of = _remembered_flops()
+    for node in graph.nodes:
+        if not node.op.is_leaf:
+            add(total, flops_of(node))
+    return expression(total)
+
+
 def _grouped(totals: Mapping[tuple[str, str], Amount], kind: str) -> dict[str, Work]:
     return {
         key: Work(expression(value), expression(totals[kind + " bytes", key]))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphc.ir.dims import same_shape
-from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol, sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import (
@@ -68,13 +67,15 @@ def _moments(program: Program) -> Iterator[Amount]:
     """
     made = {program.base(node) for node in program.graph.outputs.values()} - set(program.place)
     outputs: dict[Any, int] = {}
-    counted: set[Node] = set()
     for statement in program.statements:
         run = program.runs.get(statement.node)
-        for node in [s.node for s in run.statements] if run else [statement.node]:
-            if node in made and node.inputs and node not in counted:
+        if run is None:
+            begun: Sequence[Statement] = [statement]
+        else:
+            begun = run.statements if run.statements[0].node is statement.node else ()
+        for node in [s.node for s in begun]:
+            if node in made and node.inputs:
                 add(outputs, bytes_of(node))
-                counted.add(node)
         taken = _taken(program, statement) if statement.block != ON_DEMAND else NOTHING
         if taken:
             yield _sum(outputs, taken)

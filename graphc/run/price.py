@@ -17,7 +17,7 @@ from graphc.ir.dims import Dim, dim_text, normal
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.symbols import sympy_module
-from graphc.plan.cost import cost
+from graphc.plan.cost import flops
 from graphc.rewrite.pipeline import optimize, stabilize_forward
 from graphc.run.text_table import table_text
 
@@ -113,8 +113,15 @@ def dependence(
     found = {name: dependence_of(node, graph.variable(name)) for name in names}
     forward = _flops(alone, sizes)
     flowing = [name for name in names if found[name].flows]
-    prices = {name: _price(alone, of, [name], forward, sizes) for name in flowing}
-    together = _price(alone, of, flowing, forward, sizes) if len(flowing) > 1 else None
+    stable = stabilize_forward(alone, 2)
+
+    def price(wrt: list[str]) -> Price:
+        # A rewrite may move inner nodes.
+        are_leaves = all(alone.variable(name).op.is_leaf for name in wrt)
+        return _price(stable if are_leaves else alone, of, wrt, forward, sizes)
+
+    prices = {name: price([name]) for name in flowing}
+    together = price(flowing) if len(flowing) > 1 else None
     return Answer(alone, of, forward, found, prices, together, sizes)
 
 
@@ -127,21 +134,19 @@ def _output(graph: Graph) -> str:
 def _price(
     graph: Graph, of: str, names: list[str], forward: sympy.Expr, sizes: Mapping[str, int]
 ) -> Price:
-    is_leaf = all(graph.variable(name).op.is_leaf for name in names)
-    stable = stabilize_forward(graph, 2) if is_leaf else graph  # a rewrite may move inner nodes
-    if stable.outputs[of].shape:
-        derived = jacobian(stable, of, names, form="compact")
+    if graph.outputs[of].shape:
+        derived = jacobian(graph, of, names, form="compact")
     else:
-        derived = gradient(stable, of, names)
-    flops = sympy_module().expand(_flops(derived, sizes) - forward)
-    ratio = sympy_module().cancel(flops / forward) if forward != 0 else sympy_module().oo
-    return Price(flops, ratio, _limit(ratio))
+        derived = gradient(graph, of, names)
+    beyond = sympy_module().expand(_flops(derived, sizes) - forward)
+    ratio = sympy_module().cancel(beyond / forward) if forward != 0 else sympy_module().oo
+    return Price(beyond, ratio, _limit(ratio))
 
 
 def _flops(graph: Graph, sizes: Mapping[str, int]) -> sympy.Expr:
     """Return the operations of a graph after the passes of the compiler."""
-    flops = cost(optimize(stabilize_forward(graph, 2), 2)).flops
-    return sympy_module().sympify(_at(flops, sizes))
+    total = flops(optimize(stabilize_forward(graph, 2), 2))
+    return sympy_module().sympify(_at(total, sizes))
 
 
 def _at(dim: Dim, sizes: Mapping[str, int]) -> Dim:

@@ -230,13 +230,13 @@ def test_second_derivatives_keep_their_digits_far_out() -> None:
 # -- size ----------------------------------------------------------------------------------------
 
 
-def test_a_chain_of_100_000_nodes() -> None:
+def test_a_chain_of_20_000_nodes() -> None:
     x = gc.input("x", (), "float64")
     y = x
-    for i in range(100_000):
+    for i in range(20_000):
         y = gc.sin(y) if i % 2 else y * 1.0001
     graph = gc.graph({"y": y}).tangent(["x"])
-    assert len(graph.nodes) < 400_000
+    assert len(graph.nodes) < 80_000
 
 
 def test_a_sum_with_fan_out_10_000() -> None:

@@ -186,7 +186,7 @@ def chain_of_updates(count: int) -> Graph:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_ten_thousand_updates_take_linear_time(style: str) -> None:
+def test_thousands_of_updates_take_linear_time(style: str) -> None:
     def seconds(count: int) -> float:
         graph = chain_of_updates(count)
         start = time.process_time()
@@ -194,7 +194,7 @@ def test_ten_thousand_updates_take_linear_time(style: str) -> None:
         return time.process_time() - start
 
     seconds(100)
-    assert seconds(8000) < 20 * seconds(1000) + 1  # 8 where linear, 64 where quadratic
+    assert seconds(4000) < 20 * seconds(500) + 1  # 8 where linear, 64 where quadratic
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -334,9 +334,9 @@ def chain(length: int) -> Graph:
     return Graph({"y": h})
 
 
-def test_a_chain_of_100000_nodes_in_linear_time() -> None:
+def test_a_chain_of_20000_nodes_in_linear_time() -> None:
     seconds = {}
-    for length in (10_000, 100_000):
+    for length in (2_000, 20_000):
         graph = chain(length)
         start = time.process_time()
         text = graph_text(graph)
@@ -345,8 +345,8 @@ def test_a_chain_of_100000_nodes_in_linear_time() -> None:
         seconds[length] = (middle - start, time.process_time() - middle)
         assert max(map(len, text.splitlines())) < 100
         assert again == graph
-    ratios = [long / short for short, long in zip(seconds[10_000], seconds[100_000], strict=True)]
-    print(f"\n100k/10k nodes: printing {ratios[0]:.1f}x, parsing {ratios[1]:.1f}x")
+    ratios = [long / short for short, long in zip(seconds[2_000], seconds[20_000], strict=True)]
+    print(f"\n20k/2k nodes: printing {ratios[0]:.1f}x, parsing {ratios[1]:.1f}x")
     assert max(ratios) < 40  # a quadratic pass would take 100 times as long
 
 

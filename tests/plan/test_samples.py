@@ -173,7 +173,7 @@ def test_products_in_tiles(helpers: dict[str, Any], lead: tuple[int, ...], rows:
                 np.testing.assert_allclose(got, a @ b, atol=1e-9)
 
 
-@pytest.mark.parametrize("turned", itertools.product((False, True), repeat=2))
+@pytest.mark.parametrize("turned", [*itertools.product((False, True), repeat=2)])
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"), [(129, 600, 257), (577, 300, 514), (200, 2000, 65), (1, 9000, 1)]
 )

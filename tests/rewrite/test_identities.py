@@ -158,6 +158,8 @@ class Precise(dict):  # formulas over mpmath numbers
         "abs": abs,
         "square": lambda a: a * a,
         "number": MP.mpf,
+        # mpmath takes seconds for exp(-exp(1e4)); it is 0, or infinite, in any number of digits.
+        "exp": lambda a: MP.exp(a) if abs(a) < 1e30 else MP.zero if a < 0 else MP.inf,
     }
 
     def __missing__(self, name: str) -> Callable[..., Any]:
