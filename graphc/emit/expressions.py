@@ -198,6 +198,8 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     if note.startswith("adjoint of "):
         # What is on the way to an adjoint has no name of its own, or one that tells of itself.
         named = _GRADIENT.match(expressions.rename(node.name or ""))
+        if named and named.group(1).startswith("d_") and _is_numbered(expressions, node):
+            return ""  # of several derivatives of one name it is not said which
         return f"d{expressions.of}/d{named.group(1)}" if named and expressions.of else ""
     if not note or note.startswith("tangent of ") or "\n" in note or len(note) >= 60:
         return ""
@@ -205,6 +207,11 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     # A step on the way to softplus(z) is no softplus(z) yet.
     is_step = "(" in note and any(user.provenance.origin.note == note for user in users)
     return "" if is_step else note
+
+
+def _is_numbered(expressions: Expressions, node: Node) -> bool:
+    """Say whether a variable has a number behind its name, which another one has already."""
+    return node in expressions.code and expressions.code[node].text != node.name
 
 
 def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:

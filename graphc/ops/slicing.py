@@ -240,12 +240,15 @@ def _without_whole_ends(words: list[str]) -> str:
 
 def _slice_of_axis(bounds: tuple[Dim, Dim, int], dim: Dim, notation: Notation) -> str:
     start, stop, step = bounds
-    first = (
-        ""
-        if same(start, 0 if step > 0 else as_dim(dim - 1) if dim != 0 else 0)
-        else notation.dim(start)
+    first, last = (
+        # Counted from the end, for -1 would be the last place where it stands for one before all.
+        notation.dim(as_dim(at - dim) if step < 0 and not isinstance(at, int) else at)
+        for at in (start, stop)
     )
-    last = "" if same(stop, dim if step > 0 else -1) else notation.dim(stop)
+    if same(start, 0 if step > 0 else as_dim(dim - 1) if dim != 0 else 0):
+        first = ""
+    if same(stop, dim if step > 0 else -1):
+        last = ""
     return _slice_word([first, last, *([str(step)] if step != 1 else [])])
 
 

@@ -248,12 +248,17 @@ def _regrouped(node: Node, i: int) -> Node | None:
     labels = ["".join(names[label] for label in term) for term in inner_terms]
     cost = node.op.flops(node) + node.op.flops(inner)
     for first, second in ((0, 1), (1, 0)):
+        # In the order in which they stood: a product that is written elsewhere, too, is the same.
+        paired = [(inner.inputs[first], labels[first]), (other, terms[1 - i])][
+            :: 1 if i == 0 else -1
+        ]
+        nodes, words = zip(*paired, strict=True)
         kept = "".join(
             label
-            for label in dict.fromkeys(labels[first] + terms[1 - i])
+            for label in dict.fromkeys("".join(words))
             if label in labels[second] or label in out
         )
-        pair = einsum_labels([inner.inputs[first], other], [labels[first], terms[1 - i]], kept)
+        pair = einsum_labels(nodes, words, kept)
         whole = einsum_labels([pair, inner.inputs[second]], [kept, labels[second]], out)
         if any(x.op.name != "einsum" or matmul_form(x) is None for x in (pair, whole)):
             continue

@@ -6,8 +6,9 @@ changes one entry of softmax in place.
 
 from __future__ import annotations
 
-from graphc.ir.dims import same
+from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
+from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import fill, full
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
@@ -85,6 +86,72 @@ def _slice_before_arithmetic(node: Node, facts: Facts) -> Node | None:
     return x.op.make(operands, **x.attrs)
 
 
+def _slice_before_product(node: Node, facts: Facts) -> Node | None:
+    """(x @ w)[i:j] → x[i:j] @ w where nobody else reads the product, which is no convolution."""
+    x = node.inputs[0]
+    if not _leaves_out_rows(node, facts) or any(y.op is OPS["windows"] for y in x.inputs):
+        return None
+    terms, out = split_spec(x.attrs["spec"])
+    bounds = dict(zip(out, node.attrs["bounds"], strict=True))
+    if any(len({*term}) != len(term) for term in (*terms, out)):
+        return None
+    operands = []
+    for operand, term in zip(x.inputs, terms, strict=True):
+        places = zip(term, operand.shape, strict=True)
+        own = tuple([bounds.get(label, (0, dim, 1)) for label, dim in places])
+        operands.append(_part(operand, own))
+    return x.op.make(operands, **x.attrs)
+
+
+def _slice_before_reduction(node: Node, facts: Facts) -> Node | None:
+    """sum(x, axis=1)[i:j] → sum(x[i:j], axis=1) where nobody else reads the sum."""
+    x = node.inputs[0]
+    source, axes, keepdims = x.inputs[0], x.attrs["axis"], x.attrs["keepdims"]
+    if not axes or not _leaves_out_rows(node, facts):
+        return None
+    bounds = list(node.attrs["bounds"])
+    for axis in axes:
+        whole = (0, source.shape[axis], 1)
+        if not keepdims:
+            bounds.insert(axis, whole)
+        elif not same(node.shape[axis], 1):
+            return None
+        else:
+            bounds[axis] = whole
+    return x.op.make([_part(source, tuple(bounds))], **x.attrs)
+
+
+def _slice_before_normalization(node: Node, facts: Facts) -> Node | None:
+    """softmax(x, axis=1)[i:j] → softmax(x[i:j], axis=1) where nobody else reads the softmax."""
+    x = node.inputs[0]
+    if not _leaves_out_rows(node, facts):
+        return None
+    if not all(same(node.shape[axis], x.shape[axis]) for axis in x.attrs["axis"]):
+        return None
+    return x.op.make([_part(x.inputs[0], node.attrs["bounds"])], **x.attrs)
+
+
+def _leaves_out_rows(node: Node, facts: Facts) -> bool:
+    """Say whether a slice reads less of a value than there is, in steps of 1, and it alone does."""
+    x = node.inputs[0]
+    if facts.is_shared(x) or any(step != 1 for _, _, step in node.attrs["bounds"]):
+        return False
+    return is_at_least(x.size, node.size) and not same(node.size, x.size)
+
+
+def _part(x: Node, bounds: tuple[tuple[Dim, Dim, int], ...]) -> Node:
+    """Return a slice of an array, or the array itself where that is all of it."""
+    pairs = zip(bounds, x.shape, strict=True)
+    if all(same(start, 0) and same(stop, dim) for (start, stop, _), dim in pairs):
+        return x
+    return OPS["slice"].make([x], bounds=bounds)
+
+
+_ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative", "where", "maximum", "minimum")
+_FUNCTIONS = (
+    "exp", "log", "tanh", "sigmoid", "relu", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh",
+    "softplus", "square", "sqrt", "sin", "cos", "erf",
+)  # fmt: skip
 _Z = "z: input(f64, 3, 4)\n"
 
 MOVES_BEFORE_ARITHMETIC = (
@@ -107,8 +174,41 @@ MOVES_BEFORE_ARITHMETIC = (
         "only what is sliced is computed",
         apply=_slice_before_arithmetic,
         roots=("slice",),
-        operands=("add", "subtract", "multiply", "divide", "exp", "log", "tanh", "negative"),
+        operands=(*_ARITHMETIC, *_FUNCTIONS),
         exactness=REASSOCIATES,
         example=_Z + "y = exp(z)[0:1]",
+    ),
+    Rule(
+        "slice_before_product",
+        "(x @ w)[i:j]",
+        "x[i:j] @ w",
+        "only what is sliced is computed",
+        apply=_slice_before_product,
+        roots=("slice",),
+        operands=("einsum",),
+        exactness=REASSOCIATES,
+        example=_Z + "w: input(f64, 4, 2)\ny = (z @ w)[0:1]",
+    ),
+    Rule(
+        "slice_before_reduction",
+        "sum(x, axis=1)[i:j]",
+        "sum(x[i:j], axis=1)",
+        "only what is sliced is computed",
+        apply=_slice_before_reduction,
+        roots=("slice",),
+        operands=("sum", "mean", "max", "min", "logsumexp"),
+        exactness=REASSOCIATES,
+        example=_Z + "y = sum(z, axis=1)[0:1]",
+    ),
+    Rule(
+        "slice_before_normalization",
+        "softmax(x, axis=1)[i:j]",
+        "softmax(x[i:j], axis=1)",
+        "only what is sliced is computed",
+        apply=_slice_before_normalization,
+        roots=("slice",),
+        operands=("softmax", "log_softmax", "standardize"),
+        exactness=REASSOCIATES,
+        example=_Z + "y = softmax(z, axis=1)[0:1]",
     ),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.ir.node import Node
 from graphc.ir.ranges import Range
 from graphc.ops.contraction_spec import split_spec
-from graphc.ops.leaf import full
+from graphc.ops.leaf import full, is_fill
 from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
 from graphc.rewrite.numbering import ValueNumbers
@@ -30,6 +30,7 @@ class Facts:
         self.number = ValueNumbers()
         self.range: _BottomUp[Range] = _BottomUp(range_of)
         self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
+        self.vanishes: _BottomUp[bool] = _BottomUp(self._may_vanish)
         self.cannot_fail: _BottomUp[bool] = _BottomUp(_cannot_fail)
 
     # -- expressions ---------------------------------------------------------------------------
@@ -203,6 +204,27 @@ class Facts:
         if name in ("sum", "mean"):
             return self._has_uncovered_factor(node.inputs[0])
         return False
+
+    def _may_vanish(self, node: Node, operands: Sequence[bool]) -> bool:
+        """Say whether a value may be 0 where derivatives count: not masked, nor by underflow.
+
+        The derivative of its logarithm is lost there, which one of log(1 + value) is not.
+        """
+        name = node.op.name
+        if name in _EXPONENTIALS or exponent_of(node) is not None or self.is_positive(node):
+            return False
+        if name == "cast" and node.inputs[0].dtype.kind == "b":
+            return False
+        if only_moves(node) or name in ("divide", "power", "sqrt", "square"):
+            return operands[0]
+        if name in ("where", "concat"):
+            pairs = zip(node.inputs, operands, strict=True)
+            return any(found for x, found in pairs if x.dtype.kind == "f" and not is_fill(x, 0))
+        if name == "multiply":
+            return any(operands)
+        if name == "add" and all(map(self.is_nonnegative, node.inputs)):
+            return all(operands)
+        return not (name in ("sum", "mean") and self._has_uncovered_factor(node.inputs[0]))
 
     def _has_uncovered_factor(self, node: Node) -> bool:
         return any(

@@ -41,7 +41,7 @@ LOGARITHMS = (
         "log(1 + x)",
         "softplus(log(x))",
         _OVERFLOW,
-        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x)",
+        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x) and not vanishes(x)",
         example="x=3.0*exp(u)",
     ),
     _row(
@@ -49,7 +49,7 @@ LOGARITHMS = (
         "log1p(x)",
         "softplus(log(x))",
         _OVERFLOW,
-        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x)",
+        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x) and not vanishes(x)",
         example="x=3.0*exp(u)",
     ),
     _row(
@@ -58,7 +58,8 @@ LOGARITHMS = (
         "logaddexp(log(x), log(y))",
         _UNDERFLOW,
         when="uncovers_log(x) and is_nonnegative(x) and is_nonnegative(y)"
-        " and (uncovers_log(y) or (is_positive(y) and not is_unit(x)))",
+        " and (uncovers_log(y) or (is_positive(y) and not is_unit(x)))"
+        " and not vanishes(x) and not vanishes(y)",
         example="x=3.0*exp(u); y=5.0*exp(v)",
     ),
     _row("log_expm1", "log(expm1(x))", "x + log1mexp(-x)", _OVERFLOW),
@@ -257,6 +258,14 @@ SIGMOIDS = (
         when="negates(x, y)",
         example="y=-x",
     ),
+    _row(
+        "silu_textbook",
+        "x*sigmoid(x)",
+        "silu(x)",
+        "its derivative has one factor in common",
+        forward_only=True,
+        spares_shared=True,
+    ),
     _row("one_minus_sigmoid", "1 - sigmoid(x)", "sigmoid(-x)", _CANCEL, forward_only=True),
     _row("sigmoid_minus_one", "sigmoid(x) - 1", "-sigmoid(-x)", _CANCEL, forward_only=True),
     _row(
@@ -289,6 +298,10 @@ _CROSS_ENTROPY = (
     "one logarithm and one exponential for both classes; the gradient is sigmoid(z) - y"
 )
 
+_DIGITS_OF_LOGARITHM = (
+    "x and y*x cancel before the small logarithm is added, which keeps its digits"
+)
+
 LOSSES = (
     _row(
         "cross_entropy_of_logits",
@@ -307,6 +320,20 @@ LOSSES = (
         example="y=-x",
     ),
     _row("softplus_minus_argument", "softplus(x) - x", "softplus(-x)", _CANCEL),
+    _row(
+        "softplus_less_share",
+        "softplus(x) - y*x",
+        "maximum(x, 0) - y*x + softplus(-abs(x))",
+        _DIGITS_OF_LOGARITHM,
+        moves_kink=True,
+    ),
+    _row(
+        "share_less_softplus",
+        "y*x - softplus(x)",
+        "y*x - maximum(x, 0) - softplus(-abs(x))",
+        _DIGITS_OF_LOGARITHM,
+        moves_kink=True,
+    ),
 )
 
 ROOTS = (

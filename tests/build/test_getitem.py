@@ -10,6 +10,7 @@ from comparing import assert_same, leaf, value_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import graphc as gc
 from graphc.build import functions as gf
 from graphc.build.graphs import dim, input
 from graphc.errors import GraphError
@@ -114,6 +115,27 @@ def test_dims_index_as_numbers() -> None:
     ):
         assert_same(value_of(x[index], {x: value}), wanted)
     assert x[1:].shape == (n - 1, 3)
+
+
+@pytest.mark.parametrize("start, stop, step", [
+    (None, -3, -1), (-1, -3, -1), (None, -2, -1), (-2, None, -1), (None, None, -2), (-2, -4, -1),
+])  # fmt: skip
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_slices_that_go_down_and_may_end_before_the_first(
+    start: int | None, stop: int | None, step: int, style: str
+) -> None:
+    """A place N - 3 of an axis of two is one before all, where -1 is the last one to Python."""
+    x = input("x", ("N",), "float64")
+    part = x[start:stop:step]
+    graph = gc.graph({"part": part, "t": gc.sum(gc.square(part))})
+    f = gc.compile(graph, gradient_of="t", wrt=["x"], style=style)
+    for size in (3, 4, 7, *([2] if (start, stop) != (-2, -4) else [])):
+        value = np.arange(1.0, size + 1)
+        found = f(x=value)
+        slope = np.zeros(size)
+        slope[start:stop:step] = 2 * value[start:stop:step]
+        np.testing.assert_array_equal(found["part"], value[start:stop:step])
+        np.testing.assert_array_equal(found["d_t_d_x"], slope)
 
 
 MISTAKES: list[tuple[Any, str]] = [

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.emit.wrapping import WIDTH, wrapped
 
 LONG = "of_a_value_with_quite_a_long_name"
@@ -131,3 +132,13 @@ def test_a_long_product_is_written_as_a_call() -> None:
         "    )",
         "    y = y.astype(np.float32)",
     ]
+
+
+def test_the_heading_of_a_module_fits_its_width() -> None:
+    loss = gc.mean(gc.square(gc.input("x", ("N", 3)) @ gc.param("W", (3,))))
+    rate = gc.optim.linear_warmup(gc.optim.cosine(0.05, 12), 4)
+    step = gc.optim.clip_by_norm(gc.optim.adamw(rate, weight_decay=0.1), 0.3)
+    f = gc.compile(gc.graph({"loss": loss}, name="regression"), minimize="loss", optimizer=step)
+    lines = f.source.splitlines()
+    assert lines[0].startswith('"""regression: training step for `loss` with')
+    assert max(map(len, lines)) <= 88

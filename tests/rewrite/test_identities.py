@@ -121,6 +121,10 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
         before, after = (e.subs(names["x"], gap - 40) for e in (before, after))
     if isinstance(before, (sympy.logic.boolalg.Boolean, bool)):
         return bool(sympy.simplify(sympy.Equivalent(before, after)))
+    if "abs(x)" in rule.after:  # on either side of the kink
+        size = sympy.Symbol("size", positive=True)
+        sides = [(before - after).subs(names["x"], sign * size) for sign in (1, -1)]
+        return all(sympy.simplify(sympy.expand_log(side, force=True)) == 0 for side in sides)
     difference = sympy.expand_log(before - after, force=True)
     attempts = (difference, difference.rewrite(sympy.exp))
     return any(sympy.simplify(attempt) == 0 for attempt in attempts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.build.namespace import FUNCTIONS
 from graphc.differentiate.gradient import gradient
 from graphc.ir.graph import Graph
@@ -90,6 +91,17 @@ def test_large_logits_do_not_cost_digits_of_a_small_loss(loss: str, shift: float
     logs = z - shift - np.logaddexp.reduce(z - shift, axis=1, keepdims=True)
     expected = -logs[np.arange(6), LABELS].astype(np.float64).mean()
     np.testing.assert_allclose(interpret(forward, z=z, y=LABELS)["loss"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("loss", CROSS_ENTROPIES.values(), ids=CROSS_ENTROPIES)
+def test_a_confident_right_answer_keeps_the_digits_of_its_loss(loss: str, style: str) -> None:
+    """softplus(z) - y*z is the difference of two large numbers there, and was 0 at z = 16."""
+    text = f"z: input(f32, 1)\ny: input(f32, 1)\np = {SIGMOIDS['textbook']}\nloss = {loss}"
+    f = gc.compile(parse(f"{text}\noutput(loss)", FUNCTIONS), style=style)
+    for z, y in ((9, 1), (12, 1), (16, 1), (-9, 0), (-16, 0), (80, 1)):
+        given = {"z": np.array([z], np.float32), "y": np.array([y], np.float32)}
+        np.testing.assert_allclose(f(**given)["loss"], np.log1p(np.exp(-abs(float(z)))), rtol=3e-7)
 
 
 @pytest.mark.parametrize("loss", CROSS_ENTROPIES.values(), ids=CROSS_ENTROPIES)

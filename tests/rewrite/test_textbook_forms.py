@@ -130,3 +130,18 @@ def test_sums_along_other_lines_stay_as_they_are() -> None:
     at = np.random.default_rng(0).normal(size=(3, 3))
     got = gc.compile(gc.graph({"y": other}, name="other"))(z=at)["y"]
     np.testing.assert_allclose(got, np.exp(at) @ at / np.exp(at).sum(axis=0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("factor", ["clip(s, 0, 1)", "maximum(s, 0)", "s**2", "abs(s)"])
+@pytest.mark.parametrize("outside", ["log(1 + {})", "log1p({})", "log({} + exp(z))"])
+def test_a_factor_that_may_be_0_stays_outside_of_logarithms(outside: str, factor: str) -> None:
+    """The derivative of log(1 + s*exp(z)) by s is not that of log(s): there is one at s = 0."""
+    inside = outside.format(f"{factor}*exp(z)")
+    text = f"s: input(f64, 3)\nz: input(f64, 3)\nloss = sum({inside})\noutput(loss)"
+    graph = gc.parse(text)
+    given = {"s": np.array([0.0, 1e-30, 0.5]), "z": np.zeros(3)}
+    with np.errstate(all="raise"):
+        plain = gc.compile(graph, gradient_of="loss", wrt=["s", "z"], optimize=0)(**given)
+        better = gc.compile(graph, gradient_of="loss", wrt=["s", "z"])(**given)
+    for name, value in plain.items():
+        np.testing.assert_allclose(better[name], value, rtol=1e-12, atol=1e-300)
