@@ -234,9 +234,13 @@ class Extremum(Reduction):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         if tangents[0] is None:
             return None
-        flat, tangent = (self._axes_last(node, x) for x in (node.inputs[0], tangents[0]))
-        first = OPS[self.index_op](flat, axis=-1, keepdims=True)
-        return OPS["reshape"](OPS["take_along_axis"](tangent, first, axis=-1), node.shape)
+        axes = node.attrs["axis"]
+        x, tangent = node.inputs[0], tangents[0]
+        if len(axes) != 1:
+            x, tangent = self._axes_last(node, x), self._axes_last(node, tangent)
+        axis = axes[0] if len(axes) == 1 else -1
+        first = OPS[self.index_op](x, axis=axis, keepdims=True)
+        return OPS["reshape"](OPS["take_along_axis"](tangent, first, axis=axis), node.shape)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return operands[0]

@@ -46,6 +46,13 @@ FORMULAS = (
         exactness=REASSOCIATES,
     ),
     Rule(
+        "softplus_of_negative",
+        "softplus(-abs(x))",
+        "log1p(exp(-abs(x)))",
+        "the exponential is at most 1",
+        exactness=REASSOCIATES,
+    ),
+    Rule(
         "one_minus_square",
         "1 - square(x)",
         "(1 - x)*(1 + x)",

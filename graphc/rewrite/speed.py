@@ -234,12 +234,6 @@ _X = "x: input(f64, 3, 4)\n"
 
 SPEED = (
     _rule(
-        "softplus_of_negative",
-        "logaddexp(-abs(x), 0)",
-        "log1p(exp(-abs(x)))",
-        "the exponential is at most 1",
-    ),
-    _rule(
         "softplus_of_minus",
         "logaddexp(-x, 0)",
         "log1p(exp(-abs(x))) - minimum(x, 0)",
