@@ -86,7 +86,7 @@ class Slopes:
             formula = partial.guarded_product
             if may_be_infinite:  # each of the two may be 0 where the other is infinite
                 formula = f"absorbing_multiply({partial.built}, {COTANGENT})"
-        elif may_be_infinite:
+        elif may_be_infinite and not _is_divided_by_size(node, partial.index):
             formula = partial.absorbing_product
         result: Node = evaluate_formula(formula, variables, NODES)
         return result
@@ -231,6 +231,11 @@ def dies_out(cotangent: Node, node: Node) -> bool:
         elif factor.op.name in _EXPONENTIALS and _leads_to(node, factor.inputs[0]):
             return True
     return False
+
+
+def _is_divided_by_size(node: Node, index: int) -> bool:
+    """Say whether an operand is divided by a number of elements: 1/N is never 0."""
+    return node.op is OPS["divide"] and index == 0 and is_fill(node.inputs[1])
 
 
 def _leads_to(node: Node, after: Node) -> bool:

@@ -22,6 +22,8 @@ from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
 from graphc.ops.registry import register
 
+#: No array has so many elements.
+_LARGEST_SIZE = 2.0**63
 #: What `repr` puts into exponents that nobody writes: 1e+38, 1e-08.
 _EXPONENT = re.compile(r"(?<=\d)e\+?(-?)0*(?=\d)")
 #: A round number from a million on, which `repr` writes out: 1000000000.0.
@@ -149,7 +151,7 @@ class Fill(Leaf):
         value = node.attrs["value"]
         if isinstance(value, (bool, int, float)):
             return only_number(float(value))
-        return Range(_least(value), math.inf, False)
+        return Range(_least(value), _LARGEST_SIZE, False)
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return bool(_held(node.attrs["value"], node.dtype) == -math.inf)

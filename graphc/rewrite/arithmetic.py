@@ -57,6 +57,14 @@ NEUTRAL = (
         when="cannot_fail(x)",
         exactness=ASSUMES_FINITE,
     ),
+    Rule(
+        "divide_itself",
+        "x/x",
+        "1",
+        "the quotient of a number by itself",
+        when="is_float(x) and is_positive(x) and is_finite(x) and cannot_fail(x)",
+        example="x=where(u > 0, 1.0, 2.0)",
+    ),
     Rule("positive", "positive(x)", "x", _NEUTRAL),
 )
 
@@ -305,6 +313,15 @@ PRODUCTS = (
         "one product instead of two divisions",
         exactness=REASSOCIATES,
         spares_shared=True,
+    ),
+    Rule(
+        "scale_cancelled",
+        "c*(x/(c*y))",
+        "x/y",
+        "the factor goes and comes back",
+        exactness=REASSOCIATES,
+        when="c != 0",
+        example="c=3.0",
     ),
     Rule("reciprocal", "reciprocal(x)", "1/x", "the normal form of a reciprocal"),
     Rule(

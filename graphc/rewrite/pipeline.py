@@ -21,6 +21,7 @@ from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
 from graphc.rewrite.fold_constants import FOLD
+from graphc.rewrite.hinges import HINGES
 from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
 from graphc.rewrite.lay_apart import APART, lay_apart
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
@@ -64,6 +65,7 @@ SIMPLIFY = (
     *POOLING,
     *ADJOINTS,
     *SHARES,
+    *HINGES,
     *PIECES,
     LAST_STATE,
     *UNIT_VECTORS,  # here, too: before a sum of x/norm(x) divides behind it

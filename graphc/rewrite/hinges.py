@@ -1,0 +1,94 @@
+"""Simplification of the slopes of hinges: what max(x, 0) multiplies is 0 where x is not above 0.
+
+A choice by the sign of x, which the derivative of a hinge is, says that again: the slope of a
+squared hinge, by which margins are penalized, is the hinge times 2.
+"""
+
+from __future__ import annotations
+
+from graphc.ir.node import Node
+from graphc.ops.leaf import is_fill
+from graphc.ops.registry import OPS
+from graphc.rewrite.facts import Facts, product_factors
+from graphc.rewrite.rule import Rule
+
+_ABOVE, _BELOW = ("greater", "greater_equal"), ("less", "less_equal")
+
+
+def _choice_of_hinge(node: Node, facts: Facts) -> Node | None:
+    """where(x < 0, 0, w*max(x, 0)) → w*max(x, 0) for a finite w."""
+    condition, taken, other = node.inputs
+    x, zero = condition.inputs
+    if not is_fill(zero, 0) or not facts.is_float(node):
+        return None
+    is_below = condition.op.name in _BELOW
+    value, rest = (other, taken) if is_below else (taken, other)
+    if not _is_0_below(value, x, facts):
+        return None
+    # A NaN is not below 0, nor above.
+    is_zero = is_fill(rest, 0) and (is_below or not facts.range(x).nan)
+    return value if is_zero or _is_0_below(rest, x, facts) else None
+
+
+def _is_0_below(value: Node, x: Node, facts: Facts) -> bool:
+    """Say whether a value is a hinge of x times what is finite."""
+    while value.op is OPS["negative"]:
+        value = value.inputs[0]
+    factors = product_factors(value)
+    hinges = [not divides and _is_hinge(f, x, facts) for f, divides in factors]
+    return any(hinges) and all(
+        is_hinge or (facts.is_finite(f) and (not divides or facts.is_positive(f)))
+        for is_hinge, (f, divides) in zip(hinges, factors, strict=True)
+    )
+
+
+def _is_hinge(node: Node, x: Node, facts: Facts) -> bool:
+    """Say whether a node is max(x, 0), or a square of it."""
+    while node.op is OPS["square"]:
+        node = node.inputs[0]
+    if node.op is OPS["relu"]:
+        return facts.same(node.inputs[0], x)
+    if node.op is not OPS["maximum"]:
+        return False
+    pairs = (node.inputs, node.inputs[::-1])
+    return any(is_fill(zero, 0) and facts.same(operand, x) for operand, zero in pairs)
+
+
+def _mask_of_factor(node: Node, facts: Facts) -> Node | None:
+    """(w*r)*(r > 0) → w*r for an r that is never negative: it is 0 already."""
+    for value, mask in (node.inputs, node.inputs[::-1]):
+        condition = mask.inputs[0] if mask.op is OPS["cast"] else None
+        if condition is None or condition.op is not OPS["greater"]:
+            continue
+        r, zero = condition.inputs
+        if not is_fill(zero, 0) or not facts.is_nonnegative(r) or not facts.is_float(node):
+            continue
+        if any(not divides and facts.same(f, r) for f, divides in product_factors(value)):
+            return value
+    return None
+
+
+HINGES = (
+    Rule(
+        "choice_of_hinge",
+        "where(x < 0, 0, w*max(x, 0))",
+        "w*max(x, 0)",
+        "the product is 0 there already",
+        apply=_choice_of_hinge,
+        roots=("where",),
+        operands=(*_ABOVE, *_BELOW),
+        moves_kink=True,
+        example="x: input(f64, 3)\ny = where(x < 0, 0.0, 2.0*maximum(x, 0))",
+    ),
+    Rule(
+        "mask_of_factor",
+        "(w*r)*(r > 0)",
+        "w*r",
+        "the product is 0 there already",
+        apply=_mask_of_factor,
+        roots=("multiply",),
+        operands=("cast",),
+        moves_kink=True,
+        example="x: input(f64, 3)\nr = relu(x)\ny = (2.0*r)*cast(r > 0, f64)",
+    ),
+)
