@@ -22,8 +22,8 @@ from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
 from graphc.ops.registry import register
 
-#: No array has so many elements.
-_LARGEST_SIZE = 2.0**63
+#: No size, nor a product of a few, is so large; a float32 holds it, and 1 over it.
+_LARGEST_SIZE = 2.0**120
 #: What `repr` puts into exponents that nobody writes: 1e+38, 1e-08.
 _EXPONENT = re.compile(r"(?<=\d)e\+?(-?)0*(?=\d)")
 #: A round number from a million on, which `repr` writes out: 1000000000.0.

@@ -248,10 +248,9 @@ def _regrouped(node: Node, i: int) -> Node | None:
     labels = ["".join(names[label] for label in term) for term in inner_terms]
     cost = node.op.flops(node) + node.op.flops(inner)
     for first, second in ((0, 1), (1, 0)):
-        # In the order in which they stood: a product that is written elsewhere, too, is the same.
-        paired = [(inner.inputs[first], labels[first]), (other, terms[1 - i])][
-            :: 1 if i == 0 else -1
-        ]
+        paired = [(inner.inputs[first], labels[first]), (other, terms[1 - i])]
+        if i == 1:  # in the order in which they stood, as in the same product elsewhere
+            paired.reverse()
         nodes, words = zip(*paired, strict=True)
         kept = "".join(
             label
