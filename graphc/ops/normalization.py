@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes, plain
 from graphc.ir.dims import Dim, add, floor_divide, product, same
 from graphc.ir.node import Node
@@ -22,6 +23,7 @@ from graphc.ir.types import TensorType
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node, fill
+from graphc.ops.means import average, deviations, mean_over, spread_out
 from graphc.ops.registry import OPS, register
 
 #: TRAINING reads the batch and moves the averages; INFERENCE reads the averages, until
@@ -86,6 +88,9 @@ class Standardize(Op):
             return OPS["subtract"](OPS["subtract"](share, mean_over(share, axis)), along)
         return OPS["subtract"](share, along)
 
+    def reads(self, node: Node, index: int) -> Access:
+        return across(node.shape, node.attrs["axis"])
+
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
@@ -102,9 +107,9 @@ class Standardize(Op):
         """Return sqrt(variance + eps), in a shape that broadcasts."""
         x, axis = node.inputs[0], node.attrs["axis"]
         x = deviations(x, axis) if self.centred else x
-        power = _average(OPS["square"](x), axis, "variance" if self.centred else "mean_square")
+        power = average(OPS["square"](x), axis, "variance" if self.centred else "mean_square")
         root = OPS["sqrt"](OPS["add"](power, node.attrs["eps"]))
-        return _spread_out(root.named("spread" if self.centred else "rms"), x, axis)
+        return spread_out(root.named("spread" if self.centred else "rms"), x, axis)
 
     def lower(self, node: Node) -> Node:
         x = node.inputs[0]
@@ -299,33 +304,6 @@ def _is_state(node: Node) -> bool:
 def _moved(average: Node, seen: Node, share: Node | float) -> Node:
     """Return an average that has gone its share of the way to what was seen."""
     return OPS["add"](average, OPS["multiply"](OPS["subtract"](seen, average), share))
-
-
-def mean_over(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
-    """Return the mean over `axes`, in a shape that broadcasts against x; code calls it `name`."""
-    return _spread_out(_average(x, axes, name), x, axes)
-
-
-def _average(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
-    """Return the mean over `axes`; these are kept, but not where it is one number per channel.
-
-    Those are shared with the running averages, which are vectors.
-    """
-    is_per_channel = 0 in axes or len(axes) == x.ndim - 1 > 1
-    mean = OPS["mean"](x, axes, not is_per_channel)
-    return mean.named(name) if name else mean
-
-
-def _spread_out(value: Node, x: Node, axes: tuple[int, ...]) -> Node:
-    """Return a mean over `axes`, or what is made of it, in a shape that broadcasts against x."""
-    kept = [a for a in range(x.ndim) if a not in axes]
-    shape = [x.shape[a] if a in kept else 1 for a in range(min(kept, default=x.ndim), x.ndim)]
-    return OPS["reshape"](value, tuple(shape)) if len(shape) > value.ndim else value
-
-
-def deviations(x: Node, axes: tuple[int, ...]) -> Node:
-    """Return x - mean. Squares of these, not of x, give a variance that loses no digits."""
-    return OPS["subtract"](x, mean_over(x, axes, "mean")).named("centred")
 
 
 def _count(x: Node, axes: tuple[int, ...]) -> Dim:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
-from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import fill, full
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
@@ -77,80 +76,50 @@ def _taken(node: Node, operand: Node, axes: tuple[int, ...]) -> Node:
     return OPS["broadcast_to"](OPS["reshape"](one, held), node.shape)
 
 
-def _slice_before_arithmetic(node: Node, facts: Facts) -> Node | None:
-    """f(a, b)[i:j] → f(a[i:j], b[i:j]) where nobody else reads f(a, b)."""
-    x = node.inputs[0]
+def _slice_before_function(node: Node, facts: Facts) -> Node | None:
+    """f(a, b)[i:j] → f(a[i:j], b[i:j]) where nobody else reads f(a, b).
+
+    Each operand is cut along the axes that its places move with, if those are all that are cut.
+    """
+    x, bounds = node.inputs[0], node.attrs["bounds"]
     if facts.is_shared(x) or not is_at_least(x.size, node.size) or same(node.size, x.size):
         return None
-    operands = [OPS["slice"].make([operand], **node.attrs) for operand in x.inputs]
-    return x.op.make(operands, **x.attrs)
-
-
-def _slice_before_product(node: Node, facts: Facts) -> Node | None:
-    """(x @ w)[i:j] → x[i:j] @ w where nobody else reads the product, which is no convolution."""
-    x = node.inputs[0]
-    if not _leaves_out_rows(node, facts) or any(y.op is OPS["windows"] for y in x.inputs):
-        return None
-    terms, out = split_spec(x.attrs["spec"])
-    bounds = dict(zip(out, node.attrs["bounds"], strict=True))
-    if any(len({*term}) != len(term) for term in (*terms, out)):
-        return None
+    if not isinstance(x.op, Pointwise) and any(step != 1 for _, _, step in bounds):
+        return None  # BLAS would copy what is laid out so
+    if any(operand.op is OPS["windows"] for operand in x.inputs):
+        return None  # the product is a convolution
+    left = {a for a, (b, dim) in enumerate(zip(bounds, x.shape, strict=True)) if not _all(b, dim)}
     operands = []
-    for operand, term in zip(x.inputs, terms, strict=True):
-        places = zip(term, operand.shape, strict=True)
-        own = tuple([bounds.get(label, (0, dim, 1)) for label, dim in places])
+    for index, operand in enumerate(x.inputs):
+        spans = x.op.reads(x, index)
+        axes = [span.steps[0][0] if span.steps else None for span in spans]
+        pairs = zip(axes, operand.shape, strict=True)
+        own = tuple([(0, dim, 1) if axis is None else bounds[axis] for axis, dim in pairs])
         operands.append(_part(operand, own))
-    return x.op.make(operands, **x.attrs)
+        left.difference_update(axes)
+    return x.op.make(operands, **x.attrs) if not left else None
 
 
-def _slice_before_reduction(node: Node, facts: Facts) -> Node | None:
-    """sum(x, axis=1)[i:j] → sum(x[i:j], axis=1) where nobody else reads the sum."""
-    x = node.inputs[0]
-    source, axes, keepdims = x.inputs[0], x.attrs["axis"], x.attrs["keepdims"]
-    if not axes or not _leaves_out_rows(node, facts):
-        return None
-    bounds = list(node.attrs["bounds"])
-    for axis in axes:
-        whole = (0, source.shape[axis], 1)
-        if not keepdims:
-            bounds.insert(axis, whole)
-        elif not same(node.shape[axis], 1):
-            return None
-        else:
-            bounds[axis] = whole
-    return x.op.make([_part(source, tuple(bounds))], **x.attrs)
-
-
-def _slice_before_normalization(node: Node, facts: Facts) -> Node | None:
-    """softmax(x, axis=1)[i:j] → softmax(x[i:j], axis=1) where nobody else reads the softmax."""
-    x = node.inputs[0]
-    if not _leaves_out_rows(node, facts):
-        return None
-    if not all(same(node.shape[axis], x.shape[axis]) for axis in x.attrs["axis"]):
-        return None
-    return x.op.make([_part(x.inputs[0], node.attrs["bounds"])], **x.attrs)
-
-
-def _leaves_out_rows(node: Node, facts: Facts) -> bool:
-    """Say whether a slice reads less of a value than there is, in steps of 1, and it alone does."""
-    x = node.inputs[0]
-    if facts.is_shared(x) or any(step != 1 for _, _, step in node.attrs["bounds"]):
-        return False
-    return is_at_least(x.size, node.size) and not same(node.size, x.size)
+def _all(bounds: tuple[Dim, Dim, int], dim: Dim) -> bool:
+    """Say whether a slice of an axis is all of it, in order."""
+    start, stop, step = bounds
+    return same(start, 0) and same(stop, dim) and step == 1
 
 
 def _part(x: Node, bounds: tuple[tuple[Dim, Dim, int], ...]) -> Node:
     """Return a slice of an array, or the array itself where that is all of it."""
-    pairs = zip(bounds, x.shape, strict=True)
-    if all(same(start, 0) and same(stop, dim) for (start, stop, _), dim in pairs):
-        return x
-    return OPS["slice"].make([x], bounds=bounds)
+    is_whole = all(_all(b, dim) for b, dim in zip(bounds, x.shape, strict=True))
+    return x if is_whole else OPS["slice"].make([x], bounds=bounds)
 
 
 _ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative", "where", "maximum", "minimum")
 _FUNCTIONS = (
     "exp", "log", "tanh", "sigmoid", "relu", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh",
     "softplus", "square", "sqrt", "sin", "cos", "erf",
+)  # fmt: skip
+#: They read whole rows, or are products of some.
+_OF_ROWS = (
+    "einsum", "sum", "mean", "max", "min", "logsumexp", "softmax", "log_softmax", "standardize",
 )  # fmt: skip
 _Z = "z: input(f64, 3, 4)\n"
 
@@ -168,47 +137,14 @@ MOVES_BEFORE_ARITHMETIC = (
         "y = take_along_axis(z - mean(z, axis=1, keepdims=True), i, axis=1)",
     ),
     Rule(
-        "slice_before_arithmetic",
+        "slice_before_function",
         "f(a, b)[i:j]",
         "f(a[i:j], b[i:j])",
         "only what is sliced is computed",
-        apply=_slice_before_arithmetic,
+        apply=_slice_before_function,
         roots=("slice",),
-        operands=(*_ARITHMETIC, *_FUNCTIONS),
+        operands=(*_ARITHMETIC, *_FUNCTIONS, *_OF_ROWS),
         exactness=REASSOCIATES,
         example=_Z + "y = exp(z)[0:1]",
-    ),
-    Rule(
-        "slice_before_product",
-        "(x @ w)[i:j]",
-        "x[i:j] @ w",
-        "only what is sliced is computed",
-        apply=_slice_before_product,
-        roots=("slice",),
-        operands=("einsum",),
-        exactness=REASSOCIATES,
-        example=_Z + "w: input(f64, 4, 2)\ny = (z @ w)[0:1]",
-    ),
-    Rule(
-        "slice_before_reduction",
-        "sum(x, axis=1)[i:j]",
-        "sum(x[i:j], axis=1)",
-        "only what is sliced is computed",
-        apply=_slice_before_reduction,
-        roots=("slice",),
-        operands=("sum", "mean", "max", "min", "logsumexp"),
-        exactness=REASSOCIATES,
-        example=_Z + "y = sum(z, axis=1)[0:1]",
-    ),
-    Rule(
-        "slice_before_normalization",
-        "softmax(x, axis=1)[i:j]",
-        "softmax(x[i:j], axis=1)",
-        "only what is sliced is computed",
-        apply=_slice_before_normalization,
-        roots=("slice",),
-        operands=("softmax", "log_softmax", "standardize"),
-        exactness=REASSOCIATES,
-        example=_Z + "y = softmax(z, axis=1)[0:1]",
     ),
 )

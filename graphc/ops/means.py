@@ -1,0 +1,33 @@
+"""Means over some axes, and what is left without them, in shapes that broadcast back."""
+
+from __future__ import annotations
+
+from graphc.ir.node import Node
+from graphc.ops.registry import OPS
+
+
+def mean_over(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
+    """Return the mean over `axes`, in a shape that broadcasts against x; code calls it `name`."""
+    return spread_out(average(x, axes, name), x, axes)
+
+
+def average(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
+    """Return the mean over `axes`; these are kept, but not where it is one number per channel.
+
+    Those are shared with the running averages, which are vectors.
+    """
+    is_per_channel = 0 in axes or len(axes) == x.ndim - 1 > 1
+    mean = OPS["mean"](x, axes, not is_per_channel)
+    return mean.named(name) if name else mean
+
+
+def spread_out(value: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    """Return a mean over `axes`, or what is made of it, in a shape that broadcasts against x."""
+    kept = [a for a in range(x.ndim) if a not in axes]
+    shape = [x.shape[a] if a in kept else 1 for a in range(min(kept, default=x.ndim), x.ndim)]
+    return OPS["reshape"](value, tuple(shape)) if len(shape) > value.ndim else value
+
+
+def deviations(x: Node, axes: tuple[int, ...]) -> Node:
+    """Return x - mean. Squares of these, not of x, give a variance that loses no digits."""
+    return OPS["subtract"](x, mean_over(x, axes, "mean")).named("centred")
