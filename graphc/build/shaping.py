@@ -7,10 +7,7 @@ from typing import Any
 
 from graphc.build.positions import as_index, slice_axis
 from graphc.errors import GraphError
-from graphc.ir.dims import (
-    broadcast_shapes,
-    same,
-)
+from graphc.ir.dims import Dim, broadcast_shapes, remainder, same
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import many_axes, one_axis
@@ -197,12 +194,14 @@ def _places(axis: Any, ndim: int, op: str) -> list[int]:
     return [one_axis(a, ndim, op) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
 
 
-def _rolled(node: Node, amount: int, axis: int) -> Node:
+def _rolled(node: Node, amount: Dim, axis: int) -> Node:
     size = node.shape[axis]
-    if type(size) is int:
+    if type(size) is int and type(amount) is int:
         amount = amount % size if size else 0
-    if amount == 0:
+    if type(amount) is int and amount == 0:
         return node
+    if type(amount) is not int:  # counted from the front, where 0 is a place as any
+        amount = remainder(amount, size) - size
     first, second = slice_axis(node, axis, slice(-amount, None)), slice(None, -amount)
     return OPS["concat"](first, slice_axis(node, axis, second), axis=axis)
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from graphc.emit.expressions import Expressions, comment, with_comment
+from graphc.emit.headings import with_headings
 from graphc.emit.lines import Line
 from graphc.emit.wrapping import INDENT
 from graphc.ir.code import ATOM, Code
@@ -28,6 +29,8 @@ class Body(ABC):
         self.lines: list[str] = []
         #: The lines that only a caller who asks for gradients needs.
         self.on_demand: list[str] = []
+        #: Variable -> the parameters whose gradients it lists by name, for a loop and the caller.
+        self.listings: dict[str, tuple[str, ...]] = {}
         self.before: dict[Node, Code] = {}
         #: The node whose statement is being written.
         self.current: Node = program.graph.nodes[0]
@@ -101,7 +104,7 @@ class Body(ABC):
         for block, written in blocks.items():
             lines += before_update if block == UPDATE else []
             lines += ["", f"{INDENT}# {block}"] if is_headed and written else []
-            lines += written
+            lines += with_headings(written) if is_headed else written
         self.lines = lines
         return lines
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from graphc.emit.expressions import Expressions
 from graphc.emit.names import string_literal
-from graphc.emit.wrapping import INDENT, WIDTH
+from graphc.emit.wrapping import INDENT
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.loop import Item
@@ -25,41 +26,54 @@ def saved_outputs(program: Program, expressions: Expressions) -> dict[str, str]:
     return {name: expressions.namer.fresh(name) for name in shown}
 
 
+class Offers(Protocol):
+    """What a body has written that its caller may ask for."""
+
+    @property
+    def on_demand(self) -> Sequence[str]: ...
+    @property
+    def listings(self) -> Mapping[str, Sequence[str]]: ...
+
+
 def lines_before_update(
     program: Program,
     expressions: Expressions,
     saved: Mapping[str, str],
     is_fast: bool,
-    on_demand: Sequence[str] = (),
+    body: Offers,
 ) -> list[str]:
-    """Return the lines that save outputs which show updated state, and offer the gradients.
-
-    `on_demand` are the lines that compute what only the gradients need.
-    """
+    """Return the lines that save outputs which show updated state, and offer the gradients."""
     lines = []
     for name, variable in saved.items():
         code = expressions.code[program.graph.outputs[name]]
         lines.append(f"{INDENT}{variable} = np.array({code})")
-    if program.observed:
-        lines += _gradient_lines(program, expressions, is_fast, on_demand)
-    return lines
+    if not program.observed:
+        return lines
+    given = _given(program)
+    listed = [name for names in body.listings.values() for name in names]
+    entries = {
+        name: f"{string_literal(name)}: "
+        + _owned(program, expressions, program.observed[name], given, is_fast)
+        for name in dict.fromkeys([*listed, *program.observed])
+    }
+    for listing, names in body.listings.items():
+        lines.append(f"{INDENT}{listing} = {{{', '.join([entries.pop(x) for x in names])}}}")
+    words = [*entries.values(), *[f"**{listing}" for listing in body.listings]]
+    offered = ", ".join(words)
+    only = [*body.listings] if len(words) == 1 and body.listings else [f"{{{offered}}}"]
+    lines += [f"{INDENT}if gradients is not None:", *body.on_demand]
+    return [*lines, f"{INDENT * 2}gradients.update({only[0]})"]
 
 
-def _gradient_lines(
-    program: Program, expressions: Expressions, is_fast: bool, on_demand: Sequence[str]
-) -> list[str]:
-    given = {program.base(node) for node in program.graph.outputs.values()}
-    words = []
-    for name, node in program.observed.items():
-        code = _owned(program, expressions, node, given, is_fast)
-        words.append(f"{string_literal(name)}: {code}")
-    lines = [f"{INDENT}if gradients is not None:", *on_demand]
-    line = f"{INDENT * 2}gradients.update({{{', '.join(words)}}})"
-    if len(line) <= WIDTH:
-        return [*lines, line]
-    inner = [f"{INDENT * 4}{word}," for word in words]
-    head = [f"{INDENT * 2}gradients.update(", f"{INDENT * 3}{{"]
-    return [*lines, *head, *inner, f"{INDENT * 3}}}", f"{INDENT * 2})"]
+def are_owned(program: Program, expressions: Expressions, nodes: Iterable[Node]) -> bool:
+    """Say whether values live in arrays of their own, which a caller may keep and write to."""
+    code, given = expressions.code, _given(program)
+    return all(_owned(program, expressions, x, given, False) == code[x].text for x in nodes)
+
+
+def _given(program: Program) -> set[Node]:
+    """Return the nodes whose memory is returned."""
+    return {program.base(node) for node in program.graph.outputs.values()}
 
 
 def return_lines(

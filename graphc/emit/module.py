@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from graphc.emit.blocks import block_sizes
 from graphc.emit.dims import read_dims
@@ -33,6 +34,9 @@ from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.plan.program import Program
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -158,9 +162,7 @@ def _layout(program: Program, namer: Namer, function: str | None, is_fast: bool)
 def _function(program: Program, expressions: Expressions, layout: Layout) -> list[list[str]]:
     graph = program.graph
     marker = [BEFORE_UPDATE] if graph.updates or program.observed else []
-    head = f"def {layout.function}({', '.join(layout.signature())}):"
-    lines = [head, f'{INDENT}"""{_summary(graph)}"""']
-    lines += _state_lines(program, layout)
+    lines: list[str] = []
     entry = read_dims(graph, layout.variables(graph), layout.dims)
     lines += [f"{INDENT}{line}" for line in entry.lines]
     lines += _check_lines(graph, layout, entry.tests)
@@ -174,12 +176,11 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     saved = saved_outputs(program, expressions)
     if BEFORE_UPDATE in lines:
         at = lines.index(BEFORE_UPDATE)
-        lines[at : at + 1] = lines_before_update(
-            program, expressions, saved, layout.is_fast, body.on_demand
-        )
+        lines[at : at + 1] = lines_before_update(program, expressions, saved, layout.is_fast, body)
     lines += return_lines(program, expressions, saved, layout.is_fast)
-    decorated = _quiet(program) + lines
-    return [*allocate, decorated]
+    head = [f"def {layout.function}({', '.join(layout.signature())}):"]
+    head += [f'{INDENT}"""{_summary(graph)}"""', *_state_lines(layout, lines)]
+    return [*allocate, [*_quiet(program), *head, *lines]]
 
 
 def _summary(graph: Graph) -> str:
@@ -197,24 +198,30 @@ def _quiet(program: Program) -> list[str]:
     return [f"@np.errstate({words})"]
 
 
-def _state_lines(program: Program, layout: Layout) -> list[str]:
-    """Return the lines that take the parameters in use out of the state."""
-    used = {operand for s in program.statements for operand in s.operands}
-    used.update(program.graph.outputs.values(), program.observed.values(), program.stores.values())
-    written = [*program.stores, *(s.target for s in program.statements if s.target)]
-    used.update(program.graph.params[name] for name in written)
+def _state_lines(layout: Layout, body: Iterable[str]) -> list[str]:
+    """Return the lines that take the parameters which a body reads out of the state."""
+    codes = [_STRING.sub("", line.partition("  #")[0]) for line in body]
+    read = {word for code in codes for word in _WORD.findall(code)}
     pairs = [
         (variable, f"state[{string_literal(name)}]")
         for name, variable in layout.params.items()
-        if program.graph.params[name] in used
+        if variable in read
     ]
-    if not pairs:
-        return []
-    names, reads = zip(*pairs, strict=True)
-    line = f"{INDENT}{', '.join(names)} = {', '.join(reads)}"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"{INDENT}{name} = {read}" for name, read in pairs]
+    together = _assignment(pairs) if pairs else ""
+    if len(together) <= WIDTH:
+        return [together] if pairs else []
+    lines: list[str] = []
+    for _, group in groupby(pairs, key=lambda pair: pair[1].rpartition(".")[0] or pair[1]):
+        layer = [*group]
+        line = _assignment(layer)
+        lines += [line] if len(line) <= WIDTH else [_assignment([pair]) for pair in layer]
+    return lines
+
+
+def _assignment(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return the line that binds several names at once."""
+    names, values = zip(*pairs, strict=True)
+    return f"{INDENT}{', '.join(names)} = {', '.join(values)}"
 
 
 def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]:

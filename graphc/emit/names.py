@@ -30,6 +30,10 @@ class Namer:
         self._taken.discard(name)
         self._next.pop(re.sub(r"_\d+$", "", name), None)
 
+    def is_free(self, name: str) -> bool:
+        """Say whether no value has this name."""
+        return name not in self._taken
+
     def fresh(self, wanted: str) -> str:
         """Return `wanted` as an identifier, numbered where it is taken."""
         name = identifier(wanted)

@@ -41,7 +41,6 @@ class ReadableBody(Body):
         self.collected: set[Node] = set()
         self.readers = read_by(program.statements)
         self.computed = {s.node: s for s in program.statements}
-        self.params = {node: name for name, node in program.graph.params.items()}
 
     # -- which values get a line -------------------------------------------------------------
 
@@ -103,8 +102,8 @@ class ReadableBody(Body):
         return True
 
     def _own_reads(self, node: Node) -> frozenset[str]:
-        if node in self.params:
-            return frozenset({self.params[node]})
+        if node in self.program.param_names:
+            return frozenset({self.program.param_names[node]})
         if node in self.pending:
             return self.pending[node].reads
         return self.views.get(node, frozenset())

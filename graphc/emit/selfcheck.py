@@ -27,6 +27,7 @@ LOCALS = frozenset(
         "evaluate",
         "outputs",
         "name",
+        "direction",
         "kind",
         "norm",
         "size",
@@ -93,12 +94,12 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         "",
         "    gradients = {}",
         "    center = evaluate(point, gradients)",
-        _loop(names),
+        *_over_gradients(names, all_of_them=not left_out),
         "        kind = point[name].dtype",
-        "        norm = np.sqrt(np.sum(gradients[name].astype(np.float64) ** 2)) + 1e-30",
+        "        norm = np.sqrt(np.sum(direction.astype(np.float64) ** 2)) + 1e-30",
         "        rounding = 1e4 * np.finfo(kind).eps * abs(center)  # of a large loss",
         "        for size in (1e-2, 3e-3, 1e-3):  # a kink in between spoils a difference",
-        "            nudge = size / norm * gradients[name]",
+        "            nudge = size / norm * direction",
         "            above = evaluate({**point, name: (point[name] + nudge).astype(kind)})",
         "            below = evaluate({**point, name: (point[name] - nudge).astype(kind)})",
         "            slope = (above - below) / (2 * size)",
@@ -124,6 +125,13 @@ def _why_unchecked(names: Sequence[str]) -> list[str]:
         f"{', '.join(map(one_line, names))}."
     )
     return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def _over_gradients(names: Sequence[str], *, all_of_them: bool) -> list[str]:
+    """Return the head of the loop that checks one gradient after the other."""
+    if all_of_them:
+        return [f"{INDENT}for name, direction in gradients.items():"]
+    return [_loop(names), f"{INDENT * 2}direction = gradients[name]"]
 
 
 def _loop(names: Iterable[str], indent: str = INDENT) -> str:

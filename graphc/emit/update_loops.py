@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.emit.expressions import Expressions
+from graphc.emit.leaving import are_owned
 from graphc.emit.lines import Line
+from graphc.emit.names import string_literal
 from graphc.emit.readable import ReadableBody
-from graphc.emit.wrapping import INDENT
+from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.plan.alike import Alike, updates_alike
@@ -35,22 +37,18 @@ class UpdateLoops(ReadableBody):
             self._write_loop_over(found)
 
     def _write_loop_over(self, found: Alike) -> None:
-        codes, first = self.expressions.code, found.parts[0]
+        codes, stems, first = self.expressions.code, self.expressions.stems, found.parts[0]
         self.current = first[0].node
         for target in [s.target for part in found.parts for s in part if s.target]:
             self.flush_readers(target, first[0])
         for node in [x for column in found.columns for x in column if x in self.pending]:
             self.flush(node)
-        columns = sorted(found.columns, key=self._rank)
-        before = {column[0]: codes[column[0]] for column in columns}
-        names = [self.expressions.namer.fresh(self._name(column)) for column in columns]
-        rows = [[codes[x].text for x in row] for row in zip(*columns, strict=True)]
-        entries = ", ".join([f"({', '.join(row)})" for row in rows])
-        self.plain(f"for {', '.join(names)} in ({entries}):")
-        codes |= {column[0]: Code(name) for column, name in zip(columns, names, strict=True)}
-        stems = self.expressions.stems
-        stems |= {column[0]: name for column, name in zip(columns, names, strict=True)}
-        self.indent += INDENT
+        before = dict(codes)
+        variables = self._head_by_name(found) if found.moments or found.is_derived else {}
+        if not variables:
+            variables = self._head(found)
+        codes |= {node: Code(name) for node, name in variables.items()}
+        stems |= variables
         for statement in first:
             node = statement.node
             stems[node] = next(filter(None, [stems[x] for x in statement.operands]), "")
@@ -59,6 +57,47 @@ class UpdateLoops(ReadableBody):
         self.indent = self.indent.removesuffix(INDENT)
         codes |= before
 
+    def _head(self, found: Alike) -> dict[Node, str]:
+        """Write the head of a loop over parameters, with what belongs to each in a row."""
+        parameters = [tuple([self.program.graph.params[name] for name in found.names])]
+        columns = [*filter(None, parameters), *found.columns, *found.moments.values()]
+        names = [self.expressions.namer.fresh(self._name(column)) for column in columns]
+        codes = [[self.expressions.code[x].text for x in column] for column in columns]
+        self._open(names, [*zip(*codes, strict=True)])
+        return {column[0]: name for column, name in zip(columns, names, strict=True)}
+
+    def _head_by_name(self, found: Alike) -> dict[Node, str]:
+        """Write the head of a loop over names of parameters, and look up their state by them."""
+        codes, fresh = self.expressions.code, self.expressions.namer.fresh
+        key = fresh("name")
+        names = [fresh(self._name(column)) for column in found.columns]
+        keys = [string_literal(name) for name in found.names]
+        if found.is_derived and are_owned(self.program, self.expressions, found.columns[0]):
+            listing = fresh("derivatives")
+            self.listings[listing] = found.names
+            self.plain(f"for {key}, {names[0]} in {listing}.items():")
+            self.indent += INDENT
+        else:
+            columns = [keys, *[[codes[x].text for x in column] for column in found.columns]]
+            self._open([key, *names], [*zip(*columns, strict=True)])
+        variables = {column[0]: name for column, name in zip(found.columns, names, strict=True)}
+        reads = [(self.program.graph.params[found.names[0]], fresh("parameter"), key)]
+        for kind, column in found.moments.items():
+            is_free = self.expressions.namer.is_free(kind)
+            variable = fresh(kind if is_free else f"gradient_{kind}")
+            reads.append((column[0], variable, f'f"{{{key}}}.{kind}"'))
+        together = _look_up(reads)
+        fits = len(self.indent + together) <= WIDTH
+        for line in [together] if fits else [_look_up(reads[:1]), _look_up(reads[1:])]:
+            self.plain(line)
+        return variables | {node: variable for node, variable, _ in reads}
+
+    def _open(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Write the head of a loop over rows of text."""
+        entries = ", ".join([f"({', '.join(row)})" if len(row) > 1 else row[0] for row in rows])
+        self.plain(f"for {', '.join(names)} in ({entries}):")
+        self.indent += INDENT
+
     def emit(self, code: str, node: Node, shown: str = "") -> None:
         """Write a line without its comment where its value has several shapes."""
         if node in self.alike:
@@ -66,21 +105,19 @@ class UpdateLoops(ReadableBody):
         else:
             super().emit(code, node, shown)
 
-    def _rank(self, column: Sequence[Node]) -> int:
-        """Return the place of a value in the loop's head: parameter, gradient, moments."""
-        if self._are_trained(column):
-            return 0
-        return 2 if all(x in self.params for x in column) else 1
-
     def _name(self, column: Sequence[Node]) -> str:
         """Return what the values of all parameters are."""
-        if self._are_trained(column):
-            return "parameter"
-        if not all(x in self.params for x in column):
+        names = self.program.param_names
+        if not all(x in names for x in column):
             wanted = [self.expressions.wanted_name(x) for x in column]
             return "gradient" if all(x.startswith("d_") for x in wanted) else "step"
-        kinds = {self.params[x].rpartition(".")[2] for x in column}
+        if all(x.attrs["trainable"] for x in column):
+            return "parameter"
+        kinds = {names[x].rpartition(".")[2] for x in column}
         return kinds.pop() if len(kinds) == 1 else "state"
 
-    def _are_trained(self, column: Sequence[Node]) -> bool:
-        return all(self.params.get(x) in self.program.graph.trainable for x in column)
+
+def _look_up(reads: Sequence[tuple[Node, str, str]]) -> str:
+    """Return the line that takes arrays out of the state, each a node, a variable and a key."""
+    variables = ", ".join([variable for _, variable, _ in reads])
+    return f"{variables} = {', '.join([f'state[{key}]' for _, _, key in reads])}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from graphc.ir.dims import Dim, Shape, dim_text
+from graphc.ir.dims import Dim, Shape, dim_text, size_text
 
 # Precedence of Python's operators, low to high (the language reference, section 6.17).
 COMPARISON, BIT_OR, BIT_XOR, BIT_AND, SUM, PRODUCT, UNARY, POWER, ATOM = range(9)
@@ -61,7 +61,14 @@ class Notation:
     keeps_views: bool = False
 
     def dim(self, dim: Dim) -> str:
-        text = dim_text(dim, self.dims)
+        """Return a size, which is whole: half of N is `N // 2`."""
+        return self._spaced(size_text(dim, self.dims))
+
+    def number(self, value: Dim) -> str:
+        """Return a number made from dims, whole or not: `N / 2`."""
+        return self._spaced(dim_text(value, self.dims))
+
+    def _spaced(self, text: str) -> str:
         return text if text.isalnum() else _TIGHT.sub(r" \1 ", text)
 
     def shape(self, shape: Shape) -> str:

@@ -251,6 +251,21 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool =
     return dim_expression(dim, rename or {}, is_exact)
 
 
+def size_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
+    """Return a dim as a Python expression that gives an int: N/2, which is whole, as N//2.
+
+    >>> from graphc.ir.symbols import dim_symbol
+    >>> size_text((dim_symbol("N") + 1) / 2)
+    '(N + 1)//2'
+    """
+    if isinstance(dim, int) or dim.is_Symbol:
+        return dim_text(dim, rename)
+    numerator, denominator = sympy_module().together(dim).as_numer_denom()
+    if denominator == 1:
+        return dim_text(dim, rename)
+    return dim_expression(sympy_module().floor(numerator / denominator), rename or {})
+
+
 def shape_text(shape: Shape) -> str:
     """Return a shape as readers write it: `[N, 784]`."""
     return "[" + ", ".join(map(dim_text, shape)) + "]"

@@ -160,7 +160,7 @@ class Fill(Leaf):
         """Return the number alone, for an operand that NumPy broadcasts: a weak Python scalar."""
         value = node.attrs["value"]
         if not isinstance(value, (bool, int, float)):
-            text = notation.dim(value)
+            text = notation.number(value)
             is_negative = text[:1] == "-" and text[1:].isidentifier()
             return Code(text, ATOM if text.isidentifier() else UNARY if is_negative else 0)
         if isinstance(value, float):

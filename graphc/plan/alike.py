@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
@@ -12,20 +13,27 @@ from graphc.plan.program import Program, Statement
 
 #: An update of more statements is another idea than a step that is repeated.
 _LONGEST = 16
-#: A loop is another thought to follow: it must spare so many lines.
+#: A loop is another thought to follow: it must spare so many lines; and so many where it goes
+#: over all gradients by name, since one reads `W1 -= 0.1 * d_W1` at once.
 _WORTH = 3
+_WORTH_BY_NAME = 8
 
 
 @dataclass(frozen=True)
 class Alike:
     """Statements that do the same for one parameter after the other.
 
-    `parts` are the statements for each parameter; `columns` are the values that differ from part
-    to part and are made elsewhere: the parameters themselves, their gradients and their moments.
+    `parts` are the statements for each parameter. What differs from part to part and is made
+    elsewhere: the parameters themselves by `names`; their `moments`, which are called as the
+    parameter is, and by what they are (`W.mean`); and the values in `columns`. `is_derived` says
+    that these are the gradients that a caller may ask for.
     """
 
     parts: tuple[tuple[Statement, ...], ...]
+    names: tuple[str, ...]
+    moments: Mapping[str, tuple[Node, ...]]
     columns: tuple[tuple[Node, ...], ...]
+    is_derived: bool
 
     @property
     def spared(self) -> int:
@@ -34,9 +42,15 @@ class Alike:
 
     @property
     def is_worth_a_loop(self) -> bool:
-        """Whether a loop takes less lines: a head, one for each parameter, and those of a step."""
-        lines = sum(statement.target is not None for statement in self.parts[0])
-        return (len(self.parts) - 1) * lines - len(self.parts) - 2 >= _WORTH
+        """Whether a loop takes less lines.
+
+        That is a head, those of a step, and one for each parameter, unless its gradient is listed
+        anyway for who asks for it. A moment that is found by name needs no variable before.
+        """
+        count, lines = len(self.parts), sum(s.target is not None for s in self.parts[0])
+        if self.is_derived:
+            return count * (lines + len(self.moments)) - lines - 3 >= _WORTH_BY_NAME
+        return (count - 1) * lines - count - 2 >= _WORTH
 
 
 def updates_alike(program: Program) -> list[Alike]:
@@ -112,7 +126,31 @@ def _repeated(
         del parts[max(1, _first_in_touch(program, parts)) :]
     rows = rows[: len(parts)]
     columns = [column for column in zip(*rows, strict=True) if len({*column}) > 1]
-    return Alike(tuple(parts), tuple(columns))
+    return _alike(program, parts, columns)
+
+
+def _alike(
+    program: Program, parts: Sequence[tuple[Statement, ...]], columns: Sequence[tuple[Node, ...]]
+) -> Alike:
+    """Return the parts with what differs between them, told apart by what it is."""
+    named = [tuple([program.param_names.get(node, "") for node in c]) for c in columns]
+    trained = [
+        names
+        for column, names in zip(columns, named, strict=True)
+        if all(names) and all(node.attrs["trainable"] for node in column)
+    ]
+    owners = trained[0] if len(trained) == 1 else ()
+    moments: dict[str, tuple[Node, ...]] = {}
+    others: list[tuple[Node, ...]] = []
+    for column, names in zip(columns, named, strict=True):
+        kind = names[0].removeprefix(f"{owners[0]}.") if owners else ""
+        if kind.isidentifier() and names == tuple([f"{owner}.{kind}" for owner in owners]):
+            moments[kind] = column
+        elif names != owners or not owners:
+            others.append(column)
+    asked = [program.observed.get(owner) for owner in owners]
+    is_derived = len(others) == 1 and all(map(is_, others[0], asked)) and bool(asked)
+    return Alike(tuple(parts), owners, moments, tuple(others), is_derived)
 
 
 def _leaves(program: Program, part: Sequence[Statement]) -> tuple[Node, ...]:

@@ -147,6 +147,11 @@ class Program:
             yield from program.statements
 
     @cached_property
+    def param_names(self) -> dict[Node, str]:
+        """The name of each parameter."""
+        return {node: name for name, node in self.graph.params.items()}
+
+    @cached_property
     def targets(self) -> frozenset[Node]:
         """The values that are written straight into a parameter."""
         return frozenset(s.node for s in self.statements if s.target is not None)

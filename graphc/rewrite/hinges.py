@@ -18,6 +18,8 @@ _ABOVE, _BELOW = ("greater", "greater_equal"), ("less", "less_equal")
 def _choice_of_hinge(node: Node, facts: Facts) -> Node | None:
     """where(x < 0, 0, w*max(x, 0)) → w*max(x, 0) for a finite w."""
     condition, taken, other = node.inputs
+    if condition.op.name not in (*_ABOVE, *_BELOW):  # what is chosen may be a comparison, too
+        return None
     x, zero = condition.inputs
     if not is_fill(zero, 0) or not facts.is_float(node):
         return None

@@ -20,7 +20,7 @@ def claiming(nodes: Iterable[Node]) -> list[Node]:
     waiting = [nodes]
     while waiting:
         for node in waiting.pop():
-            if node.provenance.phase == FORWARD and node.op.claims(node):
+            if node.provenance.phase == FORWARD and (node.op.claims(node) or _may_fall_short(node)):
                 found.append(node)
             waiting += [body.graph.nodes for body in bodies(node.attrs)]
     return found
@@ -42,6 +42,28 @@ def check_claims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> None:
                     got=_at(position, place, [f"{name} = {sizes[name]}" for name in known]),
                     expected=f"0 to {_equation(size, places)}",
                 )
+        for dim in _may_fall_short(node):
+            known = symbols_of([dim])
+            size = evaluate(dim, sizes) if all(name in sizes for name in known) else 0
+            if size < 0:
+                raise GraphError(
+                    f"{dim_text(dim)} is below zero, so it is no size",
+                    where=str(node.provenance.origin) or None,
+                    got=", ".join(f"{name} = {sizes[name]}" for name in known),
+                )
+
+
+def _may_fall_short(node: Node) -> list[Dim]:
+    """Return the sizes that a node has, and its operands have not, which dims may make negative."""
+    given = {dim for x in node.inputs for dim in x.shape}
+    return [
+        dim
+        for dim in node.shape
+        if not isinstance(dim, int)
+        and not dim.is_Symbol
+        and dim not in given
+        and not dim.is_nonnegative
+    ]
 
 
 def _at(position: Dim, place: int, dims: Sequence[str]) -> str:

@@ -151,10 +151,12 @@ def test_a_step_of_adam_is_three_lines_for_all_parameters() -> None:
     update = step.source.partition("# update\n")[2].partition("    return")[0].splitlines()
     shown = ["optimizer_step +=", "steps =", "correction =", "step_size =", "eps ="]
     assert [sum(line.strip().startswith(word) for line in update) for word in shown] == [1] * 5
-    head, rows = ["    for parameter, gradient, mean, mean_square in ("], 4
-    assert update[5:6] == head
-    assert "        (l1_W, d_l1_W, l1_W_mean, l1_W_mean_square)," in update
-    assert len(update) == 5 + len(head) + rows + len(["):"]) + 3
+    assert update[5:8] == [
+        "    for name, gradient in derivatives.items():",
+        "        parameter = state[name]",
+        '        mean, mean_square = state[f"{name}.mean"], state[f"{name}.mean_square"]',
+    ]
+    assert len(update) == 8 + 3
     assert update[-1] == "        parameter -= step_size * (mean / (np.sqrt(mean_square) + eps))"
 
 

@@ -33,27 +33,47 @@ def agrees(step: Any, shapes: dict[str, tuple[int, ...]]) -> None:
 @pytest.mark.parametrize(
     ("optimizer", "lines"),
     [
-        (gc.optim.adam(), 3),
-        (gc.optim.adamw(1e-2, weight_decay=0.1), 4),
-        (gc.optim.clip_by_norm(gc.optim.adam(), 1.0), 4),
-        (gc.optim.sgd(0.1, momentum=0.9, nesterov=True), 2),
-        (gc.optim.rmsprop(1e-2), 2),
+        (gc.optim.sgd(0.1), 2),
+        (gc.optim.adam(), 5),
+        (gc.optim.adamw(1e-2, weight_decay=0.1), 6),
+        (gc.optim.clip_by_norm(gc.optim.adam(), 1.0), 6),
+        (gc.optim.sgd(0.1, momentum=0.9, nesterov=True), 3),
+        (gc.optim.rmsprop(1e-2), 3),
     ],
 )
 def test_parameters_share_a_loop(optimizer: Any, lines: int) -> None:
     step = gc.compile(network(6), minimize="loss", optimizer=optimizer, style="readable")
     update = step.source.partition("# update")[2].partition("    return {")[0]
-    assert update.count("\n    for parameter, gradient, ") == 1
-    head, body = update.split("    ):\n")
-    assert head.count("_W, d_layer") == 6
+    _, body = update.split("    for name, gradient in derivatives.items():\n")
     assert len([line for line in body.splitlines() if line.startswith("        ")]) == lines
+    listing = step.source.partition("    derivatives = {")[2].partition("    }")[0]
+    assert listing.count('"layer') == 12
     agrees(step, {"x": (3, 5)})
+
+
+def test_gradients_are_listed_once_for_the_loop_and_the_caller() -> None:
+    step = gc.compile(network(6), minimize="loss", optimizer=gc.optim.sgd(0.1), style="readable")
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    names = [name for name in step.graph.params if step.graph.params[name].attrs["trainable"]]
+    assert 'gradients.update({"scale": d_scale, **derivatives})' in step.source
+    assert step.source.count("d_layer0_W,") == 1
+    found: dict[str, Any] = {}
+    scope: dict[str, Any] = {"__name__": "emitted"}
+    exec(step.source, scope)
+    scope["step"](scope["init"](), x, gradients=found)
+    assert {*found} == {*names}
+
+
+def test_moments_have_no_variables_outside_of_the_loop() -> None:
+    step = gc.compile(network(6), minimize="loss", optimizer=gc.optim.adam(), style="readable")
+    before = step.source.partition("def step")[2].partition("# forward")[0]
+    assert "layer5_W" in before and "layer5_W_mean" not in before
 
 
 @pytest.mark.parametrize("optimizer", [gc.optim.sgd(0.1), gc.optim.sgd(0.1, momentum=0.9)])
 def test_a_short_update_stays_as_it_is(optimizer: Any) -> None:
     step = gc.compile(network(2), minimize="loss", optimizer=optimizer, style="readable")
-    assert "for parameter" not in step.source.partition("# update")[2]
+    assert "    for name, gradient" not in step.source
 
 
 def updated(change: Callable[[Node, Node, int], Node], shown: str = "") -> Graph:
@@ -81,7 +101,7 @@ def updated(change: Callable[[Node, Node, int], Node], shown: str = "") -> Graph
 )
 def test_only_what_depends_on_one_parameter_is_alike(graph: Graph, has_loop: bool) -> None:
     step = compiled(graph, "readable")
-    assert ("\n    for parameter, m in (" in step.source) == has_loop
+    assert ("\n    for name in (" in step.source) == has_loop
     rng = np.random.default_rng(0)
     state = {name: rng.normal(size=p.shape) for name, p in graph.params.items()}
     assert_steps_agree(graph, state, [{}, {}, {}], step)

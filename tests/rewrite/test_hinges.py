@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,13 @@ def test_the_slope_of_a_spread_has_one_guard(style: str) -> None:
     at = np.array([1.0, 2.0, 4.0, 9.0])
     wanted = (at - at.mean()) / (4 * at.std())
     np.testing.assert_allclose(f(s=at)["d_loss_d_s"], wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("mask", [gc.isnan, lambda x: gc.cast(x, "bool"), lambda x: x > 2])
+def test_a_choice_between_comparisons_is_no_hinge(mask: Any) -> None:
+    x = gc.input("x", ("N",), dtype="float64")
+    graph = gc.graph({"y": gc.where(mask(x), x > 0, x < 1), "z": gc.where(mask(x), mask(x), x > 3)})
+    at = np.array([-1.0, 0.0, 0.5, 3.0, np.nan])
+    expected = gc.interpret(graph, x=at)
+    for name, value in gc.compile(graph)(x=at).items():
+        np.testing.assert_array_equal(value, expected[name])

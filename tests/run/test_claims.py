@@ -105,3 +105,25 @@ def test_half_of_an_odd_size_is_no_size() -> None:
         assert call(x=np.zeros((6, 2), np.float32))["y"].shape == (3, 4)
         with pytest.raises(gc.GraphError, match=r"T/2 is no whole number(.|\n)*T = 5"):
             call(x=np.zeros((5, 2), np.float32))
+
+
+@pytest.mark.parametrize("fewer", [3, 4])
+def test_a_size_below_zero_is_told_before_anything_is_computed(fewer: int) -> None:
+    graph = of_rows(lambda x: gc.sum(gc.ones((T - fewer,))) * x + gc.mean(x[1:]))
+    for call in calls(graph):
+        assert call(x=np.ones((6, 2), np.float32))["y"].shape == (6, 2)
+        with pytest.raises(gc.GraphError, match=rf"T - {fewer} is below zero(.|\n)*T = 2"):
+            call(x=np.ones((2, 2), np.float32))
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_half_of_a_size_bounds_a_slice(style: str) -> None:
+    x = gc.input("x", (T, 2))
+    ones = gc.ones((T / 2 + 1,)) * (T / 2)
+    graph = gc.graph({"y": x[: T / 2], "z": x[T / 2 - 1 :], "ones": ones})
+    at = np.arange(8.0, dtype=np.float32).reshape(4, 2)
+    found = gc.compile(graph, style=style)(x=at)
+    np.testing.assert_array_equal(found["y"], at[:2])
+    np.testing.assert_array_equal(found["z"], at[1:])
+    np.testing.assert_array_equal(found["ones"], [2, 2, 2])
+    assert " // 2" in gc.emit(graph, style=style)
