@@ -86,5 +86,6 @@ def _without_padding(
             got=str(padding_idx),
             expected=f"an index of {vocabulary} rows",
         )
-    is_word = OPS["not_equal"](indices, padding_idx % vocabulary)
+    # An index may count from the end, too.
+    is_word = OPS["not_equal"](OPS["remainder"](indices, vocabulary), padding_idx % vocabulary)
     return OPS["where"](expand_dims(is_word, -1), rows, 0.0)

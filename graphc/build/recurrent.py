@@ -352,7 +352,10 @@ def _initial(
 
 
 def _mask(lengths: Node, x: Node) -> Node:
-    """Return which steps of which sequence count, [T, N]; a length beyond T is out of range."""
+    """Return which steps of which sequence count, [T, N].
+
+    A length beyond T is out of range, as is one below 0, which would count from the end.
+    """
     if lengths.ndim != 1 or lengths.dtype.kind != "i":
         raise GraphError(
             "the lengths of sequences are whole numbers, one for each",
@@ -362,7 +365,8 @@ def _mask(lengths: Node, x: Node) -> Node:
         )
     steps = x.shape[0]
     counted = creation.arange(steps + 1)[:, None] > creation.arange(steps)[None, :]
-    return shaping.transpose(indexing.take(counted, lengths, axis=0))
+    rows = OPS["where"](OPS["less"](lengths, 0), steps + 1, lengths)
+    return shaping.transpose(indexing.take(counted, rows, axis=0))
 
 
 def _masked(step: Step, states: int, has_mask: bool) -> Step:

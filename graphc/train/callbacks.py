@@ -42,7 +42,8 @@ class KeepBest:
                 fix=f"did you mean {hint!r}?" if hint else "give fit validation data",
             )
         value = columns[self.monitor]
-        if not self.state or self.sign * value < self.sign * self.value:
+        is_first = not self.state or (math.isnan(self.value) and not math.isnan(value))
+        if is_first or self.sign * value < self.sign * self.value:
             self.value, self.epoch, self.state = value, epoch.number, copied(state)
 
     def restore(self, state: State) -> None:

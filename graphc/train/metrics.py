@@ -19,18 +19,29 @@ def accuracy(prediction: str = "p", target: str = "y") -> Metric:
 
     `prediction` names an output: scores or probabilities of classes [N, K], where the largest
     decides, or the probability of class 1, [N] or [N, 1], where ½ decides. `target` names an
-    input: class indices [N], or one-hot rows [N, K].
+    input: class indices [N] or [N, 1], or one-hot rows [N, K].
 
-    Raises (when called): GraphError where the output or the input is missing.
+    Raises (when called): GraphError where the output or the input is missing, or their shapes
+    do not fit.
     """
 
     def share_right(outputs: Mapping[str, Any], batch: Batch) -> float:
         p = np.asarray(_named(outputs, prediction, "output"))
         y = np.asarray(_named(batch, target, "input"))
+        shapes = f"{prediction} {list(p.shape)}, {target} {list(y.shape)}"
         if p.ndim > 1 and p.shape[-1] == 1:  # one unit: the probability of class 1
-            p, y = p[..., 0], y.reshape(p.shape[:-1])
+            p = p[..., 0]
+            y = y[..., 0] if y.ndim > p.ndim and y.shape[-1] == 1 else y
+        elif y.ndim > 1 and y.shape[-1] == 1 and y.ndim >= p.ndim:  # a column of classes
+            y = y[..., 0]
         classes = y.argmax(axis=-1) if y.ndim == p.ndim and p.ndim > 1 else y
         decided = p.argmax(axis=-1) if p.ndim > classes.ndim else p > 0.5
+        if decided.shape != classes.shape:
+            raise GraphError(
+                "accuracy: predictions and classes do not fit",
+                got=shapes,
+                expected="[N, K] or [N], and one class for each of N, or one-hot rows [N, K]",
+            )
         return float(np.mean(decided == classes))
 
     return share_right

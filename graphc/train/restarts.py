@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,4 +51,4 @@ def random_restarts(
             break
     if not runs:
         raise GraphError("random restarts need at least one seed", got="no seeds")
-    return sorted(runs, key=lambda run: run.value)
+    return sorted(runs, key=lambda run: (math.isnan(run.value), run.value))

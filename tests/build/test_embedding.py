@@ -256,3 +256,19 @@ def test_a_sparse_parameter_that_is_used_whole_is_an_error() -> None:
         gc.compile(graph, minimize="loss", optimizer="adam(0.1)")
     # Plain sgd needs no rows: it subtracts whatever the gradient is.
     gc.compile(graph, minimize="loss", optimizer="sgd(0.1)")
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_padding_is_found_from_the_end_too(style: str) -> None:
+    ids = gc.input("ids", ("N",), dtype="int64")
+    rows = gc.nn.embedding(ids, 4, 2, name="e", padding_idx=3, init=1.0)
+    step = gc.compile(
+        gc.graph({"loss": gc.sum(rows), "rows": rows}),
+        minimize="loss",
+        optimizer=gc.optim.sgd(1.0),
+        style=style,
+    )
+    state = step.init()
+    found = step(state, ids=[-1, 3, 0, -4])["rows"]
+    np.testing.assert_array_equal(found[:, 0], [0, 0, 1, 1])
+    np.testing.assert_array_equal(state["e.W"][:, 0], [-1, 1, 1, 1])

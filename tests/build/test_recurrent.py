@@ -127,3 +127,13 @@ def test_a_bidirectional_stack_takes_one_initial_state_for_each_layer() -> None:
     first = gc.input("first", (3, "N", 4))
     with pytest.raises(gc.GraphError, match=r"first axis(.|\n)*\[3, N, 4\](.|\n)*\[2, N, units\]"):
         gc.nn.bidirectional(gc.nn.gru, x, 4, layers=2, initial=first)
+
+
+@pytest.mark.parametrize("length", [-1, 4])
+def test_a_length_that_no_sequence_has_is_out_of_range(length: int) -> None:
+    s, lengths = gc.input("s", ("T", "N", 2)), gc.input("lengths", ("N",), dtype="int64")
+    hs, _ = gc.nn.rnn(s, 1, name="r", lengths=lengths)
+    f = gc.compile(gc.graph({"hs": hs}))
+    given = {"s": np.ones((3, 2, 2)), "lengths": np.array([length, 2])}
+    with pytest.raises(gc.GraphError, match=r"out of range(.|\n)*\[0\](.|\n)*0 to 3"):
+        f(f.init(), **given)

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -360,10 +361,25 @@ def test_metrics_are_means_over_the_examples_of_training_and_validation() -> Non
         ([[0.7], [0.2]], [[1], [1]], 0.5),
         ([[0.7], [0.2]], [1, 1], 0.5),
         (np.eye(3)[None], [[0, 1, 1]], 2 / 3),
+        (np.eye(3), [[0], [1], [1]], 2 / 3),  # a column of classes is no one-hot row
+        ([0.7, 0.2, 0.6], [[1], [0], [0]], 2 / 3),
+        (np.eye(3)[:, None], [[0], [1], [1]], 2 / 3),
     ],
 )
 def test_accuracy(p: object, y: object, share: float) -> None:
     assert accuracy()({"p": np.array(p)}, {"y": np.array(y)}) == pytest.approx(share)
+
+
+def test_accuracy_of_what_does_not_fit_is_an_error() -> None:
+    with pytest.raises(GraphError, match=r"do not fit(.|\n)*p \[3\], y \[2\]"):
+        accuracy()({"p": np.zeros(3)}, {"y": np.zeros(2)})
+
+
+def test_nan_is_never_the_best() -> None:
+    best = KeepBest("loss")
+    for number, value in enumerate([np.nan, 0.5, np.nan, 0.2, 0.3], 1):
+        best(Epoch(number, value), {"w": np.array(float(number))})
+    assert (best.epoch, best.value, best.state["w"]) == (4, 0.2, 4.0)
 
 
 def test_accuracy_names_what_is_missing() -> None:
@@ -555,3 +571,17 @@ def test_random_restarts_end_where_a_run_is_good_enough() -> None:
     assert all(run.value > 0 for run in runs[1:])
     with pytest.raises(GraphError, match="at least one seed"):
         random_restarts(two_valleys(), {"x": [0.0]}, [])
+
+
+def test_random_restarts_put_what_diverged_last() -> None:
+    def validation(state: Any) -> dict[str, float]:
+        w = float(state["w"])
+        return {"loss": float("nan") if w > 0 else w}
+
+    runs = random_restarts(
+        two_valleys(), {"x": [0.0]}, range(8), "validation loss", epochs=3, validation=validation
+    )
+    is_nan = [bool(np.isnan(run.value)) for run in runs]
+    assert is_nan == sorted(is_nan) and len({*is_nan}) == 2
+    known = [run.value for run in runs if not np.isnan(run.value)]
+    assert known == sorted(known)
