@@ -86,7 +86,7 @@ def load(path: str | Path) -> Graph:
         raise GraphError("not a graph file: it is not text", where=str(file)) from None
     except OSError as problem:
         beside = [f.name for f in file.parent.glob("*.graph") if f.is_file()]
-        hint = nearest(f"{file.stem}.graph", beside)
+        hint = nearest(f"{file.stem}.graph", beside) if file.name else None
         raise GraphError(
             "cannot read the graph file",
             where=str(file),

@@ -240,6 +240,7 @@ def test_mistakes_give_one_readable_error(terminal: Terminal, ln: str, softmax: 
         "run", ln, "--at", "x1=__import__('os')"
     )
     assert "cannot read 'x1'" in terminal.fails("run", ln, "--at", "x1")
+    assert "Is a directory" in terminal.fails("show", ".")
     assert "given twice" in terminal.fails("run", ln, *at, "--at", "x1=3")
     assert "nope.npy" in terminal.fails("run", ln, "--at", "x1=@nope.npy")
     assert "did you mean" in terminal.fails("ops", "sigmod")

@@ -18,6 +18,7 @@ from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
 from graphc.ir.no_node import no_node
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Case, Op, literal
+from graphc.ir.provenance import user_location
 from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
 from graphc.ops.registry import register
@@ -318,8 +319,23 @@ def fill(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
 
 
 def _held(value: Any, dtype: np.dtype) -> Any:
-    """Return a number as a float type holds it: infinite beyond its range, else as it is."""
-    is_beyond = isinstance(value, float) and dtype.kind == "f" and abs(value) > np.finfo(dtype).max
+    """Return a number as its type holds it: a float is infinite beyond the range, an int no int.
+
+    **Raises.** GraphError for an integer that does not fit.
+    """
+    if dtype.kind == "i" and not isinstance(value, bool):
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            fits_wider = -(2**63) <= value < 2**63
+            raise GraphError(
+                f"a number does not fit {dtype.name}",
+                where=user_location(),
+                got=str(value),
+                expected=f"{limits.min} to {limits.max}",
+                fix="cast the other operand to int64" if fits_wider else "make it a float",
+            )
+    largest = float(np.finfo(dtype).max) if dtype.kind == "f" else math.inf
+    is_beyond = isinstance(value, float) and abs(value) > largest
     return math.copysign(math.inf, value) if is_beyond else value
 
 

@@ -139,8 +139,8 @@ def check_gradient(
     arrays, `entries` randomly chosen elements are checked. Float32 graphs are checked in float64.
     `wrt` defaults to the trainable parameters, or to the float inputs where there are none.
 
-    Raises: GraphError for a point that does not fit the graph; with `raises=True` also where the
-    gradient is wrong.
+    Raises: GraphError for a point that does not fit the graph, or where the output is infinite or
+    NaN; with `raises=True` also where the gradient is wrong.
     """
     if method not in METHODS_IN_WORDS:
         raise GraphError(
@@ -154,6 +154,13 @@ def check_gradient(
     analytic, values = _analytic(derived, of, names, env, sizes, seed)
     root, nodes = graph.outputs[of], topological([graph.outputs[of]])
     leaves = [graph.params[n] if n in graph.params else graph.inputs[n] for n in names]
+    if not np.isfinite(values[root]):
+        pairs = [(n, values[x]) for n, x in zip(names, leaves, strict=True) if not x.shape]
+        raise GraphError(
+            f"{of} is {float(values[root])} at this point, so it has no gradient to check",
+            got=", ".join([f"{n} = {float(value):g}" for n, value in pairs]) or None,
+            fix="choose another point",
+        )
     notes: list[str] = []
     if method == "complex":
         obstacle = _obstacle(nodes, leaves)

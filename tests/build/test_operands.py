@@ -58,3 +58,17 @@ def test_the_results_of_a_loop_are_no_operand_and_how_to_take_one_is_said() -> N
     with pytest.raises(gc.GraphError, match="a list of 2 values") as told:
         gc.tanh([X, X])
     assert told.value.fix == "take one of them, x[0], or join them: gc.stack(x), gc.concat(x)"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number", "fix"),
+    [("int32", 10**10, "cast the other operand to int64"), ("int64", -(10**22), "make it a float")],
+)
+def test_an_integer_that_its_type_cannot_hold_is_an_error(
+    dtype: str, number: int, fix: str
+) -> None:
+    x = gc.input("x", ("N",), dtype=dtype)
+    with pytest.raises(gc.GraphError, match=f"does not fit {dtype}(.|\n)*{number}(.|\n)*{fix}"):
+        x + number
+    with pytest.raises(gc.GraphError, match=f"<text>:2:5: a number does not fit {dtype}"):
+        gc.parse(f"x: input({dtype.replace('int', 'i')}, N)\ny = x * {number}\noutput(y)")

@@ -200,3 +200,11 @@ def test_asking_for_complex_forms_warns_of_nothing() -> None:
         warnings.simplefilter("error")
         for op in OPS.values():
             continues_to_complex.__wrapped__(op)
+
+
+def test_where_the_output_is_nan_no_gradient_is_called_wrong() -> None:
+    x, w = (OPS["input"](name, (), "float64") for name in "xw")
+    graph = Graph({"y": OPS["log"](x) + x * w})
+    assert check_gradient(graph, "y", {"x": 2.0})
+    with pytest.raises(GraphError, match=r"y is nan at this point(.|\n)*x = -1"):
+        check_gradient(graph, "y", {"x": -1.0})
