@@ -16,9 +16,8 @@ from graphc import draw, train
 from graphc.build import init, nn, optim
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, from_function, graph, input, param
-from graphc.compile import compile, emit, load, optimize, parse
+from graphc.compile import compile, emit, grad, load, optimize, parse
 from graphc.differentiate.custom import define_pointwise
-from graphc.differentiate.gradient import grad
 from graphc.draw.traces import derive, forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
 from graphc.explore import explore

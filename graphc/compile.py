@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gc as garbage
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
@@ -24,7 +24,8 @@ from graphc.build.graphs import astype, for_inference, for_training, frozen, unf
 from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
-from graphc.differentiate.gradient import check_scalar, grad, gradient
+from graphc.differentiate.gradient import check_scalar, derived_by, gradient
+from graphc.differentiate.gradient import grad as grad_as_written
 from graphc.differentiate.hessian import gauss_newton, hessian, hvp
 from graphc.differentiate.jacobian import jacobian, jacobian_structure
 from graphc.differentiate.tangent import tangent
@@ -39,10 +40,11 @@ from graphc.ir.provenance import UPDATE, phase
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
+from graphc.ir.walk import topological
 from graphc.ops.rows import row_writes
 from graphc.plan import plan
 from graphc.plan.cost import cost
-from graphc.rewrite.before_derivative import stabilized_around, stable_form
+from graphc.rewrite.before_derivative import stabilized_around, stable_form, stable_node
 from graphc.rewrite.lower import lower
 from graphc.rewrite.merge_loops import merge_loops
 from graphc.rewrite.pipeline import optimize as optimize_graph
@@ -51,6 +53,23 @@ from graphc.run.files import write_whole
 
 #: Outputs under these names are gradients that a training step only offers to whoever asks.
 _OBSERVED = f"{HIDDEN}gradient of "
+
+
+def grad(node: Node, wrt: Node | Sequence[Node], *, stabilize: bool = True) -> list[Node]:
+    """Return the derivatives of a scalar node, each with the shape of its node of `wrt`.
+
+    What is derived is the stable form, as by `gc.compile`: softplus(x) for log(1 + exp(x)). With
+    `stabilize=False` it is the node as it is written. A node of `wrt` that the scalar does not
+    depend on gets zeros, if it depends on another one.
+
+    Raises:
+        GraphError: where `node` is not a float scalar, where one of `wrt` is not a float, or where
+            the scalar depends on none of them.
+    """
+    targets = derived_by(node, wrt)
+    stable = stable_node(node, targets) if stabilize else node
+    depends = stable is not node and not {*targets}.isdisjoint(topological([stable]))
+    return grad_as_written(stable if depends else node, targets)
 
 
 @contextmanager
@@ -123,7 +142,7 @@ def training_step(graph: Graph, minimize: str, optimizer: Optimizer) -> Graph:
     """
     params = _trained(graph)
     loss = graph.find(minimize)
-    gradients = dict(zip(params, grad(loss, list(params.values())), strict=True))
+    gradients = dict(zip(params, grad_as_written(loss, list(params.values())), strict=True))
     updates = {**graph.updates, **optimizer.updates(params, gradients)}
     return _with_gradients(graph, gradients, updates)
 
@@ -136,7 +155,8 @@ def step_of_scaled(graph: Graph, minimize: str, factor: float) -> Graph | None:
     there the factor goes into what makes the rows, and the table's gradient is never written.
     """
     params = _trained(graph)
-    derived = zip(params, grad(graph.find(minimize) * factor, list(params.values())), strict=True)
+    scaled = graph.find(minimize) * factor
+    derived = zip(params, grad_as_written(scaled, list(params.values())), strict=True)
     changes = {n: g if g.op.is_leaf else g.named(f"change_of_{n}") for n, g in derived}
     if any(row_writes(change) for change in changes.values()):
         return None

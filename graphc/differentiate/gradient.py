@@ -24,14 +24,20 @@ def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
         GraphError: where `node` is not a float scalar, where one of `wrt` is not a float, or where
             the scalar depends on none of them.
     """
-    targets = [wrt] if isinstance(wrt, Node) else list(wrt)
-    check_scalar(node)
-    for target in targets:
-        check_float(target)
+    targets = derived_by(node, wrt)
     parts = _gradient_parts(node, targets)
     if targets and all(part is None for part in parts):
         _check_dependence(node, targets)
     return [zeros_like(t) if part is None else part for t, part in zip(targets, parts, strict=True)]
+
+
+def derived_by(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
+    """Return the nodes that a scalar is derived by, checked: both must be floats."""
+    targets = [wrt] if isinstance(wrt, Node) else list(wrt)
+    check_scalar(node)
+    for target in targets:
+        check_float(target)
+    return targets
 
 
 def gradient(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from graphc.ir.body import quiet_graph
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.walk import substitute
@@ -27,6 +28,24 @@ def stable_form(graph: Graph, names: Iterable[str] = ()) -> Graph:
     records = stable.history[len(graph.history) :]
     fired = any(firing.rule in STABILIZE for record in records for firing in record.firings)
     return stable if fired else graph
+
+
+def stable_node(node: Node, targets: Iterable[Node]) -> Node:
+    """Return a node with what overflows or cancels on the way from the targets in its stable form.
+
+    It is the node itself where no such expression is found. The targets stay as they are.
+    """
+    interior = [target for target in targets if target.inputs]
+    stand_in = {
+        target: OPS["input"](f"{_HELD}{i}", target.shape, target.dtype)
+        for i, target in enumerate(interior)
+    }
+    graph = quiet_graph(_substituted({"of": node}, stand_in))
+    stable = stable_form(graph)
+    if stable is graph:
+        return node
+    back = {leaf: target for target, leaf in stand_in.items()}
+    return substitute([stable.outputs["of"]], back)[0]
 
 
 def stabilized_around(graph: Graph, names: Iterable[str] = (), level: int = 2) -> Graph:
