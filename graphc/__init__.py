@@ -16,7 +16,7 @@ from graphc import draw, train
 from graphc.build import init, nn, optim
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, from_function, graph, input, param
-from graphc.compile import compile, emit, grad, load, optimize, parse
+from graphc.compile import compile, emit, load, optimize, parse
 from graphc.differentiate.custom import define_pointwise
 from graphc.draw.traces import derive, forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
@@ -29,6 +29,7 @@ from graphc.run.gradcheck import check_gradient
 from graphc.run.methods import compare_methods
 from graphc.run.price import dependence
 from graphc.run.reference import interpret
+from graphc.stable_derivatives import grad
 
 __version__ = "0.1.0"
 

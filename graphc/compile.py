@@ -13,10 +13,9 @@ function  = CompiledFunction(graph, source)       loaded, checked at the call, t
 from __future__ import annotations
 
 import gc as garbage
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ from graphc.build.graphs import astype, for_inference, for_training, frozen, unf
 from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
-from graphc.differentiate.gradient import check_scalar, derived_by, gradient
-from graphc.differentiate.gradient import grad as grad_as_written
+from graphc.differentiate.gradient import check_scalar, grad, gradient
 from graphc.differentiate.hessian import gauss_newton, hessian, hvp
 from graphc.differentiate.jacobian import jacobian, jacobian_structure
 from graphc.differentiate.tangent import tangent
@@ -40,36 +38,18 @@ from graphc.ir.provenance import UPDATE, phase
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
-from graphc.ir.walk import topological
 from graphc.ops.rows import row_writes
 from graphc.plan import plan
 from graphc.plan.cost import cost
-from graphc.rewrite.before_derivative import stabilized_around, stable_form, stable_node
+from graphc.rewrite.before_derivative import stabilized_around
 from graphc.rewrite.lower import lower
-from graphc.rewrite.merge_loops import merge_loops
 from graphc.rewrite.pipeline import optimize as optimize_graph
 from graphc.run.compiled import CompiledFunction
 from graphc.run.files import write_whole
+from graphc.stable_derivatives import of_stable_form
 
 #: Outputs under these names are gradients that a training step only offers to whoever asks.
 _OBSERVED = f"{HIDDEN}gradient of "
-
-
-def grad(node: Node, wrt: Node | Sequence[Node], *, stabilize: bool = True) -> list[Node]:
-    """Return the derivatives of a scalar node, each with the shape of its node of `wrt`.
-
-    What is derived is the stable form, as by `gc.compile`: softplus(x) for log(1 + exp(x)). With
-    `stabilize=False` it is the node as it is written. A node of `wrt` that the scalar does not
-    depend on gets zeros, if it depends on another one.
-
-    Raises:
-        GraphError: where `node` is not a float scalar, where one of `wrt` is not a float, or where
-            the scalar depends on none of them.
-    """
-    targets = derived_by(node, wrt)
-    stable = stable_node(node, targets) if stabilize else node
-    depends = stable is not node and not {*targets}.isdisjoint(topological([stable]))
-    return grad_as_written(stable if depends else node, targets)
 
 
 @contextmanager
@@ -142,7 +122,7 @@ def training_step(graph: Graph, minimize: str, optimizer: Optimizer) -> Graph:
     """
     params = _trained(graph)
     loss = graph.find(minimize)
-    gradients = dict(zip(params, grad_as_written(loss, list(params.values())), strict=True))
+    gradients = dict(zip(params, grad(loss, list(params.values())), strict=True))
     updates = {**graph.updates, **optimizer.updates(params, gradients)}
     return _with_gradients(graph, gradients, updates)
 
@@ -156,7 +136,7 @@ def step_of_scaled(graph: Graph, minimize: str, factor: float) -> Graph | None:
     """
     params = _trained(graph)
     scaled = graph.find(minimize) * factor
-    derived = zip(params, grad_as_written(scaled, list(params.values())), strict=True)
+    derived = zip(params, grad(scaled, list(params.values())), strict=True)
     changes = {n: g if g.op.is_leaf else g.named(f"change_of_{n}") for n, g in derived}
     if any(row_writes(change) for change in changes.values()):
         return None
@@ -357,56 +337,19 @@ def _init(graph: Graph, seed: int = 0, **sizes: int) -> Mapping[str, Any]:
     return initial_state(graph, seed, **sizes)
 
 
-_STABLE_FORM = """What is derived is the stable form, as by `gc.compile`: softplus(x) for
-log(1 + exp(x)). With `stabilize=False` it is the graph as it is written."""
-
-
-def _of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a derivative of graphs that takes that of the stable form, as `compile` does.
-
-    With `stabilize=False` it is that of the graph as it is written. Signature and docstring are
-    the derivative's own, and tell of `stabilize`, too.
-    """
-    signature = inspect.signature(derivative)
-    words = [word for word in ("of", "wrt", "through") if word in signature.parameters]
-
-    @takes_graph(*words)
-    @wraps(derivative)
-    def method(graph: Graph, *args: Any, stabilize: bool = True, **options: Any) -> Any:
-        if stabilize:
-            given = signature.bind(graph, *args, **options).arguments
-            by = [given.get(word) or () for word in ("wrt", "through")]
-            names = [n for group in by for n in ([group] if isinstance(group, str) else group)]
-            if "of" in given and given["of"] not in graph.outputs:
-                names.append(given["of"])
-            graph = stable_form(graph, names)
-        found = derivative(graph, *args, **options)
-        # A derivative of a loop comes with a copy of it, which emits what the derivative reads.
-        return merge_loops(found, {})[0] if isinstance(found, Graph) else found
-
-    switch = inspect.Parameter(
-        "stabilize", inspect.Parameter.KEYWORD_ONLY, default=True, annotation="bool"
-    )
-    shown = signature.replace(parameters=[*signature.parameters.values(), switch])
-    method.__signature__ = shown  # type: ignore[attr-defined]  # read by inspect
-    first, _, rest = (inspect.getdoc(derivative) or "").partition("\n\n")
-    method.__doc__ = "\n\n".join(part for part in (first, _STABLE_FORM, rest) if part)
-    return method
-
-
 bind_methods(
     {
         "text": graph_text,
         "save": save,
         "init": _init,
         "cost": cost,
-        "gradient": _of_stable_form(gradient),
-        "tangent": _of_stable_form(tangent),
-        "jacobian": _of_stable_form(jacobian),
-        "jacobian_structure": _of_stable_form(jacobian_structure),
-        "hessian": _of_stable_form(hessian),
-        "hvp": _of_stable_form(hvp),
-        "gauss_newton": _of_stable_form(gauss_newton),
+        "gradient": of_stable_form(gradient),
+        "tangent": of_stable_form(tangent),
+        "jacobian": of_stable_form(jacobian),
+        "jacobian_structure": of_stable_form(jacobian_structure),
+        "hessian": of_stable_form(hessian),
+        "hvp": of_stable_form(hvp),
+        "gauss_newton": of_stable_form(gauss_newton),
         "astype": astype,
         "for_inference": for_inference,
         "for_training": for_training,

@@ -27,6 +27,7 @@ HOUSE = (
     ("emit",),
     ("run",),
     ("draw", "train"),
+    ("stable_derivatives",),
     ("compile", "explore"),
     ("graphc",),
     ("commands",),

@@ -65,6 +65,26 @@ def inside(line: str, opening: int) -> tuple[list[str], int]:
     return [line[a + 1 : b].strip() for a, b in pairwise([opening, *commas, end])], end
 
 
+def contents(line: str) -> list[list[str]]:
+    """Return, for each bracket that opens, the words between it and the one that closes it.
+
+    >>> contents("f(a, g[b])")
+    [['a', 'g[b]'], ['b']]
+    """
+    found: dict[int, list[str]] = {}
+    open_at: list[list[int]] = []
+    for at, _ in places(line):
+        if line[at] in CLOSING:
+            found[at] = []
+            open_at.append([at])
+        elif open_at and line[at] == ",":
+            open_at[-1].append(at)
+        elif open_at:
+            edges = [*open_at.pop(), at]
+            found[edges[0]] = [line[a + 1 : b].strip() for a, b in pairwise(edges)]
+    return [*found.values()]
+
+
 def words_of(value: str) -> list[str]:
     """Return the parts between spaces outside of brackets: operands, and operators around them.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Sequence
 
-from graphc.emit.brackets import CLOSING, inside, places
+from graphc.emit.brackets import CLOSING, contents, places
 from graphc.emit.lines import alike
 from graphc.emit.names import Namer
 from graphc.emit.wrapping import WIDTH
@@ -42,10 +42,8 @@ def with_sizes_apart(lines: Sequence[str], dims: Container[str], namer: Namer) -
 
 def _sizes(line: str, dims: Container[str]) -> Iterator[str]:
     """Yield what stands in brackets, or between commas there, and is arithmetic on dims alone."""
-    for at, _ in places(line):
-        if line[at] not in CLOSING:
-            continue
-        for word in inside(line, at)[0]:
-            names = re.findall(r"\w+", word)
-            if _ARITHMETIC.fullmatch(word) and all(n.isdecimal() or n in dims for n in names):
+    for words in contents(line):
+        for word in words:
+            names = re.findall(r"\w+", word) if _ARITHMETIC.fullmatch(word) else [""]
+            if all(n.isdecimal() or n in dims for n in names):
                 yield word

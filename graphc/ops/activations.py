@@ -5,9 +5,34 @@ Where a formula has cases, their boundaries state the convention at the kink.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from graphc.ir.code import Code, Notation
+from graphc.ir.node import Node
 from graphc.ops import images
+from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
+
+
+class Clip(Pointwise):
+    """The limits of an array. NumPy makes an array of its first operand, so that has its dtype."""
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return super().numpy(node, _of_dtype(node, args, notation), notation)
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        return super().numpy_into(node, _of_dtype(node, args, notation), out, notation)
+
+
+def _of_dtype(node: Node, args: Sequence[Code], notation: Notation) -> Sequence[Code]:
+    """Return the operands with the first one in its dtype where it is a number of Python's."""
+    if not is_fill(node.inputs[0]):
+        return args
+    return [Code(f"{notation.dtype(node.dtype)}({args[0]})"), *args[1:]]
+
 
 sigmoid = register(
     Pointwise(
@@ -165,7 +190,7 @@ hard_sigmoid = register(
     )
 )
 clip = register(
-    Pointwise(
+    Clip(
         "clip",
         "x limited to [low, high]; derivative 1 inside and on the bounds.",
         "where(x < low, low, where(x > high, high, x))",

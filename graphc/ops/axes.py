@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from graphc.errors import GraphError
-from graphc.ir.dims import Shape
+from graphc.ir.dims import Dim, Shape, as_dim
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 
@@ -52,3 +53,15 @@ def along_axis_in_order(
     """Return an op along one axis, of operands of one rank with their axes in another order."""
     operands = [turned(x, order) for x in node.inputs]
     return node.op.make(operands, axis=order.index(node.attrs["axis"])), order
+
+
+@lru_cache(maxsize=16)
+def starts_along(node: Node) -> tuple[Dim, ...]:
+    """Return where each operand of a node begins that joins them along `axis`, and where it ends.
+
+    It is asked for each operand in turn, of which there may be thousands.
+    """
+    starts: list[Dim] = [0]
+    for part in node.inputs:
+        starts.append(as_dim(starts[-1] + part.shape[node.attrs["axis"]]))
+    return tuple(starts)

@@ -148,7 +148,8 @@ class Einsum(Op):
         return Bounds(low, high, False, **flags(product))
 
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
-        return range_of_products(operands)
+        found = range_of_products(operands)
+        return Range(max(found.low, 0.0), found.high, found.nan) if _is_squared(node) else found
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return False
@@ -346,3 +347,9 @@ einsum = register(
         ],
     )
 )
+
+
+def _is_squared(node: Node) -> bool:
+    """Say whether each element of an operand meets itself, as in x @ x."""
+    terms, _ = split_spec(node.attrs["spec"])
+    return len(terms) == 2 and terms[0] == terms[1] and node.inputs[0] is node.inputs[1]

@@ -28,7 +28,7 @@ from graphc.ir.op import Arg, Case, Op, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range, only_number
 from graphc.ir.types import TensorType
-from graphc.ops.axes import along_axis_in_order, one_axis
+from graphc.ops.axes import along_axis_in_order, one_axis, starts_along
 from graphc.ops.batching import Carried, only, past_first_axis
 from graphc.ops.leaf import as_node, fill, zeros_like
 from graphc.ops.pointwise import cast
@@ -208,20 +208,13 @@ class Concat(Movement):
         return np.concatenate(arrays, axis=attrs["axis"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        axis = node.attrs["axis"]
-        start: Dim = 0
-        for part in node.inputs[:index]:
-            start = as_dim(start + part.shape[axis])
-        stop = as_dim(start + node.inputs[index].shape[axis])
-        bounds = [(0, dim, 1) for dim in node.shape]
-        bounds[axis] = (start, stop, 1)
+        start, stop = starts_along(node)[index : index + 2]
+        bounds: list[tuple[Dim, Dim, int]] = [(0, dim, 1) for dim in node.shape]
+        bounds[node.attrs["axis"]] = (start, stop, 1)
         return OPS["slice"].make([cotangent], bounds=tuple(bounds))
 
     def reads(self, node: Node, index: int) -> Access:
-        axis = node.attrs["axis"]
-        start: Dim = 0
-        for part in node.inputs[:index]:
-            start = normal(start + part.shape[axis])
+        axis, start = node.attrs["axis"], starts_along(node)[index]
         return tuple([along(i, normal(-start) if i == axis else 0) for i in range(node.ndim)])
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.ranges import Range
 from graphc.ops.contraction_spec import split_spec
@@ -32,6 +33,7 @@ class Facts:
         self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
         self.vanishes: _BottomUp[bool] = _BottomUp(self._may_vanish)
         self.cannot_fail: _BottomUp[bool] = _BottomUp(_cannot_fail)
+        self.written: _BottomUp[Dim | None] = _BottomUp(_written)
 
     # -- expressions ---------------------------------------------------------------------------
 
@@ -262,6 +264,13 @@ class _BottomUp(Generic[Fact]):
         return self.known[node]
 
 
+def _written(node: Node, before: Sequence[Dim | None]) -> Dim | None:
+    """Return how many elements slices have written into zeros; None for anything else."""
+    if node.op is OPS["slice_add"] and before[0] is not None:
+        return before[0] + node.inputs[1].size
+    return 0 if is_fill(node, 0) else None
+
+
 #: Of a tree of more factors, the rest is one factor.
 _MOST_FACTORS = 24
 _EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid"])
@@ -273,6 +282,8 @@ LOGARITHM_PASSES = (
 
 def only_moves(node: Node) -> bool:
     """Say whether a value's elements are its first operand's, as a logarithm may pass through."""
+    if node.op.name == "cast":  # to an integer it rounds
+        return node.dtype.kind == node.inputs[0].dtype.kind == "f"
     if node.op.name != "einsum" or len(node.inputs) > 1:
         return node.op.name in LOGARITHM_PASSES
     (term,), out = split_spec(node.attrs["spec"])

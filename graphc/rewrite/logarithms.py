@@ -19,6 +19,7 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.counted import largest_of, shift_of, shifted
 from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, only_moves, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.spread import core
 
 
 def log_probabilities(z: Node, axis: tuple[int, ...]) -> Node:
@@ -60,6 +61,9 @@ def _log_of_product(node: Node, facts: Facts) -> Node | None:
         return None
     out = [factor for factor, moving in zip(factors, moves, strict=True) if moving]
     rest = [factor for factor, moving in zip(factors, moves, strict=True) if not moving]
+    is_signed = any(not facts.is_nonnegative(x) for x, _ in rest)
+    if is_signed and any(_is_masked(x) for x, _ in out):
+        return None  # log(0*(-1)) is -inf, log(0) + log(-1) is NaN
     log = OPS["log"]
     added = [log(x) for x, divides in out if not divides]
     taken = [log(x) for x, divides in out if divides]
@@ -68,6 +72,13 @@ def _log_of_product(node: Node, facts: Facts) -> Node | None:
     elif rest:
         added.append(log(product_of(rest)))
     return _difference(added, taken)
+
+
+def _is_masked(x: Node) -> bool:
+    """Say whether a factor may be 0 because it is left out, not by underflow."""
+    inner = core(x)
+    masked = core(inner.inputs[0]) if inner.op.name == "exp" else inner  # exp(where(m, z, -inf))
+    return masked.op.name == "where"
 
 
 def _difference(added: list[Node], taken: list[Node]) -> Node:

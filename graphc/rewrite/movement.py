@@ -67,9 +67,15 @@ def _cast(node: Node, facts: Facts) -> Node | None:
     if x.op.name == "where" and all(branch.op is full for branch in x.inputs[1:]):
         branches = [OPS["cast"].make([branch], dtype=node.dtype) for branch in x.inputs[1:]]
         return x.op.make([x.inputs[0], *branches])
-    if x.op.name == "cast" and np.can_cast(x.inputs[0].dtype, x.dtype, "safe"):
+    if x.op.name == "cast" and _holds_all(x.dtype, x.inputs[0].dtype):
         return OPS["cast"](x.inputs[0], node.dtype)
     return None
+
+
+def _holds_all(wider: np.dtype, dtype: np.dtype) -> bool:
+    """Say whether a conversion loses nothing; a float64 has not all digits of an int64."""
+    has_digits = not (wider.kind == "f" and dtype.kind == "i" and dtype.itemsize >= wider.itemsize)
+    return has_digits and np.can_cast(dtype, wider, "safe")
 
 
 def _cast_number(x: Node, node: Node) -> Node | None:

@@ -12,7 +12,9 @@ from graphc.ir.op import Op
 from graphc.ir.types import BOOL, TensorType
 from graphc.ops.pointwise import Pointwise
 
-_POINTS = (np.array([0.3, 1.7, -1.1]), np.array([1.9, 0.4, -0.6]))
+#: Each of these meets each other one, in both orders.
+_VALUES = np.array([-1.1, -0.6, 0.0, 0.3, 1.9, np.inf, np.nan])
+_POINTS = tuple(grid.ravel() for grid in np.meshgrid(_VALUES, _VALUES))
 
 
 @cache
@@ -24,7 +26,7 @@ def is_commutative(op: Op) -> bool:
     if not isinstance(op, Pointwise) or op.arity != 2:
         return False
     points = [p > 0.5 if op.dtype_rule == "logical" else p for p in _POINTS]
-    result = TensorType(BOOL if op.cuts_to_bool else points[0].dtype, (3,))
+    result = TensorType(BOOL if op.cuts_to_bool else points[0].dtype, points[0].shape)
     with np.errstate(all="ignore"):
         forth = op.reference(points, {}, result)
         back = op.reference(points[::-1], {}, result)

@@ -12,6 +12,9 @@ from graphc.rewrite.rule import Rule
 
 def _side_by_side(node: Node, facts: Facts) -> Node | None:
     """0 with a added to its left half and b to its right half → concat(a, b)."""
+    written = facts.written(node)
+    if written is None or not same(written, node.size):  # at once, for a part of many pieces
+        return None
     pieces: list[tuple[Dim, Dim, Node]] = []
     axis: int | None = None
     at = node
@@ -44,14 +47,13 @@ def _place(node: Node) -> tuple[int, Dim, Dim] | None:
 
 def _in_order(pieces: list[tuple[Dim, Dim, Node]], size: Dim) -> list[Node] | None:
     """Return the pieces from first to last, if they neither leave gaps nor overlap."""
+    starting = {start: (stop, value) for start, stop, value in pieces}
     ordered: list[Node] = []
-    waiting = list(pieces)
     end: Dim = 0
-    while waiting:
-        following = next((k for k, piece in enumerate(waiting) if same(piece[0], end)), None)
-        if following is None:
+    for _ in pieces:
+        if end not in starting:
             return None
-        _, end, value = waiting.pop(following)
+        end, value = starting.pop(end)
         ordered.append(value)
     return ordered if same(end, size) else None
 

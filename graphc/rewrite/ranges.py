@@ -25,9 +25,17 @@ def range_of(node: Node, operands: Sequence[Range]) -> Range:
         return TRUTH
     found = _image(op)(*operands) if isinstance(op, Pointwise) else op.range(node, operands)
     if node.dtype.kind != "f":
-        return Range(found.low, found.high, False)
+        is_cut = node.op is OPS["cast"] and node.inputs[0].dtype.kind == "f"
+        return _whole(found) if is_cut else Range(found.low, found.high, False)
     limit = float(np.finfo(node.dtype).max)
     return Range(_rounded(found.low, limit), _rounded(found.high, limit), found.nan)
+
+
+def _whole(found: Range) -> Range:
+    """Return the range of what floats are cut to; one that is no integer becomes any."""
+    if found.nan or not max(abs(found.low), abs(found.high)) < 2.0**31:
+        return Range(-math.inf, math.inf, False)
+    return Range(math.trunc(found.low), math.trunc(found.high), False)
 
 
 def _rounded(end: float, limit: float) -> float:

@@ -150,7 +150,9 @@ def _written(node: Node, facts: Facts) -> Node | None:
     if varying_axes(x) == () or not same(share.size, written.size) or not share.number:
         return None
     units = written.number / share.number
-    if units != int(units) or (not share.has_size and total.op.name != "multiply"):
+    if not facts.is_moderate(units) or units != int(units):
+        return None
+    if not share.has_size and total.op.name != "multiply":
         return None
     values = fill(units, values.shape, values.dtype)
     return scaled(node.op.make([x, values, *places], **node.attrs), share, facts)

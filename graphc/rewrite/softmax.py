@@ -15,7 +15,7 @@ from graphc.rewrite.counted import limited
 from graphc.rewrite.facts import Facts, exponent_of, product_factors
 from graphc.rewrite.logarithms import product_of
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core, count_of, reduction_under, times
+from graphc.rewrite.spread import core, count_of, lines_up, placed, reduction_under, times
 
 _REDUCTIONS_OF_Z = ("max", "mean", "min", "logsumexp")
 
@@ -171,9 +171,15 @@ def _shift_returned(node: Node, facts: Facts) -> Node | None:
             continue
         value, m = left.inputs
         again = right.inputs[0] if right.op.name == "subtract" else right
-        if core(m).op.name in _REDUCTIONS_OF_Z and facts.same(core(m), core(again)):
+        if core(m).op.name in _REDUCTIONS_OF_Z and _fill_alike(m, again, node.ndim, facts):
             return value if again is right else OPS["subtract"](value, right.inputs[1])
     return None
+
+
+def _fill_alike(a: Node, b: Node, ndim: int, facts: Facts) -> bool:
+    """Say whether two nodes, broadcast to `ndim` axes, hold the same value in the same places."""
+    (x, shape), (y, other) = placed(a, ndim), placed(b, ndim)
+    return facts.same(x, y) and same_shape(shape, other)
 
 
 def _shift_cancelled(node: Node, facts: Facts) -> Node | None:
@@ -186,9 +192,14 @@ def _shift_cancelled(node: Node, facts: Facts) -> Node | None:
     total, again = inner.inputs
     if total.op.name != "logsumexp" or not facts.same(total.inputs[0], z):
         return None
-    if core(shift).op.name not in _REDUCTIONS_OF_Z or not facts.same(core(shift), core(again)):
+    # Both are one number a line: the shift beside z, and what it is taken from again.
+    (m, beside), (same_m, under) = placed(shift, z.ndim), placed(again, total.ndim)
+    lines = without_axes(z.shape, total.attrs["axis"], True)
+    is_shift = core(shift).op.name in _REDUCTIONS_OF_Z and facts.same(m, same_m)
+    fits = same_shape(beside, lines) and same_shape(under, total.shape) and lines_up(right, total)
+    if not is_shift or not fits:
         return None
-    kept = OPS["reshape"](total, without_axes(z.shape, total.attrs["axis"], True))
+    kept = OPS["reshape"](total, lines)
     return OPS["subtract"](z, OPS["broadcast_to"](kept, z.shape))
 
 

@@ -19,7 +19,15 @@ FORMULAS = (
     Rule("power_five", "x**5", "square(square(x))*x", _POWER, exactness=REASSOCIATES),
     Rule("power_six", "x**6", "square(x*x*x)", _POWER, exactness=REASSOCIATES),
     Rule("power_half", "x**0.5", "sqrt(x)", _POWER, exactness=REASSOCIATES),
-    Rule("power_minus_half", "x**(-0.5)", "1/sqrt(x)", _POWER, exactness=REASSOCIATES),
+    Rule(
+        "power_minus_half",
+        "x**(-0.5)",
+        "1/sqrt(x)",
+        _POWER,
+        when="is_nonnegative(x)",  # at -0, one is infinite, the other minus that
+        exactness=REASSOCIATES,
+        example="x = (square(z) + 1.0)",
+    ),
     Rule("power_three_halves", "x**1.5", "x*sqrt(x)", _POWER, exactness=REASSOCIATES),
     Rule(
         "power_minus_two",

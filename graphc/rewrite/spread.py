@@ -43,6 +43,16 @@ def _spreads(node: Node, kept: Shape, source: Shape) -> bool:
     return same_shape(padded, kept)
 
 
+def placed(node: Node, ndim: int) -> tuple[Node, Shape]:
+    """Return what a node shows, through views, and the shape in which it is broadcast."""
+    while node.op.name == "broadcast_to":
+        node = node.inputs[0]
+    shape = (1,) * (ndim - node.ndim) + node.shape
+    while node.op.name == "reshape":
+        node = node.inputs[0]
+    return node, shape
+
+
 def varying_axes(node: Node) -> tuple[int, ...] | None:
     """Return the axes along which a broadcast's values may differ; None for other nodes."""
     if node.op is full:
