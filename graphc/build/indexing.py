@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.build.shaping import expand_dims, ravel
 from graphc.errors import GraphError
-from graphc.ir.dims import Dim, Shape, shape_text
+from graphc.ir.dims import Dim, Shape, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import one_axis
@@ -24,13 +24,15 @@ def getitem(x: Any, index: Any) -> Node:
 
     Integers and slices may use named dims (`x[N - 1]`, `x[:T]`). Where arrays index, their
     common shape stands where the indexed axes stood if those are next to one another, else in
-    front. Basic indexing is a view; arrays gather, and their derivative accumulates.
+    front. Basic indexing is a view; arrays gather, and their derivative accumulates. A mask whose
+    values are known while the graph is built is the places that it selects.
 
     **Shapes.** [a, b, c] with [1:, None, i of shape [n]] -> [a - 1, 1, n, c]
-    **Raises.** GraphError for masks, floats, too many indices, and positions that cannot exist.
+    **Raises.** GraphError for masks that only a call knows or that do not fit, floats, too many
+    indices, and positions that cannot exist.
     """
     node = as_node(x)
-    written = [i if i is Ellipsis else _item(i) for i in _as_tuple(index)]
+    written = [i if i is Ellipsis else _item(i) for i in _without_masks(node, _as_tuple(index))]
     items = _expanded(written, node)
     if any(isinstance(item, _Array) for item in items):
         return _by_arrays(node, items, _are_together(written))
@@ -56,6 +58,36 @@ _Item = slice | None | _Array | _Place
 
 def _as_tuple(index: Any) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)
+
+
+def _without_masks(node: Node, items: tuple[Any, ...]) -> list[Any]:
+    """Return the items of an index with each known mask as the integer arrays of its places."""
+    masks = {at: mask for at, item in enumerate(items) if (mask := _known_mask(item)) is not None}
+    takes = [
+        0 if item is None or item is Ellipsis else masks[at].ndim if at in masks else 1
+        for at, item in enumerate(items)
+    ]
+    found: list[Any] = []
+    for at, item in enumerate(items):
+        if at not in masks:
+            found.append(item)
+            continue
+        behind = any(before is Ellipsis for before in items[:at])
+        axis = node.ndim - sum(takes[at:]) if behind else sum(takes[:at])
+        if not same_shape(node.shape[axis : axis + takes[at]], masks[at].shape):
+            raise _index_error("a mask has the sizes of its axes", node, shape_text(masks[at].shape))
+        found += np.nonzero(masks[at])
+    return found
+
+
+def _known_mask(item: Any) -> np.ndarray | None:
+    """Return an array of truth values, where an item of an index is one."""
+    if isinstance(item, Node) and item.op is OPS["constant"]:
+        item = item.attrs["value"].array
+    if not isinstance(item, (list, tuple, np.ndarray)) or not np.ndim(item):
+        return None
+    mask = np.asarray(item)
+    return mask if mask.dtype.kind == "b" else None
 
 
 def _expanded(items: list[Any], node: Node) -> list[_Item]:

@@ -96,9 +96,9 @@ def lstm(
     """Return the hidden states of all steps, the last one, and the last cell state.
 
     i, f, o = σ(x W + h U + b), g = tanh(x W + h U + b), c = f∘c + i∘g, h = o∘tanh(c). With
-    `peepholes` the gates also read the cell state through one weight a unit (`p` [3, units]: i and
-    f the old state, o the new one). With `coupled` gates the input gate is 1 − f, and `W` has no
-    columns for it: f, g, o.
+    `peepholes` the gates also read the cell state before the step through one weight a unit (`p`
+    [3, units]: i, f, o; Gers and Schmidhuber let o read the state after it). With `coupled` gates
+    the input gate is 1 − f, and `W` has no columns for it: f, g, o.
 
     **Shapes.** x: [T, N, in] -> [T, N, units], [N, units], [N, units]
     **Args.** `initial` is the pair (h, c); the others as in `rnn`.
@@ -126,7 +126,7 @@ def lstm(
                 i = OPS["sigmoid"](into_input if p is None else into_input + p[0] * c).named("i")
             g = OPS["tanh"](into_cell).named("g")
             after = f * c + i * g
-            o = OPS["sigmoid"](into_output if p is None else into_output + p[2] * after).named("o")
+            o = OPS["sigmoid"](into_output if p is None else into_output + p[2] * c).named("o")
             h = o * OPS["tanh"](after).named("tanh_c")
             return h, after, h
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,7 +46,7 @@ def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> 
         GraphError: where the name is taken or not an identifier, and where the expression holds
             something that graphc has no op for.
     """
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise GraphError("an op's name must be an identifier", got=repr(name))
     args = _arguments(name, function)
     tree = _tree(name, _value(name, function, args), args)

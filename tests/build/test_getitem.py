@@ -146,7 +146,6 @@ MISTAKES: list[tuple[Any, str]] = [
     (1.0, "must be an integer"),
     ("a", "must be an integer"),
     (True, "truth value"),
-    (np.array([True, False]), "mask"),
     (np.array([0.5]), "must hold integers"),
     (slice(0.5, None), "must be an integer"),
     (slice(None, None, 0), "step cannot be 0"),
@@ -191,3 +190,46 @@ def test_one_hot() -> None:
     assert rows.dtype == np.float32
     columns = value_of(gf.one_hot(i, 3, axis=0), {i: values})
     np.testing.assert_array_equal(columns, rows.T)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        np.array([True, False, True]),
+        [True, False, True],
+        (slice(None), np.array([True, False, False, True])),
+        (np.array([True, False, True]), 0),
+        (..., np.array([False, True])),
+        np.arange(12).reshape(3, 4) % 3 == 0,
+        (np.arange(12).reshape(3, 4) % 3 == 0, 1),
+        (slice(None), np.arange(8).reshape(4, 2) > 4),
+        np.zeros(3, bool),
+    ],
+)
+def test_a_mask_of_known_values_selects_its_places(index: Any) -> None:
+    x = gc.input("x", (3, 4, 2), dtype="float64")
+    at = np.random.default_rng(0).normal(size=(3, 4, 2))
+    y = x[index]
+    assert y.shape == at[index].shape
+    graph = gc.graph({"y": y, "loss": gc.sum(y**2)})
+    found = gc.compile(graph, gradient_of="loss", wrt=["x"])(x=at)
+    np.testing.assert_array_equal(found["y"], at[index])
+    slope = np.zeros_like(at)
+    slope[index] = 2 * at[index]
+    np.testing.assert_allclose(found["d_loss_d_x"], slope)
+
+
+def test_masks_that_do_not_fit_or_are_not_known() -> None:
+    x = gc.input("x", (3, 4))
+    with pytest.raises(gc.GraphError, match=r"a mask has the sizes of its axes(.|\n)*\[4\]"):
+        x[np.ones(4, bool)]
+    with pytest.raises(gc.GraphError, match=r"use gc\.where"):
+        x[x > 0]
+
+
+def test_a_root_where_it_has_no_slope_is_not_read_through_a_mask() -> None:
+    """The derivative of sqrt at 0 is infinite, but nothing of it is asked for."""
+    d = gc.input("d", (3,), dtype="float64")
+    graph = gc.graph({"y": gc.sum((d**0.5)[np.array([False, True, True])])})
+    found = gc.compile(graph, gradient_of="y", wrt=["d"])(d=np.array([0.0, 1.0, 4.0]))
+    np.testing.assert_allclose(found["d_y_d_d"], [0, 0.5, 0.25])

@@ -184,3 +184,8 @@ def test_a_mask_that_is_used_otherwise_becomes_ones() -> None:
     mask = gf.sqrt(OPS["dropout_mask"]((3,), rate=0.5))
     g = for_inference(graph({"y": x + mask}))
     np.testing.assert_array_equal(interpret(g, x=np.zeros(3, np.float32))["y"], 1)
+
+
+def test_an_output_needs_a_name() -> None:
+    with pytest.raises(GraphError, match="an output's name must be a non-empty string"):
+        Graph({"": OPS["tanh"](OPS["input"]("x", (3,)))})

@@ -75,8 +75,9 @@ def test_an_lstm_is_the_textbooks_formulas() -> None:
     for x_t in X:
         z_i, z_f, z_g, z_o = np.split(x_t @ W + hidden @ U + b, 4, axis=1)
         i, forget = sigma(z_i + p[0] * cell), sigma(z_f + p[1] * cell)
+        o = sigma(z_o + p[2] * cell)
         cell = forget * cell + i * np.tanh(z_g)
-        hidden = sigma(z_o + p[2] * cell) * np.tanh(cell)
+        hidden = o * np.tanh(cell)
     found = f(state, x=X)
     np.testing.assert_allclose(found["h"], hidden, 1e-12)
     np.testing.assert_allclose(found["c"], cell, 1e-12)

@@ -83,7 +83,7 @@ def test_a_cell_has_the_gates_and_operations_of_its_formulas(kind: str) -> None:
 def test_gates_read_what_the_formulas_say() -> None:
     assert reads("lstm", "f") == (["x_t", "h"], [])
     assert reads("peephole", "f") == (["x_t", "h"], ["c"])
-    assert reads("peephole", "o") == (["x_t", "h"], ["c_next"])
+    assert reads("peephole", "o") == (["x_t", "h"], ["c"])
     assert reads("textbook gru", "n") == (["x_t", "×"], [])
     assert reads("gru", "n") == (["x_t"], ["×"])
 
