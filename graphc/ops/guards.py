@@ -52,7 +52,8 @@ class GuardedQuotient(Guarded):
 _DIVIDE_NO_NAN = '''
 def _divide_no_nan(a, b, out=None):
     """Divide a by a number; 0 remains 0, also if the number is 0 or NaN."""
-    return np.divide(a, b if np.abs(b) > 0 else np.where(a == 0, a.dtype.type(1), b), out=out)
+    one = a.dtype.type(1)
+    return np.divide(a, b if np.abs(b) > 0 else np.where(a == 0, one, b), out=out)
 '''.strip()
 
 

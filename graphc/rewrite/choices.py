@@ -56,11 +56,18 @@ CHOICES = (
         spares_shared=True,
     ),
     Rule(
+        "gated_product",
+        "x*where(m, 1, 0)",
+        "where(m, x, 0)",
+        "a branch that is not taken contributes exactly 0",
+        exactness=REASSOCIATES,
+    ),
+    Rule(
         "choice_times",
         "where(m, x, 0)*y",
         "where(m, x*y, 0)",
         "a branch that is not taken never meets an infinity",
-        exactness=ASSUMES_FINITE,
+        exactness=REASSOCIATES,
         spares_shared=True,
     ),
     _number_behind("less_from_number", "less(c, x)", "greater(x, c)"),
@@ -91,13 +98,6 @@ CHOICES = (
         "where(m, x, z)",
         "the inner condition fails there",
         when="cannot_fail(y)",
-    ),
-    Rule(
-        "gated_product",
-        "x*where(m, 1, 0)",
-        "where(m, x, 0)",
-        "a branch that is not taken contributes exactly 0",
-        exactness=REASSOCIATES,
     ),
     Rule(
         "add_choice_taken",
