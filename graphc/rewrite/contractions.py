@@ -140,6 +140,23 @@ def _identity_operand(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _diagonal_operand(node: Node, facts: Facts) -> Node | None:
+    """einsum('ij,jk', eye*d, w) → d[:, None]*w: the zeros beside a diagonal are not multiplied."""
+    operands, terms, out = _parts(node)
+    if len(operands) < 2:
+        return None
+    for i, x in enumerate(operands):
+        pairs = (x.inputs, x.inputs[::-1]) if x.op.name == "multiply" else ()
+        for eye, factor in pairs:
+            value, varying = _unspread(factor)
+            if eye.op.name != "eye" or len(varying) > 1:
+                continue
+            labels = "".join(terms[i][axis] for axis in varying)
+            operands[i : i + 1], terms[i : i + 1] = [eye, value], [terms[i], labels]
+            return einsum_labels(operands, terms, out)
+    return None
+
+
 def _sum_of_outer_product(node: Node, facts: Facts) -> Node | None:
     """sum(a·b) → einsum where the product would be larger than both: it is never written out."""
     x, axes = node.inputs[0], node.attrs["axis"]
@@ -327,6 +344,15 @@ CONTRACTIONS = (
         apply=_identity_operand,
         operands=("eye",),
         example="x: input(f64, 3, 4)\ny = eye(3, dtype=f64) @ x",
+    ),
+    _rule(
+        "diagonal_operand",
+        "(eye*d) @ w",
+        "d[:, None]*w",
+        "what stands beside a diagonal is 0",
+        apply=_diagonal_operand,
+        operands=("multiply",),
+        example="d: input(f64, 3)\nx: input(f64, 3, 4)\ny = (eye(3, dtype=f64)*d) @ x",
     ),
     _rule(
         "sum_of_outer_product",
