@@ -110,18 +110,25 @@ def graph(
     the name of the caller's local variable that holds them, the first one if several do.
     `updates` maps a parameter's name to the node of its next value.
 
-    **Raises.** GraphError for no output, two leaves of one name, an update of no parameter.
+    **Raises.** GraphError for no output, one without a name, two leaves of one name, an update of
+    no parameter.
     """
     frame = _caller()
     variables = _variables(frame)
     if isinstance(outputs, Mapping):
-        named = {key: as_node(value) for key, value in outputs.items()}
+        named = {_output_name(key): as_node(value) for key, value in outputs.items()}
     else:
         several = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         named = _named_outputs([as_node(node) for node in [*several, *more]], variables)
     alive = topological([*named.values(), *(updates or {}).values()])
     names = {node: variables[node] for node in alive if node in variables}
     return Graph(named, updates=updates, name=name or "graph", doc=doc, names=names)
+
+
+def _output_name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise GraphError("an output needs a name", where=user_location(), got=repr(name))
+    return name
 
 
 def _caller() -> FrameType | None:

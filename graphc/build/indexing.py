@@ -75,7 +75,8 @@ def _without_masks(node: Node, items: tuple[Any, ...]) -> list[Any]:
         behind = any(before is Ellipsis for before in items[:at])
         axis = node.ndim - sum(takes[at:]) if behind else sum(takes[:at])
         if not same_shape(node.shape[axis : axis + takes[at]], masks[at].shape):
-            raise _index_error("a mask has the sizes of its axes", node, shape_text(masks[at].shape))
+            got = shape_text(masks[at].shape)
+            raise _index_error("a mask has the sizes of its axes", node, got)
         found += np.nonzero(masks[at])
     return found
 

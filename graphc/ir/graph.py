@@ -90,9 +90,6 @@ class Graph:
     def _check(self) -> None:
         if not self.outputs and not self.updates:
             raise GraphError("a graph needs at least one output", fix='gc.graph({"y": y})')
-        for name in self.outputs:
-            if not isinstance(name, str) or not name:
-                raise GraphError("an output's name must be a non-empty string", got=repr(name))
         for name in self.inputs:
             if name in self.params:
                 raise GraphError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.rewrite.rule import ASSUMES_FINITE, REASSOCIATES, Rule
+from graphc.rewrite.rule import REASSOCIATES, Rule
 
 _NEUTRAL = "the operand does nothing"
 _SAME = "the function of this argument is a cheaper one"

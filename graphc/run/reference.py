@@ -195,11 +195,10 @@ def concrete_type(type_: TensorType, sizes: Mapping[str, int], node: Node) -> Te
     shape = concrete(type_.shape, sizes, node)
     for dim, size in zip(type_.shape, shape, strict=True):
         if type(size) is int and size < 0:
-            check_claims([node], sizes)  # which may say more
-        if type(size) is not int or size < 0:
-            wrong = "below zero" if type(size) is int else "no whole number"
+            check_claims([node], sizes)
+        if type(size) is not int:
             raise GraphError(
-                f"{dim_text(dim)} is {wrong}, so it is no size",
+                f"{dim_text(dim)} is no whole number, so it is no size",
                 where=str(node.provenance.origin) or None,
                 got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([dim])),
             )

@@ -79,7 +79,13 @@ def fault_of_call(
     return None
 
 
+#: What other libraries call an argument -> what it is called here.
+_OF_OTHERS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x", "other": "y"}
+
+
 def _meant(word: str, known: Sequence[str], missing: Sequence[str]) -> str | None:
+    if word in _OF_OTHERS and _OF_OTHERS[word] in known:
+        return f"did you mean {_OF_OTHERS[word]!r}?"
     alike = nearest(word, list(known), _CLEARLY_ALIKE)
     hint = alike or (missing[0] if len(missing) == 1 else nearest(word, list(known)))
     return f"did you mean {hint!r}?" if hint else None

@@ -42,7 +42,15 @@ def unpacking(name: str, function: str | None, value: Value) -> str | None:
     return f"write {names}{',' if len(value) == 1 else ''} = {function or ''}(…)"
 
 
+#: What the body of a loop is usually called.
+_BODIES = ("cell", "step", "body")
+#: What other languages write -> what Python writes.
+_OF_PYTHON = {"true": "True", "false": "False", "none": "None", "null": "None"}
+
+
 def suggestion(name: str, known: list[str]) -> str | None:
-    """Return the question whether the nearest known name was meant."""
-    hint = nearest(name, known)
+    """Return the question whether the nearest known name was meant, or how the loop's is made."""
+    if name in _BODIES:
+        return f"write the steps of the loop above: def {name}(h, x_t):"
+    hint = _OF_PYTHON.get(name.lower()) or nearest(name, known)
     return f"did you mean {hint!r}?" if hint else None
