@@ -28,6 +28,7 @@ from graphc.ir.dims import (
     dim_text,
     evaluate,
     evaluate_shape,
+    linear_parts,
     normal,
     product,
     same,
@@ -114,8 +115,10 @@ class Compression(ABC):
         sizes = dict(given)
         if len(shape) == len(self.compact_shape):
             for dim, size in zip(self.compact_shape, shape, strict=True):
-                if not isinstance(dim, int) and dim.is_Symbol:
-                    sizes.setdefault(dim.name, size)
+                names = symbols_of([dim])
+                parts = linear_parts(dim, names[0]) if len(names) == 1 else None
+                if parts is not None:  # N + 2 = 5
+                    sizes.setdefault(names[0], int((size - parts[1]) // parts[0]))
         missing = [s for s in symbols_of([*self.of_shape, *self.wrt_shape]) if s not in sizes]
         if missing:
             raise GraphError(

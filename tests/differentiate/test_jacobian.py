@@ -282,3 +282,13 @@ def test_what_has_no_jacobian_is_told_from_what_none_is_taken_by() -> None:
             derive("m", "x")
         with pytest.raises(GraphError, match="no derivative by an integer"):
             derive("y", "n")
+
+
+def test_sizes_follow_from_a_compact_jacobian_of_longer_axes() -> None:
+    x = gc.input("x", ("N", 3), "float64")
+    graph = gc.graph({"p": gc.pad(x, 1) ** 2})
+    at = {"x": np.arange(9.0).reshape(3, 3)}
+    compact = gc.compile(graph.jacobian("p", "x", form="compact"))(**at)["d_p_d_x"]
+    full = gc.compile(graph.jacobian("p", "x"))(**at)["d_p_d_x"]
+    found = graph.jacobian_structure("p", "x").dense(compact)
+    np.testing.assert_array_equal(found, full)
