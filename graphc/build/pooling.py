@@ -198,6 +198,7 @@ def _avg_pool(
         ones = padded(fill(1.0, node.shape[-rank:], node.dtype), counted, 1.0)
         rest = tuple([(a - c, b - d) for (a, b), (c, d) in zip(widths, counted, strict=True)])
         number = OPS["window_sum"](padded(ones, rest), frame.kernel, frame.stride)
+        number = OPS["maximum"](number, 1.0)  # which it is, but only we know
         return remember(node, OPS["divide"](total, number))
 
 

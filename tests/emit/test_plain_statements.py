@@ -170,3 +170,12 @@ def test_round_numbers_are_written_short(style: str, value: float, shown: str) -
     function = gc.compile(gc.graph({"y": gc.where(x > 0, x, value)}), style=style)
     assert shown in function.source.partition("import numpy")[2]
     np.testing.assert_array_equal(function(x=np.array([2.0, -1.0]))["y"], [2, value])
+
+
+@pytest.mark.parametrize("words", [{"count_include_pad": False}, {"ceil_mode": True}])
+def test_the_count_of_a_window_is_no_divisor_to_guard(words: dict[str, bool]) -> None:
+    x = gc.input("x", ("N", 3, 8, 8))
+    pooled = gc.nn.avg_pool2d(x, 3, 2, padding=1, **words)
+    graph = gc.graph({"loss": gc.mean(pooled**2)})
+    found = gc.compile(graph, gradient_of="loss", wrt=["x"], style="readable")
+    assert "== 0" not in found.source
