@@ -6,11 +6,15 @@ squared hinge, by which margins are penalized, is the hinge times 2.
 
 from __future__ import annotations
 
+import math
+
+from graphc.ir.dims import same
 from graphc.ir.node import Node
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
-from graphc.rewrite.facts import Facts, product_factors
-from graphc.rewrite.rule import Rule
+from graphc.rewrite.facts import Facts, is_number, product_factors
+from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.shares import Share, scaled, split
 
 _ABOVE, _BELOW = ("greater", "greater_equal"), ("less", "less_equal")
 
@@ -70,6 +74,30 @@ def _mask_of_factor(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _clipped(node: Node, facts: Facts) -> Node | None:
+    """where(|x| <= c, x·s, sign(x)·c·s) → clip(x, −c, c)·s: the slope of Huber's loss."""
+    condition, *branches = node.inputs
+    if condition.op.name != "less_equal" or condition.inputs[0].op.name != "abs":
+        return None
+    (size, limit), one = condition.inputs, Share(1.0)
+    x = size.inputs[0]
+    if not is_fill(limit) or not is_number(limit) or not facts.is_float(node):
+        return None
+    (near, slope), (far, height) = (split(branch) or (branch, one) for branch in branches)
+    c = limit.attrs["value"]
+    if (
+        c <= 0
+        or far.op.name != "sign"
+        or not facts.same(far.inputs[0], x)
+        or not facts.same(near, x)
+    ):
+        return None
+    if not same(slope.size, height.size) or not math.isclose(height.number, c * slope.number):
+        return None
+    clipped = OPS["clip"](x, -c, c)
+    return scaled(clipped, slope, facts) if slope != one else clipped
+
+
 HINGES = (
     Rule(
         "choice_of_hinge",
@@ -92,5 +120,16 @@ HINGES = (
         operands=("cast",),
         moves_kink=True,
         example="x: input(f64, 3)\nr = relu(x)\ny = (2.0*r)*cast(r > 0, f64)",
+    ),
+    Rule(
+        "clipped_slope",
+        "where(abs(x) <= c, x, c*sign(x))",
+        "clip(x, -c, c)",
+        "one pass instead of three",
+        apply=_clipped,
+        roots=("where",),
+        operands=("less_equal",),
+        exactness=REASSOCIATES,
+        example="x: input(f64, 3)\ny = where(abs(x) <= 0.5, 3.0*x, 1.5*sign(x))",
     ),
 )

@@ -78,3 +78,16 @@ def test_a_choice_between_comparisons_is_no_hinge(mask: Any) -> None:
     expected = gc.interpret(graph, x=at)
     for name, value in gc.compile(graph)(x=at).items():
         np.testing.assert_array_equal(value, expected[name])
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("delta", [0.3, 1.0, 2.5])
+def test_the_slope_of_hubers_loss_is_a_clipped_difference(delta: float, style: str) -> None:
+    z, y = gc.input("z", ("N",), dtype="float64"), gc.input("y", ("N",), dtype="float64")
+    graph = gc.graph({"loss": gc.mean(gc.nn.huber(z, y, delta=delta))})
+    f = gc.compile(graph, gradient_of="loss", wrt=["z"], style=style)
+    at = {"z": np.array([-9.0, -delta, -0.1, 0.0, 0.2, delta, 7.0, np.nan]), "y": np.zeros(8)}
+    np.testing.assert_allclose(
+        f(**at)["d_loss_d_z"], np.clip(at["z"], -delta, delta) / 8, rtol=1e-14
+    )
+    assert "sign" not in f.source.partition("def graph")[2]
