@@ -229,7 +229,7 @@ class _Scene:
         taken: list[Node] = []
         left = self._side(node, left=True)
         entered = {left} if self.layout.main in part.sources or node in on_path else set()
-        for source in part.sources:
+        for source in self._nearest_first(node, part):
             if source in on_path and node in on_path:
                 ends = [self._side(source, left=False), self._side(node, left=True)]
                 self._wire(ends, tail=source, head=node, thick=True)
@@ -266,10 +266,20 @@ class _Scene:
                 if len(points) > 2 and points[0][0] == points[1][0] and self._readers(source) > 1:
                     self.canvas.dot(points[1])
 
+    def _nearest_first(self, node: Node, part: Part) -> list[Node]:
+        """Return the sources; of several in the node's own column, the next one enters straight."""
+        x, y = self.at[node]
+        far = {s: abs(self.at[s][1] - y) for s in part.sources if self.at.get(s, (None,))[0] == x}
+        return sorted(part.sources, key=lambda s: far.get(s, 0.0) if len(far) > 1 else 0.0)
+
     def _apart(self, points: list[Point], node: Node, entered: set[Point]) -> list[Point]:
         """Let a wire end where none of the others do: below a round part, or a little lower."""
         (x, y), end = self.at[node], points[-1]
-        if end in entered:
+        if end in entered and len(points) == 2:  # up its own column, as the other one: from aside
+            halves = [half_width(p) for n, p in self.cell.parts.items() if self.at[n][0] == x]
+            lane, turn = x - max(halves) - 8, points[0][1] + 9
+            points = [points[0], (x, turn), (lane, turn), (lane, y), self._side(node, left=True)]
+        elif end in entered:
             height = points[-3][1] if len(points) > 3 else y
             is_free = height < y - RADIUS and self.layout.column_is_free(x, height, y)
             if is_free and (x, y - RADIUS) not in entered:

@@ -30,6 +30,8 @@ def layer(kind: str) -> gc.Graph:
     return gc.graph({"y": layers[kind]()[0]}, name="model")
 
 
+#: What draws a cell; `graphc.draw.cell` is the function that users call.
+SCENE = sys.modules["graphc.draw.cell"]._Scene  # type: ignore[attr-defined]
 KINDS = ["lstm", "peephole", "coupled", "gru", "textbook gru", "rnn", "pre-activation rnn"]
 
 
@@ -214,3 +216,28 @@ def test_no_two_arrows_arrive_at_the_same_point(kind: str) -> None:
     graph = minimal_gated_unit() if kind == "minimal" else layer(kind)
     tips = re.findall(r'pos="e,([-\d.]+,[-\d.]+) ', gc.draw.cell(graph).source)
     assert tips and len(set(tips)) == len(tips)
+
+
+def test_two_wires_up_one_column_enter_at_different_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that skips the functions of itself: d*cos(sin(d))."""
+    ends: list[tuple[object, tuple[float, float]]] = []
+    draw = SCENE._wire
+
+    def recorded(scene: object, points: list, **words: object) -> None:
+        if words.get("head") is not None:
+            ends.append((words["head"], points[-1]))
+        draw(scene, points, **words)
+
+    monkeypatch.setattr(SCENE, "_wire", recorded)
+    x, W = gc.input("x", ("T", "N", 2)), gc.param("W", (2, 2))
+
+    def step(c: gc.Node, x_t: gc.Node) -> tuple[gc.Node, gc.Node]:
+        d = gc.tanh(c @ W + x_t).named("d")
+        return d * gc.cos(gc.sin(d)), d
+
+    c, _ = gc.scan(step, gc.zeros((gc.dim("N"), 2)), x)
+    gc.draw.cell(gc.graph({"loss": gc.sum(c)}))
+    assert len({*ends}) == len(ends)
+    product = next(node for node, _ in ends if node.op.name == "multiply")
+    (ax, ay), (bx, by) = (end for node, end in ends if node is product)
+    assert abs(ax - bx) > 5 and abs(ay - by) > 5  # from below, and from the side
