@@ -127,7 +127,8 @@ def softmax_cross_entropy(
     """Return -log p of the right class, p = softmax(prediction) over `axis`.
 
     `target` holds class indices, or probabilities q of the prediction's shape: -Σ q log p.
-    Without `from_logits` the prediction is p itself.
+    Without `from_logits` the prediction is p itself. An index below 0 counts from the last class,
+    as in NumPy; one without a class, such as K, is an error of the call.
 
     **Shapes.** [N, K], [N] integers or [N, K] -> [N]
     **Raises.** GraphError where the shapes do not fit.
