@@ -103,8 +103,10 @@ class Body(ABC):
         lines: list[str] = []
         for block, written in blocks.items():
             lines += before_update if block == UPDATE else []
+            headed = with_headings(written)
             lines += ["", f"{INDENT}# {block}"] if is_headed and written else []
-            lines += with_headings(written) if is_headed else written
+            lines += [""] if not is_headed and len(headed) > len(written) else []
+            lines += headed
         self.lines = lines
         return lines
 

@@ -41,3 +41,10 @@ def test_each_scope_of_a_long_block_starts_with_its_name():
 def test_a_short_block_has_no_headings_of_scopes():
     headings = [h for h in _headings(_compiled(1)) if "[" not in h]
     assert headings == ["forward", "backward", "update"]
+
+
+def test_a_long_forward_pass_alone_is_headed_too():
+    source = gc.compile(_towers(12), style="readable").source
+    blocks = [f"encoder/block{i}" for i in range(12)]
+    assert [h for h in _headings(source) if "[" not in h] == [*blocks, "head"]
+    assert "\n\n    # encoder/block0\n" in source
