@@ -40,7 +40,13 @@ class Expressions:
         gradients = {x: f"d_{name}" for name, x in program.observed.items() if not x.op.is_leaf}
         asked = (s.node for s in program.statements if s.block == ON_DEMAND)
         before = {node: node.name for node in asked if node.name and not node.op.is_leaf}
-        self.labels = {**before, **gradients, **program.graph.labels}
+        # A value that the model computes is not called after the derivative that it happens to be.
+        labels = {
+            node: label
+            for node, label in program.graph.labels.items()
+            if node not in program.model or not label.startswith(f"d_{of}_d_")
+        }
+        self.labels = {**before, **gradients, **labels}
         #: Names inside of loops that nobody gave -> what they are called instead.
         self.renamed: dict[str, str] = {}
         self.code: dict[Node, Code] = {}

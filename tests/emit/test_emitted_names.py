@@ -162,3 +162,13 @@ def test_brackets_and_signs_in_names_are_data(name: str, style: str) -> None:
     expected = gc.interpret(graph, state, **{x.attrs["name"]: point})
     found = step(state, **{x.attrs["name"]: point})
     np.testing.assert_allclose(found[f"{name} loss"], expected[f"{name} loss"], rtol=1e-5)
+
+
+def test_a_value_of_the_model_is_not_called_after_a_derivative_that_it_equals() -> None:
+    """dy/dw2 of y = w2*tanh(w1*x) is tanh(w1*x), which the model computes."""
+    x = gc.input("x", (), dtype="float64")
+    w1, w2 = (gc.param(name, (), "float64") for name in ("w1", "w2"))
+    graph = gc.graph({"y": w2 * gc.tanh(w1 * x)})
+    source = gc.compile(graph, gradient_of="y", style="readable").source
+    assert "w1_tanh = np.tanh(w1 * x)" in source
+    assert '"d_y_d_w2": w1_tanh' in source
