@@ -20,7 +20,7 @@ from graphc.rewrite.spread import is_at_least, times, varying_axes, without_copi
 _TINY = 32
 
 
-def _parts(node: Node) -> tuple[list[Node], list[str], str]:
+def parts_of(node: Node) -> tuple[list[Node], list[str], str]:
     terms, out = split_spec(node.attrs["spec"])
     return list(node.inputs), terms, out
 
@@ -31,7 +31,7 @@ def _sizes(node: Node) -> dict[str, Dim]:
 
 def _transposed_operand(node: Node, facts: Facts) -> Node | None:
     """einsum('ij,jk', x.T, w) → einsum('ji,jk', x, w)."""
-    operands, terms, out = _parts(node)
+    operands, terms, out = parts_of(node)
     for i, x in enumerate(operands):
         if x.op.name == "transpose":
             axes = x.attrs["axes"]
@@ -46,13 +46,13 @@ def _transposed_result(node: Node, facts: Facts) -> Node | None:
     contraction = node.inputs[0]
     if facts.is_shared(contraction):
         return None
-    operands, terms, out = _parts(contraction)
+    operands, terms, out = parts_of(contraction)
     return einsum_labels(operands, terms, "".join(out[a] for a in node.attrs["axes"]))
 
 
 def _copied_operand(node: Node, facts: Facts) -> Node | None:
     """An operand that is a broadcast (or uniform) needs no label for its copied axes."""
-    operands, terms, _ = _parts(node)
+    operands, terms, _ = parts_of(node)
     if node.dtype.kind != "f":  # a count times an int32 or a truth value has another dtype
         return None
     for i, x in enumerate(operands):
@@ -69,7 +69,7 @@ def _copied_operand(node: Node, facts: Facts) -> Node | None:
 
 def _with_operand(node: Node, i: int, value: Node, term: str) -> Node:
     """Return the contraction in which operand i no longer carries all its labels."""
-    operands, terms, out = _parts(node)
+    operands, terms, out = parts_of(node)
     sizes = _sizes(node)
     lost = [label for label in dict.fromkeys(terms[i]) if label not in term]
     operands[i], terms[i] = value, term
@@ -101,14 +101,14 @@ def _summed_result(node: Node, facts: Facts) -> Node | None:
     contraction, axes = node.inputs[0], node.attrs["axis"]
     if facts.is_shared(contraction) or contraction.op.name != "einsum":
         return None
-    operands, terms, out = _parts(contraction)
+    operands, terms, out = parts_of(contraction)
     rest = "".join(label for axis, label in enumerate(out) if axis not in axes)
     return OPS["reshape"](einsum_labels(operands, terms, rest), node.shape)
 
 
 def _lonely_label(node: Node, facts: Facts) -> Node | None:
     """A label that one operand alone has and the output lacks is summed before, not within."""
-    operands, terms, out = _parts(node)
+    operands, terms, out = parts_of(node)
     if len(operands) < 2 or node.dtype.kind != "f":  # a sum of int32 or bool has another dtype
         return None
     for i, term in enumerate(terms):
@@ -123,7 +123,7 @@ def _lonely_label(node: Node, facts: Facts) -> Node | None:
 
 def _identity_operand(node: Node, facts: Facts) -> Node | None:
     """einsum('ij,jk', eye, w) → w with the labels made one."""
-    operands, terms, out = _parts(node)
+    operands, terms, out = parts_of(node)
     if len(operands) < 2:
         return None
     for i, x in enumerate(operands):
@@ -142,13 +142,13 @@ def _identity_operand(node: Node, facts: Facts) -> Node | None:
 
 def _diagonal_operand(node: Node, facts: Facts) -> Node | None:
     """einsum('ij,jk', eye*d, w) → d[:, None]*w: the zeros beside a diagonal are not multiplied."""
-    operands, terms, out = _parts(node)
+    operands, terms, out = parts_of(node)
     if len(operands) < 2:
         return None
     for i, x in enumerate(operands):
         pairs = (x.inputs, x.inputs[::-1]) if x.op.name == "multiply" else ()
         for eye, factor in pairs:
-            value, varying = _unspread(factor)
+            value, varying = unspread(factor)
             if eye.op.name != "eye" or len(varying) > 1:
                 continue
             labels = "".join(terms[i][axis] for axis in varying)
@@ -162,7 +162,7 @@ def _sum_of_outer_product(node: Node, facts: Facts) -> Node | None:
     x, axes = node.inputs[0], node.attrs["axis"]
     if x.dtype.kind != "f" or x.ndim > len(LETTERS) or facts.is_shared(x):
         return None
-    held = [_unspread(operand) for operand in x.inputs]
+    held = [unspread(operand) for operand in x.inputs]
     labels = LETTERS[: x.ndim]
     terms = ["".join(labels[a] for a in varying) for _, varying in held]
     if not _is_contraction(x, terms, [labels[a] for a in axes]):
@@ -171,7 +171,7 @@ def _sum_of_outer_product(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](einsum_labels([value for value, _ in held], terms, out), node.shape)
 
 
-def _unspread(operand: Node) -> tuple[Node, tuple[int, ...]]:
+def unspread(operand: Node) -> tuple[Node, tuple[int, ...]]:
     """Return an operand without its copied axes, and the axes that remain."""
     varying = varying_axes(operand)
     if varying is None:

@@ -30,6 +30,7 @@ from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
+from graphc.rewrite.one_hot import ONE_HOT
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.packed_products import PACKED_PRODUCTS
 from graphc.rewrite.pieces import PIECES
@@ -153,7 +154,11 @@ STABILIZE_PASS = Pass(
 FOLD_PASS = Pass("fold", "Compute what no input changes", FOLD, SIMPLIFY)
 MERGE_PASS = Pass("merge common", "Compute equal expressions once", (MERGE,), whole=merge_common)
 CONTRACT_PASS = Pass(
-    "contractions", "Make products and sums one contraction", CONTRACTIONS, SIMPLIFY, level=2
+    "contractions",
+    "Make products and sums one contraction",
+    (*CONTRACTIONS, *ONE_HOT),
+    SIMPLIFY,
+    level=2,
 )
 CONVOLVE_PASS = Pass(
     "convolutions",
