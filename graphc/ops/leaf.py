@@ -319,9 +319,9 @@ def fill(value: Any, shape: tuple[Dim, ...], dtype: np.dtype) -> Node:
 
 
 def _held(value: Any, dtype: np.dtype) -> Any:
-    """Return a number as its type holds it: a float is infinite beyond the range, an int no int.
+    """Return a number as its type holds it: beyond the range of floats it is infinite.
 
-    **Raises.** GraphError for an integer that does not fit.
+    **Raises.** GraphError for an integer beyond the range of integers.
     """
     if dtype.kind == "i" and not isinstance(value, bool):
         limits = np.iinfo(dtype)

@@ -1,7 +1,8 @@
 """Simplification of the slopes of hinges: what max(x, 0) multiplies is 0 where x is not above 0.
 
 A choice by the sign of x, which the derivative of a hinge is, says that again: the slope of a
-squared hinge, by which margins are penalized, is the hinge times 2.
+squared hinge, by which margins are penalized, is the hinge times 2. The slope of Huber's loss,
+which has two corners, is the difference itself between them.
 """
 
 from __future__ import annotations
@@ -85,14 +86,11 @@ def _clipped(node: Node, facts: Facts) -> Node | None:
         return None
     (near, slope), (far, height) = (split(branch) or (branch, one) for branch in branches)
     c = limit.attrs["value"]
-    if (
-        c <= 0
-        or far.op.name != "sign"
-        or not facts.same(far.inputs[0], x)
-        or not facts.same(near, x)
-    ):
+    if c <= 0 or far.op.name != "sign":
         return None
-    if not same(slope.size, height.size) or not math.isclose(height.number, c * slope.number):
+    is_of_x = facts.same(near, x) and facts.same(far.inputs[0], x)
+    is_joined = same(slope.size, height.size) and math.isclose(height.number, c * slope.number)
+    if not is_of_x or not is_joined:
         return None
     clipped = OPS["clip"](x, -c, c)
     return scaled(clipped, slope, facts) if slope != one else clipped

@@ -53,10 +53,12 @@ def _one_hot_operand(node: Node, facts: Facts) -> Node | None:
         found = _as_one_hot(operands[at])
         if found is None or (isinstance(found.classes, int) and found.classes < _MANY):
             continue
+        if len({*terms[at]}) < len(terms[at]):  # a diagonal of it
+            continue
         label = terms[at][found.axis]
         rows = terms[at].replace(label, "")
         new = _product(found, (label, rows), (operands[1 - at], terms[1 - at]), out)
-        if new is not None and len({*terms[at]}) == len(terms[at]):
+        if new is not None:
             return new
     return None
 
