@@ -31,6 +31,8 @@ class Body(ABC):
         self.on_demand: list[str] = []
         #: Variable -> the parameters whose gradients it lists by name, for a loop and the caller.
         self.listings: dict[str, tuple[str, ...]] = {}
+        #: The parameters whose gradients have been put into one of them where they are computed.
+        self.gathered: set[str] = set()
         self.before: dict[Node, Code] = {}
         #: The node whose statement is being written.
         self.current: Node = program.graph.nodes[0]

@@ -50,6 +50,8 @@ class Expressions:
         #: Names inside of loops that nobody gave -> what they are called instead.
         self.renamed: dict[str, str] = {}
         self.code: dict[Node, Code] = {}
+        #: Node -> where its value is put that has no variable: an entry of a dict.
+        self.places: dict[Node, str] = {}
         #: Constants of the module: a name, and the statement that makes it.
         self.tables: dict[str, list[str]] = {}
         #: The rows of a table -> its name: bodies of loops have constants of their own.
@@ -97,13 +99,13 @@ class Expressions:
 
     def name(self, node: Node, wanted: str | None = None) -> str:
         """Give the node a variable and return its name."""
-        name = self.namer.fresh(wanted or self.wanted_name(node))
+        name = self.places.get(node) or self.namer.fresh(wanted or self.wanted_name(node))
         self.code[node] = Code(name)
         return name
 
     def wanted_name(self, node: Node) -> str:
         """Return the user's name, or one that says what the value is: `z2_max`."""
-        label = self.labels.get(node)
+        label = self.places.get(node) or self.labels.get(node)
         if label:
             return label
         kind, stem = node.op.called(node), self.stems.get(node, "")

@@ -39,7 +39,7 @@ def _scopes(lines: Sequence[str]) -> list[str]:
     scopes: list[str] = []
     for line in lines:
         if isinstance(line, Line) and not line.startswith(INDENT * 2):
-            scopes.append(line.node.provenance.scope)
+            scopes.append(line.scope)
         else:
             scopes.append(scopes[-1] if scopes else "")
     return scopes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.emit.layer_heads import Head
 from graphc.emit.names import Namer, string_literal
 from graphc.emit.tables import table
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped
@@ -15,13 +18,24 @@ from graphc.ir.code import Notation
 from graphc.ir.dims import shape_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.plan.layer_names import names_of
+from graphc.plan.repeat_search import runs
+
+#: What the dicts are called: the whole state, and parameters alone.
+_STATE = ("state", "parameters")
+#: A loop spares so many entries of layers, or of moments.
+_WORTH = 12
+_FEWEST_MOMENTS = 8
 
 
 def init_function(graph: Graph) -> list[list[str]]:
-    """Return `init`, which draws the parameters in order from one generator."""
+    """Return `init`, which draws the parameters in order from one generator.
+
+    Layers that begin alike share a loop, and so do the zeros that an optimizer begins with.
+    """
     if not graph.params:
         return []
-    namer = Namer(["seed"])
+    namer = Namer(["seed", "rng", *_STATE])
     entries: list[tuple[str, str]] = []
     arrays: list[str] = []
     for name, node in graph.params.items():
@@ -31,12 +45,12 @@ def init_function(graph: Graph) -> list[list[str]]:
                 got=shape_text(node.shape),
                 fix="give parameters fixed sizes",
             )
-        key, value = string_literal(name), initial_value(node)
+        value = initial_value(node)
         array = _array(node)
-        if array is not None and len(f"{key}: {value}") + 9 > WIDTH:
+        if array is not None and len(f"{string_literal(name)}: {value}") + 9 > WIDTH:
             value = namer.fresh(name)
             arrays += table(value, array, Notation(), INDENT)
-        entries.append((key, value))
+        entries.append((name, value))
     lines = [
         "def init(seed=0):",
         f'{INDENT}"""Return freshly initialized parameters."""',
@@ -45,10 +59,121 @@ def init_function(graph: Graph) -> list[list[str]]:
         lines.append(f"{INDENT}rng = np.random.default_rng(seed)")
     if arrays:
         lines += [f"{INDENT}# fmt: off", *arrays, f"{INDENT}# fmt: on"]
-    lines.append(f"{INDENT}return {{")
-    for key, value in entries:
-        lines += wrapped(f"{INDENT * 2}{key}: {value},")
-    return [[*lines, f"{INDENT}}}"]]
+    moments = _moments(graph)
+    if moments is not None:
+        return [[*lines, *_with_moments(entries, moments, namer)]]
+    parts = _parts(entries)
+    if len(parts) == 1:
+        return [[*lines, f"{INDENT}return {{", *_listed(entries), f"{INDENT}}}"]]
+    return [[*lines, *_bound(_STATE[0], parts, namer), f"{INDENT}return {_STATE[0]}"]]
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """What an optimizer keeps of each parameter, as zeros, and calls so: `W.mean`.
+
+    There are `count` parameters, and so many entries of the state before the moments; `others` are
+    how parameters end that the optimizer keeps nothing of.
+    """
+
+    kinds: tuple[str, ...]
+    count: int
+    before: int
+    others: tuple[str, ...]
+
+
+def _moments(graph: Graph) -> _Moments | None:
+    """Return what the state ends with of all parameters; None where that is no loop's worth."""
+    names = [*graph.params]
+    owners = [x for x in graph.trainable if graph.params[x].attrs["trainable"]]
+    if not owners:
+        return None
+    kinds = [x.removeprefix(f"{owners[0]}.") for x in names if x.startswith(f"{owners[0]}.")]
+    last = [f"{owner}.{kind}" for owner in owners for kind in kinds]
+    if len(last) < _FEWEST_MOMENTS or names[-len(last) :] != last:
+        return None
+    for owner in owners:
+        node = graph.params[owner]
+        for kind in kinds:
+            moment = graph.params[f"{owner}.{kind}"]
+            if moment.type != node.type or initial_value(moment) != _zeros(moment):
+                return None
+    count = names.index(owners[-1]) + 1
+    others = {x.rpartition(".")[2] for x in names[:count] if x not in {*owners}}
+    if others & {owner.rpartition(".")[2] for owner in owners}:
+        return None
+    return _Moments(tuple(kinds), count, len(names) - len(last), tuple(sorted(others)))
+
+
+def _with_moments(entries: Sequence[tuple[str, str]], moments: _Moments, namer: Namer) -> list[str]:
+    """Return the lines that make the parameters, and what an optimizer keeps of them."""
+    state, parameters = _STATE
+    lines = _bound(parameters, _parts(entries[: moments.count]), namer)
+    rest = entries[moments.count : moments.before]
+    words = [f"**{parameters}", *[f"{string_literal(name)}: {value}" for name, value in rest]]
+    lines += wrapped(f"{INDENT}{state} = {{{', '.join(words)}}}")
+    lines.append(f"{INDENT}for name, parameter in {parameters}.items():")
+    inner = INDENT * 2
+    if moments.others:
+        ends = ", ".join([string_literal(f".{x}") for x in moments.others])
+        is_one = len(moments.others) == 1
+        lines.append(f"{inner}if not name.endswith({ends if is_one else f'({ends})'}):")
+        inner += INDENT
+    for kind in moments.kinds:
+        lines.append(f'{inner}{state}[f"{{name}}.{kind}"] = np.zeros_like(parameter)')
+    return [*lines, f"{INDENT}return {state}"]
+
+
+#: Entries of a state, one after the other; or those of a layer, for each of several layers.
+_Part: TypeAlias = "tuple[tuple[tuple[str, str], ...], ...]"
+
+
+def _parts(entries: Sequence[tuple[str, str]]) -> list[_Part]:
+    """Return the entries, in order; those of layers that begin alike are together."""
+    numbers: dict[str, int] = {}
+    keys = [numbers.setdefault(value, len(numbers)) for _, value in entries]
+    for run in runs(keys):
+        count, period = run.count, run.period
+        for at in range(run.start, run.end - count * period + 1):
+            layers = tuple(
+                [tuple(entries[i : i + period]) for i in range(at, at + count * period, period)]
+            )
+            columns = zip(*[[name for name, _ in layer] for layer in layers], strict=True)
+            if (count - 1) * period >= _WORTH and all(map(names_of, columns)):
+                before, after = entries[:at], entries[at + count * period :]
+                return [*_parts(before), layers, *_parts(after)]
+    return [(tuple(entries),)] if entries else []
+
+
+def _bound(state: str, parts: Sequence[_Part], namer: Namer) -> list[str]:
+    """Return the lines that fill a dict, part by part."""
+    lines: list[str] = []
+    if len(parts[0]) > 1:
+        lines.append(f"{INDENT}{state} = {{}}")
+    for part in parts:
+        if len(part) == 1:
+            equals = "|=" if lines else "="
+            lines += [f"{INDENT}{state} {equals} {{", *_listed(part[0]), f"{INDENT}}}"]
+            continue
+        columns = [[name for name, _ in entries] for entries in zip(*part, strict=True)]
+        head = Head(len(part), columns, [], namer)
+        lines += wrapped(f"{INDENT}{head.line}")
+        entries = [
+            (head.name(column), value) for column, (_, value) in zip(columns, part[0], strict=True)
+        ]
+        lines += [f"{INDENT * 2}{state} |= {{", *_written(entries, INDENT * 3), f"{INDENT * 2}}}"]
+        for name in head.variables:
+            namer.release(name)
+    return lines
+
+
+def _listed(entries: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the lines of entries."""
+    return _written([(string_literal(name), value) for name, value in entries], INDENT * 2)
+
+
+def _written(entries: Sequence[tuple[str, str]], indent: str) -> list[str]:
+    return [line for key, value in entries for line in wrapped(f"{indent}{key}: {value},")]
 
 
 def _array(node: Node) -> np.ndarray | None:
@@ -63,6 +188,10 @@ def initial_value(node: Node) -> str:
     """Return the NumPy expression of a parameter's first value."""
     initializer: Any = node.attrs["init"]
     if initializer is None:
-        shape = Notation().size(node.shape)
-        return f"np.zeros({shape}, {Notation().dtype(node.dtype)})"
+        return _zeros(node)
     return str(initializer.source(node.shape, node.dtype))
+
+
+def _zeros(node: Node) -> str:
+    """Return an array of zeros of a node's type."""
+    return f"np.zeros({Notation().size(node.shape)}, {Notation().dtype(node.dtype)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
 from graphc.emit.expressions import Expressions
@@ -33,6 +33,8 @@ class Offers(Protocol):
     def on_demand(self) -> Sequence[str]: ...
     @property
     def listings(self) -> Mapping[str, Sequence[str]]: ...
+    @property
+    def gathered(self) -> Set[str]: ...
 
 
 def lines_before_update(
@@ -57,7 +59,12 @@ def lines_before_update(
         for name in dict.fromkeys([*listed, *program.observed])
     }
     for listing, names in body.listings.items():
-        lines.append(f"{INDENT}{listing} = {{{', '.join([entries.pop(x) for x in names])}}}")
+        rest = [entries.pop(x) for x in names if x not in body.gathered]
+        held = [entries.pop(x) for x in names if x in body.gathered]
+        if not held:
+            lines.append(f"{INDENT}{listing} = {{{', '.join(rest)}}}")
+        elif rest:
+            lines.append(f"{INDENT}{listing} |= {{{', '.join(rest)}}}")
     words = [*entries.values(), *[f"**{listing}" for listing in body.listings]]
     offered = ", ".join(words)
     only = [*body.listings] if len(words) == 1 and body.listings else [f"{{{offered}}}"]
@@ -77,12 +84,21 @@ def _given(program: Program) -> set[Node]:
 
 
 def return_lines(
-    program: Program, expressions: Expressions, saved: Mapping[str, str], is_fast: bool
+    program: Program,
+    expressions: Expressions,
+    saved: Mapping[str, str],
+    is_fast: bool,
+    body: Offers,
 ) -> list[str]:
     """Return the `return` of all outputs by name; what others may write to is copied."""
     given: set[Node] = set()
     words = []
+    gathered = set() if program.observed else body.gathered
     for name, node in program.graph.outputs.items():
+        if name in gathered:
+            whole = [f"**{listing}" for listing in body.listings]
+            words += [word for word in whole if word not in words]
+            continue
         code = saved.get(name) or _owned(program, expressions, node, given, is_fast)
         words.append(f"{string_literal(name)}: {code}")
     return [f"{INDENT}return {{{', '.join(words)}}}"]
@@ -98,7 +114,8 @@ def _owned(
     base = program.base(node)
     is_shared = base in given and bool(node.shape)
     given.add(base)
-    is_table = expressions.code[base].text in expressions.tables
+    memory = expressions.code.get(base)  # of one of several layers, only the gradient is known
+    is_table = memory is not None and memory.text in expressions.tables
     code = expressions.code[node].text
     is_fresh = _is_fresh(program, node, is_fast) and not is_shared and not is_table
     return code if is_fresh else f"np.array({code})"

@@ -6,24 +6,31 @@ from collections.abc import Mapping, Sequence
 
 from graphc.ir.node import Node
 from graphc.plan.alike import updates_alike
+from graphc.plan.layers import Layers
 from graphc.plan.program import Program
 
 
 class Line(str):
-    """A line of code, and the node that it was written for."""
+    """A line of code, the node that it was written for, and the scope that it belongs to."""
 
-    __slots__ = ("node",)
+    __slots__ = ("node", "scope")
     node: Node
+    scope: str
 
-    def __new__(cls, text: str, node: Node) -> Line:
+    def __new__(cls, text: str, node: Node, scope: str | None = None) -> Line:
         line = super().__new__(cls, text)
         line.node = node
+        line.scope = node.provenance.scope if scope is None else scope
         return line
 
 
 def alike(pieces: Sequence[str], line: str) -> Sequence[str]:
     """Return the pieces of a broken line, written for the same node as the whole."""
-    return [Line(piece, line.node) for piece in pieces] if isinstance(line, Line) else pieces
+    return (
+        [Line(piece, line.node, line.scope) for piece in pieces]
+        if isinstance(line, Line)
+        else pieces
+    )
 
 
 def lines_of(
@@ -57,13 +64,15 @@ def _around(program: Program) -> dict[Node, tuple[Node, ...]]:
     """Return, for each node inside a loop, what its lines belong to in the graph around.
 
     That is the outermost loop that it is inside of, and the result of the loop that it is. Of
-    updates that share a loop, it is those of all parameters.
+    layers or updates that share a loop, it is those of all layers, or of all parameters.
     """
     found: dict[Node, tuple[Node, ...]] = {
         nodes[0]: nodes
         for alike in updates_alike(program)
         for nodes in zip(*[[s.node for s in part] for part in alike.parts], strict=True)
     }
+    for repeat in Layers(program).found:
+        found |= {column[-1]: column for column in repeat.columns}
     pending = [(loop, node) for node, loop in program.loops.items()]
     while pending:
         loop, outermost = pending.pop()

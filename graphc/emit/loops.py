@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from graphc.emit.body import Body
 from graphc.emit.brackets import reads
 from graphc.emit.expressions import Expressions, in_place_operator
+from graphc.emit.layer_loops import LayerLoops
 from graphc.emit.leaf_names import about
 from graphc.emit.lines import alike
 from graphc.emit.readable import ReadableBody
-from graphc.emit.update_loops import UpdateLoops
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
@@ -74,7 +74,7 @@ class Steps(Body):
             self.plain(f"{self.names.slot(j)} = {self.expressions.code[node]}")
 
 
-class Readable(UpdateLoops):
+class Readable(LayerLoops):
     """A function body in style `readable`, with its loops."""
 
     def write_loop(self, statement: Statement) -> None:
@@ -110,6 +110,8 @@ class Readable(UpdateLoops):
 
 class ReadableSteps(Steps, Readable):
     """The body of a loop in expressions; a carry's variable is bound anew."""
+
+    is_body = True
 
     def __init__(
         self,

@@ -177,7 +177,7 @@ def _function(program: Program, expressions: Expressions, layout: Layout) -> lis
     if BEFORE_UPDATE in lines:
         at = lines.index(BEFORE_UPDATE)
         lines[at : at + 1] = lines_before_update(program, expressions, saved, layout.is_fast, body)
-    lines += return_lines(program, expressions, saved, layout.is_fast)
+    lines += return_lines(program, expressions, saved, layout.is_fast, body)
     head = [f"def {layout.function}({', '.join(layout.signature())}):"]
     head += [f'{INDENT}"""{_summary(graph)}"""', *_state_lines(layout, lines)]
     return [*allocate, [*_quiet(program), *head, *lines]]

@@ -72,9 +72,8 @@ class UpdateLoops(ReadableBody):
         key = fresh("name")
         names = [fresh(self._name(column)) for column in found.columns]
         keys = [string_literal(name) for name in found.names]
-        if found.is_derived and are_owned(self.program, self.expressions, found.columns[0]):
-            listing = fresh("derivatives")
-            self.listings[listing] = found.names
+        listing = self._listing(found) if found.is_derived else ""
+        if listing:
             self.plain(f"for {key}, {names[0]} in {listing}.items():")
             self.indent += INDENT
         else:
@@ -91,6 +90,17 @@ class UpdateLoops(ReadableBody):
         for line in [together] if fits else [_look_up(reads[:1]), _look_up(reads[1:])]:
             self.plain(line)
         return variables | {node: variable for node, variable, _ in reads}
+
+    def _listing(self, found: Alike) -> str:
+        """Return the dict of the gradients, where a loop may go over all that it holds."""
+        if not are_owned(self.program, self.expressions, found.columns[0]):
+            return ""
+        if not self.gathered <= {*found.names}:
+            return ""
+        known = [listing for listing, names in self.listings.items() if self.gathered & {*names}]
+        listing = known[0] if known else self.expressions.namer.fresh("derivatives")
+        self.listings[listing] = found.names
+        return listing
 
     def _open(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write the head of a loop over rows of text."""
@@ -109,6 +119,9 @@ class UpdateLoops(ReadableBody):
         """Return what the values of all parameters are."""
         names = self.program.param_names
         if not all(x in names for x in column):
+            derived = self.program.observed.values()
+            if all(any(x is y for y in derived) for x in column):
+                return "gradient"
             wanted = [self.expressions.wanted_name(x) for x in column]
             return "gradient" if all(x.startswith("d_") for x in wanted) else "step"
         if all(x.attrs["trainable"] for x in column):

@@ -24,12 +24,12 @@ INDENT = "    "
 _TARGET = re.compile(r"\s*[\w.]+\[")
 _OPERATOR = re.compile(r" (?:[-+*/]|//)?= ")
 #: What a value is assigned to or added to, or the name of an argument; nothing for other arguments.
-_HEAD = re.compile(r"(\s*)([\w.]+(?:\[[^=]*\])? (?:[-+*/]|//)?= |\w+=(?!=)|)")
+_HEAD = re.compile(r"(\s*)([\w.]+(?:\[[^=]*\])? (?:[-+*/|]|//)?= |\w+=(?!=)|)")
 #: A call of a method on what another call returns, one whose value is added to a variable, and one
 #: in the entry of a dict.
 _METHOD = re.compile(r"\s*\w+(?:\.\w+)*\(.*\)\.\w+")
 _ADDITION = re.compile(r"\s*\w+ (?:[-+*/]|//)= [\w.]+")
-_ENTRY = re.compile(r"\s*\"(?:[^\"\\]|\\.)*\": [\w.]+")
+_ENTRY = re.compile(r"\s*f?\"(?:[^\"\\]|\\.)*\": [\w.]+")
 #: A variable, or a place in one: nothing is computed there.
 _PLACE = re.compile(r"[\w.]+(?:\[[^()]*\])?")
 
@@ -157,6 +157,6 @@ def _indent(line: str) -> str:
 
 def _is_one_value(head: str) -> bool:
     """Say whether what stands before the bracket is `name = function`, and no sum of terms."""
-    head = head.removeprefix("def ")
+    head = head.removeprefix("def ").replace(" |= ", " = ")
     *_, function = head.rpartition(" in " if head.lstrip().startswith("for ") else " = ")
     return all(c.isalnum() or c in "._" for c in function.strip())

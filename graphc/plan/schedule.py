@@ -46,7 +46,7 @@ def plan(
         order = topological(graph.roots())
         block = dict.fromkeys(order, FORWARD)
     else:
-        order, block = _order(graph, seen, model)
+        order, block = _order(graph, seen, model, draws_first=stepwise)
     numbers = written_as_numbers(order)
     needed = _needed(order, [*graph.roots(), *seen.values()], numbers)
     statements = [Statement(node, operands, block[node]) for node, operands in needed]
@@ -77,7 +77,7 @@ def plan(
 
 def execution_order(graph: Graph) -> list[Node]:
     """Return the nodes of a graph in the order in which its program computes them."""
-    return _order(graph, {}, frozenset())[0]
+    return _order(graph, {}, frozenset(), draws_first=True)[0]
 
 
 def _model(graph: Graph, derived: str | None) -> frozenset[Node]:
@@ -86,13 +86,14 @@ def _model(graph: Graph, derived: str | None) -> frozenset[Node]:
 
 
 def _order(
-    graph: Graph, observed: Mapping[str, Node], model: Container[Node]
+    graph: Graph, observed: Mapping[str, Node], model: Container[Node], draws_first: bool
 ) -> tuple[list[Node], dict[Node, str]]:
     """Return the nodes in execution order, and the block of each.
 
     Depth-first from the outputs; gradients are taken last parameter first, so that each is
-    computed as soon as the sweep reaches its layer; draws come first, in the order of their making,
-    and numbers that several updates read before these.
+    computed as soon as the sweep reaches its layer; draws come in the order of their making, all of
+    them first unless they may stand where they are read; and numbers that several updates read
+    before these.
     What leads to nothing but observed values is computed on demand: a table's gradient, where the
     update adds to the table's rows.
     """
@@ -101,9 +102,12 @@ def _order(
     forward = [node for node in outputs if node.provenance.phase == FORWARD]
     later = [node for node in [*outputs, *observed.values()] if node.provenance.phase != FORWARD]
     steps = [*_shared_numbers(graph), *graph.updates.values()]
-    roots = [*draws, *forward, *reversed(later), *_frontier(graph), *steps]
     # A gradient that is zero everywhere is a constant, of no phase and perhaps of no other use.
-    nodes = topological([*roots, *observed.values()])
+    roots = [*forward, *reversed(later), *_frontier(graph), *steps, *observed.values()]
+    nodes = topological(roots)
+    met = [node for node in nodes if node.op.is_random]
+    if draws_first or any(a is not b for a, b in zip(met, draws, strict=False)):
+        nodes = topological([*draws, *roots])
     early, late = _shown(graph), _next_values(graph, nodes, observed)
     always = set(graph.nodes)
     rank: dict[Node, int] = {}

@@ -86,7 +86,7 @@ def test_only_the_values_at_the_boundary_are_read_later() -> None:
 
 
 def test_each_block_is_recomputed_when_its_cotangent_is_there() -> None:
-    source = gc.compile(deep(True), gradient_of="loss", style="readable").source
+    source = gc.compile(deep(True), gradient_of="loss", style="fast").source
     lines = source.partition("# backward")[2].splitlines()
     again = [i for i, line in enumerate(lines) if line.endswith("recomputed")]
     gradient = [i for i, line in enumerate(lines) if line.lstrip().startswith("d_W")]
@@ -97,7 +97,7 @@ def test_each_block_is_recomputed_when_its_cotangent_is_there() -> None:
 
 
 def test_a_draw_inside_is_drawn_once() -> None:
-    f = gc.compile(deep(True, dropout=True), gradient_of="loss", style="readable")
+    f = gc.compile(deep(True, dropout=True), gradient_of="loss", style="fast")
     assert f.source.count("rng.random(") == BLOCKS * LAYERS
 
 

@@ -6,14 +6,18 @@ import graphc as gc
 
 
 def _towers(depth: int) -> gc.Graph:
-    """Return a network of blocks, each in a scope of its own, in the scope of an encoder."""
+    """Return a network of blocks, each in a scope of its own, in the scope of an encoder.
+
+    Each block has a number of its own, so that they are not alike and share no loop.
+    """
     x = gc.input("x", (gc.dim("N"), 8))
     h = x
     for block in range(depth):
         with gc.scope("encoder"), gc.scope(f"block{block}"):
             normed = gc.nn.layer_norm(h)
             gate = gc.sigmoid(gc.nn.dense(normed, 8, name=f"gate{block}"))
-            h = h + gate * gc.nn.dense(normed, 8, activation=gc.gelu, name=f"up{block}")
+            up = gc.nn.dense(normed, 8, activation=gc.gelu, name=f"up{block}")
+            h = h + (block + 0.5) * gate * up
     with gc.scope("head"):
         z = gc.nn.dense(gc.nn.layer_norm(h), 3, name="scores")
     y = gc.input("y", (gc.dim("N"),), dtype="int64")

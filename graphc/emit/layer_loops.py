@@ -1,0 +1,382 @@
+"""Layers that are alike, in style `readable`: one `for` over them, forward and backward.
+
+What the backward pass reads of a layer is kept by the layer's name or number; gradients are put
+where the update, and who asks for them, finds them by the parameter's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import ClassVar
+
+from graphc.emit.expressions import Expressions, comment, with_comment
+from graphc.emit.layer_heads import Head
+from graphc.emit.lines import Line, alike
+from graphc.emit.names import string_literal
+from graphc.emit.update_loops import UpdateLoops
+from graphc.emit.wrapping import INDENT, WIDTH, wrapped
+from graphc.ir.code import Code
+from graphc.ir.node import Node
+from graphc.plan.layers import Layers
+from graphc.plan.program import Program, Statement
+from graphc.plan.repeats import Carried, Repeat
+
+#: Room for what stands on the other side of an assignment of several.
+_BESIDE = 24
+#: The number behind a name of which there are several.
+_NUMBERED = re.compile(r"_?\d+$")
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
+
+
+class LayerLoops(UpdateLoops):
+    """Writes once what several layers have in common."""
+
+    is_body: ClassVar[bool] = False
+
+    def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
+        super().__init__(program, expressions, indent)
+        self.layers = Layers(program, self.is_body)
+        #: Loop -> its head; and the dict that keeps what later loops read of it.
+        self.heads: dict[Repeat, Head] = {}
+        self.stores_of: dict[Repeat, str] = {}
+        #: The variables of what each layer of a loop makes or takes over.
+        self.variables: dict[tuple[Repeat, int | Carried], str] = {}
+        #: The dict of gradients.
+        self.derived = ""
+        #: Heads of loops over words, and the variables of these.
+        self.tables: list[tuple[Head, str]] = []
+        #: The head of the loop that is being written.
+        self.head: Head | None = None
+        self.kept.update(self.layers.read_elsewhere)
+
+    def write_one(self, statement: Statement) -> None:
+        found = self.layers.made_by.get(statement.node)
+        if found is None:
+            super().write_one(statement)
+        elif statement is found.written[-1]:
+            _LayerLoop(self, found).write()
+
+    def derivatives(self) -> str:
+        """Return the dict that gradients, or outputs, are put into where they are computed."""
+        if not self.derived:
+            wanted = "derivatives" if self.layers.derives else "outputs"
+            self.derived = self.expressions.namer.fresh(wanted)
+        return self.derived
+
+    def write_layer(self, statements: Iterable[Statement], head: Head) -> None:
+        """Write what is done for each layer."""
+        self.head = head
+        for statement in statements:
+            super().write_one(statement)
+        self.end_block()
+        self.head = None
+
+    def emit(self, code: str, node: Node, shown: str = "") -> None:
+        """Write a line; its comment does not tell of one layer where it stands for several."""
+        if self.head is None:
+            super().emit(code, node, shown)
+            return
+        remark = self.head.general(comment(self.expressions, node, shown))
+        place = self.expressions.places.get(node)
+        entry: list[str] = []
+        if place is not None:
+            code, *entry = self._put(place, code, self.expressions.labels.get(node, "value"))
+            if not entry:  # its key tells more than a comment could
+                remark = remark.partition("  ")[0]
+        written = with_comment(code, remark, self.indent)
+        written += [f"{self.indent}{line}" for line in entry]
+        self.lines += [Line(line, node) for line in written]
+
+    def _put(self, place: str, code: str, label: str) -> list[str]:
+        """Return the lines that put a value into its place; too long ones begin with a variable."""
+        value = code.removeprefix(f"{place} = ")
+        fits = all(len(piece) <= WIDTH for piece in wrapped(f"{self.indent}{code}"))
+        if fits or value == code:
+            return [code]
+        name = self.expressions.namer.fresh(label)
+        return [f"{name} = {value}", f"{place} = {name}"]
+
+
+class _LayerLoop:
+    """One loop: what it begins with, hands on and keeps."""
+
+    def __init__(self, body: LayerLoops, found: Repeat) -> None:
+        self.body = body
+        self.found = found
+        self.codes = body.expressions.code
+        self.fresh = body.expressions.namer.fresh
+        columns = [*found.params.values(), *found.gradients.values()]
+        keys = [self._literals(source, order) for source, order in found.sources]
+        self.head = Head(len(found.parts), columns, keys, body.expressions.namer)
+        body.heads[found] = self.head
+        #: The variables that nobody reads after the loop.
+        self.own = [*self.head.variables]
+        #: Gradient -> its place among all.
+        self.entries: dict[Node, str] = {}
+
+    def _literals(self, source: Repeat, order: Sequence[int]) -> tuple[int | str, ...]:
+        """Return what parts of another loop are told apart by."""
+        literals = self.body.heads[source].literals
+        return tuple([literals[i] for i in order])
+
+    def write(self) -> None:
+        body, found = self.body, self.found
+        body.end_block()
+        body.current = found.written[0].node
+        first = len(body.lines)
+        outer = [*found.params, *found.kept, *found.views]
+        before = {column[-1]: self.codes.get(column[-1]) for column in outer}
+        self.generalize()
+        lists = self.begin()
+        self.take_over()
+        start = len(body.lines)
+        body.plain(self.line())
+        body.indent += INDENT
+        self.look_up()
+        self.take_out()
+        for column in found.views:
+            body.write(body.computed[column[-1]])
+        body.write_layer(found.written, self.head)
+        self.unite(start)
+        self.keep(lists)
+        body.indent = body.indent.removesuffix(INDENT)
+        body.lines[first:] = [_of_no_scope(line) for line in body.lines[first:]]
+        for node, code in before.items():
+            self.codes.pop(node, None)
+            if code is not None:
+                self.codes[node] = code
+        self.leave(lists)
+        for name in self.own:
+            body.expressions.namer.release(name)
+
+    def generalize(self) -> None:
+        """Name values of the layer that is written without what tells of that layer."""
+        expressions, head = self.body.expressions, self.head
+        for column in self.found.columns:
+            node = column[-1]
+            labels = [expressions.labels.get(x, "") for x in column]
+            kinds = {_NUMBERED.sub("", label) for label in labels}
+            if len(kinds) == 1 and all(kinds):
+                expressions.labels[node] = head.within(kinds.pop())
+            elif labels[-1]:
+                expressions.labels[node] = head.within(labels[-1])
+            stems = Counter(head.within(expressions.stems[x]) for x in column)
+            expressions.stems[node] = stems.most_common(1)[0][0]
+        inside = {x for s in self.found.written for x in s.operands}
+        for place, names in self.found.gradients.items():
+            node, listing = self.found.written[place].node, self.body.derivatives()
+            self.entries[node] = f"{listing}[{head.name(names)}]"
+            if node not in inside:
+                expressions.places[node] = self.entries[node]
+
+    def line(self) -> str:
+        """Return the head; a table of words that another loop goes over from behind has a name."""
+        body, head = self.body, self.head
+        for other, table in body.tables:
+            line = head.backwards(other, table)
+            if line:
+                return line
+        is_read = any(found.kept and found not in body.heads for found in body.layers.found)
+        if head.numbers is not None or not is_read:
+            return head.line
+        table = self.fresh(f"{head.variables[0]}s")
+        body.tables.append((head, table))
+        body.plain(f"{table} = {head.table}")
+        return f"for {', '.join(head.variables)} in {table}:"
+
+    def take_over(self) -> None:
+        """Bind a variable to the first value of what each layer hands on to the next."""
+        body, found = self.body, self.found
+        for carried in found.carried:
+            made = found.written[carried.place].node
+            first = self.codes[carried.first].text
+            labels = body.expressions.labels
+            is_ours = self.is_read_here(carried.first)
+            wanted = body.expressions.wanted_name(made)
+            if is_ours and carried.first in labels and made not in labels:
+                name = first
+            else:
+                name = self.fresh(wanted)
+                if not self.is_renamed(carried.first, name):
+                    body.plain(f"{name} = {first}")
+            body.variables[found, carried] = name
+            self.codes[found.taken(carried)[-1]] = Code(name)
+
+    def is_read_here(self, first: Node) -> bool:
+        """Say whether only the first layer reads what has a variable of its own."""
+        body, code = self.body, self.codes[first]
+        is_made = first in body.computed and code.text.isidentifier()
+        readers = [self.found.place.get(s.node, (1, 0)) for s in body.readers.get(first, ())]
+        return is_made and not body.layers.is_read_last(first) and {i for i, _ in readers} == {0}
+
+    def is_renamed(self, first: Node, name: str) -> bool:
+        """Call a value otherwise that only the first layer reads; say whether it is done."""
+        body, variable = self.body, self.codes[first].text
+        start = f"{body.indent}{variable} = "
+        made = [i for i, line in enumerate(body.lines) if line.startswith(start)]
+        if not made or not self.is_read_here(first):
+            return False
+        self.rename(variable, name, made[0])
+        self.codes[first] = Code(name)
+        return True
+
+    def begin(self) -> dict[int, str]:
+        """Begin the dicts of what is kept; return those of what is read outside of all loops."""
+        body, found = self.body, self.found
+        if body.layers.wanted[found]:
+            body.stores_of[found] = self.fresh("kept")
+            body.plain(f"{body.stores_of[found]} = {{}}")
+        lists = {}
+        for place in body.layers.outside[found]:
+            wanted = body.expressions.wanted_name(found.written[place].node)
+            lists[place] = self.fresh(f"{wanted}s")
+            body.plain(f"{lists[place]} = {{}}")
+        if found.gradients:
+            is_first, listing = not body.gathered, body.derivatives()
+            body.gathered.update(x for names in found.gradients.values() for x in names)
+            body.listings[listing] = tuple(body.gathered)
+            if is_first:
+                body.plain(f"{listing} = {{}}")
+        return lists
+
+    def put(self, lines: Sequence[str], end: str = "") -> None:
+        """Write the lines of one statement."""
+        *before, last = lines
+        for line in [*before, last + end]:
+            self.body.plain(line)
+
+    def look_up(self) -> None:
+        """Bind variables to the parameters of a layer."""
+        pairs = []
+        for column, names in self.found.params.items():
+            name = self.fresh(self.head.within(names[-1]))
+            pairs.append((name, f"state[{self.head.name(names)}]"))
+            self.codes[column[-1]] = Code(name)
+            self.own.append(name)
+        line: list[tuple[str, str]] = []
+        for _, group in groupby(pairs, key=lambda pair: _layer(pair[1])):
+            layer = [*group]
+            is_whole = len(layer) > 1 and len(self.body.indent + _bound(layer)) <= WIDTH
+            for more in [layer] if is_whole else [[pair] for pair in layer]:
+                together = [*line, *more]
+                is_long = len(self.body.indent + _bound(together)) > WIDTH
+                if line and (is_long or len(more) > 1 or len(line) > 1):
+                    self.body.plain(_bound(line))
+                    together = more
+                line = together
+        if line:
+            self.body.plain(_bound(line))
+
+    def take_out(self) -> None:
+        """Bind variables to what earlier loops have kept of a layer."""
+        body = self.body
+        taken: set[str] = set()
+        for source, order in self.found.sources:
+            columns = {
+                kept.value: column
+                for column, kept in self.found.kept.items()
+                if (kept.source, kept.order) == (source, order)
+            }
+            may_rebind = body.layers.may_rebind(source, self.found)
+            names = []
+            for value in body.layers.wanted[source]:
+                if value not in columns:
+                    names.append("_")
+                    continue
+                name = body.variables[source, value]
+                if not may_rebind or name in taken:
+                    name = self.fresh(_NUMBERED.sub("", name))
+                taken.add(name)
+                names.append(name)
+                self.codes[columns[value][-1]] = Code(name)
+            key = self.head.key(self._literals(source, order))
+            self.put(_several(names, body.indent), f" = {body.stores_of[source]}[{key}]")
+
+    def unite(self, start: int) -> None:
+        """Hand on to the next layer: in the variable itself, where its old value is not read."""
+        body, found = self.body, self.found
+        for place in range(len(found.written)):
+            body.variables[found, place] = self.codes[found.written[place].node].text
+        wanted = body.layers.wanted[found]
+        for carried in found.carried:
+            old, new = body.variables[found, carried], body.variables[found, carried.place]
+            lines = body.lines[start:]
+            made = [i for i, line in enumerate(lines) if line.startswith(f"{body.indent}{new} = ")]
+            word = re.compile(rf"(?<![.\w]){re.escape(old)}\b")
+            is_read = any(word.search(line) for line in lines[made[0] + 1 :]) if made else True
+            if carried not in wanted and not is_read:
+                self.rename(new, old, start)
+
+    def rename(self, name: str, to: str, start: int) -> None:
+        """Call a variable of the loop otherwise."""
+        body, word = self.body, re.compile(rf"(?<![.\w]){re.escape(name)}\b")
+        for i, line in enumerate(body.lines[start:], start):
+            pieces = _STRING.split(line)
+            pieces[::2] = [word.sub(to, piece) for piece in pieces[::2]]
+            (body.lines[i],) = alike(["".join(pieces)], line)
+        for place, statement in enumerate(self.found.written):
+            code = self.codes.get(statement.node)
+            if code is not None:
+                self.codes[statement.node] = Code(word.sub(to, code.text), code.precedence)
+                body.variables[self.found, place] = self.codes[statement.node].text
+
+    def keep(self, lists: dict[int, str]) -> None:
+        """Keep what others read of a layer, and hand on what the next one takes over."""
+        body, found = self.body, self.found
+        key = self.head.key(self.head.literals)
+        for node, entry in self.entries.items():
+            if node not in body.expressions.places:
+                body.plain(f"{entry} = {self.codes[node]}")
+        for place, name in lists.items():
+            body.plain(f"{name}[{key}] = {body.variables[found, place]}")
+        if wanted := body.layers.wanted[found]:
+            names = [body.variables[found, value] for value in wanted]
+            head = f"{body.stores_of[found]}[{key}] = "
+            first, *rest = _several(names, body.indent + head)
+            self.put([head + first, *rest])
+        pairs = [
+            (body.variables[found, carried], body.variables[found, carried.place])
+            for carried in found.carried
+        ]
+        differing = [pair for pair in pairs if pair[0] != pair[1]]
+        if differing:
+            body.plain(_bound(differing))
+
+    def leave(self, lists: dict[int, str]) -> None:
+        """Note how what the loop has made is read after it."""
+        found, literals = self.found, self.head.literals
+        for place, name in lists.items():
+            for part, key in zip(found.parts, literals, strict=True):
+                literal = string_literal(key) if isinstance(key, str) else str(key)
+                self.codes[part[place].node] = Code(f"{name}[{literal}]")
+        for place, names in found.gradients.items():
+            for part, key in zip(found.parts, names, strict=True):
+                listing = self.body.derivatives()
+                self.codes[part[place].node] = Code(f"{listing}[{string_literal(key)}]")
+
+
+def _of_no_scope(line: str) -> str:
+    """Return a line that belongs to the layers of all scopes."""
+    return Line(line, line.node, "") if isinstance(line, Line) else line
+
+
+def _layer(key: str) -> str:
+    """Return the layer that a parameter belongs to by its key."""
+    return key.rpartition(".")[0] or key
+
+
+def _bound(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return the line that binds several names at once."""
+    names, values = zip(*pairs, strict=True)
+    return f"{', '.join(names)} = {', '.join(values)}"
+
+
+def _several(words: Sequence[str], before: str) -> list[str]:
+    """Return several words as they are bound and kept together: a tuple, or a single value."""
+    together = ", ".join(words)
+    if len(before) + len(together) + _BESIDE <= WIDTH:
+        return [together]
+    return ["(", *[f"{INDENT}{word}," for word in words], ")"]
