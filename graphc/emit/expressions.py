@@ -62,7 +62,7 @@ class Expressions:
 
     def _find_stems(self) -> None:
         for node in self.program.graph.nodes:
-            own = [self.labels.get(node), self._layer(node)]
+            own = [self.labels.get(node), self.layer(node)]
             self.stems[node] = next(filter(None, [*own, *[self.stems[x] for x in node.inputs]]), "")
 
     def of_body(
@@ -127,7 +127,7 @@ class Expressions:
         return True
 
     @staticmethod
-    def _layer(node: Node) -> str:
+    def layer(node: Node) -> str:
         """Return the layer (the innermost scope) that a value belongs to, or its gradient does.
 
         A gradient in another order of its elements is still that of the same layer.

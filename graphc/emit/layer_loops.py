@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from graphc.emit.expressions import Expressions, comment, with_comment
 from graphc.emit.layer_heads import Head
-from graphc.emit.lines import Line, alike
+from graphc.emit.layer_text import bound, layer_of, of_no_scope, renamed, several, word_of
+from graphc.emit.lines import Line
 from graphc.emit.names import string_literal
 from graphc.emit.update_loops import UpdateLoops
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped
@@ -24,11 +25,8 @@ from graphc.plan.layers import Layers
 from graphc.plan.program import Program, Statement
 from graphc.plan.repeats import Carried, Repeat
 
-#: Room for what stands on the other side of an assignment of several.
-_BESIDE = 24
 #: The number behind a name of which there are several.
 _NUMBERED = re.compile(r"_?\d+$")
-_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
 
 
 class LayerLoops(UpdateLoops):
@@ -132,6 +130,7 @@ class _LayerLoop:
         self.generalize()
         lists = self.begin()
         self.take_over()
+        self.call_after()
         start = len(body.lines)
         body.plain(self.line())
         body.indent += INDENT
@@ -143,7 +142,7 @@ class _LayerLoop:
         self.unite(start)
         self.keep(lists)
         body.indent = body.indent.removesuffix(INDENT)
-        body.lines[first:] = [_of_no_scope(line) for line in body.lines[first:]]
+        body.lines[first:] = [of_no_scope(line) for line in body.lines[first:]]
         for node, code in before.items():
             self.codes.pop(node, None)
             if code is not None:
@@ -163,14 +162,28 @@ class _LayerLoop:
                 expressions.labels[node] = head.within(kinds.pop())
             elif labels[-1]:
                 expressions.labels[node] = head.within(labels[-1])
-            stems = Counter(head.within(expressions.stems[x]) for x in column)
-            expressions.stems[node] = stems.most_common(1)[0][0]
+            expressions.stems[node] = self.most([expressions.stems[x] for x in column])
         inside = {x for s in self.found.written for x in s.operands}
         for place, names in self.found.gradients.items():
             node, listing = self.found.written[place].node, self.body.derivatives()
             self.entries[node] = f"{listing}[{head.name(names)}]"
             if node not in inside:
                 expressions.places[node] = self.entries[node]
+
+    def most(self, names: Sequence[str]) -> str:
+        """Return what most layers call a value, without what tells of a layer."""
+        return Counter(map(self.head.within, names)).most_common(1)[0][0]
+
+    def call_after(self) -> None:
+        """Name values that belong to no layer of their own after what the loop hands on."""
+        expressions, found = self.body.expressions, self.found
+        stems = expressions.stems
+        for carried in found.carried:
+            stems[found.taken(carried)[-1]] = self.body.variables[found, carried]
+        for column in found.columns:
+            node = column[-1]
+            own = [expressions.labels.get(node), self.most([*map(expressions.layer, column)])]
+            stems[node] = next(filter(None, [*own, *[stems[x] for x in node.inputs]]), "")
 
     def line(self) -> str:
         """Return the head; a table of words that another loop goes over from behind has a name."""
@@ -257,18 +270,18 @@ class _LayerLoop:
             self.codes[column[-1]] = Code(name)
             self.own.append(name)
         line: list[tuple[str, str]] = []
-        for _, group in groupby(pairs, key=lambda pair: _layer(pair[1])):
+        for _, group in groupby(pairs, key=lambda pair: layer_of(pair[1])):
             layer = [*group]
-            is_whole = len(layer) > 1 and len(self.body.indent + _bound(layer)) <= WIDTH
+            is_whole = len(layer) > 1 and len(self.body.indent + bound(layer)) <= WIDTH
             for more in [layer] if is_whole else [[pair] for pair in layer]:
                 together = [*line, *more]
-                is_long = len(self.body.indent + _bound(together)) > WIDTH
+                is_long = len(self.body.indent + bound(together)) > WIDTH
                 if line and (is_long or len(more) > 1 or len(line) > 1):
-                    self.body.plain(_bound(line))
+                    self.body.plain(bound(line))
                     together = more
                 line = together
         if line:
-            self.body.plain(_bound(line))
+            self.body.plain(bound(line))
 
     def take_out(self) -> None:
         """Bind variables to what earlier loops have kept of a layer."""
@@ -293,7 +306,7 @@ class _LayerLoop:
                 names.append(name)
                 self.codes[columns[value][-1]] = Code(name)
             key = self.head.key(self._literals(source, order))
-            self.put(_several(names, body.indent), f" = {body.stores_of[source]}[{key}]")
+            self.put(several(names, body.indent), f" = {body.stores_of[source]}[{key}]")
 
     def unite(self, start: int) -> None:
         """Hand on to the next layer: in the variable itself, where its old value is not read."""
@@ -305,18 +318,15 @@ class _LayerLoop:
             old, new = body.variables[found, carried], body.variables[found, carried.place]
             lines = body.lines[start:]
             made = [i for i, line in enumerate(lines) if line.startswith(f"{body.indent}{new} = ")]
-            word = re.compile(rf"(?<![.\w]){re.escape(old)}\b")
+            word = word_of(old)
             is_read = any(word.search(line) for line in lines[made[0] + 1 :]) if made else True
             if carried not in wanted and not is_read:
                 self.rename(new, old, start)
 
     def rename(self, name: str, to: str, start: int) -> None:
         """Call a variable of the loop otherwise."""
-        body, word = self.body, re.compile(rf"(?<![.\w]){re.escape(name)}\b")
-        for i, line in enumerate(body.lines[start:], start):
-            pieces = _STRING.split(line)
-            pieces[::2] = [word.sub(to, piece) for piece in pieces[::2]]
-            (body.lines[i],) = alike(["".join(pieces)], line)
+        body, word = self.body, word_of(name)
+        body.lines[start:] = [renamed(line, word, to) for line in body.lines[start:]]
         for place, statement in enumerate(self.found.written):
             code = self.codes.get(statement.node)
             if code is not None:
@@ -335,7 +345,7 @@ class _LayerLoop:
         if wanted := body.layers.wanted[found]:
             names = [body.variables[found, value] for value in wanted]
             head = f"{body.stores_of[found]}[{key}] = "
-            first, *rest = _several(names, body.indent + head)
+            first, *rest = several(names, body.indent + head)
             self.put([head + first, *rest])
         pairs = [
             (body.variables[found, carried], body.variables[found, carried.place])
@@ -343,7 +353,7 @@ class _LayerLoop:
         ]
         differing = [pair for pair in pairs if pair[0] != pair[1]]
         if differing:
-            body.plain(_bound(differing))
+            body.plain(bound(differing))
 
     def leave(self, lists: dict[int, str]) -> None:
         """Note how what the loop has made is read after it."""
@@ -356,27 +366,3 @@ class _LayerLoop:
             for part, key in zip(found.parts, names, strict=True):
                 listing = self.body.derivatives()
                 self.codes[part[place].node] = Code(f"{listing}[{string_literal(key)}]")
-
-
-def _of_no_scope(line: str) -> str:
-    """Return a line that belongs to the layers of all scopes."""
-    return Line(line, line.node, "") if isinstance(line, Line) else line
-
-
-def _layer(key: str) -> str:
-    """Return the layer that a parameter belongs to by its key."""
-    return key.rpartition(".")[0] or key
-
-
-def _bound(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the line that binds several names at once."""
-    names, values = zip(*pairs, strict=True)
-    return f"{', '.join(names)} = {', '.join(values)}"
-
-
-def _several(words: Sequence[str], before: str) -> list[str]:
-    """Return several words as they are bound and kept together: a tuple, or a single value."""
-    together = ", ".join(words)
-    if len(before) + len(together) + _BESIDE <= WIDTH:
-        return [together]
-    return ["(", *[f"{INDENT}{word}," for word in words], ")"]

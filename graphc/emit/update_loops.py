@@ -14,6 +14,7 @@ from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.plan.alike import Alike, updates_alike
 from graphc.plan.program import Program, Statement
+from graphc.plan.squares import sum_of_squares
 
 
 class UpdateLoops(ReadableBody):
@@ -21,17 +22,22 @@ class UpdateLoops(ReadableBody):
 
     def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
         super().__init__(program, expressions, indent)
+        loops = updates_alike(program)
         #: Node -> the loop that its statement belongs to.
         self.alike = {
-            statement.node: found
-            for found in updates_alike(program)
-            for part in found.parts
-            for statement in part
+            statement.node: found for found in loops for part in found.parts for statement in part
         }
+        #: The loop over all gradients, and the sum of their squares, where there are both.
+        self.over_all = next((x for x in loops if {*x.names} == {*program.observed}), None)
+        is_looked_for = self.over_all is not None and self.over_all.is_derived
+        self.squares = sum_of_squares(program) if is_looked_for else None
 
     def write_one(self, statement: Statement) -> None:
         found = self.alike.get(statement.node)
-        if found is None:
+        if self.squares is not None and statement.node in self.squares.inside:
+            if statement.node is self.squares.total:
+                self._write_squares(statement.node)
+        elif found is None:
             super().write_one(statement)
         elif statement is found.parts[-1][-1]:  # the numbers in between have been written
             self._write_loop_over(found)
@@ -56,6 +62,13 @@ class UpdateLoops(ReadableBody):
             super().write_one(statement)
         self.indent = self.indent.removesuffix(INDENT)
         codes |= before
+
+    def _write_squares(self, total: Node) -> None:
+        """Write the sum of the squares of all gradients."""
+        assert self.over_all is not None
+        listing = self._listing(self.over_all)
+        code = f"sum(np.square(gradient).sum() for gradient in {listing}.values())"
+        self.emit(f"{self.expressions.name(total, 'squares')} = {code}", total)
 
     def _head(self, found: Alike) -> dict[Node, str]:
         """Write the head of a loop over parameters, with what belongs to each in a row."""
@@ -97,7 +110,8 @@ class UpdateLoops(ReadableBody):
             return ""
         if not self.gathered <= {*found.names}:
             return ""
-        known = [listing for listing, names in self.listings.items() if self.gathered & {*names}]
+        whole = {*found.names}
+        known = [x for x, names in self.listings.items() if {*names} in (whole, self.gathered)]
         listing = known[0] if known else self.expressions.namer.fresh("derivatives")
         self.listings[listing] = found.names
         return listing

@@ -176,7 +176,7 @@ class Search:
         attrs: Hashable = node.attrs
         if node.op.is_random:  # each draws in its turn
             attrs = tuple([pair for pair in node.attrs.items() if pair[0] != "draw"])
-        return (node.op, attrs, node.type, operands)
+        return (node.op, attrs, node.type, tuple([x.type for x in node.inputs]), operands)
 
     def _operand_key(self, node: Node) -> Hashable:
         if node.op is full:

@@ -17,8 +17,10 @@ from graphc.ops.movement import broadcast_to
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import Rule
 
-#: Largest number of elements of a constant that is written into a graph.
+#: Largest number of elements of a constant that is written into a graph; and of one that only
+#: shows another one in a new shape, which costs nothing and tells more: `np.arange(32)[:, None]`.
 SMALL = 256
+SMALL_VIEW = 16
 
 _CONSTANTS = ("full", "constant", "arange", "eye")
 
@@ -33,6 +35,9 @@ def _fold(node: Node, facts: Facts) -> Node | None:
     sizes = [product(x.shape) for x in (node, *node.inputs)]
     if any(type(size) is not int or not 0 < size <= SMALL for size in sizes):
         return None  # an array without elements may have a named dim all the same
+    is_range = node.inputs[0].op.name == "arange" and sizes[0] > SMALL_VIEW
+    if node.op.is_view and is_range:
+        return None
     if any(x.op is full and not _is_number_fill(x) for x in node.inputs):
         return None
     value = _value(node, [x.op.reference([], x.attrs, x.type) for x in node.inputs], node.type)

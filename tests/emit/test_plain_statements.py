@@ -179,3 +179,11 @@ def test_the_count_of_a_window_is_no_divisor_to_guard(words: dict[str, bool]) ->
     graph = gc.graph({"loss": gc.mean(pooled**2)})
     found = gc.compile(graph, gradient_of="loss", wrt=["x"], style="readable")
     assert "== 0" not in found.source
+
+
+def test_a_range_in_another_shape_is_no_table_of_numbers() -> None:
+    x = gc.input("x", ("N", 32, 32))
+    past = gc.arange(32)[:, None] >= gc.arange(32)
+    source = gc.compile(gc.graph({"y": gc.where(past, x, -1e9)}), style="readable").source
+    assert "    index = np.arange(32)  # [32]\n    past = index[:, None] >= index" in source
+    assert "np.array(" not in source

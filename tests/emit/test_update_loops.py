@@ -51,6 +51,19 @@ def test_parameters_share_a_loop(optimizer: Any, lines: int) -> None:
     agrees(step, {"x": (3, 5)})
 
 
+def test_the_norm_of_all_gradients_is_a_sum_over_their_listing() -> None:
+    h = gc.input("x", ("N", 5), dtype="float64")
+    for i in range(6):
+        h = gc.nn.dense(h, 4 + i, name=f"layer{i}", activation="tanh")
+    graph = gc.graph({"loss": gc.mean(gc.square(h))}, name="network")
+    optimizer = gc.optim.clip_by_norm(gc.optim.adam(), 1e-2)
+    step = gc.compile(graph, minimize="loss", optimizer=optimizer, style="readable")
+    total = "squares = sum(np.square(gradient).sum() for gradient in derivatives.values())"
+    assert total in step.source
+    assert step.source.count("derivatives = {") == 1
+    agrees(step, {"x": (3, 5)})
+
+
 def test_gradients_are_listed_once_for_the_loop_and_the_caller() -> None:
     step = gc.compile(network(6), minimize="loss", optimizer=gc.optim.sgd(0.1), style="readable")
     x = np.random.default_rng(0).normal(size=(3, 5))

@@ -1,0 +1,49 @@
+"""Lines of loops over layers: several names bound at once, and variables called otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphc.emit.lines import Line, alike
+from graphc.emit.wrapping import INDENT, WIDTH
+
+#: Room for what stands on the other side of an assignment of several.
+_BESIDE = 24
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
+
+
+def renamed(line: str, word: re.Pattern[str], to: str) -> str:
+    """Return a line with a variable called otherwise, but not in its strings."""
+    pieces = _STRING.split(line)
+    pieces[::2] = [word.sub(to, piece) for piece in pieces[::2]]
+    return alike(["".join(pieces)], line)[0]
+
+
+def of_no_scope(line: str) -> str:
+    """Return a line that belongs to the layers of all scopes."""
+    return Line(line, line.node, "") if isinstance(line, Line) else line
+
+
+def word_of(name: str) -> re.Pattern[str]:
+    """Return the pattern of a variable: not that of an attribute, or of an argument's name."""
+    return re.compile(rf"(?<![.\w]){re.escape(name)}\b(?!=)")
+
+
+def layer_of(key: str) -> str:
+    """Return the layer that a parameter belongs to by its key."""
+    return key.rpartition(".")[0] or key
+
+
+def bound(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return the line that binds several names at once."""
+    names, values = zip(*pairs, strict=True)
+    return f"{', '.join(names)} = {', '.join(values)}"
+
+
+def several(words: Sequence[str], before: str) -> list[str]:
+    """Return several words as they are bound and kept together: a tuple, or a single value."""
+    together = ", ".join(words)
+    if len(before) + len(together) + _BESIDE <= WIDTH:
+        return [together]
+    return ["(", *[f"{INDENT}{word}," for word in words], ")"]
