@@ -105,12 +105,16 @@ class Body(ABC):
         lines: list[str] = []
         for block, written in blocks.items():
             lines += before_update if block == UPDATE else []
-            headed = with_headings(written)
+            headed = self.sections(written)
             lines += ["", f"{INDENT}# {block}"] if is_headed and written else []
             lines += [""] if not is_headed and len(headed) > len(written) else []
             lines += headed
         self.lines = lines
         return lines
+
+    def sections(self, written: Sequence[str]) -> list[str]:
+        """Return the lines of a block; where it is long, it is divided."""
+        return with_headings(written)
 
     def is_stored(self, target: str) -> bool:
         """Say whether a parameter's next value is copied into its array."""

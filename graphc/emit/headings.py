@@ -34,6 +34,17 @@ def with_headings(lines: Sequence[str]) -> list[str]:
     return headed
 
 
+def without_double_blanks(lines: Sequence[str]) -> list[str]:
+    """Return lines without blank ones that begin or end them, or follow another one."""
+    kept: list[str] = []
+    for line in lines:
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept
+
+
 def _scopes(lines: Sequence[str]) -> list[str]:
     """Return the scope of each line; what a loop or a condition holds belongs to its head."""
     scopes: list[str] = []

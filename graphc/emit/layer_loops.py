@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from graphc.emit.expressions import Expressions, comment, with_comment
+from graphc.emit.headings import without_double_blanks
 from graphc.emit.layer_heads import Head
 from graphc.emit.layer_text import bound, layer_of, of_no_scope, renamed, several, word_of
 from graphc.emit.lines import Line
@@ -25,6 +26,8 @@ from graphc.plan.layers import Layers
 from graphc.plan.program import Program, Statement
 from graphc.plan.repeats import Carried, Repeat
 
+#: A loop of more lines stands apart from what is around it.
+_GLANCE = 10
 #: The number behind a name of which there are several.
 _NUMBERED = re.compile(r"_?\d+$")
 
@@ -56,6 +59,10 @@ class LayerLoops(UpdateLoops):
             super().write_one(statement)
         elif statement is found.written[-1]:
             _LayerLoop(self, found).write()
+
+    def sections(self, written: Sequence[str]) -> list[str]:
+        """Return the lines of a block, with long loops apart."""
+        return without_double_blanks(super().sections(written))
 
     def derivatives(self) -> str:
         """Return the dict that gradients, or outputs, are put into where they are computed."""
@@ -142,7 +149,9 @@ class _LayerLoop:
         self.unite(start)
         self.keep(lists)
         body.indent = body.indent.removesuffix(INDENT)
-        body.lines[first:] = [of_no_scope(line) for line in body.lines[first:]]
+        written = [of_no_scope(line) for line in body.lines[first:]]
+        is_long = len(written) > _GLANCE
+        body.lines[first:] = ["", *written, ""] if is_long else written
         for node, code in before.items():
             self.codes.pop(node, None)
             if code is not None:
@@ -163,11 +172,15 @@ class _LayerLoop:
             elif labels[-1]:
                 expressions.labels[node] = head.within(labels[-1])
             expressions.stems[node] = self.most([expressions.stems[x] for x in column])
-        inside = {x for s in self.found.written for x in s.operands}
+        layers, written = self.body.layers, self.found.written
+        read = {x for s in written for x in s.operands}
+        places = [carried.place for carried in self.found.carried]
+        places += [place for place in layers.wanted[self.found] if isinstance(place, int)]
+        read.update(written[place].node for place in [*places, *layers.outside[self.found]])
         for place, names in self.found.gradients.items():
-            node, listing = self.found.written[place].node, self.body.derivatives()
+            node, listing = written[place].node, self.body.derivatives()
             self.entries[node] = f"{listing}[{head.name(names)}]"
-            if node not in inside:
+            if node not in read:
                 expressions.places[node] = self.entries[node]
 
     def most(self, names: Sequence[str]) -> str:
@@ -180,6 +193,8 @@ class _LayerLoop:
         stems = expressions.stems
         for carried in found.carried:
             stems[found.taken(carried)[-1]] = self.body.variables[found, carried]
+        for column in [*found.params, *found.kept, *found.views]:
+            stems[column[-1]] = self.most([stems[x] for x in column])
         for column in found.columns:
             node = column[-1]
             own = [expressions.labels.get(node), self.most([*map(expressions.layer, column)])]
@@ -221,7 +236,8 @@ class _LayerLoop:
     def is_read_here(self, first: Node) -> bool:
         """Say whether only the first layer reads what has a variable of its own."""
         body, code = self.body, self.codes[first]
-        is_made = first in body.computed and code.text.isidentifier()
+        several = [carried for carried in self.found.carried if carried.first is first]
+        is_made = first in body.computed and code.text.isidentifier() and len(several) == 1
         readers = [self.found.place.get(s.node, (1, 0)) for s in body.readers.get(first, ())]
         return is_made and not body.layers.is_read_last(first) and {i for i, _ in readers} == {0}
 

@@ -182,6 +182,15 @@ def shared(depth: int) -> Graph:
     return compared(h)
 
 
+def remembering(depth: int) -> Graph:
+    """Two values are handed on, which are one and the same at first."""
+    h = before = gc.tanh(entry())
+    for i in range(depth):
+        made = nn.dense(h, 6, activation="tanh", name=f"layer{i}")
+        h, before = made + 0.1 * before, made
+    return compared(h)
+
+
 def words(depth: int) -> Graph:
     """Layers that are told apart by words."""
     h = entry()
@@ -195,7 +204,7 @@ MODELS: Mapping[str, Callable[[int], Graph]] = {
     f.__name__: f
     for f in (
         *(dense, unnamed, by_hand, transformer, residual, dropped, weightless, two_stacks),
-        *(skipping, highway, in_pairs, decayed, experts, looked_up, shared, words),
+        *(skipping, highway, in_pairs, decayed, experts, looked_up, shared, remembering, words),
     )
 }
 DEPTHS = {"transformer": 3, "residual": 4, "weightless": 20, "in_pairs": 30}
@@ -386,15 +395,23 @@ def layer(rng: np.random.Generator, h: Node, aside: Node, i: int) -> tuple[Node,
 
 
 def random_stack(seed: int) -> Graph:
+    """Return a stack of a random layer; some return all layers' values, or read further back."""
     depth = int(np.random.default_rng(seed).integers(6, 12))
     h = entry()
     aside = gc.cos(h)
+    hidden = [h]
     for i in range(depth):
         h, aside = layer(np.random.default_rng(seed + 1), h, aside, i)
-    return compared(h + aside)
+        hidden.append(h)
+        if seed % 4 == 1:
+            h = h + 0.1 * hidden[-2]
+    outputs = compared(h + aside).outputs
+    if seed % 4 == 2:
+        outputs = {**outputs, **{f"h{i}": value for i, value in enumerate(hidden[1:])}}
+    return gc.graph(outputs, name="stack")
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_random_stacks_agree_with_the_reference(seed: int) -> None:
     graph = random_stack(seed)
     agrees(gc.compile(graph, gradient_of="loss", style="readable"))
