@@ -157,10 +157,12 @@ class Head:
             words = names.in_words.differing
             own = {_kind(word): rf"{re.escape(_kind(word))}(?:[_-]?\d+)?" for word in words}
             kinds |= own if len(own) == 1 else {_LAYER: "|".join(map(re.escape, words))}
-        return [
+        is_numbered = kinds.pop("", None) is not None
+        found = [
             (re.compile(rf"(?:(?<=/d)|(?<![A-Za-z0-9]))(?:{pattern})(?![A-Za-z0-9])"), kind)
             for kind, pattern in sorted(kinds.items(), key=lambda pair: -len(pair[0]))
         ]
+        return [*found, (re.compile(r"(?<=\.)\d+\."), "")] if is_numbered else found
 
     def general(self, text: str) -> str:
         """Return the name of a layer's value without what tells of that layer: `d_block.up.W`."""
@@ -171,7 +173,7 @@ class Head:
     def within(self, name: str) -> str:
         """Return what a value is called inside the loop: `up.W` of `block3.up.W`."""
         text = self.general(name)
-        for _, kind in self._patterns:
+        for kind in [kind for _, kind in self._patterns if kind]:
             text = re.sub(rf"^((?:d_)?){re.escape(kind)}\.", r"\1", text)
         return text
 

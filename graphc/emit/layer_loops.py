@@ -84,13 +84,14 @@ class LayerLoops(UpdateLoops):
         if self.head is None:
             super().emit(code, node, shown)
             return
-        remark = self.head.general(comment(self.expressions, node, shown))
+        shape, gap, meaning = comment(self.expressions, node, shown).partition("  ")
+        remark = shape + gap + self.head.general(meaning)
         place = self.expressions.places.get(node)
         entry: list[str] = []
         if place is not None:
             code, *entry = self._put(place, code, self.expressions.labels.get(node, "value"))
             if not entry:  # its key tells more than a comment could
-                remark = remark.partition("  ")[0]
+                remark = shape
         written = with_comment(code, remark, self.indent)
         written += [f"{self.indent}{line}" for line in entry]
         self.lines += [Line(line, node) for line in written]

@@ -23,10 +23,11 @@ _LEAST = 10
 _WORTH = 24
 #: Of the distances at which statements are found again, looking back so many times, so many are
 #: tried as a period; and so many beginnings of a loop, for each number of layers, with all that
-#: follows.
+#: follows; one only where there are many statements.
 _LOOKED_BACK = 6
 _PERIODS = 12
 _TRIES = 4
+_MANY = 20_000
 #: What each value costs the reader that a loop hands on, or keeps for another one; and each that
 #: is read again outside of the loops. In statements spared.
 _COST, _COST_OUTSIDE = 2, 4
@@ -56,6 +57,7 @@ class Search:
         self.observed = {*program.observed.values()}
         self.given = {*graph.outputs.values(), *program.stores.values()}
         self.owners = Counter(map(program.base, [*graph.outputs.values(), *self.observed]))
+        self.tries = _TRIES if len(program.statements) < _MANY else 1
         fixed = self._fixed()
         self.movable = [
             s for s in program.statements if s.node not in fixed and not s.node.op.is_leaf
@@ -102,7 +104,7 @@ class Search:
         found: dict[int, list[Repeat]] = {}
         for _, repeat in self._candidates(row):
             found.setdefault(len(repeat.parts), []).append(repeat)
-        return [repeat for several in found.values() for repeat in several[:_TRIES]]
+        return [repeat for several in found.values() for repeat in several[: self.tries]]
 
     def look_through(self, statements: Sequence[Statement], first: Repeat | None = None) -> None:
         """Find the repetitions in a row of statements, the one that spares most first."""
@@ -155,7 +157,7 @@ class Search:
                 if whole is not None and whole[1].spared >= _LEAST:
                     found.append(whole)
                     valid += 1
-                if valid == _TRIES:
+                if valid == self.tries:
                     break
         return found
 

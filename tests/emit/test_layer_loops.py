@@ -302,6 +302,14 @@ def test_words_of_layers_are_listed_once() -> None:
     assert "in reversed(blocks):" in function
 
 
+def test_numbers_of_layers_are_no_part_of_shapes_and_names() -> None:
+    step = gc.compile(built("two_stacks"), minimize="loss", optimizer="sgd(0.1)", style="readable")
+    function = step.source.partition("def step(")[2]
+    assert "    encoder_layer_relu = np.maximum(encoder_layer_add, 0)  # [N, 6]\n" in function
+    assert "[N, ]" not in function
+    assert "  dloss/ddecoder.norm_normal\n" in function
+
+
 def test_outputs_of_all_layers_are_returned_by_name() -> None:
     h, outputs = entry(), {}
     for i in range(12):
