@@ -67,7 +67,11 @@ class UpdateLoops(ReadableBody):
         """Write the sum of the squares of all gradients."""
         assert self.over_all is not None
         listing = self._listing(self.over_all)
-        code = f"sum(np.square(gradient).sum() for gradient in {listing}.values())"
+        gradients = f"{listing}.values()" if listing else self.expressions.namer.fresh("summed")
+        if not listing:
+            each = [self.expressions.code[x].text for x in self.over_all.columns[0]]
+            self.plain(f"{gradients} = ({', '.join(each)})")
+        code = f"sum(np.square(gradient).sum() for gradient in {gradients})"
         self.emit(f"{self.expressions.name(total, 'squares')} = {code}", total)
 
     def _head(self, found: Alike) -> dict[Node, str]:
@@ -133,8 +137,7 @@ class UpdateLoops(ReadableBody):
         """Return what the values of all parameters are."""
         names = self.program.param_names
         if not all(x in names for x in column):
-            derived = self.program.observed.values()
-            if all(any(x is y for y in derived) for x in column):
+            if {*column} <= {*self.program.observed.values()}:
                 return "gradient"
             wanted = [self.expressions.wanted_name(x) for x in column]
             return "gradient" if all(x.startswith("d_") for x in wanted) else "step"

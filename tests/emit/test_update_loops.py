@@ -64,6 +64,19 @@ def test_the_norm_of_all_gradients_is_a_sum_over_their_listing() -> None:
     agrees(step, {"x": (3, 5)})
 
 
+def test_the_norm_of_gradients_that_show_one_array_is_right() -> None:
+    """What shares memory is not listed as it is, for a caller might write to it."""
+    h = gc.input("x", ("N", 4), dtype="float64")
+    for i in range(6):
+        names = (f"layer{i}.{name}" for name in ("W", "U"))
+        W, U = (gc.param(name, (4, 4), "float64", init=gc.init.normal(0.3)) for name in names)
+        h = gc.tanh(h @ (W + U.T))
+    graph = gc.graph({"loss": gc.mean(gc.square(h))}, name="network")
+    optimizer = gc.optim.clip_by_norm(gc.optim.adam(), 1e-2)
+    step = gc.compile(graph, minimize="loss", optimizer=optimizer, style="readable")
+    agrees(step, {"x": (3, 4)})
+
+
 def test_gradients_are_listed_once_for_the_loop_and_the_caller() -> None:
     step = gc.compile(network(6), minimize="loss", optimizer=gc.optim.sgd(0.1), style="readable")
     x = np.random.default_rng(0).normal(size=(3, 5))
