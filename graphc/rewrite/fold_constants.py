@@ -35,7 +35,7 @@ def _fold(node: Node, facts: Facts) -> Node | None:
     sizes = [product(x.shape) for x in (node, *node.inputs)]
     if any(type(size) is not int or not 0 < size <= SMALL for size in sizes):
         return None  # an array without elements may have a named dim all the same
-    is_range = node.inputs[0].op.name == "arange" and sizes[0] > SMALL_VIEW
+    is_range = node.inputs[0].op.name == "arange" and SMALL_VIEW < sizes[0] == sizes[1]
     if node.op.is_view and is_range:
         return None
     if any(x.op is full and not _is_number_fill(x) for x in node.inputs):
