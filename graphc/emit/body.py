@@ -141,12 +141,3 @@ class Body(ABC):
             lines.append(Line(f"{self.indent}{self.array(target)}[...] = {value}", node))
             changed.add(graph.params[target])
         self.lines += lines
-
-
-def read_by(statements: Sequence[Statement]) -> dict[Node, list[Statement]]:
-    """Return the statements that read each value, one entry a use."""
-    readers: dict[Node, list[Statement]] = {}
-    for statement in statements:
-        for operand in statement.operands:
-            readers.setdefault(operand, []).append(statement)
-    return readers

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from graphc.emit.blocks import write_run
-from graphc.emit.body import LONGEST_VIEW, Body, read_by
+from graphc.emit.body import LONGEST_VIEW, Body
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.kept_numbers import KeptNumbers, is_short
 from graphc.emit.wrapping import INDENT, WIDTH
@@ -14,7 +14,7 @@ from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.pointwise import Pointwise
-from graphc.plan.program import Buffer, Program, Statement
+from graphc.plan.program import Buffer, Program, Statement, read_by
 
 #: Numbers that take more characters get lines of their own, before arithmetic of arrays with them.
 _LONGEST_NUMBER = 28

@@ -11,7 +11,6 @@ import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphc.emit.body import read_by
 from graphc.emit.expressions import Expressions, comment, with_comment
 from graphc.emit.fast import FastBody
 from graphc.emit.leaf_names import slice_name
@@ -35,7 +34,7 @@ from graphc.ops.loop import by_kind
 from graphc.ops.reshaping import reshape_words
 from graphc.ops.slicing import Slice, index_words
 from graphc.plan.loops import Loop
-from graphc.plan.program import Statement
+from graphc.plan.program import Statement, read_by
 
 _WORD = re.compile(r"\w+")
 

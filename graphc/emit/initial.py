@@ -22,7 +22,7 @@ from graphc.plan.layer_names import names_of
 from graphc.plan.repeat_search import runs
 
 #: What the dicts are called: the whole state, and parameters alone.
-_STATE = ("state", "parameters")
+_STATE, _PARAMETERS = "state", "parameters"
 #: A loop spares so many entries of layers, or of moments.
 _WORTH = 12
 _FEWEST_MOMENTS = 8
@@ -35,7 +35,7 @@ def init_function(graph: Graph) -> list[list[str]]:
     """
     if not graph.params:
         return []
-    namer = Namer(["seed", "rng", *_STATE])
+    namer = Namer(["seed", "rng", _STATE, _PARAMETERS])
     entries: list[tuple[str, str]] = []
     arrays: list[str] = []
     for name, node in graph.params.items():
@@ -65,7 +65,7 @@ def init_function(graph: Graph) -> list[list[str]]:
     parts = _parts(entries)
     if len(parts) == 1:
         return [[*lines, f"{INDENT}return {{", *_listed(entries), f"{INDENT}}}"]]
-    return [[*lines, *_bound(_STATE[0], parts, namer), f"{INDENT}return {_STATE[0]}"]]
+    return [[*lines, *_bound(_STATE, parts, namer), f"{INDENT}return {_STATE}"]]
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,21 @@ def _moments(graph: Graph) -> _Moments | None:
             if moment.type != node.type or initial_value(moment) != _zeros(moment):
                 return None
     count = names.index(owners[-1]) + 1
-    others = {x.rpartition(".")[2] for x in names[:count] if x not in {*owners}}
-    if others & {owner.rpartition(".")[2] for owner in owners}:
+    not_trained = [x for x in names[:count] if x not in {*owners}]
+    others = {x.rpartition(".")[2] for x in not_trained}
+    # A loop tells what is not trained by how its name ends.
+    if not all("." in x for x in not_trained) or others & {x.rpartition(".")[2] for x in owners}:
         return None
     return _Moments(tuple(kinds), count, len(names) - len(last), tuple(sorted(others)))
 
 
 def _with_moments(entries: Sequence[tuple[str, str]], moments: _Moments, namer: Namer) -> list[str]:
     """Return the lines that make the parameters, and what an optimizer keeps of them."""
-    state, parameters = _STATE
-    lines = _bound(parameters, _parts(entries[: moments.count]), namer)
+    lines = _bound(_PARAMETERS, _parts(entries[: moments.count]), namer)
     rest = entries[moments.count : moments.before]
-    words = [f"**{parameters}", *[f"{string_literal(name)}: {value}" for name, value in rest]]
-    lines += wrapped(f"{INDENT}{state} = {{{', '.join(words)}}}")
-    lines.append(f"{INDENT}for name, parameter in {parameters}.items():")
+    words = [f"**{_PARAMETERS}", *[f"{string_literal(name)}: {value}" for name, value in rest]]
+    lines += wrapped(f"{INDENT}{_STATE} = {{{', '.join(words)}}}")
+    lines.append(f"{INDENT}for name, parameter in {_PARAMETERS}.items():")
     inner = INDENT * 2
     if moments.others:
         ends = ", ".join([string_literal(f".{x}") for x in moments.others])
@@ -120,8 +121,8 @@ def _with_moments(entries: Sequence[tuple[str, str]], moments: _Moments, namer: 
         lines.append(f"{inner}if not name.endswith({ends if is_one else f'({ends})'}):")
         inner += INDENT
     for kind in moments.kinds:
-        lines.append(f'{inner}{state}[f"{{name}}.{kind}"] = np.zeros_like(parameter)')
-    return [*lines, f"{INDENT}return {state}"]
+        lines.append(f'{inner}{_STATE}[f"{{name}}.{kind}"] = np.zeros_like(parameter)')
+    return [*lines, f"{INDENT}return {_STATE}"]
 
 
 #: Entries of a state, one after the other; or those of a layer, for each of several layers.

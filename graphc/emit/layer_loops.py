@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import ClassVar
 
+from graphc.emit.bindings import bound, by_layer, renamed, several, word_of
 from graphc.emit.expressions import Expressions, comment, with_comment
 from graphc.emit.headings import without_double_blanks
 from graphc.emit.layer_heads import Head
-from graphc.emit.layer_text import bound, layer_of, of_no_scope, renamed, several, word_of
-from graphc.emit.lines import Line
+from graphc.emit.lines import Line, of_no_scope
 from graphc.emit.names import string_literal
 from graphc.emit.update_loops import UpdateLoops
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped
@@ -287,16 +286,13 @@ class _LayerLoop:
             self.codes[column[-1]] = Code(name)
             self.own.append(name)
         line: list[tuple[str, str]] = []
-        for _, group in groupby(pairs, key=lambda pair: layer_of(pair[1])):
-            layer = [*group]
-            is_whole = len(layer) > 1 and len(self.body.indent + bound(layer)) <= WIDTH
-            for more in [layer] if is_whole else [[pair] for pair in layer]:
-                together = [*line, *more]
-                is_long = len(self.body.indent + bound(together)) > WIDTH
-                if line and (is_long or len(more) > 1 or len(line) > 1):
-                    self.body.plain(bound(line))
-                    together = more
-                line = together
+        for more in by_layer(pairs, self.body.indent):
+            together = [*line, *more]
+            is_long = len(self.body.indent + bound(together)) > WIDTH
+            if line and (is_long or len(more) > 1 or len(line) > 1):
+                self.body.plain(bound(line))
+                together = more
+            line = together
         if line:
             self.body.plain(bound(line))
 

@@ -11,8 +11,7 @@ from graphc.emit.wrapping import INDENT
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.loop import Item
-from graphc.ops.movement import broadcast_to
-from graphc.plan.program import Program
+from graphc.plan.program import Program, is_broadcast
 
 #: Stands in a body just before anything is updated, until the values have variables.
 BEFORE_UPDATE = "\0before update"
@@ -124,7 +123,7 @@ def _owned(
 def _is_fresh(program: Program, node: Node, is_fast: bool) -> bool:
     """Say whether a value lives in an array that this call made and that can be written to."""
     base = program.base(node)
-    if base.op.is_leaf or base in program.targets or _is_broadcast(node) or _is_carry(node):
+    if base.op.is_leaf or base in program.targets or is_broadcast(node) or _is_carry(node):
         return False
     # Style fast keeps its buffers, and what depends on nothing but the dims.
     is_constant = not base.inputs and not base.op.is_random and base.op is not full
@@ -136,12 +135,3 @@ def _is_carry(node: Node) -> bool:
     while node.op.is_view:
         node = node.inputs[0]
     return isinstance(node.op, Item) and node.attrs["index"] < node.inputs[0].attrs["carries"]
-
-
-def _is_broadcast(node: Node) -> bool:
-    """Say whether a view shows one number in many places."""
-    while node.op.is_view:
-        if node.op is broadcast_to:
-            return True
-        node = node.inputs[0]
-    return False

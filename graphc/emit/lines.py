@@ -33,6 +33,11 @@ def alike(pieces: Sequence[str], line: str) -> Sequence[str]:
     )
 
 
+def of_no_scope(line: str) -> str:
+    """Return a line that belongs to the layers of all scopes."""
+    return Line(line, line.node, "") if isinstance(line, Line) else line
+
+
 def lines_of(
     program: Program,
     lines: Sequence[str],

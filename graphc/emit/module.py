@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
+from graphc.emit.bindings import bound, by_layer
 from graphc.emit.blocks import block_sizes
 from graphc.emit.dims import read_dims
 from graphc.emit.docstring import docstring
@@ -207,21 +207,8 @@ def _state_lines(layout: Layout, body: Iterable[str]) -> list[str]:
         for name, variable in layout.params.items()
         if variable in read
     ]
-    together = _assignment(pairs) if pairs else ""
-    if len(together) <= WIDTH:
-        return [together] if pairs else []
-    lines: list[str] = []
-    for _, group in groupby(pairs, key=lambda pair: pair[1].rpartition(".")[0] or pair[1]):
-        layer = [*group]
-        line = _assignment(layer)
-        lines += [line] if len(line) <= WIDTH else [_assignment([pair]) for pair in layer]
-    return lines
-
-
-def _assignment(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the line that binds several names at once."""
-    names, values = zip(*pairs, strict=True)
-    return f"{INDENT}{', '.join(names)} = {', '.join(values)}"
+    is_one = pairs and len(INDENT + bound(pairs)) <= WIDTH
+    return [f"{INDENT}{bound(layer)}" for layer in ([pairs] if is_one else by_layer(pairs, INDENT))]
 
 
 def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]:

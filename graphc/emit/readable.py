@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.emit.body import Body, read_by
+from graphc.emit.body import Body
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.plan.program import Program, Statement
+from graphc.plan.program import Program, Statement, read_by
 
 #: An expression deeper than this gets a line of its own, so that no parser nests too far.
 _DEPTH = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphc.emit.bindings import bound
 from graphc.emit.expressions import Expressions
 from graphc.emit.leaving import are_owned
 from graphc.emit.lines import Line
@@ -102,10 +103,10 @@ class UpdateLoops(ReadableBody):
             is_free = self.expressions.namer.is_free(kind)
             variable = fresh(kind if is_free else f"gradient_{kind}")
             reads.append((column[0], variable, f'f"{{{key}}}.{kind}"'))
-        together = _look_up(reads)
-        fits = len(self.indent + together) <= WIDTH
-        for line in [together] if fits else [_look_up(reads[:1]), _look_up(reads[1:])]:
-            self.plain(line)
+        pairs = [(variable, f"state[{key}]") for _, variable, key in reads]
+        fits = len(self.indent + bound(pairs)) <= WIDTH
+        for together in [pairs] if fits else [pairs[:1], pairs[1:]]:
+            self.plain(bound(together))
         return variables | {node: variable for node, variable, _ in reads}
 
     def _listing(self, found: Alike) -> str:
@@ -145,9 +146,3 @@ class UpdateLoops(ReadableBody):
             return "parameter"
         kinds = {names[x].rpartition(".")[2] for x in column}
         return kinds.pop() if len(kinds) == 1 else "state"
-
-
-def _look_up(reads: Sequence[tuple[Node, str, str]]) -> str:
-    """Return the line that takes arrays out of the state, each a node, a variable and a key."""
-    variables = ", ".join([variable for _, variable, _ in reads])
-    return f"{variables} = {', '.join([f'state[{key}]' for _, _, key in reads])}"

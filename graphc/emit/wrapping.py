@@ -157,6 +157,7 @@ def _indent(line: str) -> str:
 
 def _is_one_value(head: str) -> bool:
     """Say whether what stands before the bracket is `name = function`, and no sum of terms."""
-    head = head.removeprefix("def ").replace(" |= ", " = ")
-    *_, function = head.rpartition(" in " if head.lstrip().startswith("for ") else " = ")
+    head = head.removeprefix("def ")
+    is_loop = head.lstrip().startswith("for ")
+    function = re.split(" in " if is_loop else r" \|?= ", head)[-1]
     return all(c.isalnum() or c in "._" for c in function.strip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,6 +12,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import is_fill
+from graphc.ops.movement import broadcast_to
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop
@@ -223,3 +224,21 @@ def ends_of_carries(loops: Mapping[Node, Loop]) -> list[tuple[Node, Node]]:
         if not isinstance(loop.node.attrs["length"], int)
         for i in range(len(loop.carries))
     ]
+
+
+def read_by(statements: Sequence[Statement]) -> dict[Node, list[Statement]]:
+    """Return the statements that read each value, one entry a use."""
+    readers: dict[Node, list[Statement]] = {}
+    for statement in statements:
+        for operand in statement.operands:
+            readers.setdefault(operand, []).append(statement)
+    return readers
+
+
+def is_broadcast(node: Node) -> bool:
+    """Say whether a value is a view that shows one number in many places."""
+    while node.op.is_view:
+        if node.op is broadcast_to:
+            return True
+        node = node.inputs[0]
+    return False

@@ -10,9 +10,8 @@ from itertools import pairwise
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ops.leaf import full
-from graphc.ops.movement import broadcast_to
 from graphc.plan.layer_names import counted, names_of
-from graphc.plan.program import ON_DEMAND, Program, Statement
+from graphc.plan.program import ON_DEMAND, Program, Statement, is_broadcast, read_by
 from graphc.plan.repeats import Carried, Kept, Repeat
 
 BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
@@ -44,10 +43,7 @@ class Search:
         self.keys: dict[Hashable, int] = {}
         self.runs: dict[tuple[Node, int] | None, list[Run]] = {}
         self.index = {s.node: i for i, s in enumerate(program.statements)}
-        self.readers: dict[Node, list[Statement]] = {}
-        for statement in program.statements:
-            for operand in statement.operands:
-                self.readers.setdefault(operand, []).append(statement)
+        self.readers = read_by(program.statements)
         graph = program.graph
         #: Results that are told apart by name, as the gradients of all parameters are: of a step
         #: those that a caller may ask for, else what is returned.
@@ -289,11 +285,7 @@ class Search:
     def _is_owned(self, node: Node) -> bool:
         """Say whether a value lives in an array that is no other's, and can be written to."""
         base = self.program.base(node)
-        while node.op.is_view:
-            if node.op is broadcast_to:
-                return False
-            node = node.inputs[0]
-        return not base.op.is_leaf and self.owners[base] == 1
+        return not is_broadcast(node) and not base.op.is_leaf and self.owners[base] == 1
 
     # -- which are worth it ----------------------------------------------------------------------
 

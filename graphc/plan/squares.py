@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
 from graphc.ops.registry import OPS
-from graphc.plan.program import Program, Statement
+from graphc.plan.program import Program, Statement, read_by
 
 _ADD, _SUM = OPS["add"], OPS["sum"]
 _SQUARE, _EINSUM = OPS["square"], OPS["einsum"]
@@ -24,14 +24,11 @@ class SumOfSquares:
 def sum_of_squares(program: Program) -> SumOfSquares | None:
     """Return the sum of the squares of exactly the gradients that a caller may ask for."""
     made = {s.node: s for s in program.statements if s.block == UPDATE}
-    readers: dict[Node, list[Node]] = {}
-    for statement in program.statements:
-        for operand in statement.operands:
-            readers.setdefault(operand, []).append(statement.node)
+    readers = read_by(program.statements)
     gradients = {*program.observed.values()}
     wanted = len(program.observed)
     for total in [node for node in made if node.op is _ADD and not node.shape]:
-        if any(node.op is _ADD and not node.shape for node in readers.get(total, ())):
+        if any(s.node.op is _ADD and not s.node.shape for s in readers.get(total, ())):
             continue  # not the whole sum yet
         inside, terms = _terms(made, readers, total)
         squared = [_squared(made, term) for term in terms]
@@ -43,7 +40,7 @@ def sum_of_squares(program: Program) -> SumOfSquares | None:
 
 
 def _terms(
-    made: dict[Node, Statement], readers: dict[Node, list[Node]], total: Node
+    made: dict[Node, Statement], readers: dict[Node, list[Statement]], total: Node
 ) -> tuple[set[Node], list[Node]]:
     """Return the sums on the way to a total that nobody else reads, and what they add."""
     inside, terms, pending = {total}, [], [total]

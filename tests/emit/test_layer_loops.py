@@ -370,6 +370,16 @@ def test_a_state_begins_as_before() -> None:
             np.testing.assert_array_equal(state[key], value)
 
 
+def test_what_is_not_trained_has_no_moments() -> None:
+    """A parameter whose name has no dot is told apart by nothing that a loop could ask for."""
+    h = gc.input("x", ("N", 4)) * gc.param("frozen", (4,), trainable=False)
+    for _ in range(5):
+        h = nn.dense(h, 4)
+    loss = gc.mean(gc.square(h))
+    step = gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer="adam", style="readable")
+    assert {*step.init(seed=0)} == {*step.graph.params}
+
+
 def layer(rng: np.random.Generator, h: Node, aside: Node, i: int) -> tuple[Node, Node]:
     """A random layer of a few ops, the same for each number but for its parameters."""
     ops: list[Callable[[Node], Node]] = [

@@ -1,11 +1,12 @@
-"""Lines of loops over layers: several names bound at once, and variables called otherwise."""
+"""Several names bound at once, and variables called otherwise."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
-from graphc.emit.lines import Line, alike
+from graphc.emit.lines import alike
 from graphc.emit.wrapping import INDENT, WIDTH
 
 #: Room for what stands on the other side of an assignment of several.
@@ -20,25 +21,28 @@ def renamed(line: str, word: re.Pattern[str], to: str) -> str:
     return alike(["".join(pieces)], line)[0]
 
 
-def of_no_scope(line: str) -> str:
-    """Return a line that belongs to the layers of all scopes."""
-    return Line(line, line.node, "") if isinstance(line, Line) else line
-
-
 def word_of(name: str) -> re.Pattern[str]:
     """Return the pattern of a variable: not that of an attribute, or of an argument's name."""
     return re.compile(rf"(?<![.\w]){re.escape(name)}\b(?!=)")
-
-
-def layer_of(key: str) -> str:
-    """Return the layer that a parameter belongs to by its key."""
-    return key.rpartition(".")[0] or key
 
 
 def bound(pairs: Sequence[tuple[str, str]]) -> str:
     """Return the line that binds several names at once."""
     names, values = zip(*pairs, strict=True)
     return f"{', '.join(names)} = {', '.join(values)}"
+
+
+def by_layer(pairs: Sequence[tuple[str, str]], indent: str) -> list[list[tuple[str, str]]]:
+    """Return the names that are bound together: those of a layer, each alone where it is long.
+
+    The values tell the layers apart, `state["block3.W"]` that of `block3`.
+    """
+    found: list[list[tuple[str, str]]] = []
+    for _, group in groupby(pairs, key=lambda pair: pair[1].rpartition(".")[0] or pair[1]):
+        layer = [*group]
+        is_short = len(indent + bound(layer)) <= WIDTH
+        found += [layer] if is_short else [[pair] for pair in layer]
+    return found
 
 
 def several(words: Sequence[str], before: str) -> list[str]:
