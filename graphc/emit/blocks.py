@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphc.emit.body import LONGEST_VIEW
-from graphc.emit.lines import Line
 from graphc.emit.names import Namer
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 _WHY, _WHY_SAMPLES = "  # blocks stay in the cache", "  # each core takes some of the samples"
 _ALONE = "# BLAS may start threads where one block has all cores"
-#: What each block's function calls its rows, who works, how many rows there are, and products.
-_WORDS = ("rows", "worker", "size", "multiply")
 
 
 def write_run(body: FastBody, run: Run) -> None:
@@ -111,13 +108,10 @@ class _Blocks:
         self.run = run
         self.codes = body.expressions.code
         self.notation = body.expressions.notation
-        namer = body.expressions.namer
-        self.function = namer.fresh("block")
+        self.function = body.expressions.namer.fresh("block")
         #: Whether a line counts the rows of a block.
         self.is_sized = False
-        if not body.block_words:  # each function's own, so all may use the same
-            body.block_words = tuple(namer.fresh(word) for word in _WORDS)
-        self.rows, self.worker, self.size, self.multiply = body.block_words
+        self.rows, self.worker, self.size, self.multiply = body.words_of_blocks()
         #: What the function of a block reads.
         self.read: set[Node] = set()
         for statement in reversed(run.statements):
@@ -276,7 +270,7 @@ class _Blocks:
         """Write the head of the function, and the variables that show a block of each array."""
         body, namer = self.body, self.body.expressions.namer
         body.indent = body.indent.removesuffix(INDENT)
-        self.blank()
+        self.body.blank()
         why = _WHY_SAMPLES if self.run.multiplies else _WHY
         body.plain(f"def {self.function}({self.rows}, {self.worker}):{why}")
         body.indent += INDENT
@@ -311,7 +305,7 @@ class _Blocks:
     def end(self) -> None:
         """Call the function for all blocks; then show its arrays as views of them do."""
         self.codes.update(self.outside)
-        self.blank()
+        self.body.blank()
         self.call()
         for node, name in self.renamed.items():
             self.body.plain(f"{name} = {self.codes[node]}")
@@ -342,7 +336,3 @@ class _Blocks:
                 name = self.codes[node].text
                 body.current = node
                 body.plain(f"{name} = np.{node.dtype.name}({name})")
-
-    def blank(self) -> None:
-        """Set the function apart, as formatters do."""
-        self.body.lines.append(Line("", self.body.current))

@@ -34,6 +34,8 @@ class Body(ABC):
         #: The parameters whose gradients have been put into one of them where they are computed.
         self.gathered: set[str] = set()
         self.before: dict[Node, Code] = {}
+        #: Values that stand for those of several parameters, in several shapes.
+        self.of_many: set[Node] = set()
         #: The node whose statement is being written.
         self.current: Node = program.graph.nodes[0]
         self.kept = {*program.graph.roots(), *program.observed.values()}
@@ -76,12 +78,19 @@ class Body(ABC):
         return
 
     def emit(self, code: str, node: Node, shown: str = "") -> None:
-        written = with_comment(code, comment(self.expressions, node, shown), self.indent)
+        if node in self.of_many:
+            written = [f"{self.indent}{code}"]
+        else:
+            written = with_comment(code, comment(self.expressions, node, shown), self.indent)
         self.lines += [Line(line, node) for line in written]
 
     def plain(self, code: str) -> None:
         """Write a line that explains itself."""
         self.lines.append(Line(f"{self.indent}{code}", self.current))
+
+    def blank(self) -> None:
+        """Set what follows apart."""
+        self.lines.append(Line("", self.current))
 
     def array(self, target: str) -> str:
         """Return the variable of a parameter."""

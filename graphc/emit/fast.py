@@ -9,15 +9,19 @@ from graphc.emit.blocks import write_run
 from graphc.emit.body import LONGEST_VIEW, Body
 from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.kept_numbers import KeptNumbers, is_short
+from graphc.emit.shared_updates import write_shared_update
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.pointwise import Pointwise
-from graphc.plan.program import Buffer, Program, Statement, read_by
+from graphc.plan.program import Buffer, Program, Statement
+from graphc.plan.shared_updates import SharedUpdate
 
 #: Numbers that take more characters get lines of their own, before arithmetic of arrays with them.
 _LONGEST_NUMBER = 28
+#: What each block's function calls its rows, who works, how many rows there are, and products.
+_WORDS = ("rows", "worker", "size", "multiply")
 #: Stands for the destination until its variable is known; no expression can contain it.
 _OUT = "\0out"
 
@@ -39,15 +43,16 @@ class FastBody(Body):
         self.constants: dict[str, str] = {}
         #: The numbers among them.
         self.kept_numbers = KeptNumbers()
-        #: What the functions of blocks call the rows of a block, who works, and how many there are.
+        #: What the functions of blocks call the rows of a block, who works, and so on.
         self.block_words: tuple[str, ...] = ()
+        #: The variables of loops over parameters: what they stand for, and which of them it is.
+        self.loop_words: dict[tuple[str, int], str] = {}
         #: Buffers whose variable shows them in another shape than they were made in.
         self.reshaped: set[Buffer] = set()
         #: Value -> the value that overwrites its memory in place.
         self.successors: dict[Node, Node] = {}
         #: What is no more than a step -> the value that it is a step towards.
         self.heirs: dict[Node, Node] = {}
-        self.readings = read_by(program.statements)
         #: Numbers that wait for the next line, which alone reads them.
         self.waiting: dict[Node, bool] = {}
         #: Value -> its block, and its phase, as what runs block by block may hold several.
@@ -57,12 +62,21 @@ class FastBody(Body):
             for operand in statement.operands:
                 if buffer is not None and program.place.get(operand) is buffer:
                     self.successors[operand] = statement.node
+            if isinstance(program.runs.get(statement.node), SharedUpdate):
+                self.of_many.add(statement.node)
         self.successors |= self.sums_in_new_arrays()
+
+    def words_of_blocks(self) -> tuple[str, ...]:
+        """Return what the functions of blocks call rows, who works, how many, and products."""
+        if not self.block_words:  # each function's own, so all may use the same
+            fresh = self.expressions.namer.fresh
+            self.block_words = tuple([fresh(word) for word in _WORDS])
+        return self.block_words
 
     def sums_in_new_arrays(self) -> dict[Node, Node]:
         """Return the values in arrays of this call alone -> what is made of them by adding."""
         found: dict[Node, Node] = {}
-        for base, readers in self.readings.items():
+        for base, readers in self.program.readers.items():
             node = readers[0].node
             is_next = len(readers) == 1 and node.op.accumulates and readers[0].operands[0] is base
             is_kept = base in self.kept or base in self.program.targets
@@ -101,7 +115,7 @@ class FastBody(Body):
 
     def waits(self, statement: Statement) -> bool:
         """Say whether a value is a number that is written where arithmetic alone reads it."""
-        node, readers = statement.node, self.readings.get(statement.node, [])
+        node, readers = statement.node, self.program.readers.get(statement.node, [])
         is_named = node in self.expressions.labels or node in self.kept
         if node.shape or is_named or node in self.program.runs or len(readers) != 1:
             return False
@@ -115,11 +129,19 @@ class FastBody(Body):
         node = statement.node
         if node in self.program.runs:
             run = self.program.runs[node]
-            if run.statements[0] is statement:
+            if run.statements[0] is not statement:
+                pass  # it has been written with the first
+            elif isinstance(run, SharedUpdate):
+                write_shared_update(self, run)
+            else:
                 write_run(self, run)
             return
-        if node.op.is_leaf:
-            return
+        if not node.op.is_leaf:
+            self.write_call(statement)
+
+    def write_call(self, statement: Statement) -> None:
+        """Write one statement that is no leaf."""
+        node = statement.node
         codes = self.operands(statement)
         notation = self.expressions.notation
         if node in self.program.read_whole:
@@ -248,7 +270,7 @@ class FastBody(Body):
             successor = self.successors.get(heir)
             if successor is None or self.homes.get(successor) != home:
                 break
-            if len(self.readings[heir]) > 1:
+            if len(self.program.readers[heir]) > 1:
                 break
             steps.append(heir)
             heir = successor

@@ -34,7 +34,7 @@ from graphc.ops.loop import by_kind
 from graphc.ops.reshaping import reshape_words
 from graphc.ops.slicing import Slice, index_words
 from graphc.plan.loops import Loop
-from graphc.plan.program import Statement, read_by
+from graphc.plan.program import Statement
 
 _WORD = re.compile(r"\w+")
 
@@ -158,7 +158,7 @@ class FastSteps(Steps, Fast):
         expressions.notation = replace(expressions.notation, keeps_views=True)
         bind_inputs(expressions, loop, operands, names)
         super().__init__(loop.inside, expressions, outer.indent + INDENT)
-        self.readers = read_by(loop.inside.statements)
+        self.readers = loop.inside.readers
         self.kept_numbers = outer.kept_numbers
         self.kept_carries = {
             leaf.attrs["name"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 _RESERVED = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "state", "rng", "workspace"}
     | {"gradients", "buffers", "init", "check", "self", "expected", "got", "sliding_window_view"}
-    | {"CORES", "in_blocks"}
+    | {"CORES", "in_blocks", "in_pieces"}
 )
 
 

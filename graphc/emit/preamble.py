@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphc.emit.threads import CORES, IMPORTS, IN_BLOCKS
+from graphc.emit.threads import CORES, IMPORTS, IN_BLOCKS, IN_PIECES
 from graphc.plan.program import Program
 
 
@@ -13,7 +13,11 @@ def imports(program: Program) -> list[str]:
     """Return the imports: NumPy, and what the ops' NumPy forms take out of it by name."""
     taken = {line for statement in program.all_statements for line in statement.node.op.imports}
     lines = ["import numpy as np", *_merged(sorted(taken))]
-    return [*IMPORTS, "", *lines, "", CORES] if program.runs else lines
+    return [*IMPORTS, "", *lines, "", CORES] if _has_threads(program) else lines
+
+
+def _has_threads(program: Program) -> bool:
+    return any(run.is_in_blocks for run in program.runs.values())
 
 
 def _merged(lines: Sequence[str]) -> list[str]:
@@ -28,7 +32,7 @@ def _merged(lines: Sequence[str]) -> list[str]:
 def helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
     """Return the module-level functions that the body calls, and those that these call."""
     sources: dict[str, str] = {}
-    brought = [IN_BLOCKS] if program.runs else []
+    brought = [IN_BLOCKS, IN_PIECES] if _has_threads(program) else []
     brought += [s.node.op.helper(s.node) or "" for s in program.all_statements]
     for source in dict.fromkeys(brought):
         for function in filter(None, source.split("\n\n\n")):

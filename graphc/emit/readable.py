@@ -10,7 +10,7 @@ from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.plan.program import Program, Statement, read_by
+from graphc.plan.program import Program, Statement
 
 #: An expression deeper than this gets a line of its own, so that no parser nests too far.
 _DEPTH = 8
@@ -39,7 +39,7 @@ class ReadableBody(Body):
         self.views: dict[Node, frozenset[str]] = {}
         #: Values that live in an array which additions are written into.
         self.collected: set[Node] = set()
-        self.readers = read_by(program.statements)
+        self.readers = program.readers
         self.computed = {s.node: s for s in program.statements}
 
     # -- which values get a line -------------------------------------------------------------

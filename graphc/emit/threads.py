@@ -52,3 +52,14 @@ def in_blocks(work, extent, step):
         raise error
     return results
 '''
+#: The module-level function that makes the pieces of large arrays.
+IN_PIECES = '''
+def in_pieces(arrays, size):
+    """Return the arrays of each line in pieces, rows that have about so many elements."""
+    pieces = []
+    for line in arrays:
+        rows = max(1, size // line[0][:1].size)
+        starts = range(0, len(line[0]), rows)
+        pieces += [[array[i : i + rows] for array in line] for i in starts]
+    return pieces
+'''

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.emit.bindings import bound
+from graphc.emit.columns import name_of_all
 from graphc.emit.expressions import Expressions
 from graphc.emit.leaving import are_owned
-from graphc.emit.lines import Line
 from graphc.emit.names import string_literal
 from graphc.emit.readable import ReadableBody
 from graphc.emit.wrapping import INDENT, WIDTH
@@ -24,6 +24,7 @@ class UpdateLoops(ReadableBody):
     def __init__(self, program: Program, expressions: Expressions, indent: str = INDENT) -> None:
         super().__init__(program, expressions, indent)
         loops = updates_alike(program)
+        self.of_many.update(s.node for found in loops for part in found.parts for s in part)
         #: Node -> the loop that its statement belongs to.
         self.alike = {
             statement.node: found for found in loops for part in found.parts for statement in part
@@ -79,7 +80,10 @@ class UpdateLoops(ReadableBody):
         """Write the head of a loop over parameters, with what belongs to each in a row."""
         parameters = [tuple([self.program.graph.params[name] for name in found.names])]
         columns = [*filter(None, parameters), *found.columns, *found.moments.values()]
-        names = [self.expressions.namer.fresh(self._name(column)) for column in columns]
+        names = [
+            self.expressions.namer.fresh(name_of_all(self.expressions, column))
+            for column in columns
+        ]
         codes = [[self.expressions.code[x].text for x in column] for column in columns]
         self._open(names, [*zip(*codes, strict=True)])
         return {column[0]: name for column, name in zip(columns, names, strict=True)}
@@ -88,7 +92,7 @@ class UpdateLoops(ReadableBody):
         """Write the head of a loop over names of parameters, and look up their state by them."""
         codes, fresh = self.expressions.code, self.expressions.namer.fresh
         key = fresh("name")
-        names = [fresh(self._name(column)) for column in found.columns]
+        names = [fresh(name_of_all(self.expressions, column)) for column in found.columns]
         keys = [string_literal(name) for name in found.names]
         listing = self._listing(found) if found.is_derived else ""
         if listing:
@@ -126,23 +130,3 @@ class UpdateLoops(ReadableBody):
         entries = ", ".join([f"({', '.join(row)})" if len(row) > 1 else row[0] for row in rows])
         self.plain(f"for {', '.join(names)} in ({entries}):")
         self.indent += INDENT
-
-    def emit(self, code: str, node: Node, shown: str = "") -> None:
-        """Write a line without its comment where its value has several shapes."""
-        if node in self.alike:
-            self.lines.append(Line(f"{self.indent}{code}", node))
-        else:
-            super().emit(code, node, shown)
-
-    def _name(self, column: Sequence[Node]) -> str:
-        """Return what the values of all parameters are."""
-        names = self.program.param_names
-        if not all(x in names for x in column):
-            if {*column} <= {*self.program.observed.values()}:
-                return "gradient"
-            wanted = [self.expressions.wanted_name(x) for x in column]
-            return "gradient" if all(x.startswith("d_") for x in wanted) else "step"
-        if all(x.attrs["trainable"] for x in column):
-            return "parameter"
-        kinds = {names[x].rpartition(".")[2] for x in column}
-        return kinds.pop() if len(kinds) == 1 else "state"

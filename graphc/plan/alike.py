@@ -56,7 +56,7 @@ class Alike:
 def updates_alike(program: Program) -> list[Alike]:
     """Return what is repeated so often in the update block that a loop is worth it, in order."""
     statements = [s for s in program.statements if s.block == UPDATE and not _is_number(program, s)]
-    keys = [_key(program, s) for s in statements]
+    keys = [key_of(program, s) for s in statements]
     found: list[Alike] = []
     start = 0
     while start < len(statements):
@@ -78,19 +78,23 @@ def _is_number(program: Program, statement: Statement) -> bool:
     return node.op.is_leaf or node.op is full or node in program.numbers
 
 
-def _key(program: Program, statement: Statement) -> Hashable:
+def key_of(program: Program, statement: Statement) -> Hashable:
     """Return what the text of a statement follows from, but for the variables in it.
 
     A statement that is never like another is its own key.
     """
-    node = statement.node
-    if not node.op.broadcasts(node) or not node.shape:
+    if not may_repeat(statement):
         return id(statement)
-    if any(x.shape and x.shape != node.shape for x in statement.operands):
-        return id(statement)
-    is_target = statement.target is not None
+    node, is_target = statement.node, statement.target is not None
     operands = tuple([_operand_key(program, x) for x in statement.operands])
     return (node.op, node.attrs, node.dtype, is_target, operands)
+
+
+def may_repeat(statement: Statement) -> bool:
+    """Say whether a statement is arithmetic on arrays of one shape and numbers."""
+    node = statement.node
+    is_arithmetic = node.op.broadcasts(node) and bool(node.shape)
+    return is_arithmetic and all(not x.shape or x.shape == node.shape for x in statement.operands)
 
 
 def _operand_key(program: Program, node: Node) -> Hashable:
@@ -110,12 +114,12 @@ def _repeated(
     if keys[start] != keys[start + length]:
         return None
     first = statements[start : start + length]
-    parts, rows = [tuple(first)], [_leaves(program, first)]
+    parts, rows = [tuple(first)], [leaves_of(program, first)]
     at = start + length
     while keys[at : at + length] == keys[start : start + length]:
         part = statements[at : at + length]
-        row = _leaves(program, part)
-        if not _correspond(program, (first, rows[0]), (part, row)):
+        row = leaves_of(program, part)
+        if not correspond(program, (first, rows[0]), (part, row)):
             break
         parts.append(tuple(part))
         rows.append(row)
@@ -153,7 +157,7 @@ def _alike(
     return Alike(tuple(parts), owners, moments, tuple(others), is_derived)
 
 
-def _leaves(program: Program, part: Sequence[Statement]) -> tuple[Node, ...]:
+def leaves_of(program: Program, part: Sequence[Statement]) -> tuple[Node, ...]:
     """Return the values that a part reads or overwrites and does not make, in order."""
     made = {s.node for s in part}
     params = program.graph.params
@@ -162,7 +166,7 @@ def _leaves(program: Program, part: Sequence[Statement]) -> tuple[Node, ...]:
     return tuple(dict.fromkeys(nodes))
 
 
-def _correspond(
+def correspond(
     program: Program,
     one: tuple[Sequence[Statement], Sequence[Node]],
     other: tuple[Sequence[Statement], Sequence[Node]],

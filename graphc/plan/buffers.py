@@ -112,7 +112,9 @@ class _Memory:
                     self.dying.setdefault(at, []).append(result)
 
     def needed(self, node: Node) -> tuple[TensorType, Pace | None]:
-        return _needed(node, self.runs)
+        """Return the type of the array that a value needs, and the pace of the run it is in."""
+        run = self.runs.get(node)
+        return (node.type, None) if run is None else run.room(node)
 
     def new_or_free(self, node: Node) -> Buffer:
         needed = self.needed(node)
@@ -204,17 +206,6 @@ def _totals_from(statement: Statement, runs: Mapping[Node, Run]) -> Iterator[Nod
     run = runs.get(statement.node)
     if run is not None and statement is run.statements[0]:
         yield from (s.node for s in run.statements if s.node in run.totals)
-
-
-def _needed(node: Node, runs: Mapping[Node, Run]) -> tuple[TensorType, Pace | None]:
-    """Return the type of the array that a value needs, and the pace of the run it stays within.
-
-    Such a value needs as much for each step of a block; a whole array has no pace.
-    """
-    run = runs.get(node)
-    if run is None or node in run.whole or node in run.totals:
-        return node.type, None
-    return node.type.with_shape((run.rows[node], *node.shape[1:])), run.pace
 
 
 def _needs_memory(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -97,6 +97,20 @@ class Run:
         )
 
     @property
+    def is_in_blocks(self) -> bool:
+        """Whether what stays within needs the memory of a block for each core, and no more."""
+        return True
+
+    def room(self, node: Node) -> tuple[TensorType, Pace | None]:
+        """Return the type of the array that a value needs, and the pace of what may use it too.
+
+        Of what stays within, it is what a step needs; a whole array has no pace.
+        """
+        if node in self.whole or node in self.totals:
+            return node.type, None
+        return node.type.with_shape((self.rows[node], *node.shape[1:])), self.pace
+
+    @property
     def is_shared(self) -> bool:
         """Whether a block also takes no more than one in `SHARES` of all steps, or one step."""
         return self.multiplies and self.step is not None and self.step > 1
@@ -153,6 +167,24 @@ class Program:
         return {node: name for name, node in self.graph.params.items()}
 
     @cached_property
+    def readers(self) -> dict[Node, list[Statement]]:
+        """The statements that read each value, one entry a use."""
+        readers: dict[Node, list[Statement]] = {}
+        for statement in self.statements:
+            for operand in statement.operands:
+                readers.setdefault(operand, []).append(statement)
+        return readers
+
+    @cached_property
+    def writers(self) -> dict[Node, list[Statement]]:
+        """The statements that write into the array of each parameter that is overwritten."""
+        found: dict[Node, list[Statement]] = {}
+        for statement in self.statements:
+            if statement.target is not None:
+                found.setdefault(self.graph.params[statement.target], []).append(statement)
+        return found
+
+    @cached_property
     def targets(self) -> frozenset[Node]:
         """The values that are written straight into a parameter."""
         return frozenset(s.node for s in self.statements if s.target is not None)
@@ -160,16 +192,12 @@ class Program:
     @cached_property
     def read_whole(self) -> frozenset[Node]:
         """The uniform arrays that all who read them need as arrays, and only read."""
-        readers: dict[Node, list[Node]] = {}
-        for statement in self.statements:
-            for operand in statement.operands:
-                if is_fill(operand) and operand.shape:
-                    readers.setdefault(operand, []).append(statement.node)
         kept = {*self.graph.roots(), *self.observed.values()}
         return frozenset(
             array
-            for array, nodes in readers.items()
-            if array not in kept and not any(map(self._takes_number, nodes))
+            for array, readers in self.readers.items()
+            if is_fill(array) and array.shape and array not in kept
+            if not any(self._takes_number(s.node) for s in readers)
         )
 
     def _takes_number(self, node: Node) -> bool:
@@ -184,7 +212,7 @@ class Program:
         held = [
             self.place[node]
             for node, run in self.runs.items()
-            if node in self.place and node not in run.whole and node not in run.totals
+            if node in self.place and node not in run.whole | run.totals and run.is_in_blocks
         ]
         return tuple(dict.fromkeys(held))
 
@@ -224,15 +252,6 @@ def ends_of_carries(loops: Mapping[Node, Loop]) -> list[tuple[Node, Node]]:
         if not isinstance(loop.node.attrs["length"], int)
         for i in range(len(loop.carries))
     ]
-
-
-def read_by(statements: Sequence[Statement]) -> dict[Node, list[Statement]]:
-    """Return the statements that read each value, one entry a use."""
-    readers: dict[Node, list[Statement]] = {}
-    for statement in statements:
-        for operand in statement.operands:
-            readers.setdefault(operand, []).append(statement)
-    return readers
 
 
 def is_broadcast(node: Node) -> bool:

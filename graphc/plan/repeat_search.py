@@ -11,7 +11,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ops.leaf import full
 from graphc.plan.layer_names import counted, names_of
-from graphc.plan.program import ON_DEMAND, Program, Statement, is_broadcast, read_by
+from graphc.plan.program import ON_DEMAND, Program, Statement, is_broadcast
 from graphc.plan.repeats import Carried, Kept, Repeat
 
 BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
@@ -43,7 +43,7 @@ class Search:
         self.keys: dict[Hashable, int] = {}
         self.runs: dict[tuple[Node, int] | None, list[Run]] = {}
         self.index = {s.node: i for i, s in enumerate(program.statements)}
-        self.readers = read_by(program.statements)
+        self.readers = program.readers
         graph = program.graph
         #: Results that are told apart by name, as the gradients of all parameters are: of a step
         #: those that a caller may ask for, else what is returned.

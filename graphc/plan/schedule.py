@@ -18,6 +18,7 @@ from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.loops import Loop, loops_of
 from graphc.plan.program import ON_DEMAND, Program, Run, Statement, ends_of_carries
 from graphc.plan.samples import by_samples
+from graphc.plan.shared_updates import shared_updates
 
 _BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
 _RANK = {block: rank for rank, block in enumerate(_BLOCKS)}
@@ -69,6 +70,9 @@ def plan(
         statements, runs = by_samples(statements, read_at_last)
         if not runs:
             statements, runs = in_blocks(statements, read_at_last)
+        ordered = Program(graph, tuple(statements), stores, seen, storage=storage, numbers=numbers)
+        statements, shared = shared_updates(ordered, read_at_last)
+        runs |= shared
     buffers, place = assign_buffers(graph, statements, stores, seen, loops, runs)
     return Program(
         graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs, model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
 from graphc.ops.registry import OPS
-from graphc.plan.program import Program, Statement, read_by
+from graphc.plan.program import Program, Statement
 
 _ADD, _SUM = OPS["add"], OPS["sum"]
 _SQUARE, _EINSUM = OPS["square"], OPS["einsum"]
@@ -24,7 +24,7 @@ class SumOfSquares:
 def sum_of_squares(program: Program) -> SumOfSquares | None:
     """Return the sum of the squares of exactly the gradients that a caller may ask for."""
     made = {s.node: s for s in program.statements if s.block == UPDATE}
-    readers = read_by(program.statements)
+    readers = program.readers
     gradients = {*program.observed.values()}
     wanted = len(program.observed)
     for total in [node for node in made if node.op is _ADD and not node.shape]:
