@@ -169,7 +169,8 @@ class FastBody(Body):
 
     def keeps_numbers(self, node: Node) -> bool:
         """Say whether the call that computes a value takes numbers as arrays of no axes."""
-        return node in self.program.place and is_short(node)
+        is_written = node in self.program.place or node in self.program.targets
+        return is_written and is_short(node)
 
     def is_arithmetic_on_numbers(self, statement: Statement) -> bool:
         """Say whether a value is written where it is read: arithmetic on numbers and dims."""
@@ -224,6 +225,8 @@ class FastBody(Body):
             return
         elif out != name:
             line = f"{name} = {line}"
+        else:
+            line = _changed_in_place(node, codes, out) or line
         self.buffer_names[buffer] = name
         self.emit(line, node)
 
@@ -343,11 +346,9 @@ class FastBody(Body):
         """
         node, target = statement.node, str(statement.target)
         notation = replace(self.expressions.notation, owns_out=self.owns(target))
-        symbol = in_place_operator(node)
-        if symbol and codes[0].text == array:
-            return f"{array} {symbol} {codes[1]}"
-        if symbol in ("+=", "*=") and codes[1].text == array:
-            return f"{array} {symbol} {codes[0]}"
+        changed = _changed_in_place(node, codes, array)
+        if changed:
+            return changed
         reused = [statement.operands[i] for i in node.op.reuses(node)]
         others = [
             x
@@ -367,3 +368,16 @@ class FastBody(Body):
         """Say whether one of the operands is the memory of the parameter that is written."""
         param = self.program.graph.params[str(statement.target)]
         return any(self.program.base(x) is param for x in operands)
+
+
+def _changed_in_place(node: Node, codes: Sequence[Code], array: str) -> str:
+    """Return `array += other` where a call would write what it reads; nothing for other calls.
+
+    An operator has less to look at than a call with a keyword: a sixth of a small one's time.
+    """
+    symbol = in_place_operator(node)
+    if symbol and codes[0].text == array:
+        return f"{array} {symbol} {codes[1]}"
+    if symbol in ("+=", "*=") and codes[1].text == array:
+        return f"{array} {symbol} {codes[0]}"
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from graphc.emit.bindings import bound
 from graphc.emit.columns import name_of_all
 from graphc.emit.lines import of_no_scope
 from graphc.emit.wrapping import INDENT
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from graphc.emit.fast import FastBody
 
 _WHY = "  # pieces stay in the cache"
+#: Numbers become arrays of no axes, which NumPy reads sooner, where more arrays are computed with.
+_FEW = 3
 
 
 def write_shared_update(body: FastBody, shared: SharedUpdate) -> None:
@@ -39,9 +42,9 @@ class _Update:
         self.columns = sorted(shared.columns, key=lambda column: _rank(column[0]))
         self.names = self.words([name_of_all(body.expressions, x) for x in self.columns])
         #: The memory of what each part makes on its way, and its variables.
+        place = body.program.place
         self.buffers = [
             [*dict.fromkeys([place[s.node] for s in part if s.node in place])]
-            for place in [body.program.place]
             for part in shared.parts
         ]
         self.scratch = self.words(["scratch" for _ in self.buffers[0]])
@@ -49,10 +52,10 @@ class _Update:
         self.made: list[str] = []
 
     def words(self, wanted: Sequence[str]) -> list[str]:
-        """Return variables: the function's own, or those that all loops over parameters have.
+        """Return variables: a function has its own, all loops over parameters have the same.
 
-        What stands in a loop is the module's function's own, where a later value must not be
-        called so: its array may have been taken out of the workspace before.
+        These are not given back: a later array would be taken out of the workspace by such a name,
+        and the loop stands behind that.
         """
         if self.shared.in_pieces:
             return [*map(self.fresh, wanted)]
@@ -82,13 +85,23 @@ class _Update:
     def write_loop(self) -> None:
         """Write the loop over small arrays; each comes with memory for what is made on the way."""
         kept = [[*map(self.kept, buffers)] for buffers in self.buffers]
-        rows = [
-            f"({', '.join([*row, *more])})" for row, more in zip(self.rows(), kept, strict=True)
-        ]
+        words = [[*row, *more] for row, more in zip(self.rows(), kept, strict=True)]
+        rows = [_tuple(row) if len(row) > 1 else row[0] for row in words]
+        together = [(name, f"np.array({name})") for name in self.numbers()]
+        if together and len(words) > _FEW:
+            self.body.plain(bound(together))
         names = ", ".join([*self.names, *self.scratch])
         self.body.plain(f"for {names} in ({', '.join(rows)}):")
         self.body.indent += INDENT
         self.write_calls()
+
+    def numbers(self) -> list[str]:
+        """Return the variables of numbers that all parts read, and nobody is given."""
+        body = self.body
+        read = {x for s in self.shared.parts[0] for x in s.operands if not x.shape}
+        made = [x for x in read if x in body.homes and x not in body.kept and x.inputs]
+        codes = [body.expressions.code[x].text for x in made if x not in body.program.numbers]
+        return sorted({code for code in codes if code.isidentifier()})
 
     def write_pieces(self) -> None:
         """Write the function that all cores call for pieces of the arrays."""

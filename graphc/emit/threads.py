@@ -55,7 +55,7 @@ def in_blocks(work, extent, step):
 #: The module-level function that makes the pieces of large arrays.
 IN_PIECES = '''
 def in_pieces(arrays, size):
-    """Return the arrays of each line in pieces, rows that have about so many elements."""
+    """Return the arrays of each line in pieces: rows of about so many elements."""
     pieces = []
     for line in arrays:
         rows = max(1, size // line[0][:1].size)

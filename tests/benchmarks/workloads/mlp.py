@@ -28,7 +28,16 @@ def graph(sizes: Sequence[int]) -> gc.Graph:
     return gc.graph({"loss": loss}, name="mlp")
 
 
-def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
+def descend(params: Arrays, gradients: Arrays) -> None:
+    """One step of plain descent, in place."""
+    for name, gradient in gradients.items():
+        np.multiply(gradient, RATE, out=gradient)
+        np.subtract(params[name], gradient, out=params[name])
+
+
+def by_hand(
+    params: Arrays, data: Arrays, update: Callable[[Arrays, Arrays], None] = descend
+) -> Callable[[], Mapping[str, Any]]:
     """Kept buffers, `out=` everywhere, products straight into gradients, in-place updates."""
     x, y = data["x"], data["y"]
     depth = len(params) // 2
@@ -41,6 +50,8 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     mask = [np.empty(a.shape, bool) for a in h]
     dW, db = [np.empty_like(w) for w in W], [np.empty_like(v) for v in b]
     m, s = np.empty((N, 1), np.float32), np.empty((N, 1), np.float32)
+    gradients = {f"W{i}": dw for i, dw in enumerate(dW, 1)}
+    gradients |= {f"b{i}": dv for i, dv in enumerate(db, 1)}
 
     def run() -> Mapping[str, Any]:
         below = x
@@ -68,11 +79,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
                 np.dot(d[i], W[i].T, out=d[i - 1])
                 np.greater(h[i - 1], 0, out=mask[i - 1])
                 np.multiply(d[i - 1], mask[i - 1], out=d[i - 1])
-        for i in range(depth):
-            np.multiply(dW[i], RATE, out=dW[i])
-            np.subtract(W[i], dW[i], out=W[i])
-            np.multiply(db[i], RATE, out=db[i])
-            np.subtract(b[i], db[i], out=b[i])
+        update(params, gradients)
         return {**params, "loss": loss}
 
     return run
