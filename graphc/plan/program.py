@@ -130,8 +130,9 @@ class Program:
     `place` gives, for each node, the buffer its value lives in (absent: it is allocated afresh).
     `storage` gives, for each view, the node whose memory it shows. `numbers` are the values that
     are written as Python numbers, and take the dtype of what they meet. `loops` gives, for each
-    scan, how it runs; `runs`, for each value that is computed block by block, the loop that it is
-    part of. `model` is what the output is computed from whose gradients the program computes.
+    scan, how it runs; `runs`, for each value that is computed block by block, or in an update that
+    parameters share, what it is part of. `model` is what the output is computed from whose
+    gradients the program computes.
     """
 
     graph: Graph
@@ -212,7 +213,8 @@ class Program:
         held = [
             self.place[node]
             for node, run in self.runs.items()
-            if node in self.place and node not in run.whole | run.totals and run.is_in_blocks
+            if node in self.place and run.is_in_blocks
+            if node not in run.whole and node not in run.totals
         ]
         return tuple(dict.fromkeys(held))
 
