@@ -18,8 +18,9 @@ from graphc.plan.alike import correspond, key_of, leaves_of, may_repeat
 from graphc.plan.program import Pace, Program, Run, Statement
 from graphc.plan.runs import LARGE
 
-#: The fewest calls for which a loop over blocks, or over parameters, pays.
-_FEWEST = 8
+#: The fewest calls for which pieces pay, and a loop over small arrays. Momentum has four, which
+#: take as long on arrays of a megabyte in pieces as on the whole.
+_FEWEST_IN_PIECES, _FEWEST_IN_LOOP = 5, 8
 #: Elements of a piece: what an update reads and writes of it stays in a core's own cache, and
 #: threads seldom wait for one another in the interpreter.
 PIECE = 65536
@@ -115,12 +116,12 @@ def _reached(start: Node, linked: Mapping[Node, Sequence[Node]]) -> set[Node]:
 
 
 def _is_apart(program: Program, part: Sequence[Statement], kept: Container[Node]) -> bool:
-    """Say whether many calls, on arrays of one shape, have to do with no other statement.
+    """Say whether several calls, on arrays of one shape, have to do with no other statement.
 
     Nobody else reads what they make, or writes to what they read; and they read what they
     overwrite as it lies, or a piece would see what became of another one.
     """
-    if len(part) < _FEWEST or len({s.node.shape for s in part}) > 1:
+    if len(part) < _FEWEST_IN_PIECES or len({s.node.shape for s in part}) > 1:
         return False
     made = {s.node for s in part}
     params = program.graph.params
@@ -167,24 +168,31 @@ def _shared(program: Program, parts: Sequence[Sequence[Statement]]) -> list[Shar
     if sum(int(parts[i][0].node.size) for i in large) < LARGE:
         large = []
     small = [i for i in range(len(parts)) if i not in {*large}]
-    found: list[SharedUpdate] = []
-    for several, in_pieces in ((large, True), (small, False)):
-        if len(several) > 1 or (several and in_pieces):
-            own = [tuple(parts[i]) for i in several]
-            found.append(
-                SharedUpdate(
-                    statements=tuple([s for part in own for s in part]),
-                    extent=sum([part[0].node.size for part in own]),
-                    row=1,
-                    rows={},
-                    whole=frozenset(),
-                    totals=frozenset(),
-                    parts=tuple(own),
-                    columns=tuple([tuple([column[i] for i in several]) for column in columns]),
-                    in_pieces=in_pieces,
-                )
-            )
+    found = [_update(parts, columns, large, in_pieces=True)] if large else []
+    if len(small) > 1 and len(parts[0]) >= _FEWEST_IN_LOOP:
+        found.append(_update(parts, columns, small, in_pieces=False))
     return found
+
+
+def _update(
+    parts: Sequence[Sequence[Statement]],
+    columns: Sequence[tuple[Node, ...]],
+    which: Sequence[int],
+    in_pieces: bool,
+) -> SharedUpdate:
+    """Return the update of some of the parts that are alike."""
+    own = tuple([tuple(parts[i]) for i in which])
+    return SharedUpdate(
+        statements=tuple([s for part in own for s in part]),
+        extent=sum([part[0].node.size for part in own]),
+        row=1,
+        rows={},
+        whole=frozenset(),
+        totals=frozenset(),
+        parts=own,
+        columns=tuple([tuple([column[i] for i in which]) for column in columns]),
+        in_pieces=in_pieces,
+    )
 
 
 def _is_large(node: Node) -> bool:
