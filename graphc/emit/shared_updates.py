@@ -48,8 +48,6 @@ class _Update:
             for part in shared.parts
         ]
         self.scratch = self.words(["scratch" for _ in self.buffers[0]])
-        #: The variables of what a part makes.
-        self.made: list[str] = []
 
     def words(self, wanted: Sequence[str]) -> list[str]:
         """Return variables: a function has its own, all loops over parameters have the same.
@@ -79,7 +77,7 @@ class _Update:
         body.indent = indent
         body.lines[first:] = map(of_no_scope, body.lines[first:])
         if self.shared.in_pieces:
-            for name in {*self.names, *self.scratch, *self.made}:
+            for name in [*self.names, *self.scratch]:
                 body.expressions.namer.release(name)
 
     def write_loop(self) -> None:
@@ -142,20 +140,16 @@ class _Update:
     def write_calls(self) -> None:
         """Write what is done for each parameter."""
         body, part = self.body, self.shared.parts[self.which]
-        codes, stems = body.expressions.code, body.expressions.stems
-        pairs = zip(self.columns, self.names, strict=True)
-        variables = {column[self.which]: name for column, name in pairs}
+        codes, place = body.expressions.code, body.program.place
         before = dict(codes)
-        codes |= {node: Code(name) for node, name in variables.items()}
-        stems |= variables
-        body.buffer_names |= dict(zip(self.buffers[self.which], self.scratch, strict=True))
-        for statement in part:
-            body.expressions.labels.pop(statement.node, None)
-            stems[statement.node] = next(filter(None, [stems[x] for x in statement.operands]), "")
+        for column, name in zip(self.columns, self.names, strict=True):
+            codes[column[self.which]] = Code(name)
+        memory = dict(zip(self.buffers[self.which], self.scratch, strict=True))
+        body.buffer_names |= memory
+        codes |= {s.node: Code(memory[place[s.node]]) for s in part if s.node in place}
         for statement in part:
             body.current = statement.node
             body.write_call(statement)
-        self.made += [codes[s.node].text for s in part if s.target is None]
         codes.clear()
         codes |= before
 
