@@ -18,7 +18,7 @@ from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 
-class _BoundsAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+class _BoundsAlgebra(dict[str, Any]):  # a read-only view of the registry
     """Formulas over bounds: an op's own image, else that of its formula, else nothing is known."""
 
     def __missing__(self, name: str) -> Callable[..., Bounds]:

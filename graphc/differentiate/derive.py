@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,7 @@ def _lines(op: Pointwise, index: int) -> list[Line]:
     return ending_in([*lines, *more], lines_to_form(op.formula, tree, derived, reached, final))
 
 
-class _WithDerivatives(dict):  # type: ignore[type-arg]  # SymPy's algebra and D, the derivative
+class _WithDerivatives(dict[str, Any]):  # SymPy's algebra and D, the derivative
     def __init__(self, by: Expression) -> None:
         super().__init__(D=lambda tree: derivative(tree, by))
 
@@ -181,7 +182,7 @@ class _WithDerivatives(dict):  # type: ignore[type-arg]  # SymPy's algebra and D
         return self[name]
 
 
-class _Symbols(dict):  # type: ignore[type-arg]  # every name but π is a real symbol
+class _Symbols(dict[str, Any]):  # every name but π is a real symbol
     def __contains__(self, name: object) -> bool:
         return name != "pi"
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
@@ -24,7 +25,7 @@ class _Cost:
     number: float | None = None
 
 
-class _CostAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+class _CostAlgebra(dict[str, Any]):  # a read-only view of the registry
     """Formulas over costs: an op costs its flops; lowered ops cost what they are lowered to."""
 
     def __missing__(self, name: str) -> Callable[..., _Cost]:
@@ -62,7 +63,7 @@ def cost_of(formula: str) -> float:
     return sum(result.parts.values())
 
 
-class _FreeVariables(dict):  # type: ignore[type-arg]  # every name but π is a variable at hand
+class _FreeVariables(dict[str, Any]):  # every name but π is a variable at hand
     def __contains__(self, name: object) -> bool:
         return name != "pi"
 

@@ -138,7 +138,7 @@ _RELATIONS = {
 _LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_not": "Not", "logical_xor": "Xor"}
 
 
-class _SymbolicAlgebra(dict):  # type: ignore[type-arg]  # filled on demand from the registry
+class _SymbolicAlgebra(dict[str, Any]):  # filled on demand from the registry
     """Formulas over SymPy: primitives are SymPy's functions, other ops their own formula."""
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphc.draw.recurrent_loops import given_leaves, weight_nodes, weight_of
 from graphc.draw.variables import is_silent
@@ -144,9 +145,10 @@ class _Finder:
         if sum(x not in self.free and x not in self.weights for x in node.inputs) > 1:
             return False  # picked by an index that is data too
         operand = node.inputs[0]
-        for table in (self.linear, self.joined, self.signal):
+        tables: tuple[dict[Node, Any], ...] = (self.linear, self.joined, self.signal)
+        for table in tables:
             if operand in table:
-                table[node] = table[operand]  # type: ignore[assignment]  # its own kind of value
+                table[node] = table[operand]
         return True
 
     def _sources(self, node: Node) -> tuple[Node, ...]:

@@ -45,6 +45,11 @@ def by_layer(pairs: Sequence[tuple[str, str]], indent: str) -> list[list[tuple[s
     return found
 
 
+def row_of(words: Sequence[str]) -> str:
+    """Return a row that a loop goes over: a tuple, or a single value."""
+    return f"({', '.join(words)})" if len(words) > 1 else words[0]
+
+
 def several(words: Sequence[str], before: str) -> list[str]:
     """Return several words as they are bound and kept together: a tuple, or a single value."""
     together = ", ".join(words)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 
+from graphc.emit.bindings import row_of
 from graphc.emit.names import Namer, string_literal
 from graphc.plan.layer_names import Names, counted, names_of
 
@@ -91,8 +92,7 @@ class Head:
                 number = "n" if self.variables[0] != "n" else "number"
                 text = f'f"{names.before}{{{number}}}{names.after}"'
                 return f"({rows[0][0]}, *[{text} for {number} in {_range(names.numbers)}])"
-        entries = [f"({', '.join(row)})" if len(row) > 1 else row[0] for row in rows]
-        return f"({', '.join(entries)})"
+        return f"({', '.join(map(row_of, rows))})"
 
     def backwards(self, other: Head, table: str) -> str:
         """Return the line that begins the loop where it goes over another's rows from behind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphc.emit.bindings import bound
+from graphc.emit.bindings import row_of
 from graphc.emit.columns import name_of_all
 from graphc.emit.lines import of_no_scope
 from graphc.emit.wrapping import INDENT
@@ -84,19 +84,18 @@ class _Update:
         """Write the loop over small arrays; each comes with memory for what is made on the way."""
         kept = [[*map(self.kept, buffers)] for buffers in self.buffers]
         words = [[*row, *more] for row, more in zip(self.rows(), kept, strict=True)]
-        rows = [_tuple(row) if len(row) > 1 else row[0] for row in words]
-        together = [(name, f"np.array({name})") for name in self.numbers()]
-        if together and len(words) > _FEW:
-            self.body.plain(bound(together))
+        for name in self.numbers() if len(words) > _FEW else ():
+            self.body.plain(f"{name} = np.array({name})")
         names = ", ".join([*self.names, *self.scratch])
-        self.body.plain(f"for {names} in ({', '.join(rows)}):")
+        self.body.plain(f"for {names} in ({', '.join(map(row_of, words))}):")
         self.body.indent += INDENT
         self.write_calls()
 
     def numbers(self) -> list[str]:
         """Return the variables of numbers that all parts read, and nobody is given."""
         body = self.body
-        read = {x for s in self.shared.parts[0] for x in s.operands if not x.shape}
+        own = {x for column in self.columns for x in column}
+        read = {x for s in self.shared.parts[0] for x in s.operands if not x.shape} - own
         made = [x for x in read if x in body.homes and x not in body.kept and x.inputs]
         codes = [body.expressions.code[x].text for x in made if x not in body.program.numbers]
         return sorted({code for code in codes if code.isidentifier()})

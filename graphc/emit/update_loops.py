@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.emit.bindings import bound
+from graphc.emit.bindings import bound, row_of
 from graphc.emit.columns import name_of_all
 from graphc.emit.expressions import Expressions
 from graphc.emit.leaving import are_owned
@@ -127,6 +127,5 @@ class UpdateLoops(ReadableBody):
 
     def _open(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write the head of a loop over rows of text."""
-        entries = ", ".join([f"({', '.join(row)})" if len(row) > 1 else row[0] for row in rows])
-        self.plain(f"for {', '.join(names)} in ({entries}):")
+        self.plain(f"for {', '.join(names)} in ({', '.join(map(row_of, rows))}):")
         self.indent += INDENT
