@@ -30,22 +30,26 @@ FIRINGS_PER_NODE = 64
 _SEEN = 3
 
 Replacement: TypeAlias = "tuple[Node, tuple[Node, ...]]"
+#: Nodes in normal form, each with what that rests on: which nodes are shared, of those asked for.
+#: All else that a rule may look at is the node itself and what it is made of, which never change.
+Normal: TypeAlias = "dict[Node, dict[Node, bool]]"
 
 
 def rewrite(
     graph: Graph,
     rules: Sequence[Rule],
     helpers: Sequence[Rule] = (),
-    normal: set[Node] | None = None,
+    normal: Normal | None = None,
     became: dict[Node, Node] | None = None,
 ) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with the rules applied to a fixpoint, and every firing in order.
 
     `helpers` keep what the rules make in normal form. Nodes in `normal` are in it already, so the
-    helpers pass them by; nodes that turn out to be are added. `became` receives, for each node of
-    the graph that does not stay, the node in its place.
+    helpers pass them by unless other nodes are shared now than were then; nodes that turn out to
+    be are added. `became` receives, for each node of the graph that does not stay, the node in its
+    place.
     """
-    known = normal if normal is not None else set()
+    known = normal if normal is not None else {}
     run = _Run(graph, indexed(tuple(rules)), indexed(tuple(helpers)), known)
     for node in graph.nodes:
         if not run.has_settled(node):
@@ -63,9 +67,7 @@ def rewrite(
 class _Run:
     """One run of some rules over one graph."""
 
-    def __init__(
-        self, graph: Graph, rules: RuleIndex, helpers: RuleIndex, normal: set[Node]
-    ) -> None:
+    def __init__(self, graph: Graph, rules: RuleIndex, helpers: RuleIndex, normal: Normal) -> None:
         uses = {node: len(users) for node, users in graph.consumers.items()}
         for root in graph.roots():
             uses[root] += 1
@@ -138,16 +140,29 @@ class _Run:
     def _fire(self, node: Node) -> Node | None:
         """Return what the first rule that fires at the node makes of it, or None."""
         kind = kind_of(node)
-        candidates = self.rules.at(kind)
-        if node not in self.normal:
-            candidates += self.helpers.at(kind)
+        fired = self._first(self.rules.at(kind), node)
+        if fired is not None or not self.helpers.rules or self._is_normal(node):
+            return fired
+        answers = self.facts.answers = {}
+        fired = self._first(self.helpers.at(kind), node)
+        self.facts.answers = None
+        if fired is None:
+            self.normal[node] = answers
+        return fired
+
+    def _first(self, candidates: tuple[Candidate, ...], node: Node) -> Node | None:
         for candidate in candidates:
             found = self._attempt(candidate, node)
             if found is not None and found[0] is not node:
                 return self._replaced(node, candidate.rule, *found)
-        if self.helpers.rules:
-            self.normal.add(node)
         return None
+
+    def _is_normal(self, node: Node) -> bool:
+        """Say whether the node was in normal form, and nothing that this rests on has changed."""
+        answers = self.normal.get(node)
+        if answers is None:
+            return False
+        return not answers or all(self.facts.is_shared(x) == was for x, was in answers.items())
 
     def _replaced(self, node: Node, rule: Rule, new: Node, covered: tuple[Node, ...]) -> Node:
         if new.type != node.type:

@@ -28,6 +28,8 @@ class Facts:
 
     def __init__(self, uses: Mapping[Node, int] | None = None) -> None:
         self._uses: dict[Node, int] = dict(uses or {})
+        #: Receives what is answered about sharing, while somebody listens.
+        self.answers: dict[Node, bool] | None = None
         self.number = ValueNumbers()
         self.range: _BottomUp[Range] = _BottomUp(range_of)
         self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
@@ -74,7 +76,10 @@ class Facts:
         return self._uses.get(node, 1)
 
     def is_shared(self, node: Node) -> bool:
-        return self.uses(node) > 1
+        shared = self.uses(node) > 1
+        if self.answers is not None:
+            self.answers[node] = shared
+        return shared
 
     def is_worth_sharing(self, node: Node) -> bool:
         """Say whether a node has other users, and is more than arithmetic on numbers: -0.5/N."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import inherit
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import in_bodies
@@ -16,16 +15,15 @@ from graphc.rewrite.rule import REASSOCIATES, Rule
 
 
 def _lower(node: Node, facts: Facts) -> Node | None:
+    lowered = node.op.lower(node)
+    if lowered is None or lowered.op.is_leaf:
+        return lowered
     provenance = node.provenance
     names = [operand.name for operand in node.inputs if operand.op is not full]
     if provenance.origin.note or not all(names):
-        return node.op.lower(node)
+        return lowered
     # Readers of the primitives are told which op they come from.
     shown = [operand.name or operand.op.label(operand, []) for operand in node.inputs]
-    with inherit(provenance):
-        lowered = node.op.lower(node)
-    if lowered is None or lowered.op.is_leaf:
-        return lowered
     origin = replace(lowered.provenance.origin, note=node.op.label(node, shown))
     provenance = replace(lowered.provenance, origin=origin)
     return Node(lowered.op, lowered.inputs, lowered.attrs, lowered.type, provenance)

@@ -18,7 +18,7 @@ from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
 from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
-from graphc.rewrite.engine import rewrite
+from graphc.rewrite.engine import Normal, rewrite
 from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
 from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.hinges import HINGES
@@ -102,32 +102,32 @@ class Pass:
         self,
         graph: Graph,
         allowed: Callable[[Rule], bool],
-        normal: set[Node],
+        normal: Normal,
         became: dict[Node, Node],
     ) -> tuple[Graph, tuple[Firing, ...]]:
         """Return the rewritten graph and the firings, by the rules that are allowed.
 
-        `normal` holds the nodes known to be in normal form; a firing elsewhere may change that.
+        `normal` holds the nodes known to be in normal form, in loops and around them.
         `became` receives, for each node that does not stay, the node in its place.
         """
         inner: dict[Node, Node] = {}
-        inside = partial(self._apply_inside, allowed)
+        inside = partial(self._apply_inside, allowed, normal)
         graph, first = in_bodies(graph, inside, inner)
         following, firings = self._apply_around(graph, allowed, normal, became)
         became.update((old, became.get(new, new)) for old, new in inner.items())
         return following, first + firings
 
     def _apply_inside(
-        self, allowed: Callable[[Rule], bool], graph: Graph
+        self, allowed: Callable[[Rule], bool], normal: Normal, graph: Graph
     ) -> tuple[Graph, tuple[Firing, ...]]:
         """Rewrite the body of a loop."""
-        return self.apply(graph, allowed, set(), {})
+        return self.apply(graph, allowed, normal, {})
 
     def _apply_around(
         self,
         graph: Graph,
         allowed: Callable[[Rule], bool],
-        normal: set[Node],
+        normal: Normal,
         became: dict[Node, Node],
     ) -> tuple[Graph, tuple[Firing, ...]]:
         if self.whole is not None:
@@ -135,10 +135,7 @@ class Pass:
         rules, helpers = (
             [rule for rule in group if allowed(rule)] for group in (self.rules, self.helpers)
         )
-        following, firings = rewrite(graph, rules, helpers, normal, became)
-        if firings:
-            normal.clear()
-        return following, firings
+        return rewrite(graph, rules, helpers, normal, became)
 
 
 SIMPLIFY_PASS = Pass(
@@ -345,7 +342,7 @@ def _run(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
 
     records = list(graph.history)
     current = graph
-    normal: set[Node] = set()
+    normal: Normal = {}
     for step in passes:
         if step.level > level or (step.is_for_loops and not has_loops(current)):
             continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -19,11 +21,19 @@ from graphc.ir.provenance import BACKWARD, FORWARD, phase
 from graphc.ir.text.parser import parse
 from graphc.ir.text.printer import graph_text
 from graphc.ops import OPS
-from graphc.rewrite.engine import rewrite
+from graphc.ops.leaf import fill
+from graphc.rewrite.engine import Normal, rewrite
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.lower import lower
 from graphc.rewrite.merge_common import merge_common
-from graphc.rewrite.pipeline import optimize, stabilize_forward
+from graphc.rewrite.pipeline import (
+    FAST_PASSES,
+    FORWARD_PASSES,
+    PASSES,
+    Pass,
+    optimize,
+    stabilize_forward,
+)
 from graphc.rewrite.remove_dead import remove_dead
 from graphc.rewrite.rule import Rule, history_text
 from graphc.run.reference import interpret
@@ -157,6 +167,38 @@ def test_shared_nodes_are_spared() -> None:
     text = "x: input(f64, 3)\ns = x + sin(x)\ny = exp(s)\noutput(y{})"
     assert rewrite(graph_of(text.format("")), rules)[1]
     assert not rewrite(graph_of(text.format(", s")), rules)[1]
+
+
+def test_a_node_in_normal_form_is_tried_again_when_what_it_rests_on_is_shared_no_more() -> None:
+    tried: list[Node] = []
+
+    def look(node: Node, facts: Facts) -> None:
+        tried.append(node)
+
+    helpers = (
+        Rule("open", "exp(x + y)", "exp(x)*exp(y)", "a test", spares_shared=True),
+        Rule("look", "sin(x)", "sin(x)", "a test", apply=look, roots=("sin",)),
+    )
+    forget = (Rule("forget", "tanh(x)", "1 + 0*x", "a test", apply=_one, roots=("tanh",)),)
+    graph = graph_of("x: input(f64, 3)\ns = x + sin(x)\noutput(y=exp(s), z=tanh(s))")
+    normal: Normal = {}
+    graph, firings = rewrite(graph, (), helpers, normal)
+    assert not firings and len(tried) == 1
+    graph, firings = rewrite(graph, forget, helpers, normal)
+    assert [firing.rule.name for firing in firings] == ["forget"]
+    graph, firings = rewrite(graph, (), helpers, normal)
+    assert [firing.rule.name for firing in firings] == ["open"]
+    assert len(tried) == 1  # sin(x) rests on nothing that changed
+
+
+@pytest.mark.parametrize("passes", [FORWARD_PASSES, PASSES, FAST_PASSES])
+def test_what_is_normal_to_one_pass_is_so_to_those_behind_it(passes: Sequence[Pass]) -> None:
+    keeping = [frozenset(step.helpers) for step in passes if step.helpers]
+    assert all(later <= earlier for earlier, later in itertools.pairwise(keeping))
+
+
+def _one(node: Node, facts: Facts) -> Node:
+    return fill(1, node.shape, node.dtype)
 
 
 def test_replacements_keep_name_scope_phase_and_origin() -> None:
