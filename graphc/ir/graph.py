@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -42,15 +42,13 @@ class Graph:
         params: Iterable[Node] = (),
         names: Mapping[Node, str] | None = None,
         history: tuple[Any, ...] = (),
-        order: Sequence[Node] | None = None,
     ) -> None:
-        """`order` is the topological order of what is computed, where it is known already."""
         put = object.__setattr__
         put(self, "name", name)
         put(self, "doc", doc.strip(" \t\n"))  # as a text gives it back
         put(self, "outputs", MappingProxyType(dict(outputs)))
         put(self, "updates", MappingProxyType(dict(updates or {})))
-        put(self, "nodes", tuple(topological(self.roots()) if order is None else order))
+        put(self, "nodes", tuple(topological(self.roots())))
         implied = implied_updates(self.nodes, self.updates)
         if implied:
             put(self, "updates", MappingProxyType({**self.updates, **implied}))
@@ -187,8 +185,7 @@ class Graph:
         history: tuple[Any, ...] | None = None,
     ) -> Graph:
         """Return a graph of the same name and inputs that computes something else."""
-        order = topological([*outputs.values(), *(updates or {}).values()])
-        alive = set(order)
+        alive = set(topological([*outputs.values(), *(updates or {}).values()]))
         # A parameter that is only written (the loss of the last step) is part of the state too.
         keep_params = [p for n, p in self.params.items() if p in alive or n in (updates or {})]
         with warnings.catch_warnings():
@@ -202,7 +199,6 @@ class Graph:
                 params=keep_params,
                 names={**self._names, **(names or {})},
                 history=self.history if history is None else history,
-                order=order,
             )
 
     # -- value -------------------------------------------------------------------------------
