@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.build.reductions import argmax
-from graphc.build.shaping import expand_dims, squeeze
+from graphc.build.shaping import expand_dims, ravel, squeeze
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dims import same_shape
@@ -102,13 +102,17 @@ def poisson_loss(prediction: Any, target: Any, *, from_logs: bool = True) -> Nod
     return _per_sample(p - t * OPS["log"](p))
 
 
-def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = False) -> Node:
+def binary_cross_entropy(
+    prediction: Any, target: Any, *, from_logits: bool = False, pos_weight: Any = None
+) -> Node:
     """Return -t log(p) - (1 - t) log(1 - p) for targets in [0, 1].
 
     `prediction` is the probability p, or with `from_logits` the z of p = sigmoid(z). A p that the
     graph computes as a sigmoid is as stable as its logits: the compiler sees through it. Of a p
     that comes from elsewhere the logarithm is taken as it is: p = 0 costs inf where t > 0 and, as
     0·inf, nan where t = 0. PyTorch cuts the logarithm off at -100; `gc.clip` does such things here.
+    `pos_weight` is a factor of the first term, a number or one for each entry of the last axis:
+    negatives over positives makes up for rare ones.
 
     **Shapes.** [N] or [N, ...] twice -> [N]
     **Raises.** GraphError where the shapes differ.
@@ -118,11 +122,20 @@ def binary_cross_entropy(prediction: Any, target: Any, *, from_logits: bool = Fa
         log_p, log_q = OPS["log_sigmoid"](p), OPS["log_sigmoid"](-p)
     else:
         log_p, log_q = OPS["log"](p), OPS["log"](1 - p)
+    if pos_weight is not None:
+        log_p = OPS["cast"](as_node(pos_weight), p.dtype) * log_p
     return _per_sample(-(t * log_p + (1 - t) * log_q))
 
 
 def softmax_cross_entropy(
-    prediction: Any, target: Any, *, axis: int = -1, from_logits: bool = True
+    prediction: Any,
+    target: Any,
+    *,
+    axis: int = -1,
+    from_logits: bool = True,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
 ) -> Node:
     """Return -log p of the right class, p = softmax(prediction) over `axis`.
 
@@ -130,16 +143,32 @@ def softmax_cross_entropy(
     Without `from_logits` the prediction is p itself. An index below 0 counts from the last class,
     as in NumPy; one without a class, such as K, is an error of the call.
 
-    **Shapes.** [N, K], [N] integers or [N, K] -> [N]
-    **Raises.** GraphError where the shapes do not fit.
+    `weight` gives each class a factor. With `label_smoothing` s, q is (1 - s) q + s/K. A target of
+    `ignore_index` costs nothing; the mean over the others is the sum of the losses divided by
+    `gc.sum(y != i, dtype="float32")`.
+
+    **Shapes.** [N, K], [N] integers or [N, K]; weight: [K] -> [N]
+    **Raises.** GraphError where the shapes do not fit, s is not in [0, 1], or probabilities have
+    an ignore_index.
+    **Source.** torch.nn.functional.cross_entropy with `reduction="none"`.
     """
     z, t = _floating(as_node(prediction)), as_node(target)
     if not z.ndim:
         raise _misfit("softmax_cross_entropy", prediction, target, "an axis of classes")
     at = one_axis(axis, z.ndim, "softmax_cross_entropy")
     logs = OPS["log_softmax"](z, at) if from_logits else OPS["log"](z)
+    factors = None if weight is None else _of_classes(weight, z, at)
     if same_shape(t.shape, z.shape):
-        return -OPS["sum"](OPS["cast"](t, z.dtype) * logs, at)
+        if ignore_index is not None:
+            raise GraphError(
+                "softmax_cross_entropy: ignore_index is for targets that are class indices",
+                where=user_location(),
+                got=f"a target of {t.type}",
+                fix="multiply the loss by what counts",
+            )
+        weighted = logs if factors is None else factors * logs
+        loss = -OPS["sum"](OPS["cast"](t, z.dtype) * weighted, at)
+        return _smoothed(loss, weighted, at, label_smoothing)
     has_indices = same_shape(t.shape, (*z.shape[:at], *z.shape[at + 1 :]))
     if has_indices and t.dtype.kind == "f":
         raise GraphError(
@@ -152,8 +181,40 @@ def softmax_cross_entropy(
     if t.dtype.kind != "i" or not has_indices:
         expected = "class indices, or one probability per class"
         raise _misfit("softmax_cross_entropy", prediction, target, expected)
-    right = OPS["take_along_axis"](logs, expand_dims(t, at), axis=at)
-    return -squeeze(right, at)
+    counts = None if ignore_index is None else OPS["not_equal"](t, ignore_index)
+    label = expand_dims(t if counts is None else OPS["where"](counts, t, 0), at)
+    loss = -squeeze(OPS["take_along_axis"](logs, label, axis=at), at)
+    if factors is not None:
+        loss = OPS["gather"](ravel(factors), squeeze(label, at), axis=0) * loss
+        logs = factors * logs
+    loss = _smoothed(loss, logs, at, label_smoothing)
+    return loss if counts is None else OPS["where"](counts, loss, 0.0)
+
+
+def _of_classes(weight: Any, z: Node, axis: int) -> Node:
+    """Return a factor for each class, along the axis of the classes."""
+    factors = OPS["cast"](as_node(weight), z.dtype)
+    if not same_shape(factors.shape, (z.shape[axis],)):
+        raise GraphError(
+            "softmax_cross_entropy: weight has one factor for each class",
+            where=user_location(),
+            got=str(factors.type),
+            expected=str(z.type.with_shape((z.shape[axis],))),
+        )
+    return expand_dims(factors, tuple(range(1, z.ndim - axis)))
+
+
+def _smoothed(loss: Node, logs: Node, axis: int, smoothing: float) -> Node:
+    """Return the loss with a share of the target spread evenly over the classes."""
+    share = plain(smoothing)
+    if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        raise GraphError(
+            "softmax_cross_entropy: label_smoothing is the share that all classes get",
+            where=user_location(),
+            got=repr(smoothing),
+            expected="a number in [0, 1]",
+        )
+    return (1 - share) * loss - share * OPS["mean"](logs, axis) if share else loss
 
 
 def hinge(score: Any, target: Any) -> Node:

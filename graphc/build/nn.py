@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+from graphc.build.attention import attention, multi_head_attention
 from graphc.build.convolution import (
     conv1d,
     conv2d,
@@ -60,6 +61,7 @@ from graphc.ir.foreign_names import no_attribute
 
 __all__ = [
     "absolute_error",
+    "attention",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -92,6 +94,7 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
     "mean_squared_error",
+    "multi_head_attention",
     "perceptron_loss",
     "poisson_loss",
     "rms_norm",

@@ -13,6 +13,7 @@ from graphc.build import functions as gf
 from graphc.build import layers, losses, nn
 from graphc.build.graphs import graph, input, param
 from graphc.build.init import initial_state, normal
+from graphc.compile import compile
 from graphc.errors import GraphError
 from graphc.run.reference import interpret
 
@@ -201,3 +202,32 @@ def test_a_column_against_a_vector_is_refused() -> None:
         losses.mean_squared_error(z, y)
     with pytest.raises(GraphError, match="class indices"):
         losses.softmax_cross_entropy(leaf(Z, "z"), input("t", (4,), "float64"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weight": [1.0, 2.0]}, "one factor for each class"),
+        ({"label_smoothing": 1.5}, r"a number in \[0, 1\]"),
+        ({"label_smoothing": None}, r"a number in \[0, 1\]"),
+    ],
+)
+def test_settings_of_a_cross_entropy_are_checked(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(GraphError, match=message):
+        losses.softmax_cross_entropy(leaf(Z, "z"), leaf(C, "c"), **settings)
+
+
+def test_shares_have_no_index_to_ignore() -> None:
+    with pytest.raises(GraphError, match="ignore_index is for"):
+        losses.softmax_cross_entropy(leaf(Z, "z"), leaf(Q, "q"), ignore_index=0)
+
+
+def test_what_is_ignored_costs_nothing_whatever_it_is() -> None:
+    """Not even an infinite logit reaches the loss, or its gradient."""
+    z, y = input("z", ("N", 3)), input("y", ("N",), "int64")
+    loss = losses.softmax_cross_entropy(z, y, ignore_index=-100)
+    f = compile(graph({"loss": gf.sum(loss)}), gradient_of="loss")
+    scores = np.array([[1, 2, 3], [1e30, -1e30, 0]], np.float32)
+    got = f(z=scores, y=np.array([1, -100]))
+    np.testing.assert_allclose(got["loss"], 1.4076059, rtol=1e-6)
+    assert not np.any(got["d_loss_d_z"][1])

@@ -25,6 +25,17 @@ IMAGE, IMAGE_CLASSES = RNG.normal(size=(2, 4, 3, 2)), RNG.integers(0, 4, (2, 3, 
 LARGE = np.array([1e4, -1e4, 60.0, -60.0, 0.0])
 
 
+SETTINGS = {"weight": [0.5, 1, 2, 3], "label_smoothing": 0.1, "ignore_index": int(CLASSES[1])}
+
+
+def of_tensors(settings: dict[str, Any], dtype: Any) -> dict[str, Any]:
+    """Return settings with lists as PyTorch's tensors."""
+    return {
+        key: torch.tensor(value, dtype=dtype) if isinstance(value, list) else value
+        for key, value in settings.items()
+    }
+
+
 def per_sample(loss: Callable[..., Any], **settings: Any) -> Callable[..., Any]:
     """Return PyTorch's loss without its mean over samples."""
 
@@ -109,6 +120,55 @@ ROWS: list[tuple[str, Any, Any, np.ndarray, np.ndarray]] = [
         lambda p, t: F.cross_entropy(p, t, reduction="none"),
         SCORES,
         SHARES,
+    ),
+    *[
+        (
+            f"classes {' '.join(kinds)}",
+            lambda p, t, given=given: gc.nn.softmax_cross_entropy(p, t, **given),
+            lambda p, t, given=given: F.cross_entropy(
+                p, t, reduction="none", **of_tensors(given, p.dtype)
+            ),
+            SCORES,
+            target,
+        )
+        for target, kinds in (
+            (CLASSES, ["weight"]),
+            (CLASSES, ["label_smoothing"]),
+            (CLASSES, ["ignore_index"]),
+            (CLASSES, ["weight", "label_smoothing", "ignore_index"]),
+            (SHARES, ["weight", "label_smoothing"]),
+        )
+        for given in [{kind: SETTINGS[kind] for kind in kinds}]
+    ],
+    (
+        "classes of an image, weighted",
+        lambda p, t: gc.nn.softmax_cross_entropy(
+            p, t, axis=1, weight=[0.5, 1, 2, 3], label_smoothing=0.2, ignore_index=0
+        ),
+        lambda p, t: F.cross_entropy(
+            p,
+            t,
+            reduction="none",
+            weight=torch.tensor([0.5, 1, 2, 3], dtype=p.dtype),
+            label_smoothing=0.2,
+            ignore_index=0,
+        ),
+        IMAGE,
+        IMAGE_CLASSES,
+    ),
+    (
+        "bce logits, rare positives",
+        lambda p, t: gc.nn.binary_cross_entropy(p, t, from_logits=True, pos_weight=3),
+        per_sample(F.binary_cross_entropy_with_logits, pos_weight=torch.tensor(3.0)),
+        Z,
+        T,
+    ),
+    (
+        "bce logits, rare labels",
+        lambda p, t: gc.nn.binary_cross_entropy(p, t, from_logits=True, pos_weight=[3, 1, 0.5]),
+        per_sample(F.binary_cross_entropy_with_logits, pos_weight=torch.tensor([3, 1, 0.5])),
+        A,
+        (B > 0).astype(float),
     ),
     (
         "classes of an image",

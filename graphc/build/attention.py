@@ -1,0 +1,149 @@
+"""Attention: for each query a mean of values, weighted by how well their keys answer it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphc.build.contractions import matmul
+from graphc.build.creation import arange
+from graphc.build.layers import dense, floating
+from graphc.build.naming import layer_name, remember
+from graphc.build.reductions import any as any_of
+from graphc.build.shaping import expand_dims, reshape, swapaxes
+from graphc.errors import GraphError
+from graphc.ir.dims import same_shape
+from graphc.ir.node import Node
+from graphc.ir.provenance import scope, user_location
+from graphc.ops.leaf import as_node
+from graphc.ops.registry import OPS
+
+__all__ = ["attention", "multi_head_attention"]
+
+
+def attention(query: Any, key: Any, value: Any, *, mask: Any = None, causal: bool = False) -> Node:
+    """Return softmax(query @ key.T / sqrt(d)) @ value: for each query, a mean of the values.
+
+    A query reads the values at which `mask` is True; one that may read none gets zeros. With
+    `causal`, query t reads values 0 to t.
+
+    **Shapes.** query: [..., Q, d], key: [..., K, d], value: [..., K, v]; mask: what broadcasts to
+    [..., Q, K] -> [..., Q, v]
+    **Raises.** GraphError where the shapes do not fit, or the mask does not hold truth values.
+    **Source.** Vaswani et al. 2017, arXiv:1706.03762;
+    torch.nn.functional.scaled_dot_product_attention.
+    """
+    q, k, v = (floating(as_node(x)) for x in (query, key, value))
+    are_rows = min(q.ndim, k.ndim, v.ndim) > 1 and type(q.shape[-1]) is int
+    if not are_rows or not same_shape((q.shape[-1], k.shape[-2]), (k.shape[-1], v.shape[-2])):
+        raise GraphError(
+            "attention: queries, keys and values do not fit",
+            where=user_location(),
+            got=f"{q.type}, {k.type} and {v.type}",
+            expected="[..., Q, d], [..., K, d] and [..., K, v], with a known d",
+        )
+    reads = _reads(None if mask is None else _truth(mask), causal, q, k)
+    return _means(q, k, v, reads, mask is not None)
+
+
+def _reads(mask: Node | None, causal: bool, query: Node, key: Node) -> Node | None:
+    """Return where a query reads a value; None for everywhere."""
+    if not causal:
+        return mask
+    past = expand_dims(arange(query.shape[-2]), 1) >= arange(key.shape[-2])
+    return past.named("past") if mask is None else OPS["logical_and"](past, mask)
+
+
+def _means(
+    query: Node,
+    key: Node,
+    value: Node,
+    reads: Node | None,
+    may_read_none: bool,
+    label: str = "attention",
+) -> Node:
+    """Return attention; scores and weights are named after the layer."""
+    scores = matmul(query, swapaxes(key, -1, -2)) / math.sqrt(int(query.shape[-1]))
+    if reads is not None:
+        # The lowest number, not -inf: a row of these has a softmax, and no NaN in its derivative.
+        scores = OPS["where"](reads, scores, float(np.finfo(scores.dtype).min))
+    weights = OPS["softmax"](scores.named(f"{label}_scores"), -1)
+    means = matmul(weights.named(f"{label}_weights"), value)
+    if reads is None or not may_read_none:
+        return means
+    return OPS["where"](any_of(reads, -1, keepdims=True), means, 0.0)
+
+
+def multi_head_attention(
+    x: Any,
+    heads: int,
+    *,
+    name: str | None = None,
+    context: Any = None,
+    mask: Any = None,
+    causal: bool = False,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return attention by several heads, each over its share of the features, side by side.
+
+    Queries come from x; keys and values come from `context`, or from x itself. Creates four dense
+    layers, `{name}.query`, `{name}.key`, `{name}.value` [in, in] and `{name}.out`. `mask` and
+    `causal` are those of `attention`, the same for all heads: `lengths[:, None, None] >
+    gc.arange(T)` is a mask of padded sequences.
+
+    **Shapes.** x: [..., Q, in], context: [..., K, any], mask: what broadcasts to [..., Q, K]
+    -> [..., Q, in]
+    **Raises.** GraphError where the heads do not share the features evenly, the shapes do not fit,
+    or the mask does not hold truth values.
+    **Source.** Vaswani et al. 2017, arXiv:1706.03762; torch.nn.MultiheadAttention, whose boolean
+    masks are True where nothing is read.
+    """
+    node = floating(as_node(x))
+    label = layer_name("attention", name, node)
+    size = node.shape[-1] if node.ndim > 1 else None
+    if type(size) is not int or type(heads) is not int or heads < 1 or size % heads:
+        raise GraphError(
+            f"{label}: the heads do not share the features evenly",
+            where=user_location(),
+            got=f"{heads} heads for {node.type}",
+            expected="rows of features, a multiple of the number of heads",
+        )
+    source = node if context is None else floating(as_node(context))
+    # Outside of the scope: layers of the same mask share it.
+    allowed = None if mask is None else _for_all_heads(_truth(mask))
+    reads = _reads(allowed, causal, node, source)
+    with scope(label):
+
+        def part(of: Node, what: str) -> Node:
+            """Return queries, keys or values: [..., T, in] -> [..., heads, T, in/heads]."""
+            features = dense(of, size, name=f"{label}.{what}", use_bias=use_bias, init=init)
+            shares = reshape(features, (*of.shape[:-1], heads, size // heads))
+            return swapaxes(shares.named(f"{label}_{what}"), -3, -2)
+
+        query, key, value = part(node, "query"), part(source, "key"), part(source, "value")
+        means = _means(query, key, value, reads, mask is not None, label)
+        together = reshape(swapaxes(means, -3, -2), node.shape)
+        return remember(
+            node, dense(together, size, name=f"{label}.out", use_bias=use_bias, init=init)
+        )
+
+
+def _for_all_heads(mask: Node) -> Node:
+    """Return a mask that is given for samples with an axis of heads: [N, Q, K] -> [N, 1, Q, K]."""
+    return expand_dims(mask, -3) if mask.ndim > 2 else mask
+
+
+def _truth(mask: Any) -> Node:
+    node = as_node(mask)
+    if node.dtype.kind != "b":
+        raise GraphError(
+            "attention: a mask is True where a query may read",
+            where=user_location(),
+            got=str(node.type),
+            expected="truth values",
+            fix="compare: mask > 0",
+        )
+    return node
