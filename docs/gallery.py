@@ -75,6 +75,15 @@ picture = gc.draw.computation_graph(graph)
 """,
         ),
         Entry(
+            "Attention",
+            "How well each key answers each query, as shares: of the values, a query gets a mean.",
+            """
+q, k, v = (gc.input(name, ("T", 4)) for name in ("query", "key", "value"))
+attended = gc.nn.attention(q, k, v, causal=True)
+picture = gc.draw.computation_graph(gc.graph({"y": attended}, name="attention"))
+""",
+        ),
+        Entry(
             "Repeated blocks",
             "Identical blocks that follow one another fold into one box.",
             """

@@ -14,7 +14,7 @@ from graphc.build.naming import layer_name, remember
 from graphc.build.reductions import any as any_of
 from graphc.build.shaping import expand_dims, reshape, swapaxes
 from graphc.errors import GraphError
-from graphc.ir.dims import same_shape
+from graphc.ir.dims import Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ops.leaf import as_node
@@ -44,28 +44,39 @@ def attention(query: Any, key: Any, value: Any, *, mask: Any = None, causal: boo
             got=f"{q.type}, {k.type} and {v.type}",
             expected="[..., Q, d], [..., K, d] and [..., K, v], with a known d",
         )
-    reads = _reads(None if mask is None else _truth(mask), causal, q, k)
-    return _means(q, k, v, reads, mask is not None)
+    scores = _scores(q, k)
+    return _means(scores, v, _reads(mask, causal, scores.shape), mask is not None)
 
 
-def _reads(mask: Node | None, causal: bool, query: Node, key: Node) -> Node | None:
-    """Return where a query reads a value; None for everywhere."""
+def _scores(query: Node, key: Node) -> Node:
+    """Return how well each key answers each query: [..., Q, d], [..., K, d] -> [..., Q, K]."""
+    return matmul(query, swapaxes(key, -1, -2)) / math.sqrt(int(query.shape[-1]))
+
+
+def _reads(mask: Any, causal: bool, shape: Shape) -> Node | None:
+    """Return which query, of the last axis but one, reads which value; None for all of them."""
+    node = None if mask is None else as_node(mask)
+    if node is not None:
+        common = broadcast_shapes(node.shape, shape)
+        if node.dtype.kind != "b" or common is None or not same_shape(common, shape):
+            is_truth = node.dtype.kind == "b"
+            raise GraphError(
+                "attention: a mask is True where a query reads a value",
+                where=user_location(),
+                got=str(node.type),
+                expected=f"truth values that broadcast to {shape_text(shape)}",
+                fix=None if is_truth else "compare: mask > 0",
+            )
     if not causal:
-        return mask
-    past = expand_dims(arange(query.shape[-2]), 1) >= arange(key.shape[-2])
-    return past.named("past") if mask is None else OPS["logical_and"](past, mask)
+        return node
+    past = expand_dims(arange(shape[-2]), 1) >= arange(shape[-1])
+    return past.named("past") if node is None else OPS["logical_and"](past, node)
 
 
 def _means(
-    query: Node,
-    key: Node,
-    value: Node,
-    reads: Node | None,
-    may_read_none: bool,
-    label: str = "attention",
+    scores: Node, value: Node, reads: Node | None, may_read_none: bool, label: str = "attention"
 ) -> Node:
-    """Return attention; scores and weights are named after the layer."""
-    scores = matmul(query, swapaxes(key, -1, -2)) / math.sqrt(int(query.shape[-1]))
+    """Return the means that the scores weigh; scores and weights are named after the layer."""
     if reads is not None:
         # The lowest number, not -inf: a row of these has a softmax, and no NaN in its derivative.
         scores = OPS["where"](reads, scores, float(np.finfo(scores.dtype).min))
@@ -112,9 +123,17 @@ def multi_head_attention(
             expected="rows of features, a multiple of the number of heads",
         )
     source = node if context is None else floating(as_node(context))
+    if source.ndim < 2:
+        raise GraphError(
+            f"{label}: the context is rows of features",
+            where=user_location(),
+            got=str(source.type),
+            expected="[..., K, features]",
+        )
     # Outside of the scope: layers of the same mask share it.
-    allowed = None if mask is None else _for_all_heads(_truth(mask))
-    reads = _reads(allowed, causal, node, source)
+    reads = _reads(mask, causal, (*node.shape[:-1], source.shape[-2]))
+    if reads is not None and reads.ndim > 2:
+        reads = expand_dims(reads, -3)  # the same for all heads
     with scope(label):
 
         def part(of: Node, what: str) -> Node:
@@ -124,26 +143,8 @@ def multi_head_attention(
             return swapaxes(shares.named(f"{label}_{what}"), -3, -2)
 
         query, key, value = part(node, "query"), part(source, "key"), part(source, "value")
-        means = _means(query, key, value, reads, mask is not None, label)
+        means = _means(_scores(query, key), value, reads, mask is not None, label)
         together = reshape(swapaxes(means, -3, -2), node.shape)
         return remember(
             node, dense(together, size, name=f"{label}.out", use_bias=use_bias, init=init)
         )
-
-
-def _for_all_heads(mask: Node) -> Node:
-    """Return a mask that is given for samples with an axis of heads: [N, Q, K] -> [N, 1, Q, K]."""
-    return expand_dims(mask, -3) if mask.ndim > 2 else mask
-
-
-def _truth(mask: Any) -> Node:
-    node = as_node(mask)
-    if node.dtype.kind != "b":
-        raise GraphError(
-            "attention: a mask is True where a query may read",
-            where=user_location(),
-            got=str(node.type),
-            expected="truth values",
-            fix="compare: mask > 0",
-        )
-    return node

@@ -76,7 +76,17 @@ def test_in_the_text_form() -> None:
         (lambda: gc.nn.multi_head_attention(gc.input("x", ("N",)), 1), "share the features"),
         (
             lambda: gc.nn.attention(*[sequences()] * 3, mask=gc.input("m", (T, T))),
-            "a mask is True where",
+            r"a mask is True where[\s\S]*f32\[T, T\][\s\S]*broadcast to \[N, T, T\][\s\S]*> 0",
+        ),
+        (
+            lambda: gc.nn.multi_head_attention(
+                sequences(), 2, mask=gc.input("m", ("N", 1, T, T), "bool")
+            ),
+            r"a mask is True where[\s\S]*broadcast to \[N, T, T\]$",
+        ),
+        (
+            lambda: gc.nn.multi_head_attention(sequences(), 2, context=gc.input("c", ("N",))),
+            r"the context is rows of features[\s\S]*f32\[N\]",
         ),
         (lambda: gc.nn.attention(*[gc.input("x", ("N",))] * 3), "do not fit"),
         (
