@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from graphc.build.contractions import matmul
 from graphc.build.creation import arange
 from graphc.build.layers import dense, floating
@@ -21,6 +19,9 @@ from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
 __all__ = ["attention", "multi_head_attention"]
+
+#: The score of what is not read. Not -inf: a row of these has a softmax, and a derivative, too.
+_UNREAD = -1e30
 
 
 def attention(query: Any, key: Any, value: Any, *, mask: Any = None, causal: bool = False) -> Node:
@@ -78,8 +79,7 @@ def _means(
 ) -> Node:
     """Return the means that the scores weigh; scores and weights are named after the layer."""
     if reads is not None:
-        # The lowest number, not -inf: a row of these has a softmax, and no NaN in its derivative.
-        scores = OPS["where"](reads, scores, float(np.finfo(scores.dtype).min))
+        scores = OPS["where"](reads, scores, _UNREAD)
     weights = OPS["softmax"](scores.named(f"{label}_scores"), -1)
     means = matmul(weights.named(f"{label}_weights"), value)
     if reads is None or not may_read_none:
