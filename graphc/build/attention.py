@@ -12,6 +12,7 @@ from graphc.build.naming import layer_name, remember
 from graphc.build.reductions import any as any_of
 from graphc.build.shaping import expand_dims, reshape, swapaxes
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.dims import Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
@@ -114,7 +115,7 @@ def multi_head_attention(
     """
     node = floating(as_node(x))
     label = layer_name("attention", name, node)
-    size = node.shape[-1] if node.ndim > 1 else None
+    size, heads = node.shape[-1] if node.ndim > 1 else None, plain(heads)
     if type(size) is not int or type(heads) is not int or heads < 1 or size % heads:
         raise GraphError(
             f"{label}: the heads do not share the features evenly",

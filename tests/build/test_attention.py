@@ -50,7 +50,7 @@ def test_a_query_that_reads_nothing_gets_zeros_and_no_nan(style: str) -> None:
 
 
 def test_parameters_are_those_of_four_dense_layers() -> None:
-    g = gc.graph({"y": gc.nn.multi_head_attention(sequences(), 4, name="heads")})
+    g = gc.graph({"y": gc.nn.multi_head_attention(sequences(), np.int64(4), name="heads")})
     assert set(g.params) == {
         f"heads.{part}.{kind}" for part in ("query", "key", "value", "out") for kind in "Wb"
     }
