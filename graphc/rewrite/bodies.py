@@ -25,7 +25,7 @@ LoopChange: TypeAlias = "Callable[[Node, set[int]], dict[int, Node] | None]"
 
 
 def has_loops(graph: Graph) -> bool:
-    return any(isinstance(node.op, Scan) for node in graph.nodes)
+    return any(isinstance(op, Scan) for op in {node.op for node in graph.nodes})
 
 
 def in_bodies(graph: Graph, change: Change, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
