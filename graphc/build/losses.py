@@ -169,7 +169,20 @@ def softmax_cross_entropy(
         weighted = logs if factors is None else factors * logs
         loss = -OPS["sum"](OPS["cast"](t, z.dtype) * weighted, at)
         return _smoothed(loss, weighted, at, label_smoothing)
-    has_indices = same_shape(t.shape, (*z.shape[:at], *z.shape[at + 1 :]))
+    _expect_indices(z, t, at, prediction, target)
+    counts = None if ignore_index is None else OPS["not_equal"](t, ignore_index)
+    label = expand_dims(t if counts is None else OPS["where"](counts, t, 0), at)
+    loss = -squeeze(OPS["take_along_axis"](logs, label, axis=at), at)
+    if factors is not None:
+        loss = OPS["gather"](ravel(factors), squeeze(label, at), axis=0) * loss
+        logs = factors * logs
+    loss = _smoothed(loss, logs, at, label_smoothing)
+    return loss if counts is None else OPS["where"](counts, loss, 0.0)
+
+
+def _expect_indices(z: Node, t: Node, axis: int, prediction: Any, target: Any) -> None:
+    """Raise unless the target holds one class index for each row of logits."""
+    has_indices = same_shape(t.shape, (*z.shape[:axis], *z.shape[axis + 1 :]))
     if has_indices and t.dtype.kind == "f":
         raise GraphError(
             "softmax_cross_entropy: class indices are integers",
@@ -181,14 +194,6 @@ def softmax_cross_entropy(
     if t.dtype.kind != "i" or not has_indices:
         expected = "class indices, or one probability per class"
         raise _misfit("softmax_cross_entropy", prediction, target, expected)
-    counts = None if ignore_index is None else OPS["not_equal"](t, ignore_index)
-    label = expand_dims(t if counts is None else OPS["where"](counts, t, 0), at)
-    loss = -squeeze(OPS["take_along_axis"](logs, label, axis=at), at)
-    if factors is not None:
-        loss = OPS["gather"](ravel(factors), squeeze(label, at), axis=0) * loss
-        logs = factors * logs
-    loss = _smoothed(loss, logs, at, label_smoothing)
-    return loss if counts is None else OPS["where"](counts, loss, 0.0)
 
 
 def _of_classes(weight: Any, z: Node, axis: int) -> Node:

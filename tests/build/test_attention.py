@@ -55,8 +55,7 @@ def test_parameters_are_those_of_four_dense_layers() -> None:
         f"heads.{part}.{kind}" for part in ("query", "key", "value", "out") for kind in "Wb"
     }
     assert {"heads_query", "heads_scores", "heads_weights"} <= set(g.labels.values())
-    text = gc.parse(str(g))
-    assert text == g
+    assert gc.parse(str(g)) == g
 
 
 def test_in_the_text_form() -> None:
