@@ -3,9 +3,9 @@
 BLAS starts threads of its own for large products. Called by several threads at once they wait for
 one another, and they go on spinning afterwards on the cores that other threads need. OpenBLAS does
 so from 2¹⁸ multiplications on in a product of matrices, and from 9,216 in a matrix times a vector.
-Pieces below that take little longer for each element, as long as the matrices stay in the caches;
-a larger one is packed piece by piece for many rows that read it, as BLAS itself does. The largest
-products are BLAS's own, and those in which few rows read a large matrix.
+Pieces below that take a fifth longer for each element. BLAS copies what a piece reads before it
+multiplies, so pieces of the result are near to squares, and not deeper than 256: that reads least.
+The largest products are BLAS's own, and those in which few rows read a large matrix.
 """
 
 from __future__ import annotations
@@ -49,50 +49,19 @@ def sum_of_products(a, b):
     return total.reshape(a.shape[1:] + b.shape[1:])
 
 
-def in_rows(matrix, high):
-    """Return a matrix as a stack of matrices with so many rows."""
-    return matrix.reshape(len(matrix) // high, high, matrix.shape[1])
-
-
-def matmul_by_columns(a, b, out):
-    """Write a @ b into out, by packed pieces of b that many rows of a read."""
-    (rows, depth), is_turned = a.shape, a.strides[0] < a.strides[1]
-    deep, wide = (512, 64) if not is_turned else (512, 32) if rows < 512 else (128, 64)
-    high = 2**18 // (min(depth, deep) * wide)
-    high -= high % 8 if high > 8 else 0
-    m = rows - rows % high
-    kept = np.empty((min(depth, deep), wide), b.dtype)
-    sums = np.empty((rows, wide), b.dtype)
-    for start in range(0, depth, deep):
-        left = a[:, start : start + deep]
-        for place in [slice(i, i + wide) for i in range(0, b.shape[1], wide)]:
-            right, target = b[start : start + deep, place], out[:, place]
-            packed = kept[: right.shape[0], : right.shape[1]]
-            np.copyto(packed, right)
-            total = sums[:, : right.shape[1]] if start else target
-            np.matmul(in_rows(left[:m], high), packed, out=in_rows(total[:m], high))
-            matmul_in_tiles(left[m:], packed, out=total[m:])
-            if start:
-                target += total
-    return out
-
-
 def matmul_in_tiles(a, b, out):
     """Write a @ b into out, in products too small for BLAS to start threads."""
     (rows, depth), columns = a.shape[-2:], b.shape[-1]
-    most = 2**18 if min(rows, columns) > 1 else 2**13
+    most, deepest = (2**18, 256) if min(rows, columns) > 1 else (2**13, 1024)
     if rows * depth * columns <= most:
         return np.matmul(a, b, out=out)
-    if rows >= 64 and 1 < columns <= 2**15 // depth and b.strides[-2] < b.strides[-1]:
-        b = np.ascontiguousarray(b)  # BLAS takes a third less time for small pieces
-    is_turned = a.strides[-2] < a.strides[-1]
-    if a.ndim == b.ndim == 2 and rows >= 128 and b.size >= 2**17:
-        return matmul_by_columns(a, b, out)
-    deep = min(depth, 1024 if is_turned and columns <= 32 else 512)
-    widest = 32 if is_turned and deep > 128 else 64 if is_turned or deep > 64 else 128
-    wide = min(columns, widest, most // deep)
-    high = min(rows, most // (deep * wide))
+    deep = -(-depth // -(-depth // deepest))
+    area = most // deep  # of a tile near to a square, which is made of least numbers
+    wide = min(columns, 1 << area.bit_length() // 2)
+    high = min(rows, area // wide)
     high -= high % 8 if 8 < high < rows else 0
+    if high == rows:
+        wide = -(-columns // -(-columns // (area // high)))
     m, n = rows - rows % high, columns - columns % wide
     if m < rows:
         matmul_in_tiles(a[..., m:, :], b, out[..., m:, :])
@@ -104,9 +73,11 @@ def matmul_in_tiles(a, b, out):
     right = right.swapaxes(-3, -2)
     target = out[..., :m, :n].reshape(*out.shape[:-2], *tiles).swapaxes(-3, -2)
     np.matmul(left[..., :deep], right[..., :deep, :], out=target)
+    if deep < depth:
+        kept = np.empty(target.shape, out.dtype)
     for start in range(deep, depth, deep):
         part = slice(start, start + deep)
-        target += left[..., part] @ right[..., part, :]
+        target += np.matmul(left[..., part], right[..., part, :], out=kept)
     return out
 
 
@@ -121,7 +92,7 @@ def matmul_on_all_cores(a, b, out=None):
     def some_rows(part, worker):
         matmul_in_tiles(a[part], b, out[part])
 
-    def some_columns(part, worker):  # 64 at a time, as they are packed
+    def some_columns(part, worker):  # 64 at a time: one or two tiles
         place = slice(64 * part.start, 64 * part.stop)
         matmul_in_tiles(a, b[:, place], out[:, place])
 
