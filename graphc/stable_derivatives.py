@@ -15,6 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.rewrite.before_derivative import stable_form, stable_node
 from graphc.rewrite.merge_loops import merge_loops
+from graphc.rewrite.numbering import ValueNumbers
 
 
 def grad(node: Node, wrt: Node | Sequence[Node], *, stabilize: bool = True) -> list[Node]:
@@ -59,7 +60,7 @@ def of_stable_form(derivative: Callable[..., Any]) -> Callable[..., Any]:
             graph = stable_form(graph, names)
         found = derivative(graph, *args, **options)
         # A derivative of a loop comes with a copy of it, which emits what the derivative reads.
-        return merge_loops(found, {})[0] if isinstance(found, Graph) else found
+        return merge_loops(found, {}, ValueNumbers())[0] if isinstance(found, Graph) else found
 
     switch = inspect.Parameter(
         "stabilize", inspect.Parameter.KEYWORD_ONLY, default=True, annotation="bool"

@@ -8,7 +8,7 @@ everything, so two runs do the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from graphc.errors import GraphError
@@ -21,6 +21,7 @@ from graphc.ops.leaf import fill
 from graphc.rewrite.condition import holds
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.index import Candidate, RuleIndex, indexed, kind_of
+from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.pattern import Match, match
 from graphc.rewrite.rule import Firing, Rule
 
@@ -30,27 +31,32 @@ FIRINGS_PER_NODE = 64
 _SEEN = 3
 
 Replacement: TypeAlias = "tuple[Node, tuple[Node, ...]]"
-#: Nodes in normal form, each with what that rests on: which nodes are shared, of those asked for.
-#: All else that a rule may look at is the node itself and what it is made of, which never change.
-Normal: TypeAlias = "dict[Node, dict[Node, bool]]"
+
+
+@dataclass
+class Memory:
+    """What one pass finds out about nodes and the next ones need not: nodes never change."""
+
+    number: ValueNumbers = field(default_factory=ValueNumbers)
+    #: Nodes in normal form, each with what that rests on: which nodes are shared, of those asked
+    #: for. All else that a rule may look at is the node itself and what it is made of.
+    normal: dict[Node, dict[Node, bool]] = field(default_factory=dict)
 
 
 def rewrite(
     graph: Graph,
     rules: Sequence[Rule],
     helpers: Sequence[Rule] = (),
-    normal: Normal | None = None,
+    memory: Memory | None = None,
     became: dict[Node, Node] | None = None,
 ) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with the rules applied to a fixpoint, and every firing in order.
 
-    `helpers` keep what the rules make in normal form. Nodes in `normal` are in it already, so the
-    helpers pass them by unless other nodes are shared now than were then; nodes that turn out to
-    be are added. `became` receives, for each node of the graph that does not stay, the node in its
-    place.
+    `helpers` keep what the rules make in normal form. They pass by the nodes that `memory` knows to
+    be in it, unless other nodes are shared now than were then; it receives those that turn out to
+    be. `became` receives, for each node of the graph that does not stay, the node in its place.
     """
-    known = normal if normal is not None else {}
-    run = _Run(graph, indexed(tuple(rules)), indexed(tuple(helpers)), known)
+    run = _Run(graph, indexed(tuple(rules)), indexed(tuple(helpers)), memory or Memory())
     for node in graph.nodes:
         if not run.has_settled(node):
             run.settle(node)
@@ -67,14 +73,14 @@ def rewrite(
 class _Run:
     """One run of some rules over one graph."""
 
-    def __init__(self, graph: Graph, rules: RuleIndex, helpers: RuleIndex, normal: Normal) -> None:
+    def __init__(self, graph: Graph, rules: RuleIndex, helpers: RuleIndex, memory: Memory) -> None:
         uses = {node: len(users) for node, users in graph.consumers.items()}
         for root in graph.roots():
             uses[root] += 1
-        self.facts = Facts(uses)
+        self.facts = Facts(uses, memory.number)
         self.rules = rules
         self.helpers = helpers
-        self.normal = normal
+        self.normal = memory.normal
         self.settled: dict[Node, Node] = {}
         self.firings: list[Firing] = []
         self.budget = 1000 + FIRINGS_PER_NODE * len(graph.nodes)

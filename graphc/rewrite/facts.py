@@ -26,11 +26,13 @@ Fact = TypeVar("Fact")
 class Facts:
     """What is known about the nodes of one graph while one pass runs."""
 
-    def __init__(self, uses: Mapping[Node, int] | None = None) -> None:
+    def __init__(
+        self, uses: Mapping[Node, int] | None = None, number: ValueNumbers | None = None
+    ) -> None:
         self._uses: dict[Node, int] = dict(uses or {})
         #: Receives what is answered about sharing, while somebody listens.
         self.answers: dict[Node, bool] | None = None
-        self.number = ValueNumbers()
+        self.number = number or ValueNumbers()
         self.range: _BottomUp[Range] = _BottomUp(range_of)
         self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
         self.vanishes: _BottomUp[bool] = _BottomUp(self._may_vanish)

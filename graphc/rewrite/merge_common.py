@@ -20,14 +20,14 @@ MERGE = Rule(
 
 
 def merge_common(
-    graph: Graph, became: dict[Node, Node] | None = None
+    graph: Graph, became: dict[Node, Node] | None = None, number: ValueNumbers | None = None
 ) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with equal expressions merged. Random draws stay apart.
 
     The merged node belongs to the earliest phase of all, and keeps the first name it was given.
     `became` receives, for each node of the graph that does not stay, the node in its place.
     """
-    number = ValueNumbers()
+    number = number or ValueNumbers()
     groups: dict[int, list[Node]] = {}
     for node in graph.nodes:
         groups.setdefault(number(node), []).append(node)

@@ -34,11 +34,13 @@ MERGE_LOOPS = Rule(
 )
 
 
-def merge_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+def merge_loops(
+    graph: Graph, became: Became, number: ValueNumbers
+) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with loops merged that go through the same states."""
     firings: list[Firing] = []
     while has_loops(graph):
-        merged = _merged_pair(graph, became)
+        merged = _merged_pair(graph, became, number)
         if merged is None:
             break
         graph, firing = merged
@@ -46,8 +48,7 @@ def merge_loops(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]
     return graph, tuple(firings)
 
 
-def _merged_pair(graph: Graph, became: Became) -> tuple[Graph, Firing] | None:
-    number = ValueNumbers()
+def _merged_pair(graph: Graph, became: Became, number: ValueNumbers) -> tuple[Graph, Firing] | None:
     loops = [node for node in graph.nodes if isinstance(node.op, Scan)]
     for j, second in enumerate(loops):
         for first in loops[:j]:

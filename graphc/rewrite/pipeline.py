@@ -18,7 +18,7 @@ from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
 from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
-from graphc.rewrite.engine import Normal, rewrite
+from graphc.rewrite.engine import Memory, rewrite
 from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
 from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.hinges import HINGES
@@ -30,6 +30,7 @@ from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
+from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.one_hot import ONE_HOT
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.packed_products import PACKED_PRODUCTS
@@ -58,6 +59,9 @@ from graphc.rewrite.turned_filters import TURNED_FILTERS
 from graphc.rewrite.unit_vectors import UNIT_VECTORS
 
 Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
+Numbered: TypeAlias = Callable[
+    [Graph, dict[Node, Node], ValueNumbers], tuple[Graph, tuple[Firing, ...]]
+]
 
 SIMPLIFY = (
     *ARITHMETIC,
@@ -94,6 +98,8 @@ class Pass:
     rules: tuple[Rule, ...] = ()
     helpers: tuple[Rule, ...] = ()
     whole: Whole | None = None
+    #: A function of the whole graph that compares expressions.
+    numbered: Numbered | None = None
     level: int = 1
     #: Has nothing to do in a graph without loops.
     is_for_loops: bool = False
@@ -102,40 +108,42 @@ class Pass:
         self,
         graph: Graph,
         allowed: Callable[[Rule], bool],
-        normal: Normal,
+        memory: Memory,
         became: dict[Node, Node],
     ) -> tuple[Graph, tuple[Firing, ...]]:
         """Return the rewritten graph and the firings, by the rules that are allowed.
 
-        `normal` holds the nodes known to be in normal form, in loops and around them.
+        `memory` holds what is known of nodes already, in loops and around them.
         `became` receives, for each node that does not stay, the node in its place.
         """
         inner: dict[Node, Node] = {}
-        inside = partial(self._apply_inside, allowed, normal)
+        inside = partial(self._apply_inside, allowed, memory)
         graph, first = in_bodies(graph, inside, inner)
-        following, firings = self._apply_around(graph, allowed, normal, became)
+        following, firings = self._apply_around(graph, allowed, memory, became)
         became.update((old, became.get(new, new)) for old, new in inner.items())
         return following, first + firings
 
     def _apply_inside(
-        self, allowed: Callable[[Rule], bool], normal: Normal, graph: Graph
+        self, allowed: Callable[[Rule], bool], memory: Memory, graph: Graph
     ) -> tuple[Graph, tuple[Firing, ...]]:
         """Rewrite the body of a loop."""
-        return self.apply(graph, allowed, normal, {})
+        return self.apply(graph, allowed, memory, {})
 
     def _apply_around(
         self,
         graph: Graph,
         allowed: Callable[[Rule], bool],
-        normal: Normal,
+        memory: Memory,
         became: dict[Node, Node],
     ) -> tuple[Graph, tuple[Firing, ...]]:
         if self.whole is not None:
             return self.whole(graph, became)
+        if self.numbered is not None:
+            return self.numbered(graph, became, memory.number)
         rules, helpers = (
             [rule for rule in group if allowed(rule)] for group in (self.rules, self.helpers)
         )
-        return rewrite(graph, rules, helpers, normal, became)
+        return rewrite(graph, rules, helpers, memory, became)
 
 
 SIMPLIFY_PASS = Pass(
@@ -149,7 +157,7 @@ STABILIZE_PASS = Pass(
     level=2,
 )
 FOLD_PASS = Pass("fold", "Compute what no input changes", FOLD, SIMPLIFY)
-MERGE_PASS = Pass("merge common", "Compute equal expressions once", (MERGE,), whole=merge_common)
+MERGE_PASS = Pass("merge common", "Compute equal expressions once", (MERGE,), numbered=merge_common)
 CONTRACT_PASS = Pass(
     "contractions",
     "Make products and sums one contraction",
@@ -173,7 +181,9 @@ CHANNELS_PASS = Pass(
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
-ONCE_PASS = Pass("reduce once", "Add up once what sums share", (ONCE,), whole=reduce_once, level=2)
+ONCE_PASS = Pass(
+    "reduce once", "Add up once what sums share", (ONCE,), numbered=reduce_once, level=2
+)
 FAST = (
     *SMALL_FACTORS,
     *SMALL_TERMS,
@@ -258,11 +268,11 @@ READ_PASS = Pass(
     "read from steps",
     "Emit what steps compute rather than compute it again",
     (READ,),
-    whole=read_from_steps,
+    numbered=read_from_steps,
     level=2,
 )
 MERGE_LOOPS_PASS = Pass(
-    "merge loops", "Go through the same states once", (MERGE_LOOPS,), whole=merge_loops
+    "merge loops", "Go through the same states once", (MERGE_LOOPS,), numbered=merge_loops
 )
 
 #: What runs on the forward graph before it is differentiated.
@@ -323,15 +333,16 @@ def optimize(graph: Graph, level: int = 2, style: str = "readable") -> Graph:
     stabilizes and reassociates; 3 also assumes that no infinity or NaN is met. For style "fast",
     the ops are chosen that NumPy computes fastest.
     """
-    return _run(graph, FAST_PASSES if style == "fast" else PASSES, level)
+    return run_passes(graph, FAST_PASSES if style == "fast" else PASSES, level)
 
 
 def stabilize_forward(graph: Graph, level: int = 2) -> Graph:
     """Return the form that is differentiated: the gradient of a stable form is stable."""
-    return _run(graph, FORWARD_PASSES, level)
+    return run_passes(graph, FORWARD_PASSES, level)
 
 
-def _run(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
+def run_passes(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
+    """Return what the passes of a level make of a graph, one after the other."""
     if level not in (0, 1, 2, 3):
         raise GraphError("no such optimization level", got=repr(level), expected="0, 1, 2 or 3")
     if level == 0:
@@ -342,12 +353,18 @@ def _run(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
 
     records = list(graph.history)
     current = graph
-    normal: Normal = {}
+    memory = Memory()
+    left_alone: dict[str, Graph] = {}  # by each pass, so that it need not look again
     for step in passes:
         if step.level > level or (step.is_for_loops and not has_loops(current)):
             continue
         became: dict[Node, Node] = {}
-        following, firings = step.apply(current, allowed, normal, became)
+        following: Graph = current
+        firings: tuple[Firing, ...] = ()
+        if left_alone.get(step.name) is not current:
+            following, firings = step.apply(current, allowed, memory, became)
+        if following is current:
+            left_alone[step.name] = current
         records.append(PassRecord(step.name, step.title, current, following, firings, became))
         current = following
     return current.with_outputs(current.outputs, current.updates, history=tuple(records))

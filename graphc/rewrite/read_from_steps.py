@@ -40,9 +40,10 @@ _TYPICAL = 64
 _Matches = dict[Node, Node]
 
 
-def read_from_steps(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+def read_from_steps(
+    graph: Graph, became: Became, number: ValueNumbers
+) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph whose loops emit what is computed from their stacks once more."""
-    number = ValueNumbers()
     around = {number(node): node for node in graph.nodes}
     kept: dict[Node, _Matches] = {}
     for loop in graph.nodes:

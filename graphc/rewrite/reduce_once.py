@@ -58,9 +58,11 @@ class _Reduction:
         return base.factors <= self.factors and phases[0] <= phases[1]
 
 
-def reduce_once(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
+def reduce_once(
+    graph: Graph, became: Became, number: ValueNumbers
+) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph in which no reduction is computed that is a multiple of another one."""
-    plan = _plan(graph.nodes)
+    plan = _plan(graph.nodes, number)
     if not plan:
         return graph, ()
     new: dict[Node, Node] = {}
@@ -79,9 +81,8 @@ def reduce_once(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]
     return replaced(graph, {node: new[node] for node in graph.nodes}, became), tuple(firings)
 
 
-def _plan(nodes: Sequence[Node]) -> dict[Node, tuple[_Reduction, _Reduction]]:
+def _plan(nodes: Sequence[Node], number: ValueNumbers) -> dict[Node, tuple[_Reduction, _Reduction]]:
     """Return the reductions that are multiples of another one, each with that one."""
-    number = ValueNumbers()
     groups: dict[Hashable, list[_Reduction]] = {}
     for node in nodes:
         if "keepdims" in node.attrs and len(node.inputs) == 1:

@@ -9,6 +9,7 @@ import pytest
 
 import graphc as gc
 from graphc.ops.loop import Scan
+from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.pipeline import optimize
 from graphc.rewrite.read_from_steps import read_from_steps
 
@@ -119,7 +120,7 @@ def test_what_a_loop_reads_cannot_come_from_its_steps() -> None:
         "x: input(f64, 6, 3)\n"
         "h, e = scan(cell, init=ones((3,), dtype=f64), xs=(x, exp(x)))\noutput(h, e)"
     )
-    new, firings = read_from_steps(graph, {})
+    new, firings = read_from_steps(graph, {}, ValueNumbers())
     assert new is graph and not firings
 
 

@@ -22,7 +22,7 @@ from graphc.ir.text.parser import parse
 from graphc.ir.text.printer import graph_text
 from graphc.ops import OPS
 from graphc.ops.leaf import fill
-from graphc.rewrite.engine import Normal, rewrite
+from graphc.rewrite.engine import Memory, rewrite
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.lower import lower
 from graphc.rewrite.merge_common import merge_common
@@ -32,10 +32,11 @@ from graphc.rewrite.pipeline import (
     PASSES,
     Pass,
     optimize,
+    run_passes,
     stabilize_forward,
 )
 from graphc.rewrite.remove_dead import remove_dead
-from graphc.rewrite.rule import Rule, history_text
+from graphc.rewrite.rule import Firing, Rule, history_text
 from graphc.run.reference import interpret
 
 MLP = """
@@ -181,12 +182,12 @@ def test_a_node_in_normal_form_is_tried_again_when_what_it_rests_on_is_shared_no
     )
     forget = (Rule("forget", "tanh(x)", "1 + 0*x", "a test", apply=_one, roots=("tanh",)),)
     graph = graph_of("x: input(f64, 3)\ns = x + sin(x)\noutput(y=exp(s), z=tanh(s))")
-    normal: Normal = {}
-    graph, firings = rewrite(graph, (), helpers, normal)
+    memory = Memory()
+    graph, firings = rewrite(graph, (), helpers, memory)
     assert not firings and len(tried) == 1
-    graph, firings = rewrite(graph, forget, helpers, normal)
+    graph, firings = rewrite(graph, forget, helpers, memory)
     assert [firing.rule.name for firing in firings] == ["forget"]
-    graph, firings = rewrite(graph, (), helpers, normal)
+    graph, firings = rewrite(graph, (), helpers, memory)
     assert [firing.rule.name for firing in firings] == ["open"]
     assert len(tried) == 1  # sin(x) rests on nothing that changed
 
@@ -195,6 +196,21 @@ def test_a_node_in_normal_form_is_tried_again_when_what_it_rests_on_is_shared_no
 def test_what_is_normal_to_one_pass_is_so_to_those_behind_it(passes: Sequence[Pass]) -> None:
     keeping = [frozenset(step.helpers) for step in passes if step.helpers]
     assert all(later <= earlier for earlier, later in itertools.pairwise(keeping))
+
+
+def test_a_pass_does_not_look_again_at_a_graph_that_it_left_alone() -> None:
+    seen: list[Graph] = []
+
+    def look(graph: Graph, became: dict[Node, Node]) -> tuple[Graph, tuple[Firing, ...]]:
+        seen.append(graph)
+        return graph, ()
+
+    forget = Rule("forget", "tanh(x)", "1 + 0*x", "a test", apply=_one, roots=("tanh",))
+    looks, forgets = Pass("look", "", whole=look), Pass("forget", "", (forget,))
+    graph = graph_of("x: input(f64, 3)\ny = sin(x)\noutput(y, z=tanh(x))")
+    done = run_passes(graph, (looks, looks, forgets, looks, forgets, looks), level=2)
+    assert [id(g) for g in seen] == [id(graph), id(done.history[2].graph)]
+    assert [len(record.firings) for record in done.history] == [0, 0, 1, 0, 0, 0]
 
 
 def _one(node: Node, facts: Facts) -> Node:
