@@ -311,10 +311,10 @@ class FastBody(Body):
         self.plain(str(node.op.numpy_into(node, codes, name, self.expressions.notation)))
 
     def copied(self, base: Node, name: str) -> str:
-        """Return the call that writes a value into an array of its shape."""
+        """Return the statement that writes a value into an array of its shape."""
         if base.op is full:
             return f"{name}.fill({self.expressions.number(base)})"
-        return f"np.copyto({name}, {self.expressions.code[base]})"
+        return f"{name}[...] = {self.expressions.code[base]}"
 
     def update(self, statement: Statement, codes: list[Code]) -> None:
         """Write a parameter's new value into its array."""

@@ -110,7 +110,7 @@ class Fast(FastBody):
             if initial.op is full:
                 self.plain(f"{variable}.fill({self.expressions.number(initial)})")
             else:
-                self.plain(f"np.copyto({variable}, {operand})")
+                self.plain(f"{variable}[...] = {operand}")
 
     def take_buffer(self, item: Node, name: str) -> None:
         """Bind a variable to the memory of a loop's result: kept, or fresh where it leaves."""

@@ -16,7 +16,7 @@ from graphc.emit.wrapping import WIDTH
 
 #: A shorter number leaves a line as long as it was.
 _LONG = 24
-_STATEMENT = re.compile(r"\s*(?:\w+(?:\[[^=]*\])? [-+*/]?= |np\.)")
+_STATEMENT = re.compile(r"\s*(?:\w+(?:\[[^=]*\])? [-+*/]?= |\w+[.\[(])")
 _ARITHMETIC = re.compile(r"[\w\s+*/%()-]*[+*/%-][\w\s+*/%()-]*")
 
 

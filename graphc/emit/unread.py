@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from graphc.emit.lines import alike
 
-#: `name = np.dot(a, b, out=c)`, and `name = a.reshape(2, 3)`, which does nothing else.
-_WRITTEN = re.compile(r"(\s*)(\w+) = (np\.\w+\(.*\bout=\w+\)(?:  #.*)?)")
+#: `name = a.dot(b, out=c)`, and `name = a.reshape(2, 3)`, which does nothing else.
+_RECEIVER = r"\w+(?:\.\w+|\([^()]*\)|\[[^\[\]]*\])*"
+_WRITTEN = re.compile(rf"(\s*)(\w+) = ({_RECEIVER}\.\w+\(.*\bout=\w+\)(?:  #.*)?)")
 _VIEW = re.compile(r"\s*(\w+) = \w+(?:\.(?:reshape|swapaxes|transpose)\([^()]*\)|\.T|\[[^()]*\])+")
 _WORD = re.compile(r"\w+")
 

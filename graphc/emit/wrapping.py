@@ -30,6 +30,8 @@ _HEAD = re.compile(r"(\s*)([\w.]+(?:\[[^=]*\])? (?:[-+*/|]|//)?= |\w+=(?!=)|)")
 _METHOD = re.compile(r"\s*\w+(?:\.\w+)*\(.*\)\.\w+")
 _ADDITION = re.compile(r"\s*\w+ (?:[-+*/]|//)= [\w.]+")
 _ENTRY = re.compile(r"\s*f?\"(?:[^\"\\]|\\.)*\": [\w.]+")
+#: A method that NumPy has as a function, too, called on what may be long.
+_FUNCTION = re.compile(r"(\s*(?:\w+ = )?)(.+)\.(dot|take)")
 #: A variable, or a place in one: nothing is computed there.
 _PLACE = re.compile(r"[\w.]+(?:\[[^()]*\])?")
 
@@ -38,13 +40,14 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """Return a line of code as lines that fit, where it has a form that can be broken.
 
     That is one call or display, alone, assigned or in the head of a function or a `for`; a chain
-    of methods; what is written, or added, to several indices of an array; an operation on two
-    values, which becomes a call of NumPy's function, or two statements; and the assignment of
-    several variables.
+    of methods, the last of which may become a function; what is written, or added, to several
+    indices of an array; an operation on two values, which becomes a call of NumPy's function, or
+    two statements; and the assignment of several variables.
     """
     if len(line) <= width or line.lstrip().startswith(("#", '"""')):
         return [line]
-    for broken in (_broken_call, _broken_target, _broken_pairs, steps, _broken_operation):
+    ways = (_broken_call, _as_function, _broken_target, _broken_pairs, steps, _broken_operation)
+    for broken in ways:
         lines = broken(line, width)
         if lines:
             return lines
@@ -73,6 +76,16 @@ def _broken_call(line: str, width: int) -> list[str]:
     comma = "" if is_index else ","
     lines = [part for word in words for part in wrapped(f"{indent}{INDENT}{word}{comma}", width)]
     return [f"{head}{opening}", *lines, f"{indent}{CLOSING[opening]}{code}{separator}{remark}"]
+
+
+def _as_function(line: str, width: int) -> list[str]:
+    """Write `a[0].reshape(3, 4).dot(b)` as `np.dot(a[0].reshape(3, 4), b)`, in several lines."""
+    top = [at for at, depth in places(line) if depth == 1 and line[at] in CLOSING]
+    match = _FUNCTION.fullmatch(line[: top[-1]]) if top else None
+    start, receiver, method = match.groups() if match else ("", "np", "")
+    if receiver == "np" or len(words_of(receiver)) > 1:
+        return []
+    return wrapped(f"{start}np.{method}({bare(receiver)}, {line[top[-1] + 1 :]}", width)
 
 
 def _broken_target(line: str, width: int) -> list[str]:

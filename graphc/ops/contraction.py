@@ -17,7 +17,7 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, flags
-from graphc.ir.code import PRODUCT, Code, Notation
+from graphc.ir.code import ATOM, PRODUCT, Code, Notation
 from graphc.ir.dims import Dim, product, typical_size
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
@@ -195,9 +195,11 @@ class Einsum(Op):
         form = matmul_form(node)
         if form is not None:
             left, right = (oriented(args[i], turned, node.inputs[i].ndim) for i, turned in form)
-            # `dot` takes less time to call, but only writes into arrays that lie in one piece.
-            is_plain = notation.owns_out and all(x.ndim <= 2 for x in node.inputs)
-            return f"np.{'dot' if is_plain else 'matmul'}({left}, {right}, out={out})"
+            # An array's own `dot` takes a third of the time to call, but only writes into arrays
+            # that lie in one piece.
+            if notation.owns_out and all(x.ndim <= 2 for x in node.inputs):
+                return f"{left.within(ATOM)}.dot({right}, out={out})"
+            return f"np.matmul({left}, {right}, out={out})"
         terms, labels = split_spec(node.attrs["spec"])
         if _is_large_outer(node):
             return f"np.einsum({', '.join([*_words(node, args), f'out={out}'])})"

@@ -20,7 +20,7 @@ def take_rows(table, rows, out):
     """Return `out` with those rows of `table`; IndexError where one is out of range."""
     if rows.size and not -len(table) <= rows.min() <= rows.max() < len(table):
         raise IndexError(f"a row is out of bounds: the table has {len(table)} rows")
-    return np.take(table, rows, axis=0, out=out, mode="wrap")
+    return table.take(rows, axis=0, out=out, mode="wrap")
 '''
 
 

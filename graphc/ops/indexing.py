@@ -124,10 +124,10 @@ class Gather(Op):
     ) -> str | None:
         if len(args) > 2:
             return None
-        return f"np.take({args[0]}, {args[1]}, axis={node.attrs['axis']}, out={out})"
+        return f"{args[0].within(ATOM)}.take({args[1]}, axis={node.attrs['axis']}, out={out})"
 
     def scratch(self, node: Node) -> Dim:
-        # `np.take` writes a copy first, so that an index out of range leaves `out` as it was.
+        # `take` writes a copy first, so that an index out of range leaves `out` as it was.
         return node.size * node.dtype.itemsize if len(node.inputs) == 2 else 0
 
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:

@@ -63,7 +63,7 @@ class Pack(Movement):
     ) -> str | None:
         turned = self._turned(node, args[0])
         if self._keeps_shape(node):
-            return f"np.copyto({out}, {turned})"
+            return f"{out}[...] = {turned}"
         return f"_pack({turned}, out={out})"
 
     def helper(self, node: Node) -> str | None:

@@ -32,7 +32,7 @@ def sum_by_row(values, rows, count, out=None):
     _, group = np.unique(rows % count, return_inverse=True)
     total = np.zeros(values.shape, values.dtype)
     add_rows(total, group, values)
-    return np.take(total, group, axis=0, out=out)
+    return total.take(group, axis=0, out=out)
 '''
 
 

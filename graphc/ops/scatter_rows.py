@@ -38,7 +38,7 @@ def add_rows(table, rows, values):
     places = np.empty_like(steps)
     for start in range(0, len(rows), 512):  # so that the places take little memory
         part = places[: len(rows) - start]
-        np.copyto(part, rows[start : start + 512])
+        part[...] = rows[start : start + 512]
         part += steps[: len(part)]
         np.add.at(flat, part.reshape(-1), values[start * width : (start + 512) * width])
 '''

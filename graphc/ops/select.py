@@ -48,7 +48,7 @@ _CHOOSE_ROWS = '''
 def _choose_rows(condition, x, y, out):
     """Write those rows of x for which the condition holds, and the other rows of y."""
     if out is not y:
-        np.copyto(out, y)
+        out[...] = y
     np.copyto(out, x, where=condition)
     return out
 '''

@@ -32,7 +32,7 @@ def dot_each_row(matrix, vector, out):
     whole = rows - rows % step
     stack = matrix[:whole].reshape(whole // step, step, width)
     np.matmul(stack, vector, out=out[:whole].reshape(-1, step))
-    np.dot(matrix[whole:], vector, out=out[whole:])
+    matrix[whole:].dot(vector, out=out[whole:])
     return out
 
 

@@ -29,6 +29,7 @@ LINES = {
     "carry": f"    {LONG} = {LONG} @ {LONG} + {LONG} - 1",
     "pairs": f"    {LONG}, b = {LONG}[:, 1], np.add({LONG}, 3)",
     "method": f"    {LONG}.reshape(-1, 30).max(axis=1, keepdims=True, out={LONG})",
+    "function": f"    y = {LONG}[1:].reshape(5, 5).T.dot({LONG}, out={LONG})  # [5]",
     "argument": f"    np.copyto({LONG}, {LONG} + {LONG} * {LONG})",
     "product": f"    y = ({LONG} @ {LONG}).swapaxes(1, 2).reshape(3, 4, 5)",
 }

@@ -56,7 +56,7 @@ def test_attention_runs_by_samples(size: int, kind: str) -> None:
     if kind != "fixed" or size > 8:
         assert f.source.count("in_blocks(block") == 1
         body = f.source.partition("def attention(")[2]
-        assert "np.dot(" not in body  # BLAS's threads would be in the way
+        assert ".dot(" not in body  # BLAS's threads would be in the way
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
@@ -185,9 +185,7 @@ def test_blas_starts_no_threads_for_any_piece(
         assert m * k * n <= (2**18 if min(m, n) > 1 else 2**13)
         return np.matmul(a, b, out=out)
 
-    words = ("copyto", "empty", "ascontiguousarray")
-    numpy = SimpleNamespace(matmul=product, **{word: getattr(np, word) for word in words})
-    names: dict[str, Any] = {"np": numpy}
+    names: dict[str, Any] = {"np": SimpleNamespace(matmul=product, empty=np.empty)}
     exec(HELPERS, names)
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(rows, depth)), rng.normal(size=(depth, columns))

@@ -35,7 +35,7 @@ def check(graph: gc.Graph) -> str:
 def test_axes_that_are_summed_come_to_lie_alike(spec: str) -> None:
     source = check(contraction(spec))
     assert "np.einsum" not in source
-    assert "np.dot(" in source or "@" in source
+    assert ".dot(" in source or "@" in source
 
 
 def test_every_order_of_axes_keeps_its_value() -> None:
@@ -76,5 +76,5 @@ def test_a_sequence_is_packed_once_for_a_layer_and_its_gradient() -> None:
     W = gc.param("W", (64, 400))
     loss = gc.sum(gc.tanh(gc.einsum("tnh,hv->ntv", x, W)))
     source = gc.compile(gc.graph({"loss": loss}), gradient_of="loss", wrt=["W"]).source
-    copies = [line.strip() for line in source.splitlines() if "np.copyto" in line]
+    copies = [line.strip() for line in source.splitlines() if "[...] = " in line]
     assert len(copies) == 1 and "x.transpose(1, 0, 2)" in copies[0]

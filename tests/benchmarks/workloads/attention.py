@@ -48,10 +48,10 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         return array.reshape(N, T, heads, width).transpose(0, 2, 1, 3)
 
     def run() -> Mapping[str, Any]:
-        np.dot(rows, Wq, out=q)
+        rows.dot(Wq, out=q)
         np.multiply(q, scale, out=q)
-        np.dot(rows, Wk, out=k)
-        np.dot(rows, Wv, out=v)
+        rows.dot(Wk, out=k)
+        rows.dot(Wv, out=v)
         np.matmul(split(q), split(k).swapaxes(-1, -2), out=a)
         np.maximum.reduce(a, axis=-1, keepdims=True, out=m)
         np.subtract(a, m, out=a)
@@ -59,12 +59,12 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         np.add.reduce(a, axis=-1, keepdims=True, out=m)
         np.divide(a, m, out=a)
         np.matmul(a, split(v), out=split(h))
-        np.dot(h, Wo, out=out)
+        h.dot(Wo, out=out)
         np.subtract(out, target.reshape(N * T, D), out=out)
         loss = np.vdot(out, out) / out.size
         np.multiply(out, np.float32(2 / out.size), out=out)
-        d_Wo = np.dot(h.T, out)
-        np.dot(out, Wo.T, out=d_h)
+        d_Wo = h.T.dot(out)
+        out.dot(Wo.T, out=d_h)
         np.matmul(a.swapaxes(-1, -2), split(d_h), out=split(d_v))
         np.matmul(split(d_h), split(v).swapaxes(-1, -2), out=d_a)
         np.multiply(d_a, a, out=d_a)
@@ -76,9 +76,9 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         np.matmul(d_a.swapaxes(-1, -2), split(q), out=split(d_k))
         return {
             "loss": loss,
-            "Wq": np.dot(rows.T, d_q),
-            "Wk": np.dot(rows.T, d_k),
-            "Wv": np.dot(rows.T, d_v),
+            "Wq": rows.T.dot(d_q),
+            "Wk": rows.T.dot(d_k),
+            "Wv": rows.T.dot(d_v),
             "Wo": d_Wo,
         }
 

@@ -90,7 +90,7 @@ def layer_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
         np.multiply(z, np.float32(2 / z.size), out=z)
         d_W = convolve_back(W, padded, z, d_padded, row)
         d_x = d_padded[inside].transpose(3, 0, 1, 2).copy()
-        return {"loss": loss, "conv.W": d_W, "conv.b": np.dot(z.reshape(F, -1), ones), "x": d_x}
+        return {"loss": loss, "conv.W": d_W, "conv.b": z.reshape(F, -1).dot(ones), "x": d_x}
 
     return run
 
@@ -190,7 +190,7 @@ def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
         pooled(h2, p2)
         h = [p2.reshape(400, N).T]
         for W, b in dense:
-            z = np.dot(h[-1], W)
+            z = h[-1].dot(W)
             z += b
             if len(h) < 3:
                 np.maximum(z, 0, out=z)
@@ -207,20 +207,20 @@ def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
         d *= np.float32(1 / N)
         for i in (2, 1, 0):
             W, b = dense[i]
-            below = np.dot(W, d.T)
+            below = W.dot(d.T)
             if i > 0:
                 below *= h[i].T > 0
-            d_W, d_b = np.dot(h[i].T, d), np.dot(ones[:N], d)
+            d_W, d_b = h[i].T.dot(d), ones[:N].dot(d)
             descend(W, d_W)
             descend(b, d_b)
             d = below.T
         unpooled(h2, p2, d.T.reshape(16, 5, 5, N), d_h2)
         d_W2 = convolve_back(W2, p1, d_h2, d_p1, row2)
-        descend(b2, np.dot(d_h2.reshape(16, -1), ones[: N * 100]))
+        descend(b2, d_h2.reshape(16, -1).dot(ones[: N * 100]))
         descend(W2, d_W2)
         unpooled(h1, p1, d_p1, d_h1)
         descend(W1, convolve_back(W1, padded, d_h1, None, row1))
-        descend(b1, np.dot(d_h1.reshape(6, -1), ones))
+        descend(b1, d_h1.reshape(6, -1).dot(ones))
         return {**params, "loss": loss}
 
     return run

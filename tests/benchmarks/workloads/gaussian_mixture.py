@@ -81,7 +81,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         np.add.reduce(score, axis=0, out=total)
         np.divide(score, total, out=score)  # each component's share of each point
         np.log(total, out=total)
-        shares = np.dot(score, ones)
+        shares = score.dot(ones)
         shifted = np.exp(alpha - alpha.max())
         loss = total.sum() + top.sum() - N * (np.log(shifted.sum()) + alpha.max())
         loss += 0.5 * (np.vdot(diagonal, diagonal) + np.vdot(l, l))

@@ -37,20 +37,20 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
     UT = np.empty((4 * H, H), np.float32)
 
     def run() -> Mapping[str, Any]:
-        np.dot(x.reshape(T * N, inputs), W, out=z.reshape(T * N, 4 * H))
+        x.reshape(T * N, inputs).dot(W, out=z.reshape(T * N, 4 * H))
         np.add(z, b, out=z)
-        np.copyto(UT, U.T)
+        UT[...] = U.T
         for t in range(T):
             a = z[t]
             i, f, g, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
-            np.dot(h_before[t], U, out=product)
+            h_before[t].dot(U, out=product)
             np.add(a, product, out=a)
             np.tanh(g, out=t1)
             np.negative(a, out=a)
             np.exp(a, out=a)
             np.add(a, 1, out=a)
             np.divide(1, a, out=a)
-            np.copyto(g, t1)
+            g[...] = t1
             last = t == T - 1
             h, c = (h_all[t], c_all[t]) if last else (h_before[t + 1], c_before[t + 1])
             np.multiply(f, c_before[t], out=c)
@@ -89,14 +89,14 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
             np.multiply(g, g, out=g)
             np.subtract(1, g, out=g)
             np.multiply(g, d_c, out=g)
-            np.copyto(d_c, t2)
-            np.dot(a, UT, out=d_h)
+            d_c[...] = t2
+            a.dot(UT, out=d_h)
         flat = z.reshape(T * N, 4 * H)
         return {
             "loss": loss,
-            "lstm.W": np.dot(x.reshape(T * N, inputs).T, flat),
-            "lstm.U": np.dot(h_before.reshape(T * N, H).T, flat),
-            "lstm.b": np.dot(ones, flat),
+            "lstm.W": x.reshape(T * N, inputs).T.dot(flat),
+            "lstm.U": h_before.reshape(T * N, H).T.dot(flat),
+            "lstm.b": ones.dot(flat),
         }
 
     return run

@@ -56,7 +56,7 @@ def by_hand(
     def run() -> Mapping[str, Any]:
         below = x
         for i in range(depth):
-            np.dot(below, W[i], out=h[i])
+            below.dot(W[i], out=h[i])
             np.add(h[i], b[i], out=h[i])
             if i < depth - 1:
                 np.maximum(h[i], 0, out=h[i])
@@ -73,10 +73,10 @@ def by_hand(
         d_z[rows, y] -= 1
         np.multiply(d_z, np.float32(1 / N), out=d_z)
         for i in range(depth - 1, -1, -1):
-            np.dot(h[i - 1].T if i else x.T, d[i], out=dW[i])
-            np.dot(ones, d[i], out=db[i])
+            (h[i - 1].T if i else x.T).dot(d[i], out=dW[i])
+            ones.dot(d[i], out=db[i])
             if i:
-                np.dot(d[i], W[i].T, out=d[i - 1])
+                d[i].dot(W[i].T, out=d[i - 1])
                 np.greater(h[i - 1], 0, out=mask[i - 1])
                 np.multiply(d[i - 1], mask[i - 1], out=d[i - 1])
         update(params, gradients)

@@ -48,7 +48,7 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         for start in range(0, len(rows), 512):
             some = rows[start : start + 512, None] * (width // 2)
             at = places[: len(some)]
-            np.copyto(at, some)
+            at[...] = some
             np.add(at, pairs[: len(some)], out=at)
             added = values[start : start + 512].reshape(-1).view(np.complex64)
             np.add.at(flat, at.reshape(-1), added)
