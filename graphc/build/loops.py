@@ -13,7 +13,7 @@ from graphc.ir.dims import Dim, as_dim, dim_text, same
 from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import current_provenance, user_location
-from graphc.ir.types import FLOAT32
+from graphc.ir.types import FLOAT32, TensorType
 from graphc.ir.walk import topological
 from graphc.ops.leaf import as_node
 from graphc.ops.loop import items
@@ -126,10 +126,7 @@ class _Built:
         types = [x.type for x in carries]
         types += [x.type.with_shape(x.shape[1:]) for x in sequences]
         types += [x.type for x in given]
-        self.leaves = [
-            OPS["input"](name, kind.shape, kind.dtype)
-            for name, kind in zip(names, types, strict=True)
-        ]
+        self.leaves = _placeholders(names, types)
         results = _results(
             _called(function, self.leaves, len(carries)), self.leaves[: len(carries)], self.name
         )
@@ -195,6 +192,10 @@ def _argument_names(
     defaults = [f"carry_{i}" for i in range(carries)] + [f"x_{i}" for i in range(sequences)]
     defaults += [f"constant_{i}" for i in range(constants)]
     return [*names, *defaults[len(names) :]]
+
+
+def _placeholders(names: Sequence[str], types: Sequence[TensorType]) -> list[Node]:
+    return [OPS["input"](n, kind.shape, kind.dtype) for n, kind in zip(names, types, strict=True)]
 
 
 def _called(function: Callable[..., Any], leaves: Sequence[Node], carries: int) -> Any:
@@ -286,12 +287,21 @@ def _unrolled(
             reverse=reverse,
         )
     name = getattr(body, "__name__", "body")
+    names = _argument_names(body, len(carries), len(sequences), len(given))
     carried = list(carries)
     emitted: list[list[Node]] = []
     steps = range(length)
+    new: dict[Node, Node] = {}
     for t in reversed(steps) if reverse else steps:
-        slices = [getitem(x, t) for x in sequences]
-        results = _results(_called(body, [*carried, *slices, *given], len(carries)), carries, name)
+        values = [*carried, *[getitem(x, t) for x in sequences], *given]
+        # To a step, what it is given is given: a gradient in it goes no further back.
+        leaves = _placeholders(names, [x.type for x in values])
+        results = _results(_called(body, leaves, len(carries)), leaves[: len(carries)], name)
+        new.update(zip(leaves, values, strict=True))
+        for node in topological(results, new.__contains__):
+            if node not in new:
+                new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+        results = [new[node] for node in results]
         carried = results[: len(carries)]
         emitted.append(results[len(carries) :])
     if reverse:

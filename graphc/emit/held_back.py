@@ -23,6 +23,11 @@ def held_back(graph: Graph, of: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if leaves.get(name) in held]
 
 
+def held_in_loops(nodes: Sequence[Node]) -> set[Node]:
+    """Return the operands of loops that their bodies read under `stop_gradient`."""
+    return {x for node in nodes if isinstance(node.op, Scan) for x in _held_by_steps(Parts(node))}
+
+
 def _held(nodes: Sequence[Node], roots: Iterable[Node]) -> set[Node]:
     """Return what the roots, and what stands under `stop_gradient`, depend on."""
     held = set(roots)

@@ -140,6 +140,39 @@ def test_unrolled_gives_the_same_numbers(reverse: bool) -> None:
         np.testing.assert_allclose(unrolled[name], value, 1e-12)
 
 
+def test_a_gradient_in_a_step_goes_no_further_back_than_the_step() -> None:
+    """The leapfrog steps of a pendulum's energy: to each, q and p are two numbers."""
+
+    def energy(q: Node, p: Node) -> Node:
+        return gc.cos(q * p) + q * p**2
+
+    def leap(q: Node, p: Node) -> tuple[Node, Node, Node]:
+        p = p - 0.1 * gc.grad(energy(q, p), [q])[0]
+        q = q + 0.1 * gc.grad(energy(q, p), [p])[0]
+        return q, p, gc.stop_gradient(q) * p
+
+    start = gc.input("q", (), "float64"), gc.input("p", (), "float64")
+    rolled, written = (
+        gc.graph(dict(zip("qpe", gc.scan(leap, init=start, length=3, unroll=unroll), strict=True)))
+        for unroll in (False, True)
+    )
+    expected = gc.interpret(rolled, q=1.0, p=0.5)
+    for name, value in gc.interpret(written, q=1.0, p=0.5).items():
+        np.testing.assert_allclose(value, expected[name], 1e-12)
+
+
+def test_a_step_that_is_written_out_may_draw_numbers_of_its_own() -> None:
+    def walk(h: Node) -> tuple[Node, Node]:
+        h = h + gc.random_normal((2,))
+        return h, h
+
+    _, path = gc.scan(walk, init=gc.zeros((2,)), length=4, unroll=True)
+    steps = np.diff(
+        gc.interpret(gc.graph({"path": path}), rng=np.random.default_rng(0))["path"], axis=0
+    )
+    assert len(np.unique(steps)) == 6
+
+
 def test_the_size_of_the_code_does_not_grow_with_the_length() -> None:
     def lines(steps: int) -> int:
         x = gc.input("x", (steps, 2, 3))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.build.init import glorot_uniform
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
@@ -208,3 +209,25 @@ def test_where_the_output_is_nan_no_gradient_is_called_wrong() -> None:
     assert check_gradient(graph, "y", {"x": 2.0})
     with pytest.raises(GraphError, match=r"y is nan at this point(.|\n)*x = -1"):
         check_gradient(graph, "y", {"x": -1.0})
+
+
+def test_what_stop_gradient_hides_in_a_loop_accuses_nobody() -> None:
+    """A spiking cell with a surrogate derivative; what stands outside of the loop is checked."""
+
+    def spike(u: Node) -> Node:
+        smooth = gc.sigmoid(4 * u)
+        return smooth + gc.stop_gradient(gc.heaviside(u, 0.0) - smooth)
+
+    def cell(s: Node, v: Node) -> tuple[Node, Node]:
+        s = spike(s + v @ W)
+        return s, s
+
+    x = gc.input("x", ("T", "N", 3))
+    W = gc.param("W", (3, 3), init=gc.init.normal(1.0))
+    c = gc.param("c", (3,), init=gc.init.normal(1.0))
+    _, spikes = gc.scan(cell, init=gc.zeros((x.shape[1], 3)), xs=x)
+    graph = gc.graph({"loss": gc.mean(spikes * gc.sin(c)), "plain": gc.mean(spikes)})
+    check = gc.check_gradient(graph, of="loss", seed=1)
+    assert check and [entry.name for entry in check.entries] == ["c"]
+    assert "W: not checked" in check.notes[0]
+    assert "NOT CHECKED" in str(gc.check_gradient(graph, of="plain", wrt="W"))
