@@ -16,16 +16,15 @@ from graphc.ir.provenance import UPDATE, phase
 from graphc.ir.types import FLOAT64
 from graphc.ops.registry import OPS
 
-#: The slot that counts finished steps, shared by all that read it.
-STEP = "optimizer.step"
-
 Nodes = Mapping[str, Node]
 
 
 class Step:
     """One step under construction: the slots it reads and their next values."""
 
-    def __init__(self, rows: Mapping[str, Rows] | None = None) -> None:
+    def __init__(self, first: str, rows: Mapping[str, Rows] | None = None) -> None:
+        #: Which parameter the steps are counted for: two optimizers may have one state.
+        self.first = first
         self.next: dict[str, Node] = {}
         #: Of the sparse parameters, what the batch read: their slots are seen through it.
         self.rows = dict(rows or {})
@@ -60,9 +59,9 @@ class Step:
 
     @property
     def finished(self) -> Node:
-        """The number of finished steps, an int64 slot that grows by one."""
+        """The number of finished steps, an int64 slot that grows by one; all parameters share it."""
         if self._finished is None:
-            self._finished = param(STEP, (), "int64", slot=True)
+            self._finished = param(f"{self.first}.step", (), "int64", slot=True)
             self.keep(self._finished, self._finished + 1)
         return self._finished
 
@@ -122,7 +121,7 @@ class Optimizer(metaclass=Settings):
                     f"{self.name} needs whole parameters, but {next(iter(rows))!r} is sparse",
                     fix="leave sparse=True away",
                 )
-            step = Step(rows)
+            step = Step(next(iter(gradients), ""), rows)
             values = self.next_values(
                 step,
                 {key: rows[key].of(x) if key in rows else x for key, x in params.items()},

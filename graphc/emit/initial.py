@@ -88,7 +88,8 @@ def _moments(graph: Graph) -> _Moments | None:
     owners = [x for x in graph.trainable if graph.params[x].attrs["trainable"]]
     if not owners:
         return None
-    kinds = [x.removeprefix(f"{owners[0]}.") for x in names if x.startswith(f"{owners[0]}.")]
+    end = f"{owners[-1]}."  # the first one's name is also the counter's
+    kinds = [x.removeprefix(end) for x in names if x.startswith(end)]
     last = [f"{owner}.{kind}" for owner in owners for kind in kinds]
     if len(last) < _FEWEST_MOMENTS or names[-len(last) :] != last:
         return None

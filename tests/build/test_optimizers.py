@@ -183,7 +183,7 @@ def test_max_norm_limits_columns_and_leaves_vectors() -> None:
 def test_float32_stays_float32_and_slots_are_named_after_their_parameter() -> None:
     params = {"W": param("W", (2, 2))}
     updates = optim.adam(optim.cosine(0.1, 10)).updates(params, {"W": params["W"] * 2})
-    assert list(updates) == ["W", "optimizer.step", "W.mean", "W.mean_square"]
+    assert list(updates) == ["W", "W.step", "W.mean", "W.mean_square"]
     assert [updates[k].dtype.name for k in updates] == ["float32", "int64", "float32", "float32"]
     assert {node.provenance.phase for node in updates.values()} == {UPDATE}
     assert all(node.name is None for node in updates.values())

@@ -149,7 +149,7 @@ def test_a_step_of_adam_is_three_lines_for_all_parameters() -> None:
     graph = gc.graph({"loss": gc.mean((z - y) ** 2)})
     step = gc.compile(graph, minimize="loss", optimizer=gc.optim.adam(), style="readable")
     update = step.source.partition("# update\n")[2].partition("    return")[0].splitlines()
-    shown = ["optimizer_step +=", "steps =", "correction =", "step_size =", "eps ="]
+    shown = ["l1_W_step +=", "steps =", "correction =", "step_size =", "eps ="]
     assert [sum(line.strip().startswith(word) for line in update) for word in shown] == [1] * 5
     assert update[5:8] == [
         "    for name, gradient in derivatives.items():",

@@ -177,3 +177,34 @@ def test_weight_decay_is_the_gradient_of_l2() -> None:
     wanted = theirs(OPTIMIZERS["sgd(0.1, weight_decay=0.1)"], "float64")[-1]
     for name in START:
         assert_close(state[name], wanted[name], "float64", name)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_two_optimizers_of_one_state_count_their_own_steps(style: str) -> None:
+    x, y = gc.input("x", ("N", 5), "float64"), gc.input("y", ("N", 3), "float64")
+    h = gc.nn.dense(x, 6, name="a", activation="tanh")
+    error = gc.mean((gc.nn.dense(h, 3, name="b") - y) ** 2)
+    game = gc.graph({"error": error, "other": error + gc.mean(h)})
+    first, second = (
+        gc.compile(game.frozen(others), minimize=of, optimizer=rule, style=style)
+        for others, of, rule in (("b.*", "error", "adam(0.05)"), ("a.*", "other", "adamw(0.02)"))
+    )
+    state = first.init(0) | second.init(0)
+    for name, value in START.items():
+        state[name][...] = value
+    p = {name: torch.tensor(value, requires_grad=True) for name, value in START.items()}
+    players = [
+        (optim.Adam([p["a.W"], p["a.b"]], 0.05), 0.0),
+        (optim.AdamW([p["b.W"], p["b.b"]], 0.02), 1.0),
+    ]
+    for _ in range(STEPS):
+        first(state, x=X, y=Y)
+        second(state, x=X, y=Y)
+        for optimizer, share in players:
+            optimizer.zero_grad()
+            h = torch.tanh(torch.tensor(X) @ p["a.W"] + p["a.b"])
+            loss = torch.mean((h @ p["b.W"] + p["b.b"] - torch.tensor(Y)) ** 2)
+            (loss + share * h.mean()).backward()
+            optimizer.step()
+    for name, value in p.items():
+        assert_close(state[name], value.detach().numpy(), "float64", name)
