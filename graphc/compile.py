@@ -269,9 +269,9 @@ def _compiled(
     )
 
 
-def _in_use(graph: Graph, level: int, style: str) -> CompiledFunction:
+def _in_use(graph: Graph, level: int, style: str, *outputs: str) -> CompiledFunction:
     """Return the compiled outputs of a graph alone: no updates, nothing dropped, no gradients."""
-    used = for_inference(graph)
+    used = for_inference(graph, *outputs)
     return compile(used.with_outputs(used.outputs), optimize=level, style=style)
 
 

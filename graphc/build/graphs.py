@@ -108,7 +108,8 @@ def graph(
 
     `outputs` is a mapping from name to node, or one or several nodes. Nodes without a name take
     the name of the caller's local variable that holds them, the first one if several do.
-    `updates` maps a parameter's name to the node of its next value.
+    `updates` maps a parameter's name to the node of its next value; it reads what the parameters
+    are before an optimizer's step.
 
     **Raises.** GraphError for no output, one without a name, two leaves of one name, an update of
     no parameter.
@@ -237,8 +238,14 @@ def _retyped_value(value: Any, kind: np.dtype) -> Any:
     return value
 
 
-def for_inference(graph: Graph) -> Graph:
-    """Return the graph as it is used: nothing is dropped, running averages stand and are read."""
+def for_inference(graph: Graph, *outputs: str) -> Graph:
+    """Return the graph as it is used: nothing is dropped, running averages stand and are read.
+
+    Of `outputs`, or inner nodes that have these names, it takes only what they need: a prediction
+    needs no labels. Without names, outputs and inputs stay.
+
+    **Raises.** GraphError for a name that no node has.
+    """
 
     def change(node: Node, inputs: tuple[Node, ...]) -> Node:
         with inherit(node.provenance):
@@ -247,7 +254,11 @@ def for_inference(graph: Graph) -> Graph:
                 return rebuilt(idle, inputs[:1])
             return in_mode(in_inference(rebuilt(node, inputs)), TRAINING, INFERENCE)
 
-    return _mapped(graph, change, still=_running_averages(graph))
+    used = _mapped(graph, change, still=_running_averages(graph))
+    if not outputs:
+        return used
+    needed = {name: used.find(name) for name in outputs}
+    return Graph(needed, name=used.name, doc=used.doc, names=used.names)
 
 
 def for_training(graph: Graph) -> Graph:

@@ -88,7 +88,7 @@ def huber(prediction: Any, target: Any, *, delta: float = 1.0) -> Node:
 def poisson_loss(prediction: Any, target: Any, *, from_logs: bool = True) -> Node:
     """Return exp(z) - t z, the negative log-likelihood of counts t at the rate exp(z).
 
-    `prediction` is z, or the rate itself where not `from_logs`. The term log(t!), which no
+    Of several axes, the mean over all but the first. `prediction` is z, or the rate itself where not `from_logs`. The term log(t!), which no
     parameter changes, is left out. Integer counts stay what they are; the loss keeps the
     prediction's float type.
 
@@ -105,9 +105,9 @@ def poisson_loss(prediction: Any, target: Any, *, from_logs: bool = True) -> Nod
 def binary_cross_entropy(
     prediction: Any, target: Any, *, from_logits: bool = False, pos_weight: Any = None
 ) -> Node:
-    """Return -t log(p) - (1 - t) log(1 - p) for targets in [0, 1].
+    """Return -t log(p) - (1 - t) log(1 - p) for targets in [0, 1], its mean for each sample.
 
-    `prediction` is the probability p, or with `from_logits` the z of p = sigmoid(z). A p that the
+    The mean runs over all axes but the first. `prediction` is the probability p, or with `from_logits` the z of p = sigmoid(z). A p that the
     graph computes as a sigmoid is as stable as its logits: the compiler sees through it. Of a p
     that comes from elsewhere the logarithm is taken as it is: p = 0 costs inf where t > 0 and, as
     0·inf, nan where t = 0. PyTorch cuts the logarithm off at -100; `gc.clip` does such things here.

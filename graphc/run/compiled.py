@@ -56,7 +56,7 @@ class CompiledFunction:
         source: str,
         function_name: str,
         history: tuple[Any, ...] = (),
-        inference: Callable[[], CompiledFunction] | None = None,
+        inference: Callable[..., CompiledFunction] | None = None,
         model: Graph | None = None,
     ) -> None:
         """Load a module; `model` is the graph as the user wrote it, whose slices must fit."""
@@ -64,7 +64,7 @@ class CompiledFunction:
         self.source = source
         self.history = tuple(history)
         self._inference = inference
-        self._in_use: CompiledFunction | None = None
+        self._in_use: dict[tuple[str, ...], CompiledFunction] = {}
         self._model = graph if model is None else model
         self.module = load(source, function_name)
         self.function: Callable[..., dict[str, Any]] = getattr(self.module, function_name)
@@ -106,21 +106,24 @@ class CompiledFunction:
         """Write the emitted module into a file, whole or not at all."""
         write_whole(path, self.source)
 
-    def for_inference(self) -> CompiledFunction:
+    def for_inference(self, *outputs: str) -> CompiledFunction:
         """Return the function of the same outputs in use: no updates, no dropout, no gradients.
 
-        It takes the state of this one; optimizer slots in it are not read. It is compiled once.
+        Of `outputs`, where some are named, it takes only what they need: no labels for a
+        prediction. It takes the state of this one; optimizer slots in it are not read. It is
+        compiled once.
 
-        Raises: GraphError for a function that was not compiled from a graph.
+        Raises: GraphError for a function that was not compiled from a graph, and for a name that
+        no node of it has.
         """
         if self._inference is None:
             raise GraphError(
                 f"{self.__name__} does not know the graph that it was compiled from",
                 fix="gc.compile(graph.for_inference())",
             )
-        if self._in_use is None:
-            self._in_use = self._inference()
-        return self._in_use
+        if outputs not in self._in_use:
+            self._in_use[outputs] = self._inference(*outputs)
+        return self._in_use[outputs]
 
     @cached_property
     def _claiming(self) -> list[Node]:

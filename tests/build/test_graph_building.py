@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.build import functions as gf
 from graphc.build import nn
 from graphc.build.graphs import (
@@ -163,6 +164,23 @@ def test_astype_drops_casts_that_change_nothing() -> None:
     x = input("x", (3,))
     g = graph({"y": gf.cast(x, "float64") * 2})
     assert [n.op.name for n in astype(g, "float64").nodes if n.op.name == "cast"] == []
+
+
+def test_a_prediction_needs_no_labels() -> None:
+    x, y = gc.input("x", ("N", 3)), gc.input("y", ("N",), dtype="int64")
+    z = gc.nn.dense(gc.nn.dropout(x, 0.5), 2, name="out")
+    model = gc.graph({"loss": gc.nn.softmax_cross_entropy(z, y).mean(), "p": gc.softmax(z)})
+    assert [*model.for_inference().inputs] == ["x", "y"]
+    assert [*model.for_inference("p").inputs] == ["x"]
+    step = gc.compile(model, minimize="loss", optimizer="adam")
+    state, X = step.init(0), np.ones((4, 3), np.float32)
+    predict = step.for_inference("p")
+    assert predict is step.for_inference("p") and not predict.draws
+    wanted = step.for_inference()(state, x=X, y=np.zeros(4, int))["p"]
+    np.testing.assert_array_equal(predict(state, x=X)["p"], wanted)
+    with pytest.raises(gc.GraphError, match="no node is called 'q'"):
+        step.for_inference("q")
+    assert {"for_inference", "gradient", "hessian", "outputs"} <= {*dir(model)}
 
 
 def test_inference_drops_nothing_and_training_comes_back() -> None:
