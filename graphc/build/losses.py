@@ -88,9 +88,9 @@ def huber(prediction: Any, target: Any, *, delta: float = 1.0) -> Node:
 def poisson_loss(prediction: Any, target: Any, *, from_logs: bool = True) -> Node:
     """Return exp(z) - t z, the negative log-likelihood of counts t at the rate exp(z).
 
-    Of several axes, the mean over all but the first. `prediction` is z, or the rate itself where not `from_logs`. The term log(t!), which no
-    parameter changes, is left out. Integer counts stay what they are; the loss keeps the
-    prediction's float type.
+    Of several axes, the mean over all but the first. `prediction` is z, or the rate itself where
+    not `from_logs`. The term log(t!), which no parameter changes, is left out. Integer counts stay
+    what they are; the loss keeps the prediction's float type.
 
     **Shapes.** [N] or [N, ...] twice -> [N]
     **Raises.** GraphError where the shapes differ.
@@ -107,10 +107,11 @@ def binary_cross_entropy(
 ) -> Node:
     """Return -t log(p) - (1 - t) log(1 - p) for targets in [0, 1], its mean for each sample.
 
-    The mean runs over all axes but the first. `prediction` is the probability p, or with `from_logits` the z of p = sigmoid(z). A p that the
-    graph computes as a sigmoid is as stable as its logits: the compiler sees through it. Of a p
-    that comes from elsewhere the logarithm is taken as it is: p = 0 costs inf where t > 0 and, as
-    0·inf, nan where t = 0. PyTorch cuts the logarithm off at -100; `gc.clip` does such things here.
+    The mean runs over all axes but the first. `prediction` is the probability p, or with
+    `from_logits` the z of p = sigmoid(z). A p that the graph computes as a sigmoid is as stable as
+    its logits: the compiler sees through it. Of a p that comes from elsewhere the logarithm is
+    taken as it is: p = 0 costs inf where t > 0 and, as 0·inf, nan where t = 0. PyTorch cuts the
+    logarithm off at -100; `gc.clip` does such things here.
     `pos_weight` is a factor of the first term, a number or one for each entry of the last axis:
     negatives over positives makes up for rare ones.
 

@@ -59,7 +59,7 @@ class Step:
 
     @property
     def finished(self) -> Node:
-        """The number of finished steps, an int64 slot that grows by one; all parameters share it."""
+        """The number of finished steps, an int64 slot that grows by one, for all parameters."""
         if self._finished is None:
             self._finished = param(f"{self.first}.step", (), "int64", slot=True)
             self.keep(self._finished, self._finished + 1)
