@@ -78,8 +78,9 @@ def _strength(value: Any) -> Any:
 def is_of_numbers(node: Node) -> bool:
     """Say whether a node is a function of plain numbers and dims, and so as weak as they are.
 
-    `sqrt(2)`, `log(2*pi)`, and `where(mask, 1, 0)`, whose values are numbers. Not a number itself:
-    one that is a node has been given its dtype.
+    `sqrt(2)`, `log(2*pi)`, and `m = where(mask, 1, 0)`, whose values are numbers, with what is
+    computed from it: `m.sum()`, `1 - m`. Not a number itself: one that is a node has been given its
+    dtype.
     """
     waiting, seen = [node], 0
     while waiting:
@@ -87,10 +88,31 @@ def is_of_numbers(node: Node) -> bool:
         seen += 1
         is_choice, is_spread = x.op is OPS["where"], x.op is OPS["broadcast_to"]
         is_known = is_choice or is_spread or (x.op.family == "pointwise" and not x.shape)
+        is_known = is_known or _is_of_its_operands(x)
         if not is_known or seen > _MOST_NUMBERS:
             return False
         waiting += [y for y in x.inputs[is_choice:] if y.op.name != "full"]
     return bool(node.inputs)
+
+
+def _is_of_its_operands(node: Node) -> bool:
+    """Say whether an op keeps the dtype of its operands, which are not numbers alone."""
+    return (
+        node.op.family in ("pointwise", "movement", "reduction")
+        and all(x.dtype == node.dtype for x in node.inputs)
+        and any(x.op.name != "full" for x in node.inputs)
+    )
+
+
+def _computed_in(dtype: np.dtype, node: Node) -> Node:
+    """Return a function of numbers with all that makes it in a dtype; a scalar is rounded last."""
+    if node.op.name == "full":
+        return fill(node.attrs["value"], node.shape, dtype)
+    if not node.shape and node.op.family == "pointwise" and node.op is not OPS["where"]:
+        return OPS["cast"](node, dtype)
+    is_choice = node.op is OPS["where"]
+    values = [_computed_in(dtype, x) for x in node.inputs[is_choice:]]
+    return node.op.make([*node.inputs[:is_choice], *values], **node.attrs)
 
 
 def conformed(value: Any, shape: Shape, dtype: np.dtype) -> Node:
@@ -99,10 +121,8 @@ def conformed(value: Any, shape: Shape, dtype: np.dtype) -> Node:
         return fill(value, shape, dtype)
     if value.op.name == "full" and not (value.dtype == dtype and same_shape(value.shape, shape)):
         return fill(value.attrs["value"], shape, dtype)
-    if value.op.name == "where" and value.dtype != dtype and is_of_numbers(value):
-        condition, *numbers = value.inputs
-        parts = [conformed(x, value.shape, dtype) for x in numbers]
-        value = value.op.make([condition, *parts])
+    if value.dtype != dtype and dtype.kind == "f" and is_of_numbers(value):
+        value = _computed_in(dtype, value)
     if value.dtype != dtype:
         value = OPS["not_equal"](value, 0) if dtype == BOOL else OPS["cast"](value, dtype)
     if same_shape(value.shape, shape):

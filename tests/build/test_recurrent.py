@@ -138,3 +138,36 @@ def test_a_length_that_no_sequence_has_is_out_of_range(length: int) -> None:
     given = {"s": np.ones((3, 2, 2)), "lengths": np.array([length, 2])}
     with pytest.raises(gc.GraphError, match=r"out of range(.|\n)*\[0\](.|\n)*0 to 3"):
         f(f.init(), **given)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_a_layer_with_given_weights_reads_two_sequences_as_one_layer_does(kind: str) -> None:
+    layer = getattr(gc.nn, kind)
+    both = gc.input("both", (5, 6, 3), "float64")
+    outputs, *_ = layer(both, 4, name="one")
+    whole = gc.graph({"loss": gc.mean(gc.square(outputs))})
+    names = {"W": "weight", "U": "recurrent_weight", "b": "bias", "c": "recurrent_bias"}
+    given = {
+        names[name.removeprefix("one.")]: gc.param(name, p.shape, "float64", init=p.attrs["init"])
+        for name, p in whole.params.items()
+    }
+    halves = [layer(both[:, part], 4, **given)[0] for part in (slice(2), slice(2, None))]
+    twice = gc.graph({"loss": gc.mean(gc.square(gc.concat(*halves, axis=1)))})
+    assert [*twice.params] == [*whole.params]
+    at = {"both": np.random.default_rng(0).normal(size=(5, 6, 3))}
+    state = {
+        name: np.random.default_rng(1).normal(size=p.shape) for name, p in whole.params.items()
+    }
+    expected = gc.compile(whole, gradient_of="loss")(state, **at)
+    for name, value in gc.compile(twice, gradient_of="loss")(state, **at).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-9, atol=1e-14)
+
+
+def test_given_weights_fit_their_layer_and_one_layer_alone() -> None:
+    x = gc.input("x", (5, 6, 3))
+    with pytest.raises(gc.GraphError, match=r"recurrent_weight(.|\n)*\[4, 16\]"):
+        gc.nn.lstm(x, 4, recurrent_weight=gc.param("U", (4, 4)))
+    with pytest.raises(gc.GraphError, match=r"recurrent_bias(.|\n)*\[4\]"):
+        gc.nn.gru(x, 4, recurrent_bias=gc.param("c", (3,)))
+    with pytest.raises(gc.GraphError, match=r"one rnn layer(.|\n)*layers=2"):
+        gc.nn.rnn(x, 4, layers=2, bias=gc.param("b", (4,)))
