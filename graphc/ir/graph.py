@@ -186,8 +186,12 @@ class Graph:
     ) -> Graph:
         """Return a graph of the same name and inputs that computes something else."""
         alive = set(topological([*outputs.values(), *(updates or {}).values()]))
-        # A parameter that is only written (the loss of the last step) is part of the state too.
-        keep_params = [p for n, p in self.params.items() if p in alive or n in (updates or {})]
+        # A parameter that is only written (the loss of the last step) is part of the state too, and
+        # one that was declared and never read stays so.
+        unread = {*self.params.values()}.difference(self.nodes)
+        keep_params = [
+            p for n, p in self.params.items() if p in alive or p in unread or n in (updates or {})
+        ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GraphWarning)  # an unused input stays in the signature
             return Graph(

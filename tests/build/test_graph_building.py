@@ -207,3 +207,22 @@ def test_a_mask_that_is_used_otherwise_becomes_ones() -> None:
 def test_an_output_needs_a_name() -> None:
     with pytest.raises(GraphError, match="an output needs a name"):
         graph({"": OPS["tanh"](input("x", (3,)))})
+
+
+def test_a_parameter_that_nothing_reads_has_zeros_for_its_gradient() -> None:
+    text = "x: input(f32, 3)\nw: param(f32, 3)\nu: param(f32, 4)\nl = sum((x*w)**2)\noutput(l)"
+    with pytest.warns(gc.GraphWarning, match="parameter 'u' is not used"):
+        graph = gc.parse(text)
+    at = {"x": np.ones(3, np.float32)}
+    state = {"w": np.ones(3, np.float32), "u": np.ones(4, np.float32)}
+    for wrt in (None, ["u", "w"], "u"):
+        got = gc.compile(graph, gradient_of="l", wrt=wrt)(state, **at)
+        np.testing.assert_array_equal(got["d_l_d_u"], np.zeros(4))
+    assert [*graph.gradient("l").params] == ["w", "u"]
+    assert not gc.interpret(graph.hvp("l", wrt="u"), state, **at, u_v=np.ones(4))[
+        "d2_l_d_u_v"
+    ].any()
+    step = gc.compile(graph, minimize="l", optimizer="adam(0.1)")
+    kept = step.init(0) | {"u": np.ones(4, np.float32)}
+    step(kept, **at)
+    np.testing.assert_array_equal(kept["u"], np.ones(4))
