@@ -16,6 +16,7 @@ from graphc.ir.node import Node
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
+from graphc.ops.spread import reduction_under
 
 
 class _BoundsAlgebra(dict[str, Any]):  # a read-only view of the registry
@@ -94,7 +95,24 @@ class BoundsOf:
             return op.bounds(node, inputs)
         if op is OPS["multiply"] and node.inputs[0] is node.inputs[1]:
             return formula_bounds("square(x)", {"x": inputs[0]})
+        if op is OPS["subtract"]:
+            return _against_its_extremes(image_of(op, inputs), *node.inputs)
         return inputs[0] if op.is_identity else image_of(op, inputs)
+
+
+def _against_its_extremes(found: Bounds, a: Node, b: Node) -> Bounds:
+    """Return the bounds of a - b, narrower where one is an extreme of the other: x - max(x)."""
+    if _is_extreme("max", b, a) or _is_extreme("min", a, b):
+        return replace(found, high=min(found.high, 0.0))
+    if _is_extreme("min", b, a) or _is_extreme("max", a, b):
+        return replace(found, low=max(found.low, 0.0))
+    return found
+
+
+def _is_extreme(name: str, node: Node, x: Node) -> bool:
+    """Say whether a node spreads the max, or the min, of x over x."""
+    reduction = reduction_under(node, name)
+    return reduction is not None and reduction.inputs[0] is x
 
 
 def bounds_of_call(

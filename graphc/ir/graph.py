@@ -330,6 +330,8 @@ def _of_one_name(op_name: str, first: Node, second: Node) -> GraphError:
     types = [f"{x.type} of {at}" if at else str(x.type) for x, at in zip(pair, places, strict=True)]
     wanted = [_scoped_name(leaf) for leaf in pair]
     fix = "give one of them another name"
+    if op_name == "param" and first.type == second.type:
+        fix += ", or make it once, W = gc.param(...), and hand it to both layers: weight=W"
     if wanted[0] != wanted[1]:
         fix = f"a scope is no part of a name: write {wanted[0]!r} and {wanted[1]!r}"
     return GraphError(

@@ -6,10 +6,10 @@ from graphc.ir.dims import same
 from graphc.ir.node import Node
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core, varying_axes
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
 from graphc.rewrite.shares import WRITES, moved_like
-from graphc.rewrite.spread import core, varying_axes
 
 
 def _is_write_into_zeros(node: Node, facts: Facts) -> bool:

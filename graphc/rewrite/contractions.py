@@ -12,9 +12,9 @@ from graphc.ops.contraction_spec import LETTERS, label_sizes, split_spec
 from graphc.ops.leaf import full
 from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
+from graphc.ops.spread import is_at_least, times, varying_axes, without_copies
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import is_at_least, times, varying_axes, without_copies
 
 #: Matrices of fewer elements are tiny.
 _TINY = 32

@@ -11,9 +11,9 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core, is_at_least, varying_axes, without_copies
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core, is_at_least, varying_axes, without_copies
 
 
 def _take_before_arithmetic(node: Node, facts: Facts) -> Node | None:

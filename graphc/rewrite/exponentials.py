@@ -11,10 +11,10 @@ from functools import partial
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core
 from graphc.rewrite.facts import Facts, exponent_of, is_number, product_factors
 from graphc.rewrite.logarithms import product_of
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core
 
 _MOVES = ("reshape", "transpose", "broadcast_to", "take_along_axis", "gather", "slice")
 

@@ -16,9 +16,9 @@ from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.ranges import range_of
-from graphc.rewrite.spread import core
 
 Fact = TypeVar("Fact")
 

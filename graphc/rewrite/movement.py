@@ -9,9 +9,9 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
 from graphc.ops.registry import OPS
 from graphc.ops.slicing import slice_length
+from graphc.ops.spread import is_at_least, varying_axes
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import Rule
-from graphc.rewrite.spread import is_at_least, varying_axes
 
 _STACKED = "two steps are one"
 _NOTHING = "nothing moves"

@@ -9,10 +9,10 @@ from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.leaf import fill
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core
 from graphc.rewrite.contractions import parts_of, unspread
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core
 
 #: With fewer classes a small batch's product takes no longer than to find and guard the rows.
 _MANY = 1000

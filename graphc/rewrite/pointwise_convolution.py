@@ -17,10 +17,10 @@ from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
+from graphc.ops.spread import is_at_least
 from graphc.rewrite.convolution import terms_of_sum
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import is_at_least
 
 
 def _product_of_elements(node: Node, facts: Facts) -> Node | None:

@@ -14,11 +14,11 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
 from graphc.ops.registry import OPS
+from graphc.ops.spread import count_of, times, varying_axes, without_copies
 from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.facts import product_factors
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
-from graphc.rewrite.spread import count_of, times, varying_axes, without_copies
 
 ONCE = Rule(
     "reduce_once",

@@ -9,9 +9,9 @@ from graphc.ir.node import Node
 from graphc.ops.axes import without_axes
 from graphc.ops.leaf import fill, full
 from graphc.ops.registry import OPS
+from graphc.ops.spread import count_of, times, varying_axes, without_copies
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import count_of, times, varying_axes, without_copies
 
 _LINEAR = ("sum", "mean")
 _FOLDS = ("sum", "mean", "prod", "any", "all")

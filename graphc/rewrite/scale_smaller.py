@@ -13,11 +13,11 @@ from graphc.ir.walk import topological
 from graphc.ops.contraction import Einsum
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
+from graphc.ops.spread import is_at_least
 from graphc.ops.stored import stored
 from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
-from graphc.rewrite.spread import is_at_least
 
 SCALE = Rule(
     "scale_smaller",

@@ -15,9 +15,9 @@ from graphc.ir.dims import Dim, Shape, divide_exactly, normal, same
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core, varying_axes
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core, varying_axes
 
 #: Views that show each element of an array, once or more often.
 _MOVES = ("broadcast_to", "reshape", "transpose")

@@ -12,10 +12,10 @@ from functools import partial
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
+from graphc.ops.spread import varying_axes, without_copies
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
 from graphc.rewrite.shares import WRITES, factor_of, share_of, split, uniform
-from graphc.rewrite.spread import varying_axes, without_copies
 
 #: How many products of a chain are gone through on the way to a small factor.
 _LONGEST_CHAIN = 16

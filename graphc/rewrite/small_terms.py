@@ -17,10 +17,10 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ir.op import Op
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
+from graphc.ops.spread import varying_axes, without_copies
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
 from graphc.rewrite.small_factors import applied_to_small, copied_axes
-from graphc.rewrite.spread import varying_axes, without_copies
 
 _SUMS, _PRODUCTS = ("add", "subtract"), ("multiply", "divide")
 

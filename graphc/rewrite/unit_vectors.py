@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
+from graphc.ops.spread import core, lines_up
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.spread import core, lines_up
 
 
 def _unit_vector(node: Node, facts: Facts) -> Node | None:

@@ -36,3 +36,22 @@ def test_no_other_slope_is_hidden() -> None:
     graph = gc.graph({"total": gc.sum(gc.log(1 + gc.exp(x)))})
     written = gc.compile(graph, gradient_of="total", wrt=["x"], optimize=0)
     assert np.isnan(written(x=np.array([1e4]))["d_total_d_x"]).all()
+
+
+@pytest.mark.parametrize("shift", ["max", "min"])
+def test_an_exponential_that_cannot_overflow_is_not_guarded(shift: str) -> None:
+    """The adjoint of running sums has zeros, which an exponential of at most 1 leaves alone."""
+
+    def graph(exponent: Node) -> gc.Graph:
+        return gc.graph({"y": gc.sum(gc.square(gc.cumsum(gc.exp(exponent), axis=1)[:, :3]))})
+
+    def backward(graph: gc.Graph) -> str:
+        source = gc.compile(graph, gradient_of="y", wrt="x", style="readable").source
+        return source.partition("# backward")[2].partition("def check")[0]
+
+    x = gc.input("x", ("N", 5), "float64")
+    extreme = getattr(gc, shift)(x, axis=1)[:, None]
+    shifted = graph(x - extreme if shift == "max" else extreme - x)
+    assert "== 0" not in backward(shifted)
+    assert gc.check_gradient(shifted, of="y")
+    assert "== 0" in backward(graph(x - x[:, :1]))

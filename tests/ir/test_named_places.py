@@ -66,6 +66,12 @@ def test_two_inputs_of_one_name_in_one_scope() -> None:
         gc.graph({"y": gc.input("x", (2,)) + gc.input("x", (2,))})
 
 
+def test_a_layer_that_is_called_twice_is_told_how_weights_are_shared() -> None:
+    a, b = gc.input("a", ("N", 3)), gc.input("b", ("N", 3))
+    with pytest.raises(gc.GraphError, match=r"make it once(.|\n)*weight=W"):
+        gc.graph({"y": gc.nn.dense(a, 4, name="d") + gc.nn.dense(b, 4, name="d")})
+
+
 # -- what is not used ------------------------------------------------------------------------------
 
 
