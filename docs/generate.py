@@ -307,9 +307,9 @@ OPTIMIZER_HEAD = """# The optimizer, pass by pass
 Written from the passes themselves by `make docs`. They run in this order on the whole graph,
 forward, backward and update together; some run before differentiation, too. A rule is *exact*
 (level 1: it keeps every bit, up to the sign of a zero), it *reassociates* (level 2, the default:
-rounding may change) or *assumes finite* numbers (level 3). Each is tested three ways: it fires in
-the pipeline, it keeps the value at random and at extreme points, and where it is an identity of
-scalars SymPy confirms it.
+rounding may change, and a 0 that a choice puts hides what it is multiplied with, NaN too) or
+*assumes finite* numbers (level 3). Each is tested three ways: it fires in the pipeline, it keeps
+the value at random and at extreme points, and where it is an identity of scalars SymPy confirms it.
 
 `gc.optimize(graph).history` holds what each pass did: the graph before and after it, and every
 firing with the nodes that it replaced.

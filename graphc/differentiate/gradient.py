@@ -12,6 +12,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
 from graphc.ir.walk import topological
 from graphc.ops.leaf import fill, zeros_like
+from graphc.ops.registry import OPS
 from graphc.ops.rows import row_form
 
 
@@ -151,10 +152,15 @@ def check_float(target: Node, name: str | None = None) -> None:
 
 
 def _check_dependence(node: Node, targets: Sequence[Node]) -> None:
-    """Raise unless zeros are a sensible answer: the derivative of a derivative may well be 0."""
+    """Raise unless zeros are a sensible answer: the derivative of a derivative may well be 0.
+
+    So may that of a number, which a derivative has become.
+    """
     order = topological([node])
     present = set(order)
     if any(t in present for t in targets) or any(map(is_derivative, order)):
+        return
+    if not any(x.op in (OPS["input"], OPS["param"]) for x in order):
         return
     names = ", ".join(t.name or repr(t) for t in targets)
     raise GraphError(

@@ -84,3 +84,13 @@ def test_a_value_in_between_is_derived_by_as_it_stands() -> None:
     np.testing.assert_allclose(found["total"], 1 / whole, rtol=1e-14)
     np.testing.assert_allclose(found["e"], np.full(3, 1 / whole), rtol=1e-14)
     np.testing.assert_allclose(found["x"], np.exp(at) / whole, rtol=1e-14)
+
+
+def test_derivatives_of_any_order_of_a_polynomial() -> None:
+    """From the third on they are numbers, and so are theirs."""
+    x = gc.input("x", (), "float64")
+    values, node = [], x**2
+    for _ in range(5):
+        (node,) = gc.grad(node, [x])
+        values.append(float(gc.interpret(gc.graph({"d": node, "x": x + 0}), x=0.0)["d"]))
+    assert values == [0, 2, 0, 0, 0]
