@@ -182,4 +182,5 @@ def _signature(step: Step) -> Any:
 
 
 def stacked(values: Sequence[Node]) -> Node:
+    """Return the values of several layers along a new first axis; that of one as it is."""
     return values[0] if len(values) == 1 else joining.stack(list(values), axis=0)
