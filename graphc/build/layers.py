@@ -29,6 +29,7 @@ __all__ = [
     "dropout",
     "expect_shape",
     "floating",
+    "parameter_of",
     "weight_of",
 ]
 
@@ -81,18 +82,22 @@ def _expect_known_features(label: str, node: Node) -> None:
 
 def weight_of(label: str, given: Node | None, shape: Shape, dtype: np.dtype, init: Any) -> Node:
     """Return the weight that is given, or a new one, Glorot-uniform unless `init` says how."""
-    if given is None:
-        rule = GlorotUniform() if init is None else init
-        return param(f"{label}.W", shape, dtype, init=rule)
-    expect_shape(f"{label}: weight", given, shape)
-    return given
+    rule = GlorotUniform() if init is None else init
+    return parameter_of(f"{label}.W", f"{label}: weight", given, shape, dtype, rule)
 
 
 def bias_of(label: str, given: Node | None, shape: Shape, dtype: np.dtype) -> Node:
     """Return the bias that is given, or a new one of zeros."""
+    return parameter_of(f"{label}.b", f"{label}: bias", given, shape, dtype)
+
+
+def parameter_of(
+    name: str, what: str, given: Node | None, shape: Shape, dtype: np.dtype, init: Any = None
+) -> Node:
+    """Return the node that is given, called `what` where it does not fit, or a new parameter."""
     if given is None:
-        return param(f"{label}.b", shape, dtype)
-    expect_shape(f"{label}: bias", given, shape)
+        return param(name, shape, dtype, init=init)
+    expect_shape(what, given, shape)
     return given
 
 

@@ -14,7 +14,7 @@ from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import current_provenance, user_location
 from graphc.ir.types import FLOAT32, TensorType
-from graphc.ir.walk import topological
+from graphc.ir.walk import new_nodes, topological
 from graphc.ops.leaf import as_node
 from graphc.ops.loop import items
 from graphc.ops.loop import scan as scan_op
@@ -298,8 +298,8 @@ def _unrolled(
         leaves = _placeholders(names, [x.type for x in values])
         results = _results(_called(body, leaves, len(carries)), leaves[: len(carries)], name)
         new.update(zip(leaves, values, strict=True))
-        for node in topological(results, new.__contains__):
-            if node not in new:
+        for result in results:
+            for node in new_nodes(result, new):
                 new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
         results = [new[node] for node in results]
         carried = results[: len(carries)]

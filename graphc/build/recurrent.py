@@ -13,7 +13,7 @@ from typing import Any
 
 from graphc.build import joining
 from graphc.build.graphs import param
-from graphc.build.layers import Activation, activate, expect_shape
+from graphc.build.layers import Activation, activate, parameter_of
 from graphc.build.naming import layer_name, remember
 from graphc.build.recurrent_steps import Given, Step, run_layer, stacked
 from graphc.errors import GraphError
@@ -201,11 +201,8 @@ def gru(
 
         if form == "textbook":
             return textbook
-        c = recurrent_bias
-        if c is None:
-            c = param(f"{owner}.c", (units,), dtype)
-        else:
-            expect_shape(f"{owner}: recurrent_bias", c, (units,))
+        what = f"{owner}: recurrent_bias"
+        c = parameter_of(f"{owner}.c", what, recurrent_bias, (units,), dtype)
 
         def pytorch(h: Node, x_t: Node) -> tuple[Node, Node]:
             from_x, from_h = x_t @ W + b, h @ U

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.build import creation, indexing, joining, shaping
-from graphc.build.graphs import param
-from graphc.build.init import glorot_uniform, orthogonal
-from graphc.build.layers import expect_shape
+from graphc.build.init import orthogonal
+from graphc.build.layers import bias_of, parameter_of, weight_of
 from graphc.build.loops import scan
 from graphc.build.naming import layer_name, remember
 from graphc.errors import GraphError
@@ -36,18 +35,12 @@ class Given:
     ) -> tuple[Node, Node, Node]:
         """Return W, U and b of a cell with some gates side by side, new unless they are given."""
         width = gates * units
-        W, U, b = self.weight, self.recurrent_weight, self.bias
-        for what, node, shape in (
-            ("weight", W, (size, width)),
-            ("recurrent_weight", U, (units, width)),
-            ("bias", b, (width,)),
-        ):
-            if node is not None:
-                expect_shape(f"{owner}: {what}", node, shape)
+        what = f"{owner}: recurrent_weight"
+        given, shape = self.recurrent_weight, (units, width)
         return (
-            param(f"{owner}.W", (size, width), dtype, init=glorot_uniform()) if W is None else W,
-            param(f"{owner}.U", (units, width), dtype, init=orthogonal()) if U is None else U,
-            param(f"{owner}.b", (width,), dtype) if b is None else b,
+            weight_of(owner, self.weight, (size, width), dtype, None),
+            parameter_of(f"{owner}.U", what, given, shape, dtype, orthogonal()),
+            bias_of(owner, self.bias, (width,), dtype),
         )
 
     def expect_one_layer(self, kind: str, layers: int) -> None:

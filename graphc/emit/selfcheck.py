@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from graphc.differentiate.held_back import held_back
 from graphc.emit.domains import Interval, intervals
-from graphc.emit.held_back import held_back
 from graphc.emit.index_bounds import index_bounds
 from graphc.emit.names import one_line, string_literal
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped

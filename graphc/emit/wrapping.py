@@ -82,9 +82,9 @@ def _as_function(line: str, width: int) -> list[str]:
     """Write `a[0].reshape(3, 4).dot(b)` as `np.dot(a[0].reshape(3, 4), b)`, in several lines."""
     top = [at for at, depth in places(line) if depth == 1 and line[at] in CLOSING]
     match = _FUNCTION.fullmatch(line[: top[-1]]) if top else None
-    start, receiver, method = match.groups() if match else ("", "np", "")
-    if receiver == "np" or len(words_of(receiver)) > 1:
+    if match is None or match[2] == "np" or len(words_of(match[2])) > 1:
         return []
+    start, receiver, method = match.groups()
     return wrapped(f"{start}np.{method}({bare(receiver)}, {line[top[-1] + 1 :]}", width)
 
 

@@ -96,9 +96,10 @@ def is_of_numbers(node: Node) -> bool:
 
 
 def _is_of_its_operands(node: Node) -> bool:
-    """Say whether an op keeps the dtype of its operands, which are not numbers alone."""
+    """Say whether an op keeps the float dtype of its operands, which are not numbers alone."""
     return (
-        node.op.family in ("pointwise", "movement", "reduction")
+        node.dtype.kind == "f"
+        and node.op.family in ("pointwise", "movement", "reduction")
         and all(x.dtype == node.dtype for x in node.inputs)
         and any(x.op.name != "full" for x in node.inputs)
     )

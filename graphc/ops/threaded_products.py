@@ -3,7 +3,7 @@
 BLAS starts threads of its own for large products. Called by several threads at once they wait for
 one another, and they go on spinning afterwards on the cores that other threads need. OpenBLAS does
 so from 2¹⁸ multiplications on in a product of matrices, and from 9,216 in a matrix times a vector.
-Pieces below that take a fifth longer for each element. BLAS copies what a piece reads before it
+Pieces below that take a fifth to two fifths longer. BLAS copies what a piece reads before it
 multiplies, so pieces of the result are near to squares, and not deeper than 256: that reads least.
 The largest products are BLAS's own, and those in which few rows read a large matrix.
 """
@@ -56,7 +56,7 @@ def matmul_in_tiles(a, b, out):
     if rows * depth * columns <= most:
         return np.matmul(a, b, out=out)
     deep = -(-depth // -(-depth // deepest))
-    area = most // deep  # of a tile near to a square, which is made of least numbers
+    area = most // deep  # of a tile; one near to a square reads least
     wide = min(columns, 1 << area.bit_length() // 2)
     high = min(rows, area // wide)
     high -= high % 8 if 8 < high < rows else 0

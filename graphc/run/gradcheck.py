@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.build.graphs import astype
 from graphc.differentiate.gradient import default_wrt, gradient
-from graphc.emit.held_back import held_in_loops
+from graphc.differentiate.held_back import held_in_loops
 from graphc.errors import GraphError, nearest
 from graphc.ir.body import bodies
 from graphc.ir.given import takes_graph

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import graphc as gc
-from graphc.emit.held_back import held_back
+from graphc.differentiate.held_back import held_back
 from graphc.ir.node import Node
 
 STYLES = pytest.mark.parametrize("style", ["readable", "fast"])
