@@ -72,3 +72,18 @@ def test_an_integer_that_its_type_cannot_hold_is_an_error(
         x + number
     with pytest.raises(gc.GraphError, match=f"<text>:2:5: a number does not fit {dtype}"):
         gc.parse(f"x: input({dtype.replace('int', 'i')}, N)\ny = x * {number}\noutput(y)")
+
+
+def test_what_is_computed_from_a_mask_of_numbers_takes_the_dtype_of_what_it_meets() -> None:
+    x, mask = gc.input("x", ("N", 4)), gc.input("mask", ("N", 4), dtype="bool")
+    m = gc.where(mask, 1.0, 0.0)
+    met = [m * x, (1 - m) * x, m.sum(axis=1, keepdims=True) * x, m[:, :1] * x, gc.exp(m) * x]
+    assert [y.dtype.name for y in met] == ["float32"] * 5
+    mean = gc.graph({"y": (x * m).sum() / m.sum()})
+    at = {"x": np.arange(8.0).reshape(2, 4), "mask": np.arange(8).reshape(2, 4) % 3 == 0}
+    got = gc.compile(mean)(**at)["y"]
+    assert got.dtype == np.float32 and got == 3
+    with pytest.warns(gc.GraphWarning, match="int64 gives float64"):
+        counted = gc.where(mask, 1, 0).sum() * x
+    wide = (gc.full((4,), 2.0, dtype="float64") + 1) * x
+    assert [y.dtype.name for y in (m, counted, wide)] == ["float64"] * 3

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphc as gc
@@ -84,3 +85,15 @@ def test_a_large_loss_hides_no_wrong_gradient_in_float64() -> None:
     exec(wrong, module)
     with pytest.raises(AssertionError, match="gradient of W"):
         module["check"]()
+
+
+def test_a_random_point_without_a_loss_accuses_no_gradient(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    x, W = gc.input("x", (3,)), gc.param("W", (3,), init=1.0)
+    graph = gc.graph({"loss": gc.sum(W * gc.sqrt(x - 9))})
+    module: dict[str, Any] = {"__name__": "m"}
+    exec(gc.compile(graph, gradient_of="loss", style="readable").source, module)
+    with np.errstate(invalid="ignore"):
+        module["check"]()
+    assert "not checked" in capsys.readouterr().out
