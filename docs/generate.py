@@ -96,6 +96,7 @@ FAMILIES = {
     "contraction": "Contractions: products summed over shared index labels",
     "movement": "Movement: elements rearranged, copied or dropped; each is linear",
     "reduction": "Reductions: folds over axes",
+    "linear algebra": "Linear algebra: square matrices, and stacks of them",
     "composite": "Composites: known by one name, made of other ops",
     "loop": "Loops: a body that runs once for each step, and what is taken from its results",
     "barrier": "Barriers: a value passed on, and something else stopped",

@@ -273,6 +273,11 @@ FIGURES: dict[str, tuple[str, *tuple[Printed, ...]]] = {
         "equal to least squares to {}",
         at_most(r"largest difference from least squares: (\S+)"),
     ),
+    "Gaussian process regression": (
+        "likelihood equal to scikit-learn's to {}; {} % of the variance of held-out patients",
+        at_most(r"scikit-learn's to (\S+)"),
+        near(0.5, r"held-out patients: (\S+) %"),
+    ),
     "logistic regression": ("exact at scores of ±{}", ASKED),
     "XOR": (
         "one neuron ln 2 from {} starts; {} of {} right with two hidden units",

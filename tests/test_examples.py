@@ -158,6 +158,10 @@ def test_diabetes_reaches_least_squares() -> None:
     assert main_of("diabetes")() < 1e-10
 
 
+def test_a_gaussian_process_is_as_likely_as_scikit_learns() -> None:
+    assert main_of("gaussian_process")() < 1e-9
+
+
 def test_smallest_perceptron() -> None:
     assert main_of("smallest_perceptron")() == pytest.approx(1.01, abs=0.01)
     assert stated("world's smallest perceptron")[0] == 1.01  # 0.01·(10.1 − 0)·10, exactly

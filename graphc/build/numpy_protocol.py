@@ -57,9 +57,38 @@ _RENAMED = {
     "around": "round",
 }
 
+#: What says how NumPy goes about it, or is refused before (sorting is always stable here).
+_IGNORED = frozenset(
+    [
+        "casting",
+        "copy",
+        "initial",
+        "kind",
+        "like",
+        "optimize",
+        "order",
+        "out",
+        "stable",
+        "subok",
+        "where",
+    ]
+)
+
 #: Functions of numpy.linalg with the same meaning (its trace and diagonal take other axes).
 _LINEAR_ALGEBRA = frozenset(
-    ["matmul", "matrix_transpose", "norm", "outer", "tensordot", "vecdot"],
+    [
+        "cholesky",
+        "det",
+        "inv",
+        "matmul",
+        "matrix_transpose",
+        "norm",
+        "outer",
+        "slogdet",
+        "solve",
+        "tensordot",
+        "vecdot",
+    ],
 )
 
 
@@ -147,9 +176,10 @@ def array_function(
     if wanted is None or not (is_top_level or name in _LINEAR_ALGEBRA):
         raise _unavailable(call)
     _refuse_options(call, options)
-    positional, keywords = _arguments(function, args, options)
     known = inspect.signature(wanted).parameters
-    for keyword in list(keywords):
+    positional, given = _arguments(function, args, options)
+    keywords = {k if k in known else _PARAMETERS.get(k, k): v for k, v in given.items()}
+    for keyword in keywords:
         if keyword not in known:
             raise NodeValueError(
                 f"{call}: {keyword}= is not available for nodes",
@@ -162,9 +192,8 @@ def array_function(
 def _arguments(
     function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Return a NumPy call's arguments under graphc's parameter names, defaults left out."""
-    ignored = ("out", "where", "initial", "casting", "order", "subok", "like", "optimize", "copy")
-    words = {_PARAMETERS.get(k, k): v for k, v in options.items() if k not in ignored}
+    """Return a NumPy call's arguments under its own names, defaults left out."""
+    words = {k: v for k, v in options.items() if k not in _IGNORED}
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:
@@ -177,8 +206,8 @@ def _arguments(
         by_place = parameter.default is inspect.Parameter.empty
         if by_place or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
             positional.append(value)
-        elif parameter.name not in ignored:
-            words[_PARAMETERS.get(parameter.name, parameter.name)] = value
+        elif parameter.name not in _IGNORED:
+            words[parameter.name] = value
         elif value is not None:
             _refuse_options(f"np.{function.__name__}", {parameter.name: value})
     words = {k: v for k, v in words.items() if v is not np._NoValue}
@@ -203,8 +232,8 @@ _WITHOUT_NODES: dict[Any, Callable[..., Any]] = {
 
 #: What graphs do not have -> what to do instead.
 _INSTEAD = {
-    "np.linalg": "graphs have no inverses and factorizations: compute it with NumPy and pass the "
-    "result as an input, or minimize a squared error instead",
+    "np.linalg": "graphs have solve, inv, det, slogdet, cholesky and norm: compute anything else "
+    "with NumPy, pass an input",
     "np.linalg.diagonal": "np.diagonal",
     "np.linalg.multi_dot": "a @ b @ c",
     "np.linalg.trace": "np.trace",
@@ -230,12 +259,11 @@ _INSTEAD = {
 def _unavailable(call: str) -> NodeValueError:
     known = [name for name in ARRAY_FUNCTIONS if hasattr(np, name)]
     name = call.rsplit(".", 1)[-1]
-    hint = nearest(name, known)
-    fix = f"did you mean np.{hint}?" if hint else "write it with the functions of graphc"
-    fix = instead_of(name) or fix
-    for start, instead in _INSTEAD.items():
-        if call == start or call.startswith(f"{start}."):
-            fix = instead
+    module = call.rpartition(".")[0]
+    fix = _INSTEAD.get(call) or instead_of(name) or _INSTEAD.get(module)
+    if fix is None:
+        hint = nearest(name, known)
+        fix = f"did you mean np.{hint}?" if hint else "write it with the functions of graphc"
     return NodeValueError(f"{call} is not available for nodes", where=user_location(), fix=fix)
 
 

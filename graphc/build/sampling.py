@@ -12,17 +12,6 @@ from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
 
-def searchsorted(a: Any, v: Any, side: str = "left") -> Node:
-    """Return how many elements of the sorted array a stand before each of v.
-
-    An element equal to v stands before it where side is "right". The derivative is cut.
-
-    **Shapes.** a: [n], v: [...] -> [...] int64
-    **Raises.** GraphError where a has several axes, or for another side.
-    """
-    return OPS["searchsorted"](a, v, side=side)
-
-
 def random_choice(weights: Any, shape: Any = ()) -> Node:
     """Draw indices, each in proportion to its weight, with replacement, from the `rng` of the call.
 

@@ -12,6 +12,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.leaf import as_node
+from graphc.ops.linear_algebra import on_or_below
 from graphc.ops.registry import OPS
 
 
@@ -267,5 +268,4 @@ def _on_or_below(node: Node, k: int, op: str) -> Node:
             f"{op} needs an array with axes", where=user_location(), got=str(node.type)
         )
     n, m = node.shape[-2:] if node.ndim > 1 else (node.shape[0], node.shape[0])
-    rows, columns = OPS["reshape"](OPS["arange"](n), (n, 1)), OPS["arange"](m)
-    return OPS["less_equal"](columns, OPS["add"](rows, int(k)) if k else rows)
+    return on_or_below(n, m, int(k))

@@ -25,19 +25,26 @@ from graphc.ir.types import TensorType
 
 @dataclass(frozen=True)
 class Arg:
-    """An argument of a test case: shape, dtype and the open interval its values come from."""
+    """An argument of a test case: shape, dtype and the open interval its values come from.
+
+    `diagonal` is added to the diagonal of each matrix, for ops of regular ones.
+    """
 
     shape: tuple[int, ...] = (3, 4)
     dtype: str = "float64"
     low: float = -2.0
     high: float = 2.0
+    diagonal: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         if self.dtype == "bool":
             return rng.integers(0, 2, self.shape).astype(bool)
         if self.dtype.startswith("int"):
             return rng.integers(int(self.low), int(self.high), self.shape).astype(self.dtype)
-        return rng.uniform(self.low, self.high, self.shape).astype(self.dtype)
+        values = rng.uniform(self.low, self.high, self.shape)
+        if self.diagonal:
+            values += self.diagonal * np.eye(self.shape[-1])
+        return values.astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ class Op:
     accumulates: ClassVar[bool] = False
     #: What many steps of a loop add can be added at once: see `added_up`.
     adds_over_steps: ClassVar[bool] = False
+    #: Its value holds each place along its attribute `axis` once.
+    permutes: ClassVar[bool] = False
     #: Its NumPy form multiplies matrices, for which BLAS may start threads of its own.
     multiplies: ClassVar[bool] = False
     #: A graph that holds such a node may update parameters: see `state_updates`.

@@ -109,7 +109,7 @@ class ArrayOperators:
         max, min = _method("max"), _method("min")
         var, std = _method("var"), _method("std")
         any, all = _method("any"), _method("all")
-        argmax, argmin = _method("argmax"), _method("argmin")
+        argmax, argmin, argsort = _method("argmax"), _method("argmin"), _method("argsort")
         cumsum, cumprod = _method("cumsum"), _method("cumprod")
         dot, take, clip = _method("dot"), _method("take"), _method("clip")
         reshape, transpose = _method("reshape_method"), _method("transpose_method")

@@ -161,7 +161,7 @@ class AddAlongAxis(Op):
             suffix = f"[{lead}]" if i < index.ndim - 1 else ""
             places.append(f"np.arange({notation.dim(dim)}){suffix}")
         places[axis] = args[2].text
-        if index.shape[axis] == 1:  # no place is indexed twice
+        if _are_distinct(index, axis):
             return accumulated(f"{out}[{', '.join(places)}]", args[1])
         return f"np.add.at({out}, ({', '.join(places)}), {args[1].text})"
 
@@ -185,6 +185,13 @@ class AddAlongAxis(Op):
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size
+
+
+def _are_distinct(index: Node, axis: int) -> bool:
+    """Say whether no place along an axis is indexed twice."""
+    while index.op is OPS["slice"]:
+        index = index.inputs[0]
+    return index.shape[axis] == 1 or (index.op.permutes and index.attrs["axis"] == axis)
 
 
 def along_rows(index: Node, axis: int) -> tuple[Node, Node] | None:

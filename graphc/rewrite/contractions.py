@@ -57,7 +57,9 @@ def _copied_operand(node: Node, facts: Facts) -> Node | None:
         return None
     for i, x in enumerate(operands):
         varying = varying_axes(x)
-        if varying is None or len(set(terms[i])) != len(terms[i]) or len(varying) == x.ndim:
+        if varying is None or len(set(terms[i])) != len(terms[i]):
+            continue
+        if len(varying) == x.ndim and not (x.op is full and len(operands) > 1):
             continue
         copied = tuple([a for a in range(x.ndim) if a not in varying])
         one = without_copies(x, copied)

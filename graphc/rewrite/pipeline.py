@@ -24,6 +24,7 @@ from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.hinges import HINGES
 from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
 from graphc.rewrite.lay_apart import APART, lay_apart
+from graphc.rewrite.linear_algebra import LINEAR_ALGEBRA
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.loop_results import LAST_STATE, PRUNE, prune_loops
 from graphc.rewrite.lower import EXACT_SHIFT, LOWER
@@ -83,6 +84,7 @@ STABILIZE = (
     *SOFTMAX,
     *QUOTIENTS_OF_EXPONENTIALS,
     *MOVES_BEFORE_ARITHMETIC,
+    *LINEAR_ALGEBRA,
 )
 
 

@@ -38,7 +38,7 @@ def test_a_node_says_what_stands_for_a_name_that_it_lacks(name: str, fix: str) -
     ("name", "fix"),
     [
         ("cat", "gc.concat"),
-        ("topk", "gc.max"),
+        ("topk", "gc.sort(x, descending=True)"),
         ("swish", "gc.silu(x)"),
         ("mod", "gc.remainder(a, b)"),
         ("ln", "gc.log(x)"),
@@ -89,10 +89,10 @@ def test_so_does_the_text_form_in_its_own_words(call: str, fix: str) -> None:
 @pytest.mark.parametrize(
     ("function", "fix"),
     [
-        (np.argsort, "an order is not differentiable"),
+        (np.median, "gc.sort(x)"),
         (np.copy, "a node never changes"),
         (np.linalg.trace, "np.trace"),
-        (np.linalg.inv, "no inverses"),
+        (np.linalg.eigh, "compute it with NumPy"),
     ],
 )
 def test_so_do_functions_of_numpy(function: Callable[[gc.Node], object], fix: str) -> None:

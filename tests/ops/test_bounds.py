@@ -29,7 +29,7 @@ def held(arg: Arg, name: str) -> tuple[Node, Node]:
     x = input_(name, arg.shape, arg.dtype)
     if not arg.dtype.startswith("float"):
         return x, x
-    return x, OPS["minimum"](OPS["maximum"](x, arg.low), arg.high)
+    return x, OPS["minimum"](OPS["maximum"](x, arg.low), arg.high + arg.diagonal)
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)

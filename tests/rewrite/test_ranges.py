@@ -54,7 +54,10 @@ def test_values_lie_in_their_range(name: str, case: Case) -> None:
         found = facts.range(node)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no elements
-            values = evaluate([node], point, sizes={})[node].astype(float)
+            try:
+                values = evaluate([node], point, sizes={})[node].astype(float)
+            except np.linalg.LinAlgError:
+                continue  # a matrix without an answer has no values either
         assert found.nan or not np.isnan(values).any()
         numbers = values[~np.isnan(values)]
         slack = 1e-12 * np.abs(numbers[np.isfinite(numbers)]).max(initial=1.0)
