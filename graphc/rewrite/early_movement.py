@@ -88,6 +88,8 @@ def _slice_before_function(node: Node, facts: Facts) -> Node | None:
         return None  # BLAS would copy what is laid out so
     if any(operand.op is OPS["windows"] for operand in x.inputs):
         return None  # the product is a convolution
+    if x.op is OPS["log"] and facts.uncovers_log(x.inputs[0]):
+        return None  # the logarithm came here from outside, and would go back
     left = {a for a, (b, dim) in enumerate(zip(bounds, x.shape, strict=True)) if not _all(b, dim)}
     operands = []
     for index, operand in enumerate(x.inputs):

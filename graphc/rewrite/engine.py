@@ -184,7 +184,10 @@ class _Run:
 
     def _circle(self) -> GraphError:
         last = dict.fromkeys(firing.rule.name for firing in self.firings[-8:])
-        return GraphError(f"rewrite rules undo each other: {', '.join(last)}")
+        return GraphError(
+            f"rewrite rules undo each other: {', '.join(last)}",
+            fix="compile with optimize=1, which does without most of them: this is graphc's defect",
+        )
 
     def _attempt(self, candidate: Candidate, node: Node) -> Replacement | None:
         rule = candidate.rule

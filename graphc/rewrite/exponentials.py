@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Sequence
+from functools import partial, reduce
 
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
@@ -80,6 +81,60 @@ def _over_exponentials(node: Node, facts: Facts) -> Node | None:
     return OPS["multiply"](top, OPS["exp"](OPS["negative"](log(bottom))))
 
 
+def _over_exponential(node: Node, facts: Facts) -> Node | None:
+    """w/(c·exp(x)) → w·exp(−x)/c, the divisor maybe broadcast; u²/exp(2x) → (u·exp(−x))²."""
+    top, bottom = node.inputs
+    factors = product_factors(core(bottom))
+    halves = [None if divides else _half_exponent(x) for x, divides in factors]
+    exponents = [None if divides else _exponent(x) for x, divides in factors]
+    pairs = zip(factors, exponents, strict=True)
+    rest = product_of([factor for factor, exponent in pairs if exponent is None])
+    if all(exponent is None for exponent in exponents):
+        return None
+    if top.op.name == "negative":
+        return top.op(node.op(top.inputs[0], bottom))
+    others = product_factors(top)
+    squares = [pair for pair in others if _is_own_square(pair[0], facts)]
+    is_square = all((e is None) == (h is None) for e, h in zip(exponents, halves, strict=True))
+    if is_square and len(squares) == 1 and not squares[0][1]:
+        ((square, _),) = squares
+        others = [pair for pair in others if pair[0] is not square]
+        scale = OPS["exp"](OPS["negative"](_total(halves)))
+        value = OPS["square"](OPS["multiply"](square.inputs[0], _as(bottom, scale)))
+        left = product_of(others)
+        value = value if left is None else OPS["multiply"](left, value)
+    else:
+        value = OPS["multiply"](top, _as(bottom, OPS["exp"](OPS["negative"](_total(exponents)))))
+    return value if rest is None else OPS["divide"](value, _as(bottom, rest))
+
+
+def _exponent(x: Node) -> Node | None:
+    """Return the exponent of an exponential or of its square."""
+    half = exponent_of(x.inputs[0]) if x.op.name == "square" else None
+    return exponent_of(x) if half is None else OPS["multiply"](half, 2.0)
+
+
+def _half_exponent(x: Node) -> Node | None:
+    """Return half the exponent of an exponential that was written as a square; else None."""
+    if x.op.name == "square":
+        return exponent_of(x.inputs[0])
+    exponent = exponent_of(x)
+    if exponent is None or exponent.op.name != "multiply":
+        return None
+    for factor, other in (exponent.inputs, exponent.inputs[::-1]):
+        if factor.op is full and is_number(factor) and factor.attrs["value"] % 2 == 0:
+            return OPS["multiply"](other, factor.attrs["value"] / 2)
+    return None
+
+
+def _is_own_square(x: Node, facts: Facts) -> bool:
+    return x.op.name == "square" and not facts.is_shared(x)
+
+
+def _total(exponents: Sequence[Node | None]) -> Node:
+    return reduce(OPS["add"], [x for x in exponents if x is not None])
+
+
 def _as(bottom: Node, value: Node) -> Node:
     """Return a value of the sum under broadcasts and reshapes, as it stands in the quotient."""
     if bottom.op.name not in ("broadcast_to", "reshape"):
@@ -151,6 +206,16 @@ QUOTIENTS_OF_EXPONENTIALS = (
         roots=("multiply", "divide"),
         operands=("broadcast_to", "exp", "exp2", "power"),
         example=_K + "y = exp(z)/exp(k)",
+    ),
+    _rule(
+        "over_exponential",
+        "w/(c*broadcast_to(exp(x)))",
+        "w*broadcast_to(exp(-x))/c",
+        "the quotient may be 0/0 or inf/inf, and its derivative divides twice",
+        apply=_over_exponential,
+        roots=("divide",),
+        operands=("broadcast_to", "exp", "exp2", "power", "square", "multiply", "divide"),
+        example=_K + "y = z**2/(3.0*exp(k)**2)",
     ),
     _rule(
         "quotient_of_exponentials",
