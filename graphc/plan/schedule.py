@@ -136,10 +136,20 @@ def _shown(graph: Graph) -> set[Node]:
 
 
 def _next_values(graph: Graph, nodes: list[Node], observed: Mapping[str, Node]) -> set[Node]:
-    """Return the updates that nothing else needs: they belong to the update block anyway."""
+    """Return the updates that nothing else needs: they belong to the update block anyway.
+
+    So does what only they need, and what they make of parameters directly: in `0.9*T + 0.1*W`, T
+    is to be multiplied in place, after all that may fail.
+    """
     needed = {operand for node in nodes for operand in node.inputs}
     needed.update(graph.outputs.values(), observed.values())
-    return {node for node in graph.updates.values() if node not in needed}
+    late = {node for node in graph.updates.values() if node not in needed}
+    if not late:
+        return late
+    elsewhere = {operand for node in nodes if node not in late for operand in node.inputs}
+    elsewhere.update(graph.outputs.values(), graph.updates.values(), observed.values())
+    below = {operand for node in late for operand in node.inputs} - elsewhere
+    return late | {node for node in below if not any(x.inputs for x in node.inputs)}
 
 
 def _needed(
@@ -223,7 +233,9 @@ def _targets(
         targets.update(dict.fromkeys(writes, name))
         if stepwise and 0 <= read_at < position[writes[-1]]:
             reader = statements[read_at].node
-            if _becomes(reader, statements[position[writes[-1]]], uses, kept):
+            if reader in position and _becomes(
+                reader, statements[position[writes[-1]]], uses, kept
+            ):
                 targets[reader] = name
     return targets
 

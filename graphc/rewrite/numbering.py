@@ -21,9 +21,10 @@ _POINTS = tuple(grid.ravel() for grid in np.meshgrid(_VALUES, _VALUES))
 def is_commutative(op: Op) -> bool:
     """Say whether the order of an op's two operands does not matter, to the last bit.
 
-    Found by trying its meaning in both orders, so that no table of such ops is kept.
+    Found by trying its meaning in both orders, so that no table of such ops is kept. That tells of
+    what NumPy has one function or operator for; a formula may turn anywhere, and is not tried.
     """
-    if not isinstance(op, Pointwise) or op.arity != 2:
+    if not isinstance(op, Pointwise) or op.arity != 2 or not op.is_primitive:
         return False
     points = [p > 0.5 if op.dtype_rule == "logical" else p for p in _POINTS]
     result = TensorType(BOOL if op.cuts_to_bool else points[0].dtype, points[0].shape)
