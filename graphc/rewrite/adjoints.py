@@ -65,6 +65,58 @@ def _times_number(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _sum_of_written(node: Node, facts: Facts) -> Node | None:
+    """Σ add_along_axis(0, v, i)·p → Σ v·take_along_axis(p, i), summed along that axis alone."""
+    product = node.inputs[0]
+    for write, factor in (product.inputs, product.inputs[::-1]):
+        if _is_along_axis_into_zeros(write) and node.attrs["axis"] == (write.attrs["axis"],):
+            return node.op.make([_read_there(write, factor)], **node.attrs)
+    return None
+
+
+def _times_array(node: Node, facts: Facts) -> Node | None:
+    """add_along_axis(b, v, i)·p → add_along_axis(b·p, v·take_along_axis(p, i), i), b uniform."""
+    for write, factor in (node.inputs, node.inputs[::-1]):
+        if not _is_onto_copies(write, facts) or varying_axes(factor) == ():
+            continue  # a number multiplies what is written
+        base = node.op(write.inputs[0], factor)
+        return write.op.make(
+            [base, _read_there(write, factor), write.inputs[2]], axis=write.attrs["axis"]
+        )
+    return None
+
+
+def _plus_copies(node: Node, facts: Facts) -> Node | None:
+    """add_along_axis(b, v, i) + a → add_along_axis(b + a, v, i), where a and b are uniform."""
+    for write, other in (node.inputs, node.inputs[::-1]):
+        if _is_onto_copies(write, facts) and _is_uniform_along(other, write.attrs["axis"]):
+            return _onto(write, node.op(write.inputs[0], other))
+    return None
+
+
+def _is_onto_copies(write: Node, facts: Facts) -> bool:
+    """Say whether single values are written along an axis on which all else is alike."""
+    if write.op is not OPS["add_along_axis"] or facts.is_shared(write):
+        return False
+    return _is_uniform_along(write.inputs[0], write.attrs["axis"])
+
+
+def _is_uniform_along(x: Node, axis: int) -> bool:
+    varying = varying_axes(x)
+    return varying is not None and axis not in varying
+
+
+def _is_along_axis_into_zeros(node: Node) -> bool:
+    return node.op is OPS["add_along_axis"] and is_fill(node.inputs[0], 0)
+
+
+def _read_there(write: Node, factor: Node) -> Node:
+    """Return the values of a write times what an array holds in their places."""
+    _, values, index = write.inputs
+    held = OPS["take_along_axis"].make([factor, index], axis=write.attrs["axis"])
+    return OPS["multiply"](values, held)
+
+
 def _nothing_written(node: Node, facts: Facts) -> Node | None:
     """Adding zeros changes nothing; a slice has no index that could be out of range."""
     return node.inputs[0] if is_fill(node.inputs[1], 0) else None
@@ -139,6 +191,43 @@ ADJOINTS = (
         operands=WRITES,
         exactness=REASSOCIATES,
         example=_VI + f"y = 3.0*add_along_axis({_ZEROS}, v, i, axis=1)",
+    ),
+    Rule(
+        "sum_of_written",
+        "sum(add_along_axis(0, v, i)*p)",
+        "sum(v*take_along_axis(p, i))",
+        "only what is written is multiplied and summed",
+        apply=_sum_of_written,
+        roots=("sum",),
+        operands=("multiply",),
+        exactness=REASSOCIATES,
+        example=_AT
+        + f"w = add_along_axis({_ZEROS}, v, i, axis=1)\n"
+        + "y = sum(w*exp(x), axis=1, keepdims=True) - w",
+    ),
+    Rule(
+        "written_times_array",
+        "add_along_axis(broadcast_to(b), v, i)*p",
+        "add_along_axis(broadcast_to(b)*p, v*take_along_axis(p, i), i)",
+        "the gradient of a single probability changes one entry of softmax in place",
+        apply=_times_array,
+        roots=("multiply",),
+        operands=("add_along_axis",),
+        exactness=REASSOCIATES,
+        example=_AT + "y = add_along_axis(broadcast_to(v**2, (3, 4)), v, i, axis=1)*exp(x)",
+    ),
+    Rule(
+        "written_plus_copies",
+        "add_along_axis(broadcast_to(b), v, i) + broadcast_to(a)",
+        "add_along_axis(broadcast_to(b) + broadcast_to(a), v, i)",
+        "rows are added before they are copied",
+        apply=_plus_copies,
+        roots=("add",),
+        operands=("add_along_axis",),
+        exactness=REASSOCIATES,
+        example=_AT
+        + "a = broadcast_to(sum(x, axis=1, keepdims=True), (3, 4))\n"
+        + "y = add_along_axis(broadcast_to(v**2, (3, 4)), v, i, axis=1) + a",
     ),
     Rule(
         "slice_add_zeros",

@@ -96,6 +96,66 @@ def _clipped(node: Node, facts: Facts) -> Node | None:
     return scaled(clipped, slope, facts) if slope != one else clipped
 
 
+def _by_clip(node: Node, facts: Facts) -> Node | None:
+    """where(|x| <= c, x²/2, c·(|x| − c/2)) → clip(x, −c, c)·(x − clip(x, −c, c)/2)."""
+    condition, near, far = node.inputs
+    if condition.op.name not in _BELOW:
+        return None
+    size, limit = condition.inputs
+    if size.op.name != "abs" or not is_fill(limit) or not is_number(limit):
+        return None
+    x, c = size.inputs[0], limit.attrs["value"]
+    scale, square = _scaled_by_number(near)
+    if square.op.name != "square" or not facts.same(square.inputs[0], x) or c <= 0:
+        return None
+    line = _line(far, size, facts)
+    wanted = (2 * scale * c, -scale * c * c)
+    if line is None or not all(map(math.isclose, line, wanted)):
+        return None
+    clipped = OPS["clip"](x, -c, c)
+    value = OPS["multiply"](clipped, OPS["subtract"](x, OPS["multiply"](clipped, 0.5)))
+    return value if scale == 0.5 else OPS["multiply"](value, 2 * scale)
+
+
+def _scaled_by_number(node: Node) -> tuple[float, Node]:
+    """Return a number and what it multiplies: 1 where there is none."""
+    if node.op.name == "multiply":
+        for factor, other in (node.inputs, node.inputs[::-1]):
+            if is_fill(factor) and is_number(factor):
+                return float(factor.attrs["value"]), other
+    return 1.0, node
+
+
+def _line(node: Node, x: Node, facts: Facts) -> tuple[float, float] | None:
+    """Return (a, b) where a node is a·x + b, as it may be typed."""
+    scale, inner = _scaled_by_number(node)
+    if facts.same(inner, x):
+        return scale, 0.0
+    if inner.op.name not in ("add", "subtract"):
+        return None
+    left, right = inner.inputs
+    if not is_fill(right) or not is_number(right):
+        return None
+    found = _line(left, x, facts)
+    offset = right.attrs["value"] * (1 if inner.op.name == "add" else -1)
+    return None if found is None else (scale * found[0], scale * (found[1] + offset))
+
+
+#: For speed alone: the textbook's form is better to read.
+HINGES_BY_CLIP = (
+    Rule(
+        "loss_by_clip",
+        "where(abs(x) <= c, x**2/2, c*(abs(x) - c/2))",
+        "clip(x, -c, c)*(x - clip(x, -c, c)/2)",
+        "four passes instead of seven, and the slope is made of the same",
+        apply=_by_clip,
+        roots=("where",),
+        operands=_BELOW,
+        exactness=REASSOCIATES,
+        example="x: input(f64, 3)\ny = where(abs(x) <= 0.5, 0.5*x**2, 0.5*(abs(x) - 0.25))",
+    ),
+)
+
 HINGES = (
     Rule(
         "choice_of_hinge",

@@ -21,7 +21,7 @@ from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import Memory, rewrite
 from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
 from graphc.rewrite.fold_constants import FOLD
-from graphc.rewrite.hinges import HINGES
+from graphc.rewrite.hinges import HINGES, HINGES_BY_CLIP
 from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
 from graphc.rewrite.lay_apart import APART, lay_apart
 from graphc.rewrite.linear_algebra import LINEAR_ALGEBRA
@@ -41,7 +41,7 @@ from graphc.rewrite.read_from_steps import READ, read_from_steps
 from graphc.rewrite.reduce_once import ONCE, reduce_once
 from graphc.rewrite.reductions import REDUCTIONS
 from graphc.rewrite.remove_dead import DEAD, remove_dead
-from graphc.rewrite.rule import Firing, PassRecord, Rule
+from graphc.rewrite.rule import Firing, History, PassRecord, Rule
 from graphc.rewrite.scale_smaller import SCALE, scale_smaller
 from graphc.rewrite.share_exponentials import SHARE, share_exponentials
 from graphc.rewrite.shares import SHARES
@@ -190,6 +190,7 @@ FAST = (
     *SMALL_FACTORS,
     *SMALL_TERMS,
     *SPEED,
+    *HINGES_BY_CLIP,
     *PACKED_PRODUCTS,
     *TABLE_ROWS,
     *BORDERS,
@@ -322,7 +323,7 @@ FAST_PASSES = (
     DEAD_PASS,
 )
 
-#: Every rule once, in the order in which they come into play.
+#: Every rule of style readable once, in the order in which they come into play.
 ALL_RULES: tuple[Rule, ...] = tuple(
     dict.fromkeys(rule for step in PASSES for rule in (*step.rules, *step.helpers))
 )
@@ -340,18 +341,23 @@ def optimize(graph: Graph, level: int = 2, style: str = "readable") -> Graph:
 
 def stabilize_forward(graph: Graph, level: int = 2) -> Graph:
     """Return the form that is differentiated: the gradient of a stable form is stable."""
-    return run_passes(graph, FORWARD_PASSES, level)
+    return run_passes(graph, FORWARD_PASSES, level, is_to_be_derived=True)
 
 
-def run_passes(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
-    """Return what the passes of a level make of a graph, one after the other."""
+def run_passes(
+    graph: Graph, passes: Sequence[Pass], level: int, is_to_be_derived: bool = False
+) -> Graph:
+    """Return what the passes of a level make of a graph, one after the other.
+
+    Rules that move a kink wait until a graph has been differentiated.
+    """
     if level not in (0, 1, 2, 3):
         raise GraphError("no such optimization level", got=repr(level), expected="0, 1, 2 or 3")
     if level == 0:
         return graph
 
     def allowed(rule: Rule) -> bool:
-        return rule.level <= level and not (rule.moves_kink and passes is FORWARD_PASSES)
+        return rule.level <= level and not (rule.moves_kink and is_to_be_derived)
 
     records = list(graph.history)
     current = graph
@@ -369,4 +375,4 @@ def run_passes(graph: Graph, passes: Sequence[Pass], level: int) -> Graph:
             left_alone[step.name] = current
         records.append(PassRecord(step.name, step.title, current, following, firings, became))
         current = following
-    return current.with_outputs(current.outputs, current.updates, history=tuple(records))
+    return current.with_outputs(current.outputs, current.updates, history=History(records))

@@ -368,7 +368,7 @@ SPEED = (
         example="x: input(f64, 3, 128)\ny = relu(x)",
     ),
     _rule(
-        "times_reciprocal",
+        "by_reciprocal_number",
         "x/3",
         "x*(1/3)",
         "a product is cheaper than a quotient",

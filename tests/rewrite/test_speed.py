@@ -8,15 +8,9 @@ import pytest
 import graphc as gc
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
-from graphc.rewrite.borders import BORDERS
 from graphc.rewrite.examples import example_text
-from graphc.rewrite.overflow import OVERFLOW
-from graphc.rewrite.pipeline import optimize
+from graphc.rewrite.pipeline import FAST, optimize
 from graphc.rewrite.rule import PassRecord, Rule
-from graphc.rewrite.small_factors import SMALL_FACTORS
-from graphc.rewrite.small_terms import SMALL_TERMS
-from graphc.rewrite.speed import SPEED
-from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.run.reference import interpret
 
 #: Rules that are whole passes -> a graph in which each fires.
@@ -51,7 +45,7 @@ PASSES = {
     "scale_smaller": "a: input(f64, 3)\nb: input(f64, 4)\n"
     "y = einsum('i,j->ij', a, b)*0.5\noutput(y)",
 }
-RULES = (*SMALL_FACTORS, *SMALL_TERMS, *SPEED, *TABLE_ROWS, *BORDERS, *OVERFLOW)
+RULES = FAST
 TEXTS = {rule.name: example_text(rule) for rule in RULES} | PASSES
 
 
