@@ -29,7 +29,6 @@ from graphc.differentiate.jacobian import jacobian, jacobian_structure
 from graphc.differentiate.tangent import tangent
 from graphc.emit import function_name, write_module
 from graphc.errors import GraphError, nearest
-from graphc.ir.body import quiet_graph
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, bind_methods, with_own_names
 from graphc.ir.naming import HIDDEN
@@ -98,16 +97,7 @@ def load(path: str | Path) -> Graph:
 
 def renamed(graph: Graph, name: str) -> Graph:
     """Return the same graph under another name."""
-    return quiet_graph(
-        graph.outputs,
-        updates=graph.updates,
-        name=name,
-        doc=graph.doc,
-        inputs=graph.inputs.values(),
-        params=graph.params.values(),
-        names=graph.names,
-        history=graph.history,
-    )
+    return graph.mapped({}, name=name)
 
 
 def save(graph: Graph, path: str | Path) -> None:

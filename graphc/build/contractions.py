@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.build.shaping import moveaxis, ravel
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.dims import Dim, broadcast_shapes, same, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
@@ -141,7 +143,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
     """Sum products over pairs of axes: the last n of a with the first n of b, or those given.
 
     **Shapes.** [i, j, k], [j, k, l], axes 2 -> [i, l]
-    **Raises.** GraphError where paired dims differ.
+    **Raises.** GraphError where paired dims differ, or `axes` says no pairs.
     """
     left, right = _operands(a, b)
     pairs_left, pairs_right = _tensordot_axes(axes, left, right)
@@ -159,17 +161,27 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
 
 
 def _tensordot_axes(axes: Any, left: Node, right: Node) -> tuple[list[int], list[int]]:
-    if isinstance(axes, int):
-        if axes > min(left.ndim, right.ndim):
+    axes = plain(axes)
+    if not isinstance(axes, (list, tuple)):
+        count = whole("axes", axes, 0, of="tensordot")
+        if count > min(left.ndim, right.ndim):
             raise _unequal("tensordot", left, right)
-        return list(range(left.ndim - axes, left.ndim)), list(range(axes))
-    first, second = (list(a) if isinstance(a, (list, tuple)) else [a] for a in axes)
-    if len(first) != len(second):
-        raise GraphError("tensordot: the axes come in pairs", got=repr(axes))
-    return (
-        [one_axis(a, left.ndim, "tensordot") for a in first],
-        [one_axis(a, right.ndim, "tensordot") for a in second],
-    )
+        return list(range(left.ndim - count, left.ndim)), list(range(count))
+    sides = [list(side) if isinstance(side, (list, tuple)) else [side] for side in axes]
+    if len(sides) != 2 or len(sides[0]) != len(sides[1]):
+        raise GraphError(
+            "tensordot: the axes come in pairs",
+            where=user_location(),
+            got=repr(axes),
+            expected="a number of axes, or those of a and those of b: ([1], [0])",
+        )
+    pairs = [
+        [one_axis(axis, node.ndim, "tensordot") for axis in side]
+        for side, node in zip(sides, (left, right), strict=True)
+    ]
+    if any(len(set(places)) < len(places) for places in pairs):
+        raise GraphError("tensordot: an axis is given twice", where=user_location(), got=repr(axes))
+    return pairs[0], pairs[1]
 
 
 def einsum(*operands: Any, spec: str | None = None) -> Node:

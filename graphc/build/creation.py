@@ -15,6 +15,7 @@ from graphc.build.operands import beside_nodes
 from graphc.errors import GraphError
 from graphc.ir.dims import as_shape
 from graphc.ir.node import Node
+from graphc.ir.provenance import user_location
 from graphc.ir.types import FLOAT32, as_dtype
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS
@@ -171,6 +172,8 @@ def random_normal(
 
     **Shapes.** -> shape
     """
+    recipe = "mean + scale * gc.random_normal(shape)"
+    _refuse_nodes("random_normal", recipe, mean=mean, scale=scale)
     return OPS["random_normal"](shape, dtype, mean=mean, scale=scale)
 
 
@@ -181,6 +184,8 @@ def random_uniform(
 
     **Shapes.** -> shape
     """
+    recipe = "low + (high - low) * gc.random_uniform(shape)"
+    _refuse_nodes("random_uniform", recipe, low=low, high=high)
     return OPS["random_uniform"](shape, dtype, low=low, high=high)
 
 
@@ -190,4 +195,17 @@ def random_bernoulli(shape: Any = (), p: float = 0.5, dtype: Any = "bool") -> No
     **Shapes.** -> shape
     **Raises.** GraphError where p is not in [0, 1].
     """
+    _refuse_nodes("random_bernoulli", "gc.random_uniform(shape) < p", p=p)
     return OPS["random_bernoulli"](shape, dtype, p=p)
+
+
+def _refuse_nodes(function: str, recipe: str, **parameters: Any) -> None:
+    """Raise where a parameter of a distribution is a node; the recipe does with nodes too."""
+    for name, value in parameters.items():
+        if isinstance(value, Node):
+            raise GraphError(
+                f"{name} of {function} must be a number",
+                where=user_location(),
+                got=repr(value),
+                fix=recipe,
+            )

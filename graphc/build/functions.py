@@ -9,6 +9,7 @@ by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,11 @@ from graphc.build import (
     windowing,
 )
 from graphc.build.pointwise import POINTWISE
+from graphc.errors import GraphError
+from graphc.ir.foreign_names import instead_of_keyword
 from graphc.ir.node import Node
+from graphc.ir.provenance import user_location
+from graphc.ir.text.calls import fault_of_call, parameters
 from graphc.ir.types import DTYPES
 
 _THEMES = (
@@ -44,16 +49,61 @@ _THEMES = (
     windowing,
 )
 
-#: Name -> function, in the order: pointwise, then theme by theme as written.
-ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = dict(POINTWISE)
+
+class CallError(GraphError, TypeError):
+    """Arguments that a function does not take; a TypeError, as Python's own error would be."""
+
+
+def _telling(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with errors that say what stands for an argument that it lacks."""
+
+    @wraps(function)
+    def call(*args: Any, **words: Any) -> Any:
+        try:
+            return function(*args, **words)
+        except TypeError as problem:
+            trace = problem.__traceback__
+            if trace is None or trace.tb_next is not None:  # from within the function
+                raise
+            error = _call_error(name, function, args, words, problem)
+        raise error from None
+
+    return call
+
+
+def _call_error(
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    words: dict[str, Any],
+    problem: TypeError,
+) -> CallError:
+    fault = fault_of_call(name, function, args, words)
+    known = parameters(function)
+    word = fault.keyword if fault else None
+    foreign = instead_of_keyword(word, known) if word else None
+    return CallError(
+        fault.what if fault else f"{name}: {str(problem).removeprefix(function.__name__ + '() ')}",
+        where=user_location(),
+        got=fault.got if fault else None,
+        expected=f"{name}({', '.join(known)})",
+        fix=foreign or (fault.fix if fault else None),
+    )
+
+
+#: Name -> function, in the order: pointwise, then theme by theme as written. Texts call these, and
+#: tell where in a line an argument is wrong.
+PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = dict(POINTWISE)
 for _theme in _THEMES:
-    ARRAY_FUNCTIONS |= {
+    PLAIN_FUNCTIONS |= {
         name: value
         for name, value in vars(_theme).items()
         if not name.startswith("_")
         and callable(value)
         and getattr(value, "__module__", None) == _theme.__name__
     }
+#: The same for Python.
+ARRAY_FUNCTIONS = {name: _telling(name, value) for name, value in PLAIN_FUNCTIONS.items()}
 globals().update(ARRAY_FUNCTIONS)
 
 # What the array API standard wants beside functions.
@@ -82,3 +132,7 @@ def transpose_method(x: Node, *axes: Any) -> Node:
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
         return shaping.transpose(x, axes[0])
     return shaping.transpose(x, axes or None)
+
+
+reshape_method = _telling("reshape", reshape_method)
+transpose_method = _telling("transpose", transpose_method)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.build.init import as_initializer
-from graphc.errors import GraphError, GraphWarning, nearest
+from graphc.errors import GraphError, counted, nearest
 from graphc.ir.attributes import ArrayLiteral, Attributes
 from graphc.ir.body import Body, bodies
 from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
 from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import inherit, user_location
+from graphc.ir.provenance import inherit, user_frame, user_location
 from graphc.ir.types import as_dtype, is_float
 from graphc.ir.walk import topological
 from graphc.ops.dropout import in_inference, in_training, undropped
@@ -37,8 +33,6 @@ from graphc.ops.registry import OPS
 
 if TYPE_CHECKING:
     import sympy
-
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 # -- leaves --------------------------------------------------------------------------------------
@@ -111,12 +105,13 @@ def graph(
     `updates` maps a parameter's name to the node of its next value; it reads what the parameters
     are before an optimizer's step.
 
-    **Raises.** GraphError for no output, one without a name, two leaves of one name, an update of
-    no parameter.
+    **Raises.** GraphError for no output, one without a name, some by name and others not, two
+    leaves of one name, an update of no parameter.
     """
-    frame = _caller()
-    variables = _variables(frame)
+    variables = _variables(user_frame())
     if isinstance(outputs, Mapping):
+        if more:
+            raise _named_and_more(outputs, more, variables)
         named = {_output_name(key): as_node(value) for key, value in outputs.items()}
     else:
         several = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
@@ -132,12 +127,18 @@ def _output_name(name: object) -> str:
     return name
 
 
-def _caller() -> FrameType | None:
-    """Return the frame of the nearest function outside graphc."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return frame
+def _named_and_more(
+    named: Mapping[Any, Any], more: Sequence[Any], variables: Mapping[Node, str]
+) -> GraphError:
+    """Return the error that some outputs have names in a mapping, and others stand beside it."""
+    called = _named_outputs([as_node(node) for node in more], variables)
+    items = ", ".join(f'"{name}": {name}' for name in called)
+    return GraphError(
+        "outputs stand in a mapping from name to node, or one after the other, but not both",
+        where=user_location(),
+        got=f"a mapping of {counted(len(named), 'output')}, and {', '.join(called)}",
+        fix=f"put all of them into the mapping: gc.graph({{..., {items}}})",
+    )
 
 
 def _variables(frame: FrameType | None) -> dict[Node, str]:
@@ -258,7 +259,7 @@ def for_inference(graph: Graph, *outputs: str) -> Graph:
     if not outputs:
         return used
     needed = {name: used.find(name) for name in outputs}
-    return Graph(needed, name=used.name, doc=used.doc, names=used.names)
+    return used.mapped({}, outputs=needed, updates={}, inputs=(), params=())
 
 
 def for_training(graph: Graph) -> Graph:
@@ -371,15 +372,4 @@ def _mapped(
         if node.name and not replacement.name and not any(replacement is i for i in inputs):
             replacement = replacement.named(node.name)
         new[node] = replacement
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GraphWarning)  # an unused leaf was told of before
-        return Graph(
-            {key: new[node] for key, node in graph.outputs.items()},
-            updates={key: new[node] for key, node in updates.items()},
-            name=graph.name,
-            doc=graph.doc,
-            inputs=[new[node] for node in graph.inputs.values()],
-            params=[new[node] for node in graph.params.values()],
-            names={new[node]: label for node, label in graph.names.items() if node in new},
-            history=graph.history,
-        )
+    return graph.mapped(new, updates={key: new[node] for key, node in updates.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -22,14 +22,16 @@ from graphc.build.initializers import (
     Uniform,
     Zeros,
     fans,
+    held,
 )
 from graphc.errors import GraphError, nearest
-from graphc.ir.attributes import ArrayLiteral
+from graphc.ir.attributes import ArrayLiteral, plain
 from graphc.ir.dims import evaluate_shape, symbols_of
 from graphc.ir.foreign_names import no_attribute
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
+from graphc.ir.types import BOOL, FLOAT64, INT64, as_dtype
 
 __all__ = [
     "INITIALIZERS",
@@ -67,14 +69,23 @@ he_uniform, he_normal = HeUniform, HeNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 
 
+#: What fixed values are kept as, by their kind.
+_WIDEST = {"b": BOOL, "i": INT64, "u": INT64, "f": FLOAT64}
+#: Up to here a whole number is a float, too, and kept as one.
+_EXACT = 2**53
+
+
 def constant(value: Any, dtype: Any = None) -> Initializer:
     """Return the initializer that sets a parameter to a number, or to an array of its shape.
 
-    **Raises.** GraphError where the value is neither.
+    **Raises.** GraphError where the value is neither, or holds what `dtype` cannot.
     """
+    kind, value = None if dtype is None else as_dtype(dtype), _plain_number(value)
+    if isinstance(value, (bool, int, float)):
+        return _uniform_value(value, kind)
     try:
-        array = np.asarray(value, dtype)
-    except (ValueError, TypeError):  # rows of different lengths, or no such dtype
+        array = np.asarray(value)
+    except (ValueError, TypeError):  # rows of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
         raise GraphError(
@@ -82,9 +93,12 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
             where=user_location(),
             got=repr(value),
         )
-    if not array.ndim:
-        return _uniform_value(value)
-    return Constant(ArrayLiteral(array.astype(np.float64) if dtype is None else array))
+    return Constant(ArrayLiteral(held(array, kind or _WIDEST[array.dtype.kind])))
+
+
+def _plain_number(value: Any) -> Any:
+    """Return NumPy's number, or its array of no axes, as Python's number."""
+    return plain(value) if isinstance(value, (np.ndarray, np.generic)) and not value.ndim else value
 
 
 #: Text-form name -> initializer.
@@ -142,21 +156,24 @@ def _call_of(value: Any) -> str | None:
     return f"call it, without quotes: gc.init.{meant}({arguments}"
 
 
-def _uniform_value(number: Any) -> Initializer:
+def _uniform_value(number: bool | float, dtype: np.dtype | None = None) -> Initializer:
     """Return the simplest initializer for one number, so that each has one text form."""
-    value = float(number)
-    if value in (0.0, 1.0):
-        return Ones() if value else Zeros()
-    return Constant(value)
+    if number in (0, 1):
+        return Ones() if number else Zeros()
+    rule = Constant(float(number) if abs(number) <= _EXACT else number)
+    if dtype is not None:
+        rule.check(dtype)
+    return rule
 
 
 def initial_state(graph: Graph, seed: int = 0, **sizes: int) -> dict[str, np.ndarray]:
     """Return the first value of every parameter, and zeros for the slots without an `init`.
 
     The parameters draw from one generator in the order of `graph.params`, as the emitted `init`
-    does. `sizes` give the named dims that occur in parameters' shapes.
-    **Raises.** GraphError where such a size is missing.
+    does. `sizes` give the named dims that occur in parameters' shapes; others may be among them.
+    **Raises.** GraphError where such a size is missing, or a name is none of the graph's dims.
     """
+    _check_names(graph, sizes)
     rng = np.random.default_rng(seed)
     state = {}
     for name, node in graph.params.items():
@@ -168,6 +185,20 @@ def initial_state(graph: Graph, seed: int = 0, **sizes: int) -> dict[str, np.nda
                 fix=f"give it: g.init(seed={seed}, {missing[0]}=10)",
             )
         init = node.attrs["init"] or Zeros()
-        init.check(node.dtype)
         state[name] = init.sample(rng, evaluate_shape(node.shape, sizes), node.dtype)
     return state
+
+
+def _check_names(graph: Graph, sizes: Mapping[str, int]) -> None:
+    """Raise where a size belongs to no dim: it is misspelt."""
+    leaves = [*graph.params.values(), *graph.inputs.values()]
+    known = [*graph.dims, *[str(dim) for leaf in leaves for dim in leaf.shape]]
+    for name in sizes:
+        if name not in known:
+            hint = nearest(name, list(graph.dims))
+            raise GraphError(
+                f"{graph.name} has no dim called {name!r}",
+                where=user_location(),
+                expected=", ".join(graph.dims) or "no sizes: all are fixed",
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )

@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import Notation
 from graphc.ir.dims import shape_text
+from graphc.ir.provenance import user_location
 from graphc.ir.types import SHORT, is_float
 
 #: How `init` writes shapes, which are numbers there, and dtypes.
@@ -43,7 +44,7 @@ class Initializer(metaclass=Settings):
         """Return the value of `source`, taking the same numbers from the generator."""
 
     def check(self, dtype: np.dtype) -> None:
-        """Raise where the rule cannot give values of this dtype."""
+        """Raise where the rule cannot give values of this dtype: `source` and `sample` ask."""
 
     def __repr__(self) -> str:
         given = [(f.name, getattr(self, f.name), f.default) for f in fields(self)]
@@ -90,7 +91,12 @@ class Constant(Initializer):
             return f"constant({array.tolist()!r}, dtype={SHORT[array.dtype]})"
         return f"constant({self.value!r})"
 
+    def check(self, dtype: np.dtype) -> None:
+        value = self.value
+        held(value.array if isinstance(value, ArrayLiteral) else np.asarray(value), dtype)
+
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        self.check(dtype)
         if isinstance(self.value, ArrayLiteral):
             self._check(shape)
             numbers = repr(self.value.array.astype(dtype).tolist())
@@ -103,6 +109,7 @@ class Constant(Initializer):
         return f"np.full({_NUMPY.size(tuple(shape))}, {number}, {_NUMPY.dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        self.check(dtype)
         if isinstance(self.value, ArrayLiteral):
             self._check(shape)
             return np.array(self.value.array, dtype)
@@ -131,13 +138,15 @@ class _Drawn(Initializer):
 
     def check(self, dtype: np.dtype) -> None:
         if not is_float(dtype):
-            raise GraphError(f"{self!r} draws floats", got=dtype.name)
+            raise GraphError(f"{self!r} draws floats", where=user_location(), got=dtype.name)
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
+        self.check(dtype)
         # np.asarray: NumPy gives a bare number, not an array, for the shape ().
         return f"np.asarray({self.expression(tuple(shape))}, {_NUMPY.dtype(dtype)})"
 
     def sample(self, rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        self.check(dtype)
         return np.asarray(self.numbers(rng, tuple(shape)), dtype)
 
 
@@ -299,6 +308,37 @@ class Orthogonal(_Drawn):
         left, _, right = np.linalg.svd(drawn, full_matrices=False)
         values = np.matmul(left, right).reshape(shape)
         return np.asarray(values if self.gain == 1 else self.gain * values)
+
+
+def held(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return fixed values in a dtype that holds them: floats may be rounded, whole numbers not.
+
+    **Raises.** GraphError where a value would become another.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            converted = values.astype(dtype)
+        except OverflowError:  # an integer of Python's, beyond all of NumPy's
+            raise _not_held(values.flat[0], dtype) from None
+    if is_float(values.dtype) and is_float(dtype):
+        lost = values[np.isinf(converted) & ~np.isinf(values)].tolist()
+    elif values.dtype == dtype:
+        lost = []
+    else:  # Python compares integers and floats exactly, NumPy does not
+        pairs = zip(values.ravel().tolist(), converted.ravel().tolist(), strict=True)
+        lost = [given for given, kept in pairs if given != kept]
+    if lost:
+        raise _not_held(lost[0], dtype)
+    return converted
+
+
+def _not_held(value: Any, dtype: np.dtype) -> GraphError:
+    return GraphError(
+        f"an initial value is one that {dtype.name} cannot hold exactly",
+        where=user_location(),
+        got=repr(value),
+        fix="give the parameter another dtype, or round the value on purpose",
+    )
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:

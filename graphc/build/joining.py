@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.build.positions import as_index, slice_axis
 from graphc.build.shaping import expand_dims, ravel, squeeze
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, as_dim, as_shape, divide_exactly, product, same
 from graphc.ir.node import Node
@@ -100,8 +101,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Node]:
     if isinstance(indices_or_sections, (list, tuple, np.ndarray)):
         cuts = [as_index(cut) for cut in indices_or_sections]
     else:
-        sections = int(indices_or_sections)
-        part = divide_exactly(size, sections) if sections > 0 else None
+        sections = whole("sections", indices_or_sections, 1, of="split")
+        part = divide_exactly(size, sections)
         if part is None:
             raise GraphError(
                 "split: the parts do not come out even",

@@ -11,6 +11,7 @@ from graphc.build.contractions import matmul
 from graphc.build.graphs import param
 from graphc.build.initializers import GlorotUniform
 from graphc.build.naming import layer_name, remember, scope_named
+from graphc.build.operands import as_float
 from graphc.build.pointwise import POINTWISE
 from graphc.errors import GraphError, nearest
 from graphc.ir.dims import Shape
@@ -164,5 +165,5 @@ def dropout(x: Any, rate: float = 0.5, *, name: str | None = None) -> Node:
 
 
 def floating(node: Node) -> Node:
-    """Return the node itself where it holds floats, else its float32 copy."""
-    return node if node.dtype.kind == "f" else OPS["cast"](node, FLOAT32)
+    """Return what a layer reads as floats: weights are float32, so whole numbers become that."""
+    return as_float(node, FLOAT32)

@@ -20,6 +20,9 @@ from graphc.ops.loop import items
 from graphc.ops.loop import scan as scan_op
 from graphc.ops.registry import OPS
 
+#: A body with more parameters is not written out for an example.
+_MOST_SHOWN = 8
+
 
 def scan(
     body: Callable[..., Any],
@@ -209,10 +212,23 @@ def _called(function: Callable[..., Any], leaves: Sequence[Node], carries: int) 
             got=f"{counted(carries, 'carry', 'carries')} and "
             f"{counted(len(leaves) - carries, 'slice or constant', 'slices and constants')}",
             expected="body(*carries, *slices)",
+            fix=_called_flat(carries, len(leaves) - carries),
         ) from None
     except ValueError:
         pass  # a builtin without a signature
     return function(*leaves)
+
+
+def _called_flat(carries: int, others: int) -> str | None:
+    """Return a body with each carry and each slice in a parameter of its own."""
+    if carries + others > _MOST_SHOWN:
+        return None
+    states, slices = (
+        [f"{word}{i}" if count > 1 else word for i in range(1, count + 1)]
+        for word, count in (("state", carries), ("x_t", others))
+    )
+    returned = ", ".join([*states, "emitted"])
+    return f"def body({', '.join([*states, *slices])}): ... return {returned}"
 
 
 def _results(returned: Any, carries: Sequence[Node], name: str) -> list[Node]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.build.operands import as_float
 from graphc.build.reductions import argmax
 from graphc.build.shaping import expand_dims, ravel, squeeze
 from graphc.errors import GraphError
@@ -153,7 +154,7 @@ def softmax_cross_entropy(
     an ignore_index.
     **Source.** torch.nn.functional.cross_entropy with `reduction="none"`.
     """
-    z, t = _floating(as_node(prediction)), as_node(target)
+    z, t = as_float(as_node(prediction), FLOAT64), as_node(target)
     if not z.ndim:
         raise _misfit("softmax_cross_entropy", prediction, target, "an axis of classes")
     at = one_axis(axis, z.ndim, "softmax_cross_entropy")
@@ -264,7 +265,7 @@ def zero_one(prediction: Any, target: Any) -> Node:
     **Shapes.** [N, K], [N] integers; or [N] twice -> [N]
     **Raises.** GraphError where the shapes do not fit.
     """
-    s, t = _floating(as_node(prediction)), as_node(target)
+    s, t = as_float(as_node(prediction), FLOAT64), as_node(target)
     if s.ndim and t.dtype.kind == "i" and same_shape(t.shape, s.shape[:-1]):
         return OPS["cast"](OPS["not_equal"](argmax(s, -1), t), s.dtype)
     s, t = _pair("zero_one", s, t)
@@ -274,7 +275,7 @@ def zero_one(prediction: Any, target: Any) -> Node:
 
 def _pair(loss: str, prediction: Any, target: Any) -> tuple[Node, Node]:
     """Return prediction and target as floats of one shape; a number is a target for all."""
-    p, t = _floating(as_node(prediction)), as_node(target)
+    p, t = as_float(as_node(prediction), FLOAT64), as_node(target)
     if t.dtype.kind != "f" or not t.ndim:
         t = OPS["cast"](t, p.dtype)
     if t.ndim and not same_shape(p.shape, t.shape):
@@ -304,7 +305,3 @@ def _per_sample(values: Node, fold: str = "mean") -> Node:
     if values.ndim <= 1:
         return values
     return OPS[fold](values, tuple(range(1, values.ndim)))
-
-
-def _floating(node: Node) -> Node:
-    return node if node.dtype.kind == "f" else OPS["cast"](node, FLOAT64)

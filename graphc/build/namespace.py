@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, cast
 
 from graphc.build import init, losses, nn
-from graphc.build.functions import ARRAY_FUNCTIONS
+from graphc.build.functions import PLAIN_FUNCTIONS
 from graphc.build.graphs import input, param
 from graphc.ir.code import Code
 from graphc.ir.node import Node
@@ -36,7 +36,7 @@ def node(op: str, *inputs: Node, **attributes: Any) -> Node:
 FUNCTIONS: MutableMapping[str, Callable[..., Any]] = ChainMap(
     {
         **INITIALIZERS,
-        **ARRAY_FUNCTIONS,
+        **PLAIN_FUNCTIONS,
         **LAYERS,
         "input": input,
         "param": param,

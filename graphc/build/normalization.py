@@ -24,6 +24,7 @@ from graphc.build.graphs import param
 from graphc.build.layers import Activation, activate, expect_shape, floating
 from graphc.build.naming import layer_name, remember, scope_named
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
 from graphc.ir.dims import Shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
@@ -132,8 +133,8 @@ def group_norm(
     """
     node = _with_axes(x, 2, "group_norm")
     label = layer_name("group_norm", name, node)
-    channels = _known(node, 1, label)
-    if not isinstance(groups, int) or groups < 1 or channels % groups:
+    channels, groups = _known(node, 1, label), plain(groups)
+    if type(groups) is not int or groups < 1 or channels % groups:
         raise GraphError(
             f"{label}: the channels cannot be split into {groups} equal groups",
             where=user_location(),

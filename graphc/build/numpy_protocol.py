@@ -18,7 +18,7 @@ from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.pointwise import POINTWISE, numpy_ufunc, truth_operator
 from graphc.errors import NodeValueError, nearest
 from graphc.ir.dims import broadcast_shapes
-from graphc.ir.foreign_names import instead_of
+from graphc.ir.foreign_names import MASKED, instead_of
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.leaf import as_node
@@ -152,7 +152,9 @@ def _refuse_options(call: str, options: Mapping[str, Any]) -> None:
         raise NodeValueError(
             f"{call}: {name}= has no meaning for nodes, which are never written into",
             where=user_location(),
-            fix="write y = y + x instead of y += x, and gc.where for a choice",
+            fix=MASKED
+            if name == "where"
+            else "write y = y + x instead of y += x, and gc.where for a choice",
         )
 
 
@@ -261,6 +263,8 @@ def _unavailable(call: str) -> NodeValueError:
     name = call.rsplit(".", 1)[-1]
     module = call.rpartition(".")[0]
     fix = _INSTEAD.get(call) or instead_of(name) or _INSTEAD.get(module)
+    if fix is None and getattr(np, name, None) is not None and module == "np":
+        fix = "write it with the functions of graphc, or compute it with NumPy and pass an input"
     if fix is None:
         hint = nearest(name, known)
         fix = f"did you mean np.{hint}?" if hint else "write it with the functions of graphc"

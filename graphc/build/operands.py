@@ -13,6 +13,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import FLOAT32, FLOAT64
 from graphc.ops.promotion import warn_of_float64
+from graphc.ops.registry import OPS
 
 
 def beside_nodes(operands: Sequence[Any]) -> Sequence[Any]:
@@ -29,6 +30,11 @@ def beside_nodes(operands: Sequence[Any]) -> Sequence[Any]:
         ]
     except GraphError as problem:
         raise problem.at(user_location()) from None
+
+
+def as_float(node: Node, kind: np.dtype) -> Node:
+    """Return the node itself where it holds floats, else its copy of dtype `kind`."""
+    return node if node.dtype.kind == "f" else OPS["cast"](node, kind)
 
 
 def warn_of_wide_values(operands: Sequence[Any]) -> None:

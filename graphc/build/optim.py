@@ -297,7 +297,7 @@ def _parsed(tree: ast.expr, text: str) -> Any:
                 fix=f"did you mean {hint!r}?" if hint else None,
             )
         args = [_parsed(arg, text) for arg in tree.args]
-        words = {word.arg: _parsed(word.value, text) for word in tree.keywords if word.arg}
+        words = {_word(keyword, text): _parsed(keyword.value, text) for keyword in tree.keywords}
         try:
             return known[name](*args, **words)
         except GraphError as error:  # the text is the place, not the line that hands it over
@@ -310,6 +310,13 @@ def _parsed(tree: ast.expr, text: str) -> Any:
         return ast.literal_eval(tree)
     except ValueError:
         raise _unreadable(text) from None
+
+
+def _word(keyword: ast.keyword, text: str) -> str:
+    """Return the name of a setting, which one in `**{...}` has not: a text says each by itself."""
+    if keyword.arg is None:
+        raise _unreadable(text)
+    return keyword.arg
 
 
 def _unreadable(text: str) -> GraphError:

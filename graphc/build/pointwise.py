@@ -244,3 +244,4 @@ POINTWISE |= {
     if isinstance(op, Pointwise) and op.ufunc and op.ufunc not in POINTWISE
 }
 POINTWISE |= {"astype": cast, "absolute": POINTWISE["abs"], "pow": POINTWISE["power"]}
+POINTWISE |= {"lgamma": POINTWISE["loggamma"]}  # the name in C, Python's math and PyTorch

@@ -9,6 +9,7 @@ Weights act from the right, as those of `dense` do: `W` [features, gates], `U` [
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from graphc.build import joining
@@ -16,6 +17,7 @@ from graphc.build.graphs import param
 from graphc.build.layers import Activation, activate, parameter_of
 from graphc.build.naming import layer_name, remember
 from graphc.build.recurrent_steps import Given, Step, run_layer, stacked
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
@@ -173,7 +175,8 @@ def gru(
 
     **Shapes.** x: [T, N, in] -> [T, N, units], [N, units]
     **Args.** as in `rnn`, weights with 3·units columns; `recurrent_bias` stands for `c`.
-    **Raises.** GraphError for another form, and where shapes do not fit.
+    **Raises.** GraphError for another form, for a `recurrent_bias` of the textbook form, which has
+    none, and where shapes do not fit.
     **Source.** Cho et al. 2014 (textbook); torch.nn.GRU (pytorch).
     """
     if form not in ("pytorch", "textbook"):
@@ -183,8 +186,14 @@ def gru(
             got=repr(form),
             expected="'pytorch' or 'textbook'",
         )
-
-    given = Given(weight, recurrent_weight, bias)
+    if form == "textbook" and recurrent_bias is not None:
+        raise GraphError(
+            "the textbook form of a GRU has no recurrent bias",
+            where=user_location(),
+            got="recurrent_bias=…",
+            fix="leave it away, or take form='pytorch'",
+        )
+    given = Given(weight, recurrent_weight, bias, recurrent_bias)
     given.expect_one_layer("gru", layers)
 
     def cell(owner: str, size: Dim, dtype: Any) -> Step:
@@ -202,7 +211,7 @@ def gru(
         if form == "textbook":
             return textbook
         what = f"{owner}: recurrent_bias"
-        c = parameter_of(f"{owner}.c", what, recurrent_bias, (units,), dtype)
+        c = parameter_of(f"{owner}.c", what, given.recurrent_bias, (units,), dtype)
 
         def pytorch(h: Node, x_t: Node) -> tuple[Node, Node]:
             from_x, from_h = x_t @ W + b, h @ U
@@ -236,8 +245,11 @@ def bidirectional(
     directions of the one below, as PyTorch's do.
 
     **Shapes.** x: [T, N, in] -> [T, N, 2·units], states [N, 2·units]
+    **Raises.** GraphError where weights are given to several layers, and as the layer does.
     """
-    node = as_node(x)
+    node, layers = as_node(x), whole("layers", layers, 1, of="bidirectional")
+    given = Given(*[words.get(entry.name) for entry in fields(Given)])
+    given.expect_one_layer("bidirectional", layers)
     owner = layer_name("bidirectional", name, node)
     firsts = _initial_of_each(words.pop("initial", None), layers)
     outputs, lasts = node, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from graphc.build import creation, indexing, joining, shaping
@@ -12,6 +12,7 @@ from graphc.build.init import orthogonal
 from graphc.build.layers import bias_of, parameter_of, weight_of
 from graphc.build.loops import scan
 from graphc.build.naming import layer_name, remember
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.node import Node
@@ -24,11 +25,12 @@ Step = Callable[..., "tuple[Node, ...]"]
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Weights that somebody gives a layer: of the input, of the state, and the bias."""
+    """Weights that somebody gives a layer: of the input, of the state, and the biases of both."""
 
     weight: Node | None = None
     recurrent_weight: Node | None = None
     bias: Node | None = None
+    recurrent_bias: Node | None = None
 
     def weights(
         self, owner: str, size: Dim, units: int, gates: int, dtype: Any
@@ -45,12 +47,12 @@ class Given:
 
     def expect_one_layer(self, kind: str, layers: int) -> None:
         """Raise where weights are given to several layers, whose shapes differ."""
-        given = (self.weight, self.recurrent_weight, self.bias)
-        if layers != 1 and any(node is not None for node in given):
+        given = [entry.name for entry in fields(self) if getattr(self, entry.name) is not None]
+        if layers != 1 and given:
             raise GraphError(
                 f"weights are given to one {kind} layer, not to stacked ones",
                 where=user_location(),
-                got=f"layers={layers}",
+                got=f"layers={layers}, {', '.join([f'{name}=…' for name in given])}",
                 fix="call the layer once for each, with the weights of each",
             )
 
@@ -70,6 +72,7 @@ def run_layer(
     unroll: bool,
 ) -> tuple[Node, list[Node]]:
     """Return the outputs of the last of stacked layers, and the last states of each kind."""
+    layers = whole("layers", layers, 1, of=kind)
     node = _checked_input(kind, x)
     owner = layer_name(kind, name, node)
     sequence = shaping.transpose(node, (1, 0, 2)) if batch_first else node

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.build.positions import as_index, slice_axis
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, broadcast_shapes, remainder, same
 from graphc.ir.node import Node
@@ -230,10 +231,11 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Node:
     """Take differences of neighbours along an axis, n times.
 
     **Shapes.** x: [..., k, ...] -> [..., k - n, ...]
+    **Raises.** GraphError where n is no whole number, or below 0.
     """
     node = as_node(x)
     place = one_axis(axis, node.ndim, "diff")
-    for _ in range(n):
+    for _ in range(whole("n", n, 0, of="diff")):
         later, earlier = (slice_axis(node, place, s) for s in (slice(1, None), slice(None, -1)))
         name = "not_equal" if node.dtype.kind == "b" else "subtract"
         node = OPS[name](later, earlier)

@@ -1,10 +1,11 @@
-"""What would checkpoints cost? A gradient's arithmetic and memory, by the scopes recomputed."""
+"""What does a model cost, and under which checkpoints? Arithmetic and memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from graphc.commands.stage import counted, stage_of
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
@@ -12,6 +13,26 @@ from graphc.plan.cost import Cost
 
 #: More scopes than this are not tried one by one.
 _MOST = 16
+
+
+def costs(
+    graph: Graph, gradient: str | None, level: int, sizes: Mapping[str, int], compare: bool
+) -> str:
+    """Return the cost of a graph after the passes of a level; `compare` it under checkpoints.
+
+    Raises:
+        GraphError: where checkpoints are to be compared, but not for a gradient.
+    """
+    if not compare:
+        cost = stage_of(graph, gradient, None, level).cost().at(**sizes)
+        return f"{cost}\n\n{counted(level)}"
+    if gradient is None:
+        raise GraphError(
+            "checkpoints trade memory of a gradient", fix="graphc cost … --gradient loss"
+        )
+    choice = choices(graph).items()
+    found = {name: stage_of(g, gradient, None, level).cost() for name, g in choice}
+    return comparison({name: cost.at(**sizes) for name, cost in found.items()})
 
 
 def choices(graph: Graph) -> Mapping[str, Graph]:
@@ -48,10 +69,7 @@ def checkpointed(graph: Graph, scopes: Iterable[str]) -> Graph:
             provenance = replace(node.provenance, checkpoints=own)
             again = Node(again.op, again.inputs, again.attrs, again.type, provenance)
         new[node] = again
-    outputs = {name: new[node] for name, node in graph.outputs.items()}
-    updates = {name: new[node] for name, node in graph.updates.items()}
-    names = {new[node]: name for node, name in graph.names.items() if node in new}
-    return graph.with_outputs(outputs, updates, names)
+    return graph.mapped(new)
 
 
 def _outermost(node: Node) -> str:

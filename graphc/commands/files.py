@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from graphc.errors import GraphError
-from graphc.run.files import write_whole
+from graphc.run.files import write_arrays, write_whole
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name into an `.npz` file."""
     check_writable(path, "npz")
-    content = io.BytesIO()
-    # Not np.savez: it reserves the name "file" and stamps the time into its bytes.
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-    write_whole(path, content.getvalue())
+    write_arrays(path, arrays)
 
 
 def put_text(text: str, output: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +9,9 @@ from graphc.differentiate.forward import moved_by
 from graphc.differentiate.gradient import check_float, default_wrt
 from graphc.differentiate.reverse import placeholder
 from graphc.differentiate.several import batched
-from graphc.errors import GraphWarning
 from graphc.ir.dims import Dim, as_dim
 from graphc.ir.graph import Graph
+from graphc.ir.naming import free_name
 from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.leaf import fill
@@ -42,7 +41,8 @@ def tangent(graph: Graph, wrt: str | Iterable[str] | None = None, directions: An
     found = dict(graph.outputs)
     for name, node in outputs.items():
         still = node not in moved
-        found[free_name(f"{name}_dot", taken)] = _at_rest(node, count) if still else moved[node]
+        free = _taken_name(f"{name}_dot", taken)
+        found[free] = _at_rest(node, count) if still else moved[node]
     labels = {moved[n]: f"{label}_dot" for n, label in graph.labels.items() if n in moved}
     known = {*graph.nodes, *seeds}
     return with_inputs(graph, seeds, found, {n: s for n, s in labels.items() if n not in known})
@@ -73,14 +73,12 @@ def _at_rest(node: Node, count: Dim | None) -> Node:
 def new_input(name: str, like: Node, taken: set[str], count: Dim | None = None) -> Node:
     """Return an input of the type of a node, under a name that is free, which is then taken."""
     shape = like.shape if count is None else (count, *like.shape)
-    return OPS["input"](free_name(name, taken), shape, like.dtype)
+    return OPS["input"](_taken_name(name, taken), shape, like.dtype)
 
 
-def free_name(name: str, taken: set[str]) -> str:
-    """Return the name, with a number where it is taken, and take it."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}{number}", number + 1
+def _taken_name(name: str, taken: set[str]) -> str:
+    """Take a name that is free: `x_dot`, or `x_dot2`, the tangent of a tangent."""
+    free = free_name(name, taken, before_number="")
     taken.add(free)
     return free
 
@@ -92,15 +90,9 @@ def with_inputs(
     names: Mapping[Node, str] | None = None,
 ) -> Graph:
     """Return the graph with more inputs, which it may or may not use, and other outputs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GraphWarning)
-        return Graph(
-            outputs,
-            updates=graph.updates,
-            name=graph.name,
-            doc=graph.doc,
-            inputs=[*graph.inputs.values(), *inputs],
-            params=graph.params.values(),
-            names={**graph.names, **(names or {})},
-            history=graph.history,
-        )
+    return graph.mapped(
+        {},
+        inputs=[*graph.inputs.values(), *inputs],
+        outputs=outputs,
+        names={**graph.names, **(names or {})},
+    )

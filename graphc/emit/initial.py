@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import Notation
-from graphc.ir.dims import shape_text, symbols_of
+from graphc.ir.dims import Dim, shape_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.plan.layer_names import names_of
@@ -31,41 +31,125 @@ _FEWEST_MOMENTS = 8
 def init_function(graph: Graph) -> list[list[str]]:
     """Return `init`, which draws the parameters in order from one generator.
 
-    Layers that begin alike share a loop, and so do the zeros that an optimizer begins with.
+    Layers that begin alike share a loop, and so do the zeros that an optimizer begins with. Where
+    parameters have named dims, their sizes are arguments, too.
     """
     if not graph.params:
         return []
-    namer = Namer(["seed", "rng", _STATE, _PARAMETERS])
+    namer = _namer()
+    sizes = _sizes(graph, namer)
     entries: list[tuple[str, str]] = []
     arrays: list[str] = []
     for name, node in graph.params.items():
-        if symbols_of(node.shape):
-            raise GraphError(
-                f"parameter {name!r} has a symbolic shape, so it cannot be initialized",
-                got=shape_text(node.shape),
-                fix="give parameters fixed sizes",
-            )
-        value = initial_value(node)
+        value = initial_value(node, sizes)
         array = _array(node)
         if array is not None and len(f"{string_literal(name)}: {value}") + 9 > WIDTH:
             value = namer.fresh(name)
             arrays += table(value, array, Notation(), INDENT)
         entries.append((name, value))
-    lines = [
-        "def init(seed=0):",
-        f'{INDENT}"""Return freshly initialized parameters."""',
-    ]
+    lines = [*_head(sizes), *[f"{INDENT}{name} = {code}" for name, code in sizes.made.items()]]
     if any("rng." in value for _, value in entries):
         lines.append(f"{INDENT}rng = np.random.default_rng(seed)")
     if arrays:
         lines += [f"{INDENT}# fmt: off", *arrays, f"{INDENT}# fmt: on"]
-    moments = _moments(graph)
+    moments = _moments(graph, sizes)
     if moments is not None:
         return [[*lines, *_with_moments(entries, moments, namer)]]
     parts = _parts(entries)
     if len(parts) == 1:
         return [[*lines, f"{INDENT}return {{", *_listed(entries), f"{INDENT}}}"]]
     return [[*lines, *_bound(_STATE, parts, namer), f"{INDENT}return {_STATE}"]]
+
+
+# -- sizes that are told -------------------------------------------------------------------------
+
+
+class _Size:
+    """A size in a shape that an initializer writes: a name or a product, and no number yet."""
+
+    is_Symbol = True  # noqa: N815  # SymPy's name
+
+    def __init__(self, *factors: object) -> None:
+        self.factors = factors
+
+    @property
+    def name(self) -> str:
+        text = " * ".join(map(str, self.factors))
+        return f"({text})" if len(self.factors) > 1 else text
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+    def __mul__(self, other: object) -> _Size:
+        return _Size(*self.factors, *_factors(other))
+
+    def __rmul__(self, other: object) -> _Size:
+        return _Size(*_factors(other), *self.factors)
+
+    def __gt__(self, other: object) -> bool:
+        # max(1, N) is N: what is named is at least 1.
+        return True if other == 1 else NotImplemented
+
+
+def _factors(size: object) -> tuple[object, ...]:
+    if isinstance(size, _Size):
+        return size.factors
+    return () if size == 1 else (size,)
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What `init` calls the sizes that it is told, and those that it makes of them.
+
+    `told` is dim -> variable, `made` variable -> code, and `dims` dim -> variable of both.
+    """
+
+    told: Mapping[str, str]
+    made: Mapping[str, str] = field(default_factory=dict)
+    dims: Mapping[Dim, str] = field(default_factory=dict)
+
+    def shape(self, node: Node) -> tuple[Any, ...]:
+        """Return a parameter's shape, with a name in the place of each size that is told."""
+        return tuple([dim if isinstance(dim, int) else _Size(self.dims[dim]) for dim in node.shape])
+
+
+def sizes_of_init(graph: Graph) -> dict[str, str]:
+    """Return the dims whose sizes `init` is told: name -> argument."""
+    return dict(_sizes(graph, _namer()).told)
+
+
+def _namer() -> Namer:
+    return Namer(["seed", "rng", _STATE, _PARAMETERS])
+
+
+def _sizes(graph: Graph, namer: Namer) -> _Sizes:
+    """Return the sizes that the parameters of a graph need."""
+    shapes = [dim for node in graph.params.values() for dim in node.shape]
+    told = {name: namer.fresh(name) for name in symbols_of(shapes)}
+    made: dict[str, str] = {}
+    dims: dict[Dim, str] = {}
+    for dim in shapes:
+        if isinstance(dim, int) or dim in dims:
+            continue
+        dims[dim] = told[dim.name] if dim.is_Symbol else namer.fresh("size")
+        if not dim.is_Symbol:
+            made[dims[dim]] = Notation(told).dim(dim)
+    return _Sizes(told, made, dims)
+
+
+def _head(sizes: _Sizes) -> list[str]:
+    """Return the first lines of `init`."""
+    if not sizes.told:
+        return ["def init(seed=0):", f'{INDENT}"""Return freshly initialized parameters."""']
+    return [
+        *wrapped(f"def init(seed=0, *, {', '.join(sizes.told.values())}):"),
+        f'{INDENT}"""Return freshly initialized parameters of these sizes."""',
+    ]
+
+
+# -- what an optimizer keeps ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -82,7 +166,7 @@ class _Moments:
     others: tuple[str, ...]
 
 
-def _moments(graph: Graph) -> _Moments | None:
+def _moments(graph: Graph, sizes: _Sizes) -> _Moments | None:
     """Return what the state ends with of all parameters; None where that is no loop's worth."""
     names = [*graph.params]
     owners = [x for x in graph.trainable if graph.params[x].attrs["trainable"]]
@@ -97,7 +181,8 @@ def _moments(graph: Graph) -> _Moments | None:
         node = graph.params[owner]
         for kind in kinds:
             moment = graph.params[f"{owner}.{kind}"]
-            if moment.type != node.type or initial_value(moment) != _zeros(moment):
+            zeros = _zeros(sizes.shape(moment), moment.dtype)
+            if moment.type != node.type or initial_value(moment, sizes) != zeros:
                 return None
     count = names.index(owners[-1]) + 1
     not_trained = [x for x in names[:count] if x not in {*owners}]
@@ -186,14 +271,28 @@ def _array(node: Node) -> np.ndarray | None:
     return value.array.astype(node.dtype)
 
 
-def initial_value(node: Node) -> str:
-    """Return the NumPy expression of a parameter's first value."""
+def initial_value(node: Node, sizes: _Sizes) -> str:
+    """Return the NumPy expression of a parameter's first value.
+
+    Raises: GraphError where an initializer computes with a size that is told when it runs.
+    """
     initializer: Any = node.attrs["init"]
+    shape = sizes.shape(node)
     if initializer is None:
-        return _zeros(node)
-    return str(initializer.source(node.shape, node.dtype))
+        return _zeros(shape, node.dtype)
+    try:
+        return str(initializer.source(shape, node.dtype))
+    except (TypeError, AttributeError):
+        if not symbols_of(node.shape):
+            raise
+        raise GraphError(
+            f"{initializer!r} needs numbers, but parameter {node.attrs['name']!r} has named dims",
+            where=str(node.provenance.origin) or None,
+            got=shape_text(node.shape),
+            fix="write the sizes into the source as they are, or give the parameter fixed ones",
+        ) from None
 
 
-def _zeros(node: Node) -> str:
-    """Return an array of zeros of a node's type."""
-    return f"np.zeros({Notation().size(node.shape)}, {Notation().dtype(node.dtype)})"
+def _zeros(shape: tuple[Any, ...], dtype: np.dtype) -> str:
+    """Return an array of zeros."""
+    return f"np.zeros({Notation().size(shape)}, {Notation().dtype(dtype)})"

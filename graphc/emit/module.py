@@ -21,7 +21,7 @@ from graphc.emit.leaving import (
 )
 from graphc.emit.lines import Line, alike, lines_of
 from graphc.emit.loops import Readable
-from graphc.emit.names import Namer, one_line, string_literal
+from graphc.emit.names import TOP_LEVEL, Namer, one_line, string_literal
 from graphc.emit.preamble import helpers, imports
 from graphc.emit.selfcheck import LOCALS, self_check
 from graphc.emit.sizes import with_sizes_apart
@@ -30,7 +30,7 @@ from graphc.emit.unread import without_unread
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import shape_text
+from graphc.ir.dims import shape_text, symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.plan.program import Program
@@ -212,11 +212,19 @@ def _state_lines(layout: Layout, body: Iterable[str]) -> list[str]:
 
 
 def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]:
-    """Return the check of the inputs' shapes: what only run time knows, once, at the entry."""
+    """Return the check of the shapes: what only run time knows, once, at the entry.
+
+    Of the parameters, those are checked whose sizes `init` was told; moments go with them.
+    """
     notation = Notation(layout.dims)
     tests, wanted, got = [], [], []
-    for name, node in graph.inputs.items():
-        variable = layout.inputs[name]
+    leaves = [(layout.inputs[name], node) for name, node in graph.inputs.items()]
+    leaves += [
+        (layout.params[name], node)
+        for name, node in graph.params.items()
+        if symbols_of(node.shape) and not node.attrs["slot"]
+    ]
+    for variable, node in leaves:
         if node.shape:
             tests.append(f"{variable}.shape != {notation.shape(node.shape)}")
             wanted.append(f"{variable} {shape_text(node.shape)}")
@@ -306,4 +314,4 @@ def _workspace(
 
 def function_name(graph: Graph, function: str | None = None) -> str:
     """Return the name under which the emitted module offers the graph."""
-    return Namer(LOCALS).fresh(function or ("step" if graph.updates else graph.name))
+    return Namer([*LOCALS, *TOP_LEVEL]).fresh(function or ("step" if graph.updates else graph.name))

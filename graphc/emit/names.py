@@ -8,10 +8,20 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_RESERVED = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "state", "rng", "workspace"}
-    | {"gradients", "buffers", "init", "check", "self", "expected", "got", "sliding_window_view"}
-    | {"CORES", "in_blocks", "in_pieces"}
+#: Functions of a module's top that bodies call, where their names do not begin with an underscore,
+#: as no name of a user's does.
+_CALLED = frozenset(
+    {"in_blocks", "in_pieces", "in_parts", "take_rows", "add_rows", "add_columns", "sum_by_row"}
+    | {"dot_each_row", "sum_of_products", "matmul_in_tiles", "matmul_on_all_cores"}
+    | {"np", "CORES", "sliding_window_view"}
+)
+#: All that a module may have at its top.
+TOP_LEVEL = _CALLED | {
+    "os", "sys", "ThreadPoolExecutor", "copy_context", "cache", "SimpleQueue", "threads_of",
+}  # fmt: skip
+_RESERVED = _CALLED.union(
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "state", "rng", "workspace"}
+    | {"gradients", "buffers", "init", "check", "self", "expected", "got"}
 )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from graphc.differentiate.held_back import held_back
 from graphc.emit.domains import Interval, intervals
 from graphc.emit.index_bounds import index_bounds
+from graphc.emit.initial import sizes_of_init
 from graphc.emit.names import one_line, string_literal
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.ir.code import Notation
@@ -85,7 +86,7 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         "def check(seed=0):",
         '    """Compare each gradient with central differences along itself."""',
         "    rng = np.random.default_rng(seed)",
-        f"    point = {'init(seed)' if layout.params else '{}'}",
+        f"    point = {_first_state(graph) if layout.params else '{}'}",
         *samples,
         "",
         "    def evaluate(point, gradients=None):",
@@ -119,6 +120,12 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         ]
     fitting = [piece for line in lines for piece in wrapped(line)]
     return [fitting, ['if __name__ == "__main__":', "    check()"]]
+
+
+def _first_state(graph: Graph) -> str:
+    """Return the call of `init`, with the sizes that the check takes."""
+    sizes = [f"{name}={_SIZE}" for name in sizes_of_init(graph).values()]
+    return f"init({', '.join(['seed', *sizes])})"
 
 
 def _why_unchecked(names: Sequence[str]) -> list[str]:
@@ -168,7 +175,8 @@ def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, st
     inner = INDENT * 2
     lines = []
     if layout.params:
-        lines.append(f"{inner}state = {{name: np.array(point[name]) for name in init(seed)}}")
+        state = f"{{name: np.array(point[name]) for name in {_first_state(graph)}}}"
+        lines.append(f"{inner}state = {state}")
     lines.append(f"{inner}outputs = {layout.function}({', '.join(words)})")
     if not gradient:
         return lines

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from graphc.errors import GraphWarning
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.structure import structure
 
 
 class Body:
@@ -27,7 +26,7 @@ class Body:
     @classmethod
     def of(cls, outputs: Mapping[str, Node], inputs: Iterable[Node], name: str) -> Body:
         """Return the body that computes `outputs`; it need not use all of its inputs."""
-        return cls(quiet_graph(outputs, inputs=inputs, name=name))
+        return cls(Graph(outputs, inputs=inputs, name=name, warns=False))
 
     @property
     def name(self) -> str:
@@ -39,19 +38,8 @@ class Body:
 
     @cached_property
     def _key(self) -> Hashable:
-        number: dict[Node, int] = {leaf: -1 - i for i, leaf in enumerate(self.inputs)}
-        rows: list[Hashable] = [tuple([leaf.type for leaf in self.inputs])]
-        inserted: dict[Hashable, int] = {}
-        for node in self.graph.nodes:
-            if node in number:
-                continue
-            row = (node.op.name, tuple([number[x] for x in node.inputs]), node.attrs, node.type)
-            # A constant or a broadcast belongs to its user: shared or not is no difference.
-            known = inserted.setdefault(row, len(rows)) if node.op.is_inserted else len(rows)
-            number[node] = known
-            if known == len(rows):
-                rows.append(row)
-        return (tuple(rows), tuple([number[node] for node in self.results]))
+        types = tuple([leaf.type for leaf in self.inputs])
+        return (types, structure(self.graph.nodes, self.inputs, self.results))
 
     @cached_property
     def _hash(self) -> int:
@@ -67,13 +55,6 @@ class Body:
 
     def __repr__(self) -> str:
         return f"<body {self.name}: {len(self.graph.nodes)} nodes>"
-
-
-def quiet_graph(outputs: Mapping[str, Node], **parts: Any) -> Graph:
-    """Return a graph that need not use all of its declared inputs and parameters."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GraphWarning)
-        return Graph(outputs, **parts)
 
 
 def bodies(attrs: Mapping[str, Any]) -> list[Body]:

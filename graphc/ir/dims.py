@@ -27,6 +27,8 @@ _OPEN = "a size that each call fixes has a name, such as 'N'"
 
 def as_dim(value: object) -> Dim:
     """Return `value` as a dim: an integer, a name, or a SymPy expression of dims."""
+    if isinstance(value, bool):  # which Python takes for 0 or 1
+        raise _no_dim(value)
     if isinstance(value, int):
         if value < 0:
             fix = _OPEN if value == -1 else None
@@ -36,17 +38,21 @@ def as_dim(value: object) -> Dim:
         if not value.isidentifier():
             raise _no_name(value)
         return dim_symbol(value)
-    if hasattr(value, "free_symbols"):
+    if hasattr(value, "free_symbols") and isinstance(value, sympy_module().Expr):
         return normal(value)
     try:
         return as_dim(value.__index__())  # type: ignore[attr-defined]  # the call is the check
     except AttributeError:
-        raise GraphError(
-            "not a dimension",
-            got=f"{value!r} of type {type(value).__name__}",
-            expected="an int, a name such as 'N', or an expression of gc.dim(...)",
-            fix=_instead_of_dim(value),
-        ) from None
+        raise _no_dim(value) from None
+
+
+def _no_dim(value: object) -> GraphError:
+    return GraphError(
+        "not a dimension",
+        got=f"{value!r} of type {type(value).__name__}",
+        expected="an int, a name such as 'N', or an expression of gc.dim(...)",
+        fix=_instead_of_dim(value),
+    )
 
 
 def _instead_of_dim(value: object) -> str | None:

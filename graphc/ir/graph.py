@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from graphc.errors import GraphError, GraphWarning, nearest
+from graphc.errors import GraphError, nearest
 from graphc.ir.dims import symbols_of
+from graphc.ir.labels import labels_of
+from graphc.ir.leaves import leaves_of, warn_of_unread
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.pickled import Row, nodes_of, rows_of
+from graphc.ir.structure import structure
 from graphc.ir.walk import consumers, topological
 
 #: Method name -> function; filled once, where all rooms meet (`graphc.compile`).
@@ -28,7 +30,9 @@ class Graph:
 
     `inputs`, `params` and `outputs` are ordered mappings from name to node; `updates` maps a
     parameter's name to the node that holds its next value (empty for a graph without a step).
-    Nodes that move state, such as a running average, bring their updates with them.
+    Nodes that move state, such as a running average, bring their updates with them. Declared
+    inputs and parameters that nothing reads are warned of; with `warns=False`, whoever made them
+    was told before.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Graph:
         params: Iterable[Node] = (),
         names: Mapping[Node, str] | None = None,
         history: tuple[Any, ...] = (),
+        warns: bool = True,
     ) -> None:
         put = object.__setattr__
         put(self, "name", name)
@@ -53,11 +58,14 @@ class Graph:
         if implied:
             put(self, "updates", MappingProxyType({**self.updates, **implied}))
             put(self, "nodes", tuple(topological(self.roots())))
-        put(self, "inputs", self._leaves("input", inputs))
-        put(self, "params", self._leaves("param", params))
-        put(self, "_names", dict(names or {}))
-        put(self, "history", tuple(history))
+        put(self, "inputs", MappingProxyType(leaves_of("input", self.nodes, inputs)))
+        put(self, "params", MappingProxyType(leaves_of("param", self.nodes, params)))
+        put(self, "_names", _living(names or {}, self.nodes))
+        put(self, "history", history if isinstance(history, tuple) else tuple(history))
         self._check()
+        if warns:
+            warn_of_unread("parameter", self.params, self._read)
+            warn_of_unread("input", self.inputs, self._read)
 
     name: str
     doc: str
@@ -76,17 +84,6 @@ class Graph:
         """Return the nodes that the graph computes: outputs, then updates."""
         return [*self.outputs.values(), *self.updates.values()]
 
-    def _leaves(self, op_name: str, declared: Iterable[Node]) -> Mapping[str, Node]:
-        """Return the leaves of one kind by name: declared ones first, then as they were made."""
-        found: dict[str, Node] = {}
-        met = [node for node in self.nodes if node.op.name == op_name]
-        met.sort(key=lambda node: node.provenance.order)
-        for node in [*(n for n in declared if n.op.name == op_name), *met]:
-            name = node.attrs["name"]
-            if found.setdefault(name, node) is not node:
-                raise _of_one_name(op_name, found[name], node)
-        return MappingProxyType(found)
-
     def _check(self) -> None:
         if not self.outputs and not self.updates:
             raise GraphError("a graph needs at least one output", fix='gc.graph({"y": y})')
@@ -98,11 +95,6 @@ class Graph:
         for name in self.updates:
             if name not in self.params:
                 raise GraphError(f"the update of {name!r} has no such parameter")
-        used = set(self.nodes)
-        for kind, leaves in (("parameter", self.params), ("input", self.inputs)):
-            for name, node in leaves.items():
-                if node not in used:
-                    _warn_at(node, f"{kind} {name!r} is not used")
 
     # -- facts -------------------------------------------------------------------------------
 
@@ -120,25 +112,8 @@ class Graph:
     @cached_property
     def labels(self) -> Mapping[Node, str]:
         """The name of each node that has one: the user's, unique in this graph."""
-        labels: dict[Node, str] = {}
-        taken: set[str] = set()
-        counts: dict[str, int] = {}
-        wanted: list[tuple[Node, str]] = [
-            (leaf, name) for leaves in (self.inputs, self.params) for name, leaf in leaves.items()
-        ]
-        outputs = {node: name for name, node in reversed(list(self.outputs.items()))}
-        for node in self.nodes:
-            name = node.name or self._names.get(node) or outputs.get(node)
-            if name and not node.op.is_leaf:
-                wanted.append((node, name))
-        # An output keeps its own name even when an inner node of the same name comes first.
-        reserved = {name for node, name in outputs.items() if not node.op.is_leaf}
-        for node, name in wanted:
-            if name in taken or (name in reserved and outputs.get(node) != name):
-                name = _numbered(name, taken, reserved, counts)
-            taken.add(name)
-            labels[node] = name
-        return MappingProxyType(labels)
+        leaves = [*self.inputs.items(), *self.params.items()]
+        return MappingProxyType(labels_of(self.nodes, leaves, self.outputs, self._names))
 
     @property
     def names(self) -> Mapping[Node, str]:
@@ -149,6 +124,11 @@ class Graph:
     def trainable(self) -> tuple[str, ...]:
         """The names of the trainable parameters."""
         return tuple(name for name, node in self.params.items() if node.attrs["trainable"])
+
+    @cached_property
+    def _read(self) -> frozenset[Node]:
+        """The inputs and parameters that something reads, or that are outputs as they are."""
+        return frozenset([node for node in self.nodes if node.op.is_leaf])
 
     def find(self, name: str) -> Node:
         """Return the output, input, parameter or inner node of this name."""
@@ -177,6 +157,8 @@ class Graph:
                 return leaves[name]
         return self.find(name)
 
+    # -- variants ----------------------------------------------------------------------------
+
     def with_outputs(
         self,
         outputs: Mapping[str, Node],
@@ -185,25 +167,41 @@ class Graph:
         history: tuple[Any, ...] | None = None,
     ) -> Graph:
         """Return a graph of the same name and inputs that computes something else."""
-        alive = set(topological([*outputs.values(), *(updates or {}).values()]))
-        # A parameter that is only written (the loss of the last step) is part of the state too, and
-        # one that was declared and never read stays so.
-        unread = {*self.params.values()}.difference(self.nodes)
-        keep_params = [
-            p for n, p in self.params.items() if p in alive or p in unread or n in (updates or {})
+        return self.mapped(
+            {},
+            outputs=outputs,
+            updates=updates or {},
+            names={**self._names, **(names or {})},
+            history=self.history if history is None else history,
+        )
+
+    def mapped(self, new: Mapping[Node, Node], **parts: Any) -> Graph:
+        """Return this graph over other nodes: `new` has what stands for each that does not stay.
+
+        `parts` are those of a graph, `name=` or `outputs=` for example, which stand as they are
+        given. All inputs stay in the signature. A parameter that was read before, and is neither
+        read nor written now, leaves the state.
+        """
+        own = {
+            "outputs": {name: new.get(node, node) for name, node in self.outputs.items()},
+            "updates": {name: new.get(node, node) for name, node in self.updates.items()},
+            "name": self.name,
+            "doc": self.doc,
+            "inputs": [new.get(node, node) for node in self.inputs.values()],
+            "params": [new.get(node, node) for node in self.params.values()],
+            "names": {new.get(node, node): name for node, name in self._names.items()},
+            "history": self.history,
+        }
+        graph = Graph(**(own | parts), warns=False)
+        were_read = {new.get(node, node) for node in self._read}
+        kept = [
+            param
+            for name, param in graph.params.items()
+            if param in graph._read or name in graph.updates or param not in were_read
         ]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GraphWarning)  # an unused input stays in the signature
-            return Graph(
-                outputs,
-                updates=updates,
-                name=self.name,
-                doc=self.doc,
-                inputs=self.inputs.values(),
-                params=keep_params,
-                names={**self._names, **(names or {})},
-                history=self.history if history is None else history,
-            )
+        if len(kept) == len(graph.params):
+            return graph
+        return Graph(**(own | parts | {"params": kept}), warns=False)
 
     # -- value -------------------------------------------------------------------------------
 
@@ -219,33 +217,15 @@ class Graph:
         number = {node: i for i, node in enumerate(topological([*self.roots(), *leaves]))}
         roots = [{n: number[x] for n, x in d.items()} for d in (self.outputs, self.updates)]
         groups = [[number[x] for x in d.values()] for d in (self.inputs, self.params)]
-        names = {number[node]: name for node, name in self._names.items() if node in number}
+        names = {number[node]: name for node, name in self._names.items()}
         return _unpickled, (self.name, self.doc, rows_of(number), *roots, *groups, names)
 
     @cached_property
     def _structure(self) -> tuple[Any, ...]:
-        number: dict[Node, int] = {}
-        inserted: dict[tuple[Any, ...], int] = {}
-        draws = sorted(n.attrs["draw"] for n in self.nodes if n.op.is_random)
-        rank = {draw: i for i, draw in enumerate(draws)}
-        rows: list[tuple[Any, ...]] = []
-        for node in self.nodes:
-            attrs = tuple(
-                (key, rank[value]) if key == "draw" else (key, value)
-                for key, value in node.attrs.key
-            )
-            operands = tuple([number[i] for i in node.inputs])
-            row = (node.op.name, operands, attrs, node.type)
-            # Constants and broadcasts belong to their users: shared or not is no difference.
-            number[node] = inserted.setdefault(row, len(rows)) if node.op.is_inserted else len(rows)
-            if number[node] == len(rows):
-                rows.append(row)
-        leaves = tuple((name, n.type) for name, n in self.inputs.items())
-        roots = (
-            tuple((name, number[node]) for name, node in self.outputs.items()),
-            tuple((name, number[node]) for name, node in self.updates.items()),
-        )
-        return (tuple(rows), leaves, tuple(self.params), roots)
+        leaves = [*self.inputs.values(), *self.params.values()]
+        declared = tuple([(leaf.op.name, leaf.attrs, leaf.type) for leaf in leaves])
+        computed = structure(self.nodes, leaves, self.roots())
+        return (declared, tuple(self.outputs), tuple(self.updates), computed)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):
@@ -309,57 +289,22 @@ def _unpickled(
     names: Mapping[int, str],
 ) -> Graph:
     node = nodes_of(rows)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GraphWarning)  # told where the graph was made
-        return Graph(
-            {n: node[i] for n, i in outputs.items()},
-            updates={n: node[i] for n, i in updates.items()},
-            name=name,
-            doc=doc,
-            inputs=[node[i] for i in inputs],
-            params=[node[i] for i in params],
-            names={node[i]: n for i, n in names.items()},
-        )
-
-
-def _of_one_name(op_name: str, first: Node, second: Node) -> GraphError:
-    """Return the error that two leaves of one graph have one name."""
-    pair = (first, second)
-    name, kind = first.attrs["name"], {"param": "parameters"}.get(op_name, "inputs")
-    places = [str(leaf.provenance.origin) for leaf in pair]
-    types = [f"{x.type} of {at}" if at else str(x.type) for x, at in zip(pair, places, strict=True)]
-    wanted = [_scoped_name(leaf) for leaf in pair]
-    fix = "give one of them another name"
-    if op_name == "param" and first.type == second.type:
-        fix += ", or make it once, W = gc.param(...), and hand it to both layers: weight=W"
-    if wanted[0] != wanted[1]:
-        fix = f"a scope is no part of a name: write {wanted[0]!r} and {wanted[1]!r}"
-    return GraphError(
-        f"two {kind} are called {name!r}",
-        where=places[1] or None,
-        got=" and ".join(types),
-        fix=fix,
+    return Graph(
+        {n: node[i] for n, i in outputs.items()},
+        updates={n: node[i] for n, i in updates.items()},
+        name=name,
+        doc=doc,
+        inputs=[node[i] for i in inputs],
+        params=[node[i] for i in params],
+        names={node[i]: n for i, n in names.items()},
+        warns=False,
     )
 
 
-def _scoped_name(leaf: Node) -> str:
-    """Return the name of a leaf, or of the layer that made it, with its scopes in front."""
-    name, path = str(leaf.attrs["name"]), leaf.provenance.scope.split("/")
-    layer = name.rpartition(".")[0] or name
-    outer = path[:-1] if path[-1] == layer else path
-    return ".".join([*filter(None, outer), layer])
-
-
-#: Where a warning was given already, as Python keeps it for each module that warns.
-_warned: dict[Any, Any] = {}
-
-
-def _warn_at(leaf: Node, message: str) -> None:
-    """Warn at the line that made a leaf, be it Python's or that of a text."""
-    origin = leaf.provenance.origin
-    warnings.warn_explicit(
-        message, GraphWarning, origin.file or "<graph>", origin.line, registry=_warned
-    )
+def _living(names: Mapping[Node, str], nodes: Iterable[Node]) -> dict[Node, str]:
+    """Return the names of those nodes that a graph has."""
+    alive = set(nodes) if names else set()
+    return {node: name for node, name in names.items() if node in alive}
 
 
 def implied_updates(nodes: Iterable[Node], given: Mapping[str, Node]) -> dict[str, Node]:
@@ -387,14 +332,4 @@ def with_own_names(graph: Graph) -> Graph:
         if label and not again.name and not again.op.is_leaf:
             again = again.named(label)
         new[node] = again
-    outputs = {name: new[node] for name, node in graph.outputs.items()}
-    return graph.with_outputs(outputs, {name: new[n] for name, n in graph.updates.items()})
-
-
-def _numbered(name: str, taken: set[str], reserved: set[str], counts: dict[str, int]) -> str:
-    """Return `name_2`, `name_3`, … whichever is free, and remember where to go on."""
-    number = counts.get(name, 2)
-    while f"{name}_{number}" in taken or f"{name}_{number}" in reserved:
-        number += 1
-    counts[name] = number + 1
-    return f"{name}_{number}"
+    return graph.mapped(new, names={})

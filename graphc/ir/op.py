@@ -70,6 +70,7 @@ class Op:
     at every node, is several times slower for an abstract class.)
     """
 
+    #: The heading under which lists show it; some rules treat a family alike.
     family: ClassVar[str] = "op"
 
     #: Draws fresh random numbers, so two nodes of it are never the same node.
@@ -96,6 +97,7 @@ class Op:
     moves_state: ClassVar[bool] = False
 
     def __init__(self, name: str, doc: str, cases: Sequence[Case] = ()) -> None:
+        """Take its name, NumPy's if NumPy has one; what it does, in a line; the calls to test."""
         self.name = name
         self.doc = doc
         self.__doc__ = doc
@@ -105,16 +107,22 @@ class Op:
     variable: str = ""
     #: What happens at a kink, in a few words, printed where it matters: "relu'(0) = 0".
     convention: str = ""
-    #: The operator that Python writes it with, between two operands or before one.
+    #: The operator that Python writes between its two operands.
     infix: str | None = None
+    #: The operator that Python writes before its one operand.
     prefix: str | None = None
-    #: What drawings and LaTeX show in place of its name, as templates over the operands.
+    #: What drawings show in place of its name, as a template over the operands: `√{}`.
     symbol: str | None = None
+    #: The same for LaTeX.
     tex: str | None = None
 
     # -- building ----------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Node:
+        """Return the node for the arguments that NumPy's function of this name takes.
+
+        All but arrays become attributes, in one form however they were written: axis=-1 as axis=2.
+        """
         raise NotImplementedError(f"{self.name} does not say what it is called with")
 
     def make(self, inputs: Sequence[Node], **attrs: Any) -> Node:
@@ -122,7 +130,10 @@ class Op:
         return make_node(self, tuple(inputs), attrs)
 
     def arrived(self, attrs: Attributes) -> Attributes:
-        """Return the attributes that a node has here which was made in another process."""
+        """Return the attributes that a node has here which was made in another process.
+
+        The same, unless said: only a number that counts within a process has to change.
+        """
         return attrs
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -145,6 +156,7 @@ class Op:
         """Return (axis, position, size) where the type takes it that 0 <= position <= size.
 
         Only a call knows the sizes of named dims, so it checks what is claimed of them.
+        None, unless said.
         """
         return ()
 
@@ -165,7 +177,10 @@ class Op:
         return node.inputs[index].dtype.kind == "f" and node.dtype.kind == "f"
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        """Return the tangent of the result, linear in `tangents` (None stands for zero)."""
+        """Return the tangent of the result, linear in `tangents` (None stands for zero).
+
+        Not asked of an op that has an `expand`.
+        """
         raise GraphError(f"{self.name} has no derivative", got=repr(node))
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node | None:
@@ -216,7 +231,7 @@ class Op:
     def expand(self, node: Node) -> Node | None:
         """Return the node's definition in other ops, where derivatives go through that.
 
-        None for an op with a linearization of its own.
+        None for an op with a linearization of its own. Often `expand = lower`.
         """
         return None
 
@@ -230,7 +245,7 @@ class Op:
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         """Return the interval that all elements lie in whatever goes in, and whether NaN comes out.
 
-        Not asked of pointwise ops either, nor where the result holds truth values.
+        Not asked of pointwise ops, nor where the result holds truth values.
         """
         return operands[0] if self.is_view else ANYTHING
 
@@ -244,7 +259,10 @@ class Op:
     # -- writing -----------------------------------------------------------------------------
 
     def called(self, node: Node) -> str:
-        """Return what emitted code calls the value where nobody named it."""
+        """Return what emitted code calls the value where nobody named it.
+
+        Its `variable`, unless that depends on the node.
+        """
         return self.variable or self.name
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
@@ -258,7 +276,11 @@ class Op:
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        """Return one statement that writes the value into the array `out`, or None."""
+        """Return one statement that writes the value into the array `out`, or None.
+
+        Style "fast" asks for it, and takes a new array by `numpy` where it is None. Both styles do
+        where `accumulates` is true.
+        """
         return None
 
     def reuses(self, node: Node) -> tuple[int, ...]:
@@ -291,11 +313,14 @@ class Op:
         return Code(f"{self.name}({', '.join(shown)})")
 
     def shown_attributes(self, node: Node) -> dict[str, Any]:
-        """Return the attributes that the text form writes as keyword arguments."""
+        """Return the attributes that the text form writes as keywords: all of them, unless said."""
         return dict(node.attrs)
 
     def label(self, node: Node, args: Sequence[str]) -> str:
-        """Return the function as a drawing shows it, over its operands' names."""
+        """Return the function as a drawing shows it, over its operands' names.
+
+        Its text, unless said.
+        """
         return self.text(node, [Code(arg) for arg in args]).text
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
@@ -306,7 +331,10 @@ class Op:
     # -- cost and lowering -------------------------------------------------------------------
 
     def flops(self, node: Node) -> Dim:
-        """Return the number of floating-point operations, by the usual textbook count."""
+        """Return the number of floating-point operations, by the usual textbook count.
+
+        None at all, unless said.
+        """
         return 0
 
     def scratch(self, node: Node) -> Dim:

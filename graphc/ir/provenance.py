@@ -82,11 +82,17 @@ def current_provenance(name: str | None = None) -> Provenance:
     return Provenance(name, scope, phase, origin or user_origin(), next(_count), checkpoints)
 
 
-def user_origin() -> Origin:
-    """Return the nearest caller's line outside graphc."""
+def user_frame() -> FrameType | None:
+    """Return the frame of the nearest caller outside graphc."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
+    return frame
+
+
+def user_origin() -> Origin:
+    """Return the nearest caller's line outside graphc."""
+    frame = user_frame()
     if frame is None:
         return Origin()
     return Origin(frame.f_code.co_filename, frame.f_lineno)

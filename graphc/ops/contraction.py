@@ -25,6 +25,7 @@ from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried
+from graphc.ops.contraction_label import LATEX, TEXT, contraction_formula
 from graphc.ops.contraction_spec import (
     LETTERS,
     explicit_spec,
@@ -220,28 +221,14 @@ class Einsum(Op):
     def label(self, node: Node, args: Sequence[str]) -> str:
         form = matmul_form(node)
         if form is None:
-            return _contraction_label(node, args)
+            return contraction_formula(node, args, TEXT)
         return " · ".join(f"{args[i]}ᵀ" if turned else args[i] for i, turned in form)
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         form = matmul_form(node)
         if form is None:
-            return super().latex(node, args)
+            return contraction_formula(node, args, LATEX)
         return r" \, ".join(f"{args[i]}^\\top" if turned else args[i] for i, turned in form)
-
-
-def _contraction_label(node: Node, args: Sequence[str]) -> str:
-    """Return a product of arrays for readers: summed over shared axes, of all pairs, or of places.
-
-    Which axes those are, the shapes beside it tell.
-    """
-    terms, out = split_spec(node.attrs["spec"])
-    if len(terms) == 1:
-        return f"einsum({node.attrs['spec']}, {args[0]})"
-    if "".join(terms) == out:
-        return " ⊗ ".join(args)
-    is_summed = any(label not in out for term in terms for label in term)
-    return (" · " if is_summed else " ⊙ ").join(args)
 
 
 def _call(node: Node, args: Sequence[Code]) -> tuple[str, list[str]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphc.ir.body import quiet_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import substitute
@@ -75,7 +74,9 @@ def _planned(node: Node, found: Mapping[int, Node], plan: Callable[[Graph], Prog
     names, shown = list(body.graph.outputs)[first:], set(following)
     outputs = {name: x for name, x in zip(names, emitted, strict=True) if x not in shown}
     inputs = [*leaves.sequences, *leaves.constants]
-    graph = quiet_graph(outputs, updates=updates, name=body.name, inputs=inputs, params=carries)
+    graph = Graph(
+        outputs, updates=updates, name=body.name, inputs=inputs, params=carries, warns=False
+    )
     return Loop(
         node,
         plan(graph),

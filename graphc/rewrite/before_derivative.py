@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from graphc.ir.body import quiet_graph
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.walk import substitute
@@ -40,7 +39,7 @@ def stable_node(node: Node, targets: Iterable[Node]) -> Node:
         target: OPS["input"](f"{_HELD}{i}", target.shape, target.dtype)
         for i, target in enumerate(interior)
     }
-    graph = quiet_graph(_substituted({"of": node}, stand_in))
+    graph = Graph(_substituted({"of": node}, stand_in), warns=False)
     stable = stable_form(graph)
     if stable is graph:
         return node

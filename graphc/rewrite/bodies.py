@@ -84,10 +84,7 @@ def replaced(graph: Graph, new: dict[Node, Node], became: Became) -> Graph:
     if all(node is again for node, again in new.items()):
         return graph
     became.update((node, again) for node, again in new.items() if node is not again)
-    outputs = {name: new[node] for name, node in graph.outputs.items()}
-    updates = {name: new[node] for name, node in graph.updates.items()}
-    names = {new[node]: name for node, name in graph.names.items() if node in new}
-    return graph.with_outputs(outputs, updates, names, history=())
+    return graph.mapped(new, history=())
 
 
 @dataclass

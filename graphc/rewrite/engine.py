@@ -38,9 +38,10 @@ class Memory:
     """What one pass finds out about nodes and the next ones need not: nodes never change."""
 
     number: ValueNumbers = field(default_factory=ValueNumbers)
-    #: Nodes in normal form, each with what that rests on: which nodes are shared, of those asked
-    #: for. All else that a rule may look at is the node itself and what it is made of.
-    normal: dict[Node, dict[Node, bool]] = field(default_factory=dict)
+    #: For some helpers, the nodes in their normal form, each with what that rests on: which nodes
+    #: are shared, of those asked for. All else that a rule may look at is the node itself and what
+    #: it is made of.
+    normal: dict[tuple[Rule, ...], dict[Node, dict[Node, bool]]] = field(default_factory=dict)
 
 
 def rewrite(
@@ -56,7 +57,7 @@ def rewrite(
     be in it, unless other nodes are shared now than were then; it receives those that turn out to
     be. `became` receives, for each node of the graph that does not stay, the node in its place.
     """
-    run = _Run(graph, indexed(tuple(rules)), indexed(tuple(helpers)), memory or Memory())
+    run = _Run(graph, tuple(rules), tuple(helpers), memory or Memory())
     for node in graph.nodes:
         if not run.has_settled(node):
             run.settle(node)
@@ -64,23 +65,22 @@ def rewrite(
         return graph, ()
     if became is not None:
         became.update((n, run.settled[n]) for n in graph.nodes if run.settled[n] is not n)
-    outputs = {name: run.settled[node] for name, node in graph.outputs.items()}
-    updates = {name: run.settled[node] for name, node in graph.updates.items()}
-    names = {run.settled[node]: name for node, name in graph.names.items() if node in run.settled}
-    return graph.with_outputs(outputs, updates, names, history=()), tuple(run.firings)
+    return graph.mapped(run.settled, history=()), tuple(run.firings)
 
 
 class _Run:
     """One run of some rules over one graph."""
 
-    def __init__(self, graph: Graph, rules: RuleIndex, helpers: RuleIndex, memory: Memory) -> None:
+    def __init__(
+        self, graph: Graph, rules: tuple[Rule, ...], helpers: tuple[Rule, ...], memory: Memory
+    ) -> None:
         uses = {node: len(users) for node, users in graph.consumers.items()}
         for root in graph.roots():
             uses[root] += 1
         self.facts = Facts(uses, memory.number)
-        self.rules = rules
-        self.helpers = helpers
-        self.normal = memory.normal
+        self.rules: RuleIndex = indexed(rules)
+        self.helpers: RuleIndex = indexed(helpers)
+        self.normal = memory.normal.setdefault(helpers, {})
         self.settled: dict[Node, Node] = {}
         self.firings: list[Firing] = []
         self.budget = 1000 + FIRINGS_PER_NODE * len(graph.nodes)

@@ -44,18 +44,10 @@ def merge_common(
         merged[at] = node
     if not firings:
         return graph, ()
+    new = {node: merged[number(node)] for node in graph.nodes}
     if became is not None:
-        placed = ((node, merged[number(node)]) for node in graph.nodes)
-        became.update((node, new) for node, new in placed if new is not node)
-    outputs = {name: merged[number(node)] for name, node in graph.outputs.items()}
-    updates = {name: merged[number(node)] for name, node in graph.updates.items()}
-    names = {merged[number(node)]: name for node, name in _living_names(graph)}
-    return graph.with_outputs(outputs, updates, names, history=()), tuple(firings)
-
-
-def _living_names(graph: Graph) -> list[tuple[Node, str]]:
-    alive = set(graph.nodes)
-    return [(node, name) for node, name in graph.names.items() if node in alive]
+        became.update((node, one) for node, one in new.items() if one is not node)
+    return graph.mapped(new, history=()), tuple(firings)
 
 
 def _standing_for_all(node: Node, twins: list[Node]) -> Node:

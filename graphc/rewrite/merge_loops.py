@@ -150,10 +150,4 @@ def _with_pair(
     # The operands of the merged loop lie before both, so nothing of them has been replaced.
     became.update((old, again) for old, again in new.items() if old is not again)
     became.update({large: loop, small: loop})
-    following = graph.with_outputs(
-        {name: new[node] for name, node in graph.outputs.items()},
-        {name: new[node] for name, node in graph.updates.items()},
-        {new[node]: name for node, name in graph.names.items() if node in new},
-        history=(),
-    )
-    return following, Firing(MERGE_LOOPS, (small, large), loop)
+    return graph.mapped(new, history=()), Firing(MERGE_LOOPS, (small, large), loop)

@@ -11,6 +11,7 @@ from graphc.ops.registry import OPS
 from graphc.ops.slicing import slice_length
 from graphc.ops.spread import is_at_least, varying_axes
 from graphc.rewrite.facts import Facts
+from graphc.rewrite.gathers import GATHERS
 from graphc.rewrite.rule import Rule
 
 _STACKED = "two steps are one"
@@ -266,18 +267,8 @@ def _pad(node: Node, facts: Facts) -> Node | None:
     return node.op.make(x.inputs, widths=widths, value=value)
 
 
-def _gather(node: Node, facts: Facts) -> Node | None:
-    """x[arange(n)] along an axis of size n is x."""
-    x, *indices = node.inputs
-    axis = node.attrs["axis"]
-    if len(indices) != 1 or indices[0].op.name != "arange" or indices[0].ndim != 1:
-        return None
-    index = indices[0]
-    whole = index.attrs["start"] == 0 and index.attrs["step"] == 1
-    return x if whole and same(index.shape[0], x.shape[axis]) else None
-
-
 _X = "x: input(f64, 3, 4)\n"
+
 
 MOVEMENT = (
     Rule(
@@ -361,14 +352,5 @@ MOVEMENT = (
         operands=("pad", "full"),
         example="x: input(f64, 4)\ny = pad(pad(x, 1), ((0, 2),))",
     ),
-    Rule(
-        "gather_everything",
-        "x[arange(n)]",
-        "x",
-        _NOTHING,
-        apply=_gather,
-        roots=("gather",),
-        operands=("arange",),
-        example="x: input(f64, 4)\ny = gather(x, arange(4))",
-    ),
+    *GATHERS,
 )

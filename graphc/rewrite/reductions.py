@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
 from graphc.ops.axes import without_axes
-from graphc.ops.leaf import fill, full
+from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.ops.spread import count_of, times, varying_axes, without_copies
-from graphc.rewrite.facts import Facts
+from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
 _LINEAR = ("sum", "mean")
@@ -143,6 +143,19 @@ def _kept(node: Node, facts: Facts) -> Node | None:
     return total.op.make(total.inputs, **{**total.attrs, "keepdims": keepdims})
 
 
+def _of_shifted(node: Node, facts: Facts) -> Node | None:
+    """mean(x + c) → mean(x) + c: one sum instead of one for each term."""
+    total = node.inputs[0]
+    if facts.is_shared(total):
+        return None
+    left, right = total.inputs
+    if is_fill(right) and is_number(right):
+        return total.op(reduced(node, left), right.attrs["value"])
+    if is_fill(left) and is_number(left):
+        return total.op(left.attrs["value"], reduced(node, right))
+    return None
+
+
 _X = "x: input(f64, 3, 4)\n"
 
 REDUCTIONS = (
@@ -241,6 +254,17 @@ REDUCTIONS = (
         operands=("multiply", "divide"),
         exactness=REASSOCIATES,
         example=_X + "y = sum(3.0*x, axis=0)",
+    ),
+    Rule(
+        "mean_of_shifted",
+        "mean(x + c)",
+        "mean(x) + c",
+        "one sum instead of one for each term",
+        apply=_of_shifted,
+        roots=("mean",),
+        operands=("add", "subtract"),
+        exactness=REASSOCIATES,
+        example=_X + "y = mean(exp(x) + 0.5, axis=0)",
     ),
     Rule(
         "sign_into_mean",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.rewrite.record_text import change_text
 
 if TYPE_CHECKING:
     from graphc.rewrite.facts import Facts
@@ -19,6 +20,9 @@ EXACT, REASSOCIATES, ASSUMES_FINITE = "exact", "reassociates", "assumes_finite"
 
 #: The optimization level from which rules of an exactness are used.
 LEVELS = {EXACT: 1, REASSOCIATES: 2, ASSUMES_FINITE: 3}
+
+#: How many places a printed record names for one rule.
+_MOST_SHOWN = 6
 
 Structural: TypeAlias = "Callable[[Node, Facts], Node | None]"
 
@@ -93,6 +97,14 @@ class Firing:
     def why(self) -> str:
         return self.rule.why
 
+    @property
+    def change(self) -> str:
+        """What happened here: `exp(x) * 1 → exp(x)`."""
+        return change_text(self.before, self.after)
+
+    def __str__(self) -> str:
+        return "\n".join([*_rule_lines(self.rule), f"  here  {self.change}"])
+
     def __repr__(self) -> str:
         return f"<{self.rule.name}: {self.before[0]!r} → {self.after!r}>"
 
@@ -124,11 +136,55 @@ class PassRecord:
         """Return how often each rule fired, in order of first firing."""
         return dict(Counter(firing.rule.name for firing in self.firings))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the pass left the graph as it was."""
+        return not self.firings and self.graph is self.before
+
+    def __str__(self) -> str:
+        """Return the pass, and under each rule that fired what it did, the first few times."""
+        lines = [
+            f"{self.name}: {self.title}; {self.nodes_before} → {self.nodes_after} nodes, "
+            f"{len(self.firings)} firing{'s' * (len(self.firings) != 1)}"
+        ]
+        by_rule: dict[Rule, list[Firing]] = {}
+        for firing in self.firings:
+            by_rule.setdefault(firing.rule, []).append(firing)
+        for rule, firings in by_rule.items():
+            changes = Counter(firing.change for firing in firings)
+            shown = list(changes.items())[:_MOST_SHOWN]
+            lines += [f"  {line}" for line in _rule_lines(rule)]
+            lines += [
+                f"    here  {change}" + (f"  ({n} times)" if n > 1 else "") for change, n in shown
+            ]
+            hidden = len(changes) - len(shown)
+            lines += [f"    …     and {hidden} more"] if hidden else []
+        return "\n".join(lines)
+
     def __repr__(self) -> str:
         return (
             f"<{self.name}: {self.nodes_before} → {self.nodes_after} nodes, "
             f"{len(self.firings)} firings>"
         )
+
+
+class History(tuple[PassRecord, ...]):
+    """What each pass did, in order; printed, it tells the passes that did something."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        active = [record for record in self if not record.is_idle]
+        told = [str(record) for record in active]
+        busy = {record.name for record in active}
+        idle = dict.fromkeys(record.name for record in self if record.name not in busy)
+        rest = [f"without effect: {', '.join(idle)}"] if idle else []
+        return "\n\n".join([*told, *rest]) or "no pass has run"
+
+
+def _rule_lines(rule: Rule) -> list[str]:
+    """Return a rule's name and formula, and why it holds or helps."""
+    return [f"{rule.name}: {rule.formula}", f"  why   {rule.why}"]
 
 
 def history_text(history: Iterable[PassRecord]) -> str:

@@ -42,7 +42,4 @@ def share_exponentials(
         return graph, ()
     if became is not None:
         became.update((node, value) for node, value in new.items() if value is not node)
-    outputs = {name: new[node] for name, node in graph.outputs.items()}
-    updates = {name: new[node] for name, node in graph.updates.items()}
-    names = {new[node]: name for node, name in graph.names.items() if node in new}
-    return graph.with_outputs(outputs, updates, names, history=()), tuple(firings)
+    return graph.mapped(new, history=()), tuple(firings)

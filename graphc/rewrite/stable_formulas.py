@@ -25,6 +25,24 @@ LOGARITHMS = (
         "log_one_minus_exp", "log(-expm1(x))", "log1mexp(x)", "far below 0, expm1(x) rounds to -1"
     ),
     _row("log1p_minus_exp", "log1p(-exp(x))", "log1mexp(x)", "near 0, exp(x) rounds to 1"),
+    _row(
+        "log_one_minus_tanh_squared",
+        "log1p(-square(tanh(x)))",
+        "-2*log_cosh(x)",
+        "tanh(x) rounds to 1: the density of squashed actions (Haarnoja 2018)",
+    ),
+    _row(
+        "log_half_erfc",
+        "log(0.5*erfc(x))",
+        "log_ndtr(-1.4142135623730951*x)",
+        "erfc underflows far above 0, and its logarithm is an ordinary number",
+    ),
+    _row(
+        "log_erfc_over_two",
+        "log(erfc(x)/2)",
+        "log_ndtr(-1.4142135623730951*x)",
+        "erfc underflows far above 0, and its logarithm is an ordinary number",
+    ),
     _row("log_exp_plus_exp", "log(exp(x) + exp(y))", "logaddexp(x, y)", _OVERFLOW),
     _row(
         "log_exp_minus_exp",

@@ -19,6 +19,7 @@ from graphc.ir.dims import Dim, dim_text, evaluate, linear_parts, shape_text, sy
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.overlap import find_overlap
+from graphc.run.sizes import dims_of_state, init_call
 
 Arrays = dict[Node, np.ndarray]
 
@@ -136,7 +137,7 @@ def check_state_names(graph: Graph, state: Mapping[str, Any] | None) -> None:
             f"{graph.name} needs a state: its parameters by name",
             got="no state" if state is None else f"a value of type {type(state).__name__}",
             expected=f"a dict with {', '.join(graph.params)}",
-            fix="state = f.init(seed=0); f(state, …)",
+            fix=f"state = {init_call(graph)}; f(state, …)",
         )
     for name, leaf in graph.params.items():
         if name not in state:
@@ -153,8 +154,9 @@ def _lacking_fix(graph: Graph, name: str, state: Mapping[str, Any]) -> str:
     if hint:
         return f"the state has {hint!r}; rename it"
     if graph.params[name].attrs["slot"]:  # weights that were trained, or loaded, without it
-        return "state = {**f.init(), **state} adds what the optimizer keeps"
-    return "state = f.init(seed=0)"
+        call = init_call(graph) if dims_of_state(graph) else "f.init()"
+        return f"state = {{**{call}, **state}} adds what the optimizer keeps"
+    return f"state = {init_call(graph)}"
 
 
 # -- values ----------------------------------------------------------------------------------

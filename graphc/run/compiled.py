@@ -23,6 +23,7 @@ from graphc.run.files import write_whole
 from graphc.run.loader import load
 from graphc.run.overlap import FOREIGN, owner, separated
 from graphc.run.reference import evaluate
+from graphc.run.sizes import checked_sizes
 
 #: How many different combinations of shapes one function remembers as checked.
 _REMEMBERED_SHAPES = 4096
@@ -62,7 +63,7 @@ class CompiledFunction:
         """Load a module; `model` is the graph as the user wrote it, whose slices must fit."""
         self.graph = graph
         self.source = source
-        self.history = tuple(history)
+        self.history = history
         self._inference = inference
         self._in_use: dict[tuple[str, ...], CompiledFunction] = {}
         self._model = graph if model is None else model
@@ -95,11 +96,18 @@ class CompiledFunction:
         parts = (self.graph, self.source, self.__name__, (), self._inference, self._model)
         return CompiledFunction, parts
 
-    def init(self, seed: int = 0) -> dict[str, np.ndarray]:
-        """Return fresh parameters and optimizer slots."""
+    def init(self, seed: int = 0, **sizes: int) -> dict[str, np.ndarray]:
+        """Return fresh parameters and optimizer slots; `sizes` gives the parameters' named dims.
+
+        Raises: GraphError where a size is missing, misspelt or no size.
+        """
+        known = checked_sizes(self.graph, sizes, seed)
         if not self._params:
             return {}
-        state: dict[str, np.ndarray] = self.module.init(seed=seed)
+        # The module's names for the dims: a dim may be called as something of Python's.
+        arguments = inspect.getfullargspec(self.module.init).kwonlyargs
+        given = dict(zip(arguments, known.values(), strict=True))
+        state: dict[str, np.ndarray] = self.module.init(seed=seed, **given)
         return state
 
     def save(self, path: str | os.PathLike[str]) -> None:

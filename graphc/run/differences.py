@@ -16,18 +16,24 @@ COMPLEX_STEP = 1e-30
 _SHRINK, _MOST = 1.6, 16
 
 
-def forward_difference(function: Function, point: np.ndarray, index: Index) -> float:
-    """Return (f(x + h) - f(x)) / h with the step that balances rounding and truncation."""
-    step = float(np.sqrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+def forward_difference(
+    function: Function, point: np.ndarray, index: Index, step: float | None = None
+) -> float:
+    """Return (f(x + h) - f(x)) / h; the step balances rounding and truncation unless given."""
+    if step is None:
+        step = float(np.sqrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
     above = point.copy()
     above[index] += step
     width = float(above[index]) - float(point[index])
     return float(function(above) - function(point)) / width
 
 
-def central_difference(function: Function, point: np.ndarray, index: Index) -> float:
-    """Return (f(x + h) - f(x - h)) / 2h with the step that balances rounding and truncation."""
-    step = float(np.cbrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+def central_difference(
+    function: Function, point: np.ndarray, index: Index, step: float | None = None
+) -> float:
+    """Return (f(x + h) - f(x - h)) / 2h; the step balances rounding and truncation unless given."""
+    if step is None:
+        step = float(np.cbrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
     return _central(function, point, index, step)
 
 

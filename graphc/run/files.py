@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import threading
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from graphc.errors import GraphError
 
@@ -27,6 +33,21 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
             _replace(Path(os.path.realpath(target)), data)
     except OSError as error:
         raise GraphError(f"cannot write {str(target)!r}", got=error.strerror) from error
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
+    """Write arrays by name into an `.npz` file, whole or not at all.
+
+    Raises: GraphError where the folder is missing or may not be written.
+    """
+    content = io.BytesIO()
+    # Not np.savez: it reserves the name "file" and stamps the time into its bytes.
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in arrays.items():
+            # ZIP64, because a plain member may not be larger than 2 GiB.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    write_whole(path, content.getvalue())
 
 
 def _replace(target: Path, data: bytes) -> None:

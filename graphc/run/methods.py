@@ -6,7 +6,7 @@ operations these are, and how far off they end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from graphc.rewrite.before_derivative import stable_form
 from graphc.rewrite.pipeline import optimize
 from graphc.run.arguments import Arrays
 from graphc.run.closed_form import ClosedForm, closed_form
+from graphc.run.differences import central_difference, forward_difference
 from graphc.run.gradcheck import bound_point, checked_output, checked_wrt, restricted
 from graphc.run.reference import evaluate
 from graphc.run.text_table import table_text
@@ -142,9 +143,11 @@ def compare_methods(
     reverse = point.values_of(backward, [f"d_{of}_d_{name}" for name in names])
     exact = reverse if form is None or form.why else form.at(point.floats)
     n, own = point.variables, point.operations(point.graph)
+    forward = _differences(point, forward_difference, step)
+    central = _differences(point, central_difference, step)
     methods = [
-        Method("forward difference", f"{n + 1}", (n + 1) * own, _differences(point, step, 0.0)),
-        Method("central difference", f"{2 * n}", 2 * n * own, _differences(point, step, -step)),
+        Method("forward difference", f"{n + 1}", (n + 1) * own, forward),
+        Method("central difference", f"{2 * n}", 2 * n * own, central),
     ]
     if form is not None and not form.why:
         methods.append(Method("symbolic", "-", form.derivative_operations, exact))
@@ -203,8 +206,10 @@ class Point:
         return int(flops.subs({s: self.sizes[s.name] for s in flops.free_symbols}))
 
 
-def _differences(point: Point, above: float, below: float) -> dict[str, np.ndarray]:
-    """Return difference quotients between x + above and x + below, one element at a time."""
+def _differences(
+    point: Point, difference: Callable[..., float], step: float
+) -> dict[str, np.ndarray]:
+    """Return difference quotients by all variables, one element at a time."""
     nodes = topological([point.root])
     values = point.values([point.root])
     found = {}
@@ -212,11 +217,7 @@ def _differences(point: Point, above: float, below: float) -> dict[str, np.ndarr
         function = restricted(point.root, nodes, leaf, values, point.sizes)
         quotients = np.empty(point.given[name].shape)
         for index in np.ndindex(quotients.shape):
-            ends = [np.array(point.given[name]) for _ in range(2)]
-            ends[0][index] += above
-            ends[1][index] += below
-            width = float(ends[0][index] - ends[1][index])
-            quotients[index] = float(function(ends[0]) - function(ends[1])) / width
+            quotients[index] = difference(function, point.given[name], index, step)
         found[name] = quotients
     return found
 

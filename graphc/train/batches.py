@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError, nearest
+from graphc.ir.dims import symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.arguments import as_array
+from graphc.run.sizes import dims_of_state
 
 Batch = dict[str, Any]
 
@@ -55,8 +57,9 @@ def as_data(graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None)
     """Return checked data for a graph.
 
     The examples run along the dim `batch_dim`: given, or `N`, or the first named dim of the first
-    input. A graph without named dims whose inputs all have one axis less than the data is
-    stepped one example at a time.
+    input. A dim that a parameter has is none of them: a batch has its size as the state does. A
+    graph without other named dims whose inputs all have one axis less than the data is stepped
+    one example at a time.
 
     Raises: GraphError for a missing or surplus array, a dtype that does not convert, and arrays
     with different numbers of examples.
@@ -87,6 +90,21 @@ def as_data(graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None)
     return Data(arrays, axes, count, one_by_one)
 
 
+def sizes_of_state(
+    graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None
+) -> dict[str, int]:
+    """Return the sizes of parameters' dims that data tell: those of axes that are not cut."""
+    arrays = as_data(graph, data, batch_dim).arrays
+    wanted = dims_of_state(graph)
+    sizes: dict[str, int] = {}
+    for name, leaf in graph.inputs.items():
+        # From behind: data of single examples have an axis more, in front.
+        for axis, dim in enumerate(reversed(_symbols(leaf)), 1):
+            if dim in wanted:
+                sizes.setdefault(dim, arrays[name].shape[-axis])
+    return sizes
+
+
 def _check_names(graph: Graph, data: Mapping[str, Any]) -> None:
     if not isinstance(data, Mapping):
         raise GraphError(
@@ -113,7 +131,14 @@ def _check_names(graph: Graph, data: Mapping[str, Any]) -> None:
 def _axes(graph: Graph, batch_dim: str | None) -> dict[str, int]:
     """Return the axis of each input that runs over the examples."""
     named = {name: _symbols(leaf) for name, leaf in graph.inputs.items()}
-    known = [dim for dims in named.values() for dim in dims if dim]
+    fixed = dims_of_state(graph)
+    if batch_dim is not None and batch_dim in fixed:
+        raise GraphError(
+            f"no batches can be cut along {batch_dim!r}: a parameter has that dim, too",
+            got=", ".join(f"{name}: {leaf.type}" for name, leaf in _having(graph, batch_dim)),
+            fix="leave out batch_dim: every step then takes these data whole",
+        )
+    known = [dim for dims in named.values() for dim in dims if dim and dim not in fixed]
     if batch_dim is not None and batch_dim not in known:
         raise GraphError(
             f"no input has a dim called {batch_dim!r}", expected=", ".join(dict.fromkeys(known))
@@ -122,6 +147,12 @@ def _axes(graph: Graph, batch_dim: str | None) -> dict[str, int]:
         return {}
     chosen = batch_dim or ("N" if "N" in known else known[0])
     return {name: dims.index(chosen) for name, dims in named.items() if chosen in dims}
+
+
+def _having(graph: Graph, dim: str) -> list[tuple[str, Node]]:
+    """Return the user's parameters that have a dim."""
+    params = [(name, leaf) for name, leaf in graph.params.items() if not leaf.attrs["slot"]]
+    return [(name, leaf) for name, leaf in params if dim in symbols_of(leaf.shape)]
 
 
 def _symbols(leaf: Node) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zipfile
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.run.files import write_whole
+from graphc.run.files import write_arrays
 from graphc.train.diagnose import State
 from graphc.train.history import Epoch, History
 from graphc.train.loop import Loop, Position
@@ -48,7 +47,7 @@ class Checkpoint:
         arrays = {_STATE + name: array for name, array in self.state.items()}
         arrays[_LOSSES] = np.array(self.history.step_losses, np.float64)
         arrays[_RECORD] = np.array(json.dumps(record))
-        write_whole(path, _archive(arrays))
+        write_arrays(path, arrays)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -156,13 +155,3 @@ def _kind(array: np.ndarray | None) -> str:
 
 def _unreadable(path: str | os.PathLike[str], reason: str) -> GraphError:
     return GraphError(f"cannot read the checkpoint {os.fspath(path)!r}", got=reason)
-
-
-def _archive(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return an `.npz` archive. Not np.savez: it stamps the time into its bytes."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-    return content.getvalue()

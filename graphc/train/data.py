@@ -6,6 +6,7 @@ to every other set; nothing here changes its arguments.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from graphc.build.settings import is_number
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
+from graphc.ir.attributes import plain
+from graphc.ops.axes import one_axis
 
 __all__ = [
     "Standardizer",
@@ -101,7 +106,8 @@ def one_hot(labels: Any, classes: int | None = None, dtype: Any = "float32") -> 
     indices = np.asarray(labels)
     if indices.dtype.kind not in "iu":
         raise GraphError("one_hot takes integers", got=indices.dtype.name)
-    count = int(indices.max(initial=-1)) + 1 if classes is None else classes
+    most = int(indices.max()) if indices.size else -1  # unsigned integers have no -1
+    count = whole("classes", most + 1 if classes is None else classes, 0, of="one_hot")
     outside = indices[(indices < 0) | (indices >= count)]
     if outside.size:
         raise GraphError(
@@ -121,9 +127,12 @@ def split(
     """Return (training, held-out) data: a random `share` of the examples is held out.
 
     **Shapes.** each array: [N, ...]
-    **Raises.** GraphError for arrays of different lengths, or a share that leaves one part empty.
+    **Raises.** GraphError for arrays of different lengths, or a share that is no number or leaves
+    one part empty.
     """
     data, count = _examples(arrays)
+    if not is_number(plain(share)) or not math.isfinite(share):
+        raise GraphError("share of split must be a number between 0 and 1", got=repr(share))
     held = round(share * count)
     if not 0 < held < count:
         raise GraphError(
@@ -140,14 +149,13 @@ def batches(
     """Return one pass over the examples in batches, the last one smaller; shuffled by `rng`.
 
     **Shapes.** each array: [N, ...] -> [size, ...]
-    **Raises.** GraphError for arrays of different lengths, or a size below 1.
+    **Raises.** GraphError for arrays of different lengths, or a size that is no number from 1 on.
 
     >>> [batch["x"].tolist() for batch in batches({"x": [1, 2, 3]}, 2)]
     [[1, 2], [3]]
     """
     data, count = _examples(arrays)
-    if size < 1:
-        raise GraphError("a batch needs at least one example", got=f"size={size}")
+    size = whole("size", size, 1, of="batches")
     order = np.arange(count) if rng is None else rng.permutation(count)
     parts = [order[first : first + size] for first in range(0, count, size)]
     return ({name: array[rows] for name, array in data.items()} for rows in parts)
@@ -174,13 +182,15 @@ def random_crop(
     """Return a window of each image at its own random place, after a frame of zeros was added.
 
     **Shapes.** images: [..., H, W] -> [..., h, w] with size (h, w); the first axis is the images'.
-    **Raises.** GraphError where the window is larger than the padded image.
+    **Raises.** GraphError where the window is larger than the padded image, and for a size or a
+    padding that is no whole number.
     """
     array = _images(images, "random_crop")
+    size, padding = _window(size), whole("padding", padding, 0, of="random_crop")
     frame = [(0, 0)] * (array.ndim - 2) + [(padding, padding)] * 2
     padded = np.pad(array, frame)
     rows, columns = padded.shape[-2] - size[0] + 1, padded.shape[-1] - size[1] + 1
-    if min(size) < 1 or rows < 1 or columns < 1:
+    if rows < 1 or columns < 1:
         raise GraphError(
             "random_crop: the window does not fit into the image",
             got=f"window {list(size)}, image {list(array.shape[-2:])}, padding {padding}",
@@ -203,14 +213,22 @@ def random_flip(
     **Raises.** GraphError for an axis that is the images' own or none, or no probability.
     """
     array = _images(images, "random_flip")
-    if not -array.ndim < axis < array.ndim or axis == 0:
+    if one_axis(axis, array.ndim, "random_flip") == 0:
         raise GraphError("random_flip: no axis of an image", got=f"axis {axis}")
-    if not 0 <= probability <= 1:
+    if not is_number(plain(probability)) or not 0 <= probability <= 1:
         raise GraphError("random_flip: a probability lies in [0, 1]", got=repr(probability))
     chosen = rng.random(len(array)) < probability
     result = array.copy()
     result[chosen] = np.flip(array[chosen], axis)
     return result
+
+
+def _window(size: Any) -> tuple[int, int]:
+    """Return the height and the width of a window."""
+    if not isinstance(size, (list, tuple, np.ndarray)) or len(size) != 2:
+        raise GraphError("random_crop takes two sizes", got=repr(size), expected="(h, w)")
+    height, width = [whole("size", length, 1, of="random_crop") for length in size]
+    return height, width
 
 
 def _images(images: Any, what: str) -> np.ndarray:
@@ -229,12 +247,12 @@ def ngram_windows(sequence: Any, size: int) -> np.ndarray:
     """Return every run of `size` neighbours, in order: contexts are [:, :-1], targets [:, -1].
 
     **Shapes.** [T, ...] -> [T - size + 1, size, ...]
-    **Raises.** GraphError where the sequence is shorter than a window.
+    **Raises.** GraphError where the sequence is shorter than a window, or a size no whole number.
 
     >>> ngram_windows([5, 6, 7, 8], 3).tolist()
     [[5, 6, 7], [6, 7, 8]]
     """
-    array = np.asarray(sequence)
+    array, size = np.asarray(sequence), whole("size", size, 0, of="ngram_windows")
     if not array.ndim or not 1 <= size <= len(array):
         length = len(array) if array.ndim else 0
         raise GraphError(
@@ -284,9 +302,16 @@ class Vocabulary:
     def decode(self, indices: Sequence[int] | np.ndarray) -> list[str]:
         """Return the tokens of numbers; `"".join` makes a text of characters.
 
-        **Raises.** GraphError for a number that no token has.
+        **Shapes.** [T] integers -> T tokens
+        **Raises.** GraphError for what is no sequence of integers, and a number that no token has.
         """
         array = np.asarray(indices)
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+            raise GraphError(
+                "decode takes whole numbers, one for each token",
+                got=f"{array.dtype.name} {list(array.shape)}",
+                expected="integers [T]",
+            )
         if array.size and not 0 <= array.min() <= array.max() < len(self):
             raise GraphError(
                 "a number is beside the vocabulary",

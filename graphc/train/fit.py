@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from graphc.build.whole_numbers import whole
 from graphc.run.arguments import check_state_names
 from graphc.run.compiled import CompiledFunction
 from graphc.train import checkpoint as files
@@ -25,7 +26,6 @@ from graphc.train.settings import (
     checked_callbacks,
     checked_metrics,
     loss_name,
-    whole,
 )
 from graphc.train.validation import Validate, Validation, validated, validator
 
@@ -82,7 +82,9 @@ def fit(
     check_state_names(step.graph, state)
     epochs, seed = whole("epochs", epochs, 0), whole("seed", seed, 0)
     examples = as_data(step.graph, data, batch_dim)
-    size = examples.count if batch_size is None else whole("batch_size", batch_size, 1)
+    size = examples.count
+    if batch_size is not None:
+        size = whole("batch_size", batch_size, 1, fix="None takes all examples at once")
     chosen, called = checked_metrics(step.graph, metrics), checked_callbacks(callbacks)
     check_function("stop", stop, "gc.train.patience(5)")
     check_function("augment", augment, "lambda batch, rng: {...}")

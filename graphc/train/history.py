@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError, nearest
 from graphc.run.figures import save_figure
 from graphc.run.files import write_whole
@@ -140,8 +141,7 @@ def patience(
     least             a smaller change than this is no improvement
     higher_is_better  for an accuracy, say
     """
-    if epochs < 1:
-        raise GraphError("patience is a number of epochs", got=str(epochs), expected="at least 1")
+    epochs = whole("epochs", epochs, 1, of="patience")
     sign = -1.0 if higher_is_better else 1.0
 
     def stop(history: History) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 
 from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
+from graphc.run.sizes import dims_of_state
+from graphc.train.batches import sizes_of_state
 from graphc.train.diagnose import State
 from graphc.train.fit import fit
 from graphc.train.history import History
@@ -30,21 +32,24 @@ def random_restarts(
     seeds: Iterable[int] = range(10),
     monitor: str = "loss",
     accept: Callable[[float], bool] | None = None,
+    sizes: Mapping[str, int] | None = None,
     **settings: Any,
 ) -> list[Restart]:
     """Train once from each seed's initialization; return the runs, the best first.
 
     monitor   the column of the history whose last value is to be low
     accept    ends the search at the first run whose number it accepts
+    sizes     of parameters' named dims, where no input has them
     settings  go to `fit`
 
-    Raises: GraphError where there is no seed, or `fit` raises one.
+    Raises: GraphError where there is no seed, a size is missing, or `fit` raises one.
     """
     if not isinstance(seeds, Iterable):
         raise GraphError("seeds are several numbers", got=repr(seeds), fix=f"range({seeds!r})")
     runs = []
+    sizes = _sizes(step, data, sizes or {}, settings.get("batch_dim"))
     for seed in seeds:
-        state = step.init(seed=seed)
+        state = step.init(seed=seed, **sizes)
         history = fit(step, state, data, seed=seed, **settings)
         runs.append(Restart(seed, history.column(monitor)[-1], state, history))
         if accept is not None and accept(runs[-1].value):
@@ -52,3 +57,19 @@ def random_restarts(
     if not runs:
         raise GraphError("random restarts need at least one seed", got="no seeds")
     return sorted(runs, key=lambda run: (math.isnan(run.value), run.value))
+
+
+def _sizes(
+    step: CompiledFunction, data: Mapping[str, Any], given: Mapping[str, int], batch_dim: str | None
+) -> dict[str, int]:
+    """Return the sizes that first states need: the given ones, and those that the data tell."""
+    wanted = dims_of_state(step.graph)
+    sizes = sizes_of_state(step.graph, data, batch_dim) | {**given} if wanted else {**given}
+    missing = [name for name in wanted if name not in sizes]
+    if missing:
+        raise GraphError(
+            f"the size of {missing[0]} is unknown: parameters have it, but no input does",
+            expected=", ".join(wanted),
+            fix=f"sizes={{{missing[0]!r}: 10}}",
+        )
+    return sizes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,21 +21,6 @@ def check_step(step: Any) -> None:
         raise GraphError("fit trains a compiled step", got=kind, fix=_COMPILE)
     if not step.graph.updates:
         raise GraphError(f"{step.graph.name} has no updates, so it cannot train", fix=_COMPILE)
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """Return a setting as a plain integer, or raise where it is none or too small."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number >= least:
-        return number
-    raise GraphError(
-        f"{name} must be a whole number, at least {least}",
-        got=f"{name}={value!r}",
-        fix="None takes all examples at once" if name == "batch_size" else None,
-    )
 
 
 def loss_name(graph: Graph, loss: str | None) -> str:

@@ -54,6 +54,31 @@ def _erf(x: Number) -> Number:
     return mp.sign(x) if abs(x) > 60 else mp.erf(x)
 
 
+def _erfc(x: Number) -> Number:
+    if x < 60:
+        return mp.erfc(x)
+    # Asymptotic (DLMF 7.12.1): far out, mpmath's own takes forever.
+    total, term, k = mpf(0), mpf(1), 0
+    while abs(term) > mp.eps and k < 2000:
+        total += term
+        k += 1
+        smaller = -term * (2 * k - 1) / (2 * x * x)
+        if abs(smaller) >= abs(term):
+            return mp.erfc(x)  # too near for so many digits
+        term = smaller
+    return mp.exp(-x * x) / (x * mp.sqrt(mp.pi)) * total
+
+
+def _loggamma(x: Number) -> Number:
+    return mp.log(abs(mp.gamma(x))) if x < 0 else mp.re(mp.loggamma(x))
+
+
+def _polygamma(order: Number, x: Number) -> Number:
+    if order != mp.floor(order) or not 1 <= order <= 170:
+        raise _NotRealError
+    return mp.psi(int(order), x)
+
+
 def _choice(condition: bool, a: Number, b: Number) -> Number:
     return a if condition else b
 
@@ -81,6 +106,10 @@ ALGEBRA: dict[str, Callable[..., Any]] = {
     "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
     **{name: _real(getattr(mp, name)) for name in _FUNCTIONS},
     "erf": _erf,
+    "erfc": _erfc,
+    "loggamma": _loggamma,
+    "digamma": mp.digamma,
+    "polygamma": _polygamma,
 }
 
 

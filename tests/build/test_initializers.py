@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.build import init
 from graphc.build.graphs import graph, input, param
 from graphc.build.init import Initializer, fans, initial_state
@@ -133,3 +134,83 @@ def test_integer_parameters_cannot_draw_floats() -> None:
     g = graph({"y": param("n", (2,), "int64", init=init.normal()) + 1})
     with pytest.raises(GraphError, match="draws floats"):
         initial_state(g)
+
+
+def _first(value: Any, dtype: str, shape: tuple[int, ...] = ()) -> np.ndarray:
+    """Return the first value of a parameter, which the emitted `init` gives, too."""
+    g = gc.graph({"y": gc.param("n", shape, dtype, init=value) * 1})
+    emitted = gc.compile(g).init()["n"]
+    state = gc.parse(g.text()).init()["n"]
+    np.testing.assert_array_equal(state, emitted)
+    assert state.dtype == emitted.dtype == np.dtype(dtype)
+    return np.asarray(state)
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, np.int64(2**53 + 1), -(2**63), np.uint8(3)])
+def test_an_integer_keeps_all_its_digits(value: Any) -> None:
+    assert int(_first(value, "int64")) == int(value)
+
+
+@pytest.mark.parametrize(
+    "values", [[2**53 + 1, 3], np.array([1, 250], np.uint8), [True, False], [2.0, -1.0]]
+)
+def test_integers_keep_all_their_digits(values: Any) -> None:
+    assert _first(values, "int64", (2,)).tolist() == [int(v) for v in values]
+
+
+@pytest.mark.parametrize(
+    "value, dtype",
+    [
+        (0.5, "int64"),
+        ([0.5, 1.7], "int64"),
+        (np.array([0.5, 1.0]), "int32"),
+        (2**31, "int32"),
+        (2**63, "int64"),
+        (2**63 + 1, "int64"),
+        (2**70, "int64"),
+        ([2**31, 0], "int32"),
+        (float("nan"), "int64"),
+        (float("inf"), "int64"),
+        (7, "bool"),
+        ([0, 2], "bool"),
+        (1e300, "float32"),
+        (10**400, "float64"),
+        ([2**24 + 1, 0], "float32"),
+        ([2**53 + 1, 0], "float64"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_first_value_that_the_dtype_cannot_hold_is_refused(value: Any, dtype: str) -> None:
+    shape = () if isinstance(value, (int, float)) else (2,)
+    g = graph({"y": param("n", shape, dtype, init=value) * 1})
+    for begin in (lambda: initial_state(g), lambda: gc.compile(g)):
+        with pytest.raises(GraphError, match=rf"{dtype} cannot hold exactly"):
+            begin()
+
+
+def test_a_dtype_of_fixed_values_holds_them() -> None:
+    assert repr(init.constant([2**53 + 1], "int64")) == "constant([9007199254740993], dtype=i64)"
+    assert init.constant(0.1, "float32") == init.constant(0.1)
+    for value in (0.5, [0.5]):
+        with pytest.raises(GraphError, match=r"int64 cannot hold exactly[\s\S]*0\.5"):
+            init.constant(value, "int64")
+    with pytest.raises(GraphError, match="unknown dtype"):
+        init.constant([1.0], "float16")
+
+
+def test_floats_are_rounded_and_infinity_stays() -> None:
+    assert _first(0.1, "float32") == np.float32(0.1)
+    assert _first([0.1, -np.inf], "float32", (2,)).tolist() == [float(np.float32(0.1)), -np.inf]
+
+
+def test_what_draws_floats_is_no_emitted_integer() -> None:
+    g = graph({"y": param("n", (2,), "int64", init=init.normal()) + 1})
+    with pytest.raises(GraphError, match="draws floats"):
+        gc.compile(g)
+
+
+def test_a_misspelt_size_is_told() -> None:
+    g = graph({"y": param("w", ("Kk", 2)).sum() * input("x", ("N", 1))})
+    with pytest.raises(GraphError, match=r"no dim called 'K'[\s\S]*N, Kk[\s\S]*mean 'Kk'"):
+        initial_state(g, K=3, Kk=3)
+    assert initial_state(g, Kk=3, N=2)["w"].shape == (3, 2)  # N is a dim, though of no parameter

@@ -225,6 +225,8 @@ MISTAKES: list[tuple[str, str]] = [
     ("0.1", "not an optimizer"),
     ("cosine(0.1, 5)", "not an optimizer"),
     ("sgd(0.1", "not an optimizer"),
+    ("sgd(0.1, **{'momentum': 0.9})", "not an optimizer"),
+    ("sgd(*[0.1])", "not an optimizer"),
 ]
 
 

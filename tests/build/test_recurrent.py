@@ -171,3 +171,22 @@ def test_given_weights_fit_their_layer_and_one_layer_alone() -> None:
         gc.nn.gru(x, 4, recurrent_bias=gc.param("c", (3,)))
     with pytest.raises(gc.GraphError, match=r"one rnn layer(.|\n)*layers=2"):
         gc.nn.rnn(x, 4, layers=2, bias=gc.param("b", (4,)))
+
+
+def test_a_given_bias_of_the_state_is_one_layers_and_of_one_form() -> None:
+    x, c = gc.input("x", (5, 2, 4)), gc.param("c", (3,))
+    with pytest.raises(gc.GraphError, match=r"to one gru layer[\s\S]*layers=2"):
+        gc.nn.gru(x, 3, layers=2, recurrent_bias=c)
+    with pytest.raises(gc.GraphError, match=r"textbook[\s\S]*no recurrent bias[\s\S]*pytorch"):
+        gc.nn.gru(x, 3, form="textbook", recurrent_bias=c)
+    outputs, _ = gc.nn.gru(x, 3, recurrent_bias=c)
+    assert c in gc.graph({"y": outputs}).params.values()
+
+
+@pytest.mark.parametrize("word", ["recurrent_weight", "bias", "recurrent_bias"])
+def test_a_bidirectional_stack_shares_no_weights(word: str) -> None:
+    x = gc.input("x", (5, 2, 6))
+    shapes = {"recurrent_weight": (3, 9), "bias": (9,), "recurrent_bias": (3,)}
+    node = gc.param("shared", shapes[word])
+    with pytest.raises(gc.GraphError, match=r"to one bidirectional layer[\s\S]*layers=2"):
+        gc.nn.bidirectional(gc.nn.gru, x, 3, layers=2, **{word: node})

@@ -149,3 +149,14 @@ def test_a_derivative_that_does_not_read_the_output_is_one_fraction_simplified()
     define_pointwise("bent", lambda x: sympy.Piecewise((x, x > 0), (x / (1 - x), True)))
     last = derive("bent").steps[-1]
     assert (last.rule, last.formula) == ("simplify", "where(x > 0, 1, 1/(x - 1)**2)")
+
+
+def test_a_function_of_ones_own_is_not_taken_for_commutative() -> None:
+    """Where its two orders differ, no sample need show."""
+    lopsided = gc.define_pointwise(
+        "lopsided", lambda a, b: a * b + sympy.Piecewise((1, (a > 5) & (a < 6)), (0, True))
+    )
+    x, y = gc.input("x", (), dtype="float64"), gc.input("y", (), dtype="float64")
+    graph = gc.graph({"d": lopsided(x, y) - lopsided(y, x)})
+    for level in range(4):
+        assert float(gc.compile(graph, optimize=level)(x=5.5, y=2.0)["d"]) == 1.0

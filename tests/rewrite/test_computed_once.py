@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import sympy
 
 import graphc as gc
 from graphc.ops.loop import Scan
@@ -194,14 +193,3 @@ def test_what_is_far_smaller_than_its_operands_is_computed_at_each_step(
     is_stacked = emitted.size == N * stacked
     assert is_stacked == (states == 4)
     assert ("argmax" in {x.op.name for x in better.nodes}) == is_stacked
-
-
-def test_a_function_of_ones_own_is_not_taken_for_commutative() -> None:
-    """Where its two orders differ, no sample need show."""
-    lopsided = gc.define_pointwise(
-        "lopsided", lambda a, b: a * b + sympy.Piecewise((1, (a > 5) & (a < 6)), (0, True))
-    )
-    x, y = gc.input("x", (), dtype="float64"), gc.input("y", (), dtype="float64")
-    graph = gc.graph({"d": lopsided(x, y) - lopsided(y, x)})
-    for level in range(4):
-        assert float(gc.compile(graph, optimize=level)(x=5.5, y=2.0)["d"]) == 1.0

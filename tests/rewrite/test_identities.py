@@ -191,7 +191,7 @@ def textbook(rule: Rule) -> tuple[str, list[str]]:
 
 def exact_value(formula: str, values: dict[str, float]) -> float | None:
     """Return the real value in float64, or None where there is none, or none of ordinary size."""
-    with MP.workdps(60 + 640 * (max(map(abs, values.values())) > 50)):
+    with MP.workdps(60 + 1300 * (max(map(abs, values.values())) > 50)):
         try:
             value = evaluate_formula(formula, {k: MP.mpf(v) for k, v in values.items()}, Precise())
         except (ZeroDivisionError, ValueError, OverflowError):

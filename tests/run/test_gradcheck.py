@@ -231,3 +231,25 @@ def test_what_stop_gradient_hides_in_a_loop_accuses_nobody() -> None:
     assert check and [entry.name for entry in check.entries] == ["c"]
     assert "W: not checked" in check.notes[0]
     assert "NOT CHECKED" in str(gc.check_gradient(graph, of="plain", wrt="W"))
+
+
+@pytest.mark.parametrize("entries", [0, -1, 2.5, True, None], ids=repr)
+def test_a_check_takes_at_least_one_entry(entries: object) -> None:
+    with pytest.raises(GraphError, match=r"entries of check_gradient .*at least 1[\s\S]*entries="):
+        check_gradient(softmax_regression(), entries=entries)  # type: ignore[arg-type]
+
+
+def test_what_was_not_checked_has_not_passed() -> None:
+    w = gc.param("w", (), "float64")
+
+    def cell(h: Node, x_t: Node) -> tuple[Node, Node]:
+        after = h * w + gc.stop_gradient(h * w) * x_t
+        return after, after
+
+    last, _ = gc.scan(cell, init=gc.constant(1.0, "float64"), xs=gc.input("x", (3,), "float64"))
+    g = gc.graph({"loss": last})
+    found = check_gradient(g)
+    assert "NOT CHECKED" in str(found)
+    assert not found.passed and not found
+    with pytest.raises(GraphError, match=r"gradient of loss was not checked[\s\S]*stop_gradient"):
+        check_gradient(g, raises=True)

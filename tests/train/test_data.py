@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -162,3 +163,50 @@ def test_arguments_are_not_changed(helper: Any) -> None:
     before = x.copy()
     helper(x)(x)
     np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int8, np.uint64, np.int64])
+def test_one_hot_counts_the_classes_of_every_integer_type(dtype: Any) -> None:
+    labels = np.array([0, 2], dtype)
+    np.testing.assert_array_equal(data.one_hot(labels), [[1, 0, 0], [0, 0, 1]])
+    assert data.one_hot(labels[:0]).shape == (0, 0)
+    assert data.one_hot(np.array([255], np.uint8)).shape == (1, 256)
+
+
+IMAGES = np.ones((2, 4, 4))
+
+#: What a helper is called with, and what its message says.
+MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
+    ("share nan", lambda: data.split({"x": [1, 2, 3]}, share=float("nan")), "share of split"),
+    ("share inf", lambda: data.split({"x": [1, 2, 3]}, share=float("inf")), "share of split"),
+    ("share text", lambda: data.split({"x": [1, 2, 3]}, share="a"), "share of split"),  # type: ignore[arg-type]
+    ("classes", lambda: data.one_hot([0, 1], 2.5), "classes of one_hot"),  # type: ignore[arg-type]
+    ("size half", lambda: data.batches({"x": [1]}, size=2.5), "size of batches"),  # type: ignore[arg-type]
+    ("size text", lambda: data.batches({"x": [1]}, size="a"), "size of batches"),  # type: ignore[arg-type]
+    ("size true", lambda: data.batches({"x": [1]}, size=True), "size of batches"),
+    ("padding", lambda: data.random_crop(IMAGES, (2, 2), RNG, -1), "padding of random_crop"),
+    ("padding half", lambda: data.random_crop(IMAGES, (2, 2), RNG, 1.5), "padding of random_crop"),  # type: ignore[arg-type]
+    ("one size", lambda: data.random_crop(IMAGES, 2, RNG), "two sizes"),  # type: ignore[arg-type]
+    ("three sizes", lambda: data.random_crop(IMAGES, (2, 2, 2), RNG), "two sizes"),  # type: ignore[arg-type]
+    ("half a size", lambda: data.random_crop(IMAGES, (2.5, 2), RNG), "size of random_crop"),  # type: ignore[arg-type]
+    ("half an axis", lambda: data.random_flip(IMAGES, RNG, axis=1.5), "random_flip"),  # type: ignore[arg-type]
+    ("no chance", lambda: data.random_flip(IMAGES, RNG, probability="a"), "random_flip"),  # type: ignore[arg-type]
+    ("half a window", lambda: data.ngram_windows([1, 2, 3], 2.5), "size of ngram_windows"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("call, words", [row[1:] for row in MISTAKES], ids=[m[0] for m in MISTAKES])
+def test_a_wrong_setting_is_one_clear_error(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(GraphError, match=words):
+        call()
+
+
+@pytest.mark.parametrize("indices", [[[0, 1], [1, 2]], 1, [0.5, 1.0], ["a"], [True]], ids=repr)
+def test_what_numbers_no_tokens_is_one_clear_error(indices: Any) -> None:
+    with pytest.raises(GraphError, match=r"decode takes whole numbers[\s\S]*\[T\]"):
+        data.Vocabulary.of("hello").decode(indices)
+
+
+def test_no_numbers_are_no_tokens() -> None:
+    assert data.Vocabulary.of("hello").decode([]) == []
+    assert data.Vocabulary.of("hello").decode(np.array([0], np.uint8)) == ["e"]

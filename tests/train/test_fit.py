@@ -313,8 +313,10 @@ def test_patience_counts_epochs_without_improvement(
 
 
 def test_patience_wants_a_number_of_epochs_and_a_known_column() -> None:
-    with pytest.raises(GraphError, match="patience is a number of epochs"):
-        patience(0)
+    for epochs in (0, 2.5, True, "5"):
+        with pytest.raises(GraphError, match=rf"epochs of patience .*at least 1[\s\S]*{epochs!r}"):
+            patience(epochs)  # type: ignore[arg-type]
+    assert patience(np.int64(1))(history()) is patience(1)(history())  # type: ignore[arg-type]
     with pytest.raises(GraphError, match="did you mean 'validation loss'"):
         patience(1, "validaton loss")(history())
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from graphc.ir.body import Body
 from graphc.ir.code import Code
@@ -103,9 +102,3 @@ def loop_of_item(node: Node) -> Node | None:
     """Return the loop whose result a node is, or None."""
     is_item = len(node.inputs) == 1 and is_loop(node.inputs[0])
     return node.inputs[0] if is_item else None
-
-
-def attribute_bodies(nodes: Sequence[Node]) -> list[Body]:
-    """Return the bodies of all loops among nodes."""
-    found: list[Any] = [value for node in nodes for value in node.attrs.values()]
-    return [value for value in found if isinstance(value, Body)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from graphc.ir.text.lines import LogicalLine, logical_lines
 from graphc.ir.text.statements import Statements
 from graphc.ir.text.title import UNNAMED, read_title
 
+#: Held while Python's filters of warnings, which all threads share, are others.
+_MUTING = threading.Lock()
 _BLOCK_WORDS = re.compile(r"(?:async|class|for|if|while|try|elif|else|except|finally)\b|@")
 _INSTEAD = {
     "for": "write the lines out, or run a `def` by a scan: h, hs = scan(cell, init=h0, xs=x)",
@@ -315,7 +318,7 @@ class _Parser:
 def _parsed(text: str) -> list[ast.stmt]:
     if "\\" not in text:
         return ast.parse(text).body
-    with warnings.catch_warnings():
+    with _MUTING, warnings.catch_warnings():
         # Python warns of unknown escapes such as "\d"; the text is data, and stands as it is.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", SyntaxWarning)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.ir.attributes import Attributes
-from graphc.ir.body import Body
+from graphc.ir.body import Body, bodies
 from graphc.ir.dims import symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.symbols import dim_symbol
-from graphc.ir.text.loops import attribute_bodies
 from graphc.ir.text.words import RESERVED, assign_identifiers
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological
@@ -23,12 +22,13 @@ Renaming = Mapping[Any, Any]
 def all_dims(graph: Graph) -> list[str]:
     """Return the names of all dims in the graph, those of its leaves first."""
     found: dict[Any, None] = {}
+    inner: dict[Any, None] = {}
     for node in graph.nodes:
         for values in (node.shape, *node.attrs.values()):
             _find_dims(values, found)
-    for body in attribute_bodies(graph.nodes):
-        found.update(dict.fromkeys(map(dim_symbol, all_dims(body.graph))))
-    return list(dict.fromkeys([*graph.dims, *symbols_of(found)]))
+        for body in bodies(node.attrs):
+            inner.update(dict.fromkeys(map(dim_symbol, all_dims(body.graph))))
+    return list(dict.fromkeys([*graph.dims, *symbols_of([*found, *inner])]))
 
 
 def _find_dims(value: Any, found: dict[Any, None]) -> None:
@@ -63,15 +63,7 @@ def _over(graph: Graph, renaming: Renaming) -> Graph:
             _renamed_type(node.type, renaming),
             node.provenance,
         )
-    return Graph(
-        {name: new[node] for name, node in graph.outputs.items()},
-        updates={name: new[node] for name, node in graph.updates.items()},
-        name=graph.name,
-        doc=graph.doc,
-        inputs=[new[node] for node in graph.inputs.values()],
-        params=[new[node] for node in graph.params.values()],
-        names={new[node]: name for node, name in graph.names.items() if node in new},
-    )
+    return graph.mapped(new)
 
 
 def _renamed_type(kind: TensorType, renaming: Renaming) -> TensorType:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.errors import GraphWarning
+from graphc.ir.body import bodies
 from graphc.ir.code import Code
 from graphc.ir.dims import dim_text
 from graphc.ir.graph import Graph
@@ -22,7 +21,6 @@ from graphc.ir.provenance import FORWARD
 from graphc.ir.text.blocks import OPEN, Block, block_of
 from graphc.ir.text.loops import (
     WrittenLoop,
-    attribute_bodies,
     is_loop,
     loop_of_item,
     result_count,
@@ -53,9 +51,7 @@ def graph_text(graph: Graph) -> str:
     """Return the text form of a graph, ending in a newline."""
     identifiers = identifiers_of_dims(all_dims(graph))
     if any(identifier != name for name, identifier in identifiers.items()):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GraphWarning)  # whoever built the graph was told
-            graph = with_renamed_dims(graph, identifiers)
+        graph = with_renamed_dims(graph, identifiers)
     return _Printer(graph, {identifier: name for name, identifier in identifiers.items()}).text()
 
 
@@ -354,7 +350,7 @@ def _call_lines(function: str, words: Sequence[str]) -> list[str]:
 def _called_words(graph: Graph) -> list[str]:
     """Return the names of all functions that the graph's text calls."""
     words = {node.op.name: None for node in graph.nodes}
-    for body in attribute_bodies(graph.nodes):
+    for body in [body for node in graph.nodes for body in bodies(node.attrs)]:
         words.update(dict.fromkeys(_called_words(body.graph)))
     for param in graph.params.values():
         words.update(dict.fromkeys(called_words(repr(param.attrs["init"]))))

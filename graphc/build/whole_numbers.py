@@ -1,0 +1,31 @@
+"""Numbers that count something: how many, and at least how many."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from graphc.errors import GraphError
+from graphc.ir.provenance import user_location
+
+
+def whole(name: str, value: Any, least: int, *, of: str = "", fix: str | None = None) -> int:
+    """Return what a call counts by as a plain integer; any integer of NumPy's is one, too.
+
+    **Raises.** GraphError where it is none, a truth value, or too small. `of` is who asks.
+
+    >>> whole("layers", 2, 1)
+    2
+    """
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number >= least:
+        return number
+    raise GraphError(
+        f"{name}{of and f' of {of}'} must be a whole number, at least {least}",
+        where=user_location(),
+        got=f"{name}={value!r}",
+        fix=fix,
+    )
