@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 import graphc as gc
-from graphc.commands.checkpoints import choices, comparison
+from graphc.commands.checkpoints import costs
 from graphc.commands.describe import derivation, op_page, ops_table
 from graphc.commands.evaluate import evaluate
+from graphc.commands.explain import explained
 from graphc.commands.files import put_text, save_arrays
 from graphc.commands.messages import plain_warnings, readable_errors, take_all_letters
 from graphc.commands.picture import picture
-from graphc.commands.stage import names, stage, stage_of
+from graphc.commands.stage import counted, names, stage
+from graphc.commands.tables import table
 from graphc.commands.train import train as train_model
 from graphc.commands.values import parse_values, printed
 from graphc.errors import GraphError
@@ -32,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL.graph", help="A graph in the text form.")]
 At = Annotated[
@@ -58,6 +61,12 @@ Style = Annotated[str, typer.Option("--style", help="readable or fast.")]
 Format = Annotated[
     str, typer.Option("--format", help="text or latex; for a model markdown or html, too.")
 ]
+TableFormat = Annotated[str, typer.Option("--format", help="text, markdown, latex or html.")]
+Mode = Annotated[
+    str, typer.Option("--mode", help="forward, tangent, reverse; or modules, no --at.")
+]
+Moved = Annotated[str | None, typer.Option("--wrt", metavar="NAME", help="What a tangent follows.")]
+Summing = Annotated[str, typer.Option("--version", help="Reverse trace: A sums, B increments.")]
 
 
 def main() -> None:
@@ -112,17 +121,7 @@ def cost(
     ] = False,
 ) -> None:
     """Print FLOPs, bytes moved and peak memory. In terms of the dims, which --at N=128 fixes."""
-    sizes = parse_values(at or [])
-    if not checkpoints:
-        print(stage(model, gradient, None, level).cost().at(**sizes))
-        return
-    if gradient is None:
-        raise GraphError(
-            "checkpoints trade memory of a gradient", fix="graphc cost … --gradient loss"
-        )
-    found = choices(gc.load(model))
-    costs = {name: stage_of(g, gradient, None, level).cost() for name, g in found.items()}
-    print(comparison({name: cost.at(**sizes) for name, cost in costs.items()}))
+    print(costs(gc.load(model), gradient, level, parse_values(at or []), checkpoints))
 
 
 @app.command()
@@ -133,7 +132,8 @@ def dependence(
     at: At = None,
 ) -> None:
     """Say which derivatives can be computed. In how many passes, at what cost (--at N=128)."""
-    print(gc.dependence(gc.load(model), of, names(wrt), **parse_values(at or [])))
+    found = gc.dependence(gc.load(model), of, names(wrt), **parse_values(at or []))
+    print(found, counted(2), sep="\n\n")
 
 
 @app.command()
@@ -148,6 +148,7 @@ def methods(
     """Derive by every method, side by side. Numerical, symbolic, forward and reverse mode."""
     values = parse_values(at or [])
     print(gc.compare_methods(gc.load(model), of, values, names(wrt), step=step, seed=seed))
+    print(counted(2))
 
 
 @app.command()
@@ -178,37 +179,38 @@ def derive(
     format: Format = "text",
 ) -> None:
     """Derive an op step by step, or through a node of a model."""
-    values = parse_values(at) if at else None
-    print(derivation(name, by, node, of, values).format(format))
+    print(derivation(name, by, node, of, parse_values(at) if at else None).format(format))
 
 
 @app.command()
 def trace(
     model: Model,
-    mode: Annotated[
-        str, typer.Option("--mode", help="forward, tangent or reverse; or modules, without --at.")
-    ] = "forward",
+    mode: Mode = "forward",
     at: At = None,
-    wrt: Annotated[
-        str | None, typer.Option("--wrt", metavar="NAME", help="What a tangent moves with.")
-    ] = None,
-    of: Annotated[
-        str | None, typer.Option("--of", metavar="OUTPUT", help="What a reverse trace derives.")
-    ] = None,
-    version: Annotated[
-        str, typer.Option("--version", help="Of a reverse trace: A sums, B increments.")
-    ] = "A",
-    format: Format = "text",
+    wrt: Moved = None,
+    of: Of = None,
+    version: Summing = "A",
+    level: Level = 0,
+    seed: Seed = 0,
+    format: TableFormat = "text",
     output: Output = None,
 ) -> None:
-    """Print every variable of one evaluation or derivative. With the numbers put in."""
-    graph, values = gc.load(model), parse_values(at or [])
-    if mode == "modules":
-        table = gc.forward_backward_table(graph, of).format(format)
-    else:
-        found = gc.trace(graph, values, mode, wrt=wrt, of=of, version=version)
-        table = found.format(format)
-    put_text(table, output)
+    """Print every variable of one evaluation or derivative. What --at leaves out is drawn."""
+    values = parse_values(at or [])
+    shown = table(gc.load(model), values, mode, wrt, of, version, level=level, seed=seed)
+    put_text(shown.format(format), output)
+
+
+@app.command()
+def explain(
+    model: Model,
+    gradient: Gradient = None,
+    wrt: Wrt = None,
+    level: Level = 2,
+    style: Style = "readable",
+) -> None:
+    """Say what each pass of the compiler did, and why. Rule by rule, with the formulas it met."""
+    print(explained(gc.load(model), gradient, names(wrt), level, style))
 
 
 # -- run -------------------------------------------------------------------------------------
@@ -288,12 +290,12 @@ def check(
     seed: Seed = 0,
 ) -> None:
     """Check a gradient against finite differences. Or against the complex step."""
-    found = gc.check_gradient(
-        gc.load(model), of, parse_values(at or []), method, names(wrt), seed=seed
-    )
+    values = parse_values(at or [])
+    found = gc.check_gradient(gc.load(model), of, values, method, names(wrt), seed=seed)
     print(found)
     if not found:
-        raise GraphError(f"the gradient of {found.of} is wrong", got=f"error {found.max_error:.2e}")
+        what = "is wrong" if found.entries else "was not checked"
+        raise GraphError(f"the gradient of {found.of} {what}", got=f"error {found.max_error:.2e}")
 
 
 @app.command()
@@ -368,18 +370,16 @@ def draw(
     model: Model,
     output: Annotated[Path, typer.Option("-o", "--output", help="svg, png, pdf, html or dot.")],
     kind: Annotated[
-        str,
-        typer.Option(
-            "--kind", help="computation, backprop, chain, network, recurrence, cell or volumes."
-        ),
+        str, typer.Option(help="Or backprop, chain, network, recurrence, cell, volumes.")
     ] = "computation",
     at: At = None,
     of: Of = None,
+    wrt: Wrt = None,
     highlight: Annotated[str | None, typer.Option("--highlight", help="A gate of a cell.")] = None,
 ) -> None:
     """Draw a computation graph, its backward pass or its network."""
     values = parse_values(at or []) or None
-    picture(gc.load(model), kind, values, of, highlight).save(output)
+    picture(gc.load(model), kind, values, of, highlight, names(wrt)).save(output)
 
 
 @app.command()

@@ -32,7 +32,6 @@ A, B = ("--at", "a=[[1,2,3]]"), ("--at", "b=[1,2,3]")
         (("run", "m.graph"), "pass it: --at a=…"),
         (("run", "m.graph", "--reference", *A), "pass it: --at b=…"),
         (("draw", "m.graph", "-o", "m.svg", *A), "--at b=…"),
-        (("trace", "m.graph"), "--at a=… --at b=…"),
         (("trace", "m.graph", "--mode", "tangent", *A, *B), "--wrt a"),
         (("compile", "m.graph", "--minimize", "loss"), '--minimize loss --optimizer "sgd(0.1)"'),
         (("compile", "m.graph", "--wrt", "a"), "--gradient loss --wrt NAMES; to train some"),

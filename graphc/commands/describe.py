@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.commands.functions import function_page, made_of, refused
 from graphc.compile import load
 from graphc.differentiate.derive import Derivation
+from graphc.differentiate.derive import derive as derive_op
 from graphc.draw.traces import Card, derive
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
@@ -35,7 +37,10 @@ def ops_table() -> str:
 
 
 def op_page(name: str) -> str:
-    """Return what graphc knows about one op."""
+    """Return what graphc knows about one op, or about a function that is made of ops."""
+    made = made_of(name)
+    if made is not None:
+        return function_page(made)
     op = get_op(name)
     case = next(iter(op.cases), None)
     node = _build(op, case)[1] if case is not None else None
@@ -78,7 +83,7 @@ def _mathematics(op: Op, node: Node | None) -> dict[str, str]:
             facts[title] = "0: no derivative flows here"
             continue
         try:
-            facts[title] = derive(op.name, argument).result
+            facts[title] = derive_op(op.name, argument).result
         except GraphError as error:
             facts[title] = error.what
     return facts
@@ -103,6 +108,9 @@ def derivation(
             expected="MODEL.graph",
             fix="graphc derive m.graph --node h1 --of loss",
         )
+    made = made_of(name)
+    if made is not None:
+        raise refused(made)
     return derive(name, by)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphc import draw
 from graphc.draw.drawing import Drawing
-from graphc.errors import GraphError
+from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
 
 
@@ -17,12 +17,17 @@ def picture(
     values: Mapping[str, Any] | None,
     of: str | None = None,
     highlight: str | None = None,
+    wrt: Sequence[str] | None = None,
 ) -> Drawing:
-    """Return a drawing of one kind; `of` is what backprop derives, `highlight` a gate of a cell."""
+    """Return a drawing of one kind; `of` is what backprop derives, `highlight` a gate of a cell.
+
+    `wrt` names what backprop derives by. The weights of a network are those of its parameters that
+    `values` holds.
+    """
     pictures: dict[str, Callable[[], Drawing]] = {
         "computation": lambda: draw.computation_graph(graph, values=values),
-        "backprop": lambda: draw.backprop(graph, of=of or _scalar(graph), at=values),
-        "network": lambda: draw.network(graph),
+        "backprop": lambda: draw.backprop(graph, of=of or _scalar(graph), at=values, wrt=wrt),
+        "network": lambda: draw.network(graph, state=_weights(graph, values)),
         "recurrence": lambda: draw.recurrence(graph),
         "cell": lambda: draw.cell(graph, highlight=highlight),
         "volumes": lambda: draw.volumes(graph),
@@ -30,7 +35,23 @@ def picture(
     }
     if kind not in pictures:
         raise GraphError("unknown kind", got=kind, expected=", ".join(pictures))
+    if wrt and kind != "backprop":
+        raise GraphError(f"a picture of kind {kind} derives nothing", fix="--kind backprop")
     return pictures[kind]()
+
+
+def _weights(graph: Graph, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the parameters among the values; None where there is none."""
+    for name in values or {}:
+        if name not in graph.params and name not in graph.inputs:
+            hint = nearest(name, list(graph.params))
+            raise GraphError(
+                f"no parameter is called {name!r}",
+                expected=", ".join(graph.params) or "no values: the graph has no parameters",
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+    found = {name: value for name, value in (values or {}).items() if name in graph.params}
+    return found or None
 
 
 def _scalar(graph: Graph) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from graphc.compile import load, optimize
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
-from graphc.rewrite.pipeline import stabilize_forward
+from graphc.rewrite.before_derivative import stabilized_around
 
 
 def stage(model: Path, gradient: str | None, wrt: str | None, level: int) -> Graph:
@@ -24,9 +24,20 @@ def stage_of(graph: Graph, gradient: str | None, wrt: str | None, level: int) ->
             fix=f"--gradient OUTPUT --wrt {wrt}",
         )
     if gradient:
-        # The gradient of the stable form, as `compile` takes it.
-        graph = stabilize_forward(graph, level).gradient(gradient, names(wrt))
+        # The gradient of the stable form of this level, as `compile` takes it.
+        targets = names(wrt)
+        stable = stabilized_around(graph, targets or (), level)
+        graph = stable.gradient(gradient, targets, stabilize=False)
     return optimize(graph, level) if level else graph
+
+
+def counted(level: int) -> str:
+    """Return which graph has been counted: power, say, is dearer as written than as compiled."""
+    if level:
+        return (
+            f"operations are counted after the passes of level {level}, as `cost --level {level}`"
+        )
+    return "operations are counted as the model is written; --level 2 counts what is compiled"
 
 
 def names(text: str | None) -> list[str] | None:

@@ -68,7 +68,7 @@ class Canvas:
         self,
         key: str,
         at: Point,
-        text: str,
+        text: str | Html,
         *,
         color: str = palette.INK,
         size: float = 12,
@@ -77,9 +77,8 @@ class Canvas:
         tooltip: str = "",
     ) -> None:
         """Add words centred at a point; `\\n` breaks lines. What they stand `over` is hidden."""
-        inside = "<BR/>".join(
-            italic(line) if slanted else escape(line) or " " for line in text.split("\n")
-        )
+        lines = [] if isinstance(text, Html) else text.split("\n")
+        inside = "<BR/>".join(italic(line) if slanted else escape(line) or " " for line in lines)
         self.lines.append(
             node_line(
                 key,
@@ -89,9 +88,11 @@ class Canvas:
                     "style": "filled" if over else "",
                     "fillcolor": palette.PAPER if over else None,
                     "fixedsize": "false",
-                    "label": Html(font(inside, color, size)),
+                    "label": Html(
+                        font(text.text if isinstance(text, Html) else inside, color, size)
+                    ),
                     "id": key,
-                    "tooltip": tooltip or text,
+                    "tooltip": tooltip or (" " if isinstance(text, Html) else text),
                 },
             )
         )

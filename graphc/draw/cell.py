@@ -12,6 +12,7 @@ from graphc.draw.cell_labels import (
     boxed_label,
     emitted_labels,
     half_width,
+    in_words,
     kinds_in_words,
     marked_part,
     told,
@@ -96,7 +97,7 @@ class _Scene:
     def _part(self, node: Node, part: Part) -> None:
         x, y = self.at[node]
         key = self.keys[node]
-        words = self._formula(part)
+        words = in_words(self.cell, part)
         marked = node is self.marked
         frame = palette.ADJOINT if marked else palette.INK
         width = 3.0 if marked else 1.4
@@ -118,19 +119,6 @@ class _Scene:
         """Say whether a part is a state's next value and has its name, which stands outside."""
         pairs = zip(self.cell.carries, self.cell.results, strict=False)
         return any(end is node and node.name == self.cell.name(carry) for carry, end in pairs)
-
-    def _formula(self, part: Part) -> str:
-        """Return what a part computes, in words: `f = σ of weights times x_t, h`."""
-        sources = ", ".join(self._name(s) for s in part.sources)
-        peeks = ", ".join(self._name(s) for s in part.peeks)
-        weights = "" if part.kind == "pointwise" else "weights times "
-        text = f"{part.name or 'part'} = {part.label} of {weights}{sources}"
-        return f"{text}, and unit by unit {peeks}" if peeks else text
-
-    def _name(self, node: Node) -> str:
-        if node in self.cell.parts:
-            return self.cell.parts[node].name or f"a {self.cell.parts[node].kind} part"
-        return self.cell.name(node)
 
     # -- sources ---------------------------------------------------------------------------------
 
@@ -187,17 +175,18 @@ class _Scene:
         entering += [s for s in part.peeks if s in self.lines]
         entering = list(dict.fromkeys(entering))
         spread = min(10.0, 18.0 / max(1, len(entering) - 1))
+        first = 5.0 if len(entering) > 1 else 0.0
         for k, source in enumerate(entering):
             dashed = source in part.peeks and not self._is_product(source)
-            self._from_the_left(node, source, k, spread, dashed)
+            self._from_the_left(node, source, k, first - spread * k, dashed)
 
     def _is_product(self, source: Node) -> bool:
         return source in self.cell.parts and source not in self.layout.on_path
 
-    def _from_the_left(self, node: Node, source: Node, k: int, spread: float, dashed: bool) -> None:
+    def _from_the_left(self, node: Node, source: Node, k: int, up: float, dashed: bool) -> None:
         """Lead a part's value, or a state's, into the left side of a gate."""
         x, y = self.at[node]
-        entry, height = x - 33 - 8.0 * k, y + 5 - spread * k
+        entry, height = x - 33 - 8.0 * k, y + up
         end = [(entry, height), (x - half_width(self.cell.parts[node]), height)]
         style = "dashed" if dashed else "solid"
         top = self.layout.top
@@ -218,6 +207,8 @@ class _Scene:
             lane = self.layout.lanes.get(source)
             if lane is not None and self.cell.parts[node].kind != "pointwise" and x - sx > COLUMN:
                 points = [(sx, sy + _BOX[1] / 2), (sx, lane), (entry, lane), *end]
+                if source in set(self.cell.results):  # its wire goes on, out of the cell
+                    self.canvas.dot((entry, lane))
                 if self._readers(source) > 1:
                     self.canvas.dot((sx, lane))
         tail = source if source in self.keys and points[0] != (entry, top) else None
@@ -369,20 +360,20 @@ class _Scene:
                 continue
             text, from_the_right = self.emitted[i]
             x = self.right - from_the_right
-            height = heights[node] if node in heights else self._out(node, x, arrow=False)
             top = self.layout.top + 66
             if node in heights:
-                self.canvas.dot((x, height))
-            self._wire([(x, height), (x, top)], of=node)
+                self.canvas.dot((x, heights[node]))
+            else:
+                heights[node] = self._out(node, x, arrow=False)
+            self._wire([(x, heights[node]), (x, top)], of=node)
             self.canvas.words(f"emitted{i}", (x, top + 12), text, size=16, slanted=True)
 
     def _out(self, node: Node, end: float, arrow: bool = True) -> float:
         """Lead a part's value to the right; return the height at which it runs."""
         x, y = self.at[node]
         if self.layout.path and node is self.layout.path[-1]:
-            self._wire(
-                [self._side(node, left=False), (end, y)], tail=node, thick=arrow, arrow=arrow
-            )
+            way = [self._side(node, left=False), (end, y)]
+            self._wire(way, tail=node, thick=arrow, arrow=arrow)
             return y
         if node in self.layout.hanging or node in self.layout.on_path:
             height = BUS + 20.0 * self.exits
@@ -393,8 +384,9 @@ class _Scene:
         if self.cell.parts[node].kind == "pointwise":
             self._wire([self._side(node, left=False), (end, y)], tail=node, arrow=arrow)
             return y
-        points = [(x, y + _BOX[1] / 2), (x, y + 30), (end, y + 30)]
+        lane = self.layout.lanes[node]
+        points = [(x, y + _BOX[1] / 2), (x, lane), (end, lane)]
         self._wire(points, tail=node, arrow=arrow)
-        if any(node in part.reads for part in self.cell.parts.values()):
+        if any(node in p.reads for p in self.cell.parts.values() if p.kind == "pointwise"):
             self.canvas.dot(points[1])
-        return y + 30
+        return lane

@@ -69,6 +69,21 @@ def kinds_in_words(found: Cell) -> list[str]:
     return [*words, f"round: {by_unit}"] if families else words
 
 
+def in_words(found: Cell, part: Part) -> str:
+    """Return what a part computes, in words: `f = σ of weights times x_t, h`."""
+    sources = ", ".join(_name(found, s) for s in part.sources)
+    peeks = ", ".join(_name(found, s) for s in part.peeks)
+    weights = "" if part.kind == "pointwise" else "weights times "
+    text = f"{part.name or 'part'} = {part.label} of {weights}{sources}"
+    return f"{text}, and unit by unit {peeks}" if peeks else text
+
+
+def _name(found: Cell, node: Node) -> str:
+    if node in found.parts:
+        return found.parts[node].name or f"a {found.parts[node].kind} part"
+    return found.name(node)
+
+
 def half_width(part: Part) -> float:
     """Return half the width that a part's label needs."""
     needed = 7 + text_width(*shown_label(part)) / 2

@@ -27,7 +27,7 @@ class Layout:
     hanging: frozenset[Node]  # parts fed from above
     top: float
     right: float
-    lanes: dict[Node, float]  # the height at which a gate's value passes over other gates
+    lanes: dict[Node, float]  # the height at which a gate's value passes other gates, or leaves
 
     @property
     def on_path(self) -> frozenset[Node]:
@@ -83,7 +83,8 @@ def laid_out(cell: Cell) -> Layout:
             columns.upper[x] = node
             ups.append(node)
         xs[node] = x
-    lanes = {node: GATE + 46 + LANE * i for i, node in enumerate(_crossing(cell, xs))}
+    over = dict.fromkeys((*_crossing(cell, xs), *_leaving(cell, xs)))
+    lanes = {node: GATE + 46 + LANE * i for i, node in enumerate(over)}
     low = GATE + 40 + (LANE * len(lanes) + 8 if lanes else 0)
     top = low + ROW * (len(ups) + len(downs) + bool(ups or downs))
     heights = {node: low + ROW * (i + 0.6) for i, node in enumerate(ups)}
@@ -104,6 +105,12 @@ def _crossing(cell: Cell, xs: dict[Node, float]) -> list[Node]:
                 if any(left < x < right for x in row):
                     found.setdefault(s)
     return sorted(found, key=lambda node: xs[node])
+
+
+def _leaving(cell: Cell, xs: dict[Node, float]) -> list[Node]:
+    """Return the gates whose values leave the cell, from right to left: none crosses another."""
+    found = {x for x in cell.results if x in cell.parts and cell.parts[x].kind != "pointwise"}
+    return sorted(found, key=lambda node: -xs[node])
 
 
 def _top_line(cell: Cell) -> tuple[Node | None, tuple[Node, ...]]:

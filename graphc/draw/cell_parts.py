@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.draw.recurrent_loops import given_leaves, weight_nodes, weight_of
+from graphc.draw.typography import name_text
 from graphc.draw.variables import is_silent
 from graphc.ir.body import Body
 from graphc.ir.node import Node
@@ -91,6 +92,7 @@ class _Linear:
 
     sources: dict[Node, None] = field(default_factory=dict)
     peeks: dict[Node, None] = field(default_factory=dict)
+    matrices: dict[str, None] = field(default_factory=dict)
 
     @property
     def rest(self) -> dict[Node, None]:
@@ -98,7 +100,8 @@ class _Linear:
         return {node: None for node in self.peeks if node not in self.sources}
 
     def joined(self, other: _Linear) -> _Linear:
-        return _Linear(self.sources | other.sources, self.peeks | other.peeks)
+        matrices = self.matrices | other.matrices
+        return _Linear(self.sources | other.sources, self.peeks | other.peeks, matrices)
 
 
 class _Finder:
@@ -164,7 +167,8 @@ class _Finder:
         data = node.inputs[1] if node.inputs[0] is weight else node.inputs[0]
         found = dict.fromkeys(self._sources(data))
         is_matrix = node.op.family == "contraction"
-        self.linear[node] = _Linear(found, {}) if is_matrix else _Linear({}, found)
+        matrices = {self._matrix(weight): None}
+        self.linear[node] = _Linear(found, {}, matrices) if is_matrix else _Linear({}, found)
         return True
 
     def _sum(self, node: Node) -> bool:
@@ -225,9 +229,19 @@ class _Finder:
             self.parts[node] = Part(node, "pointwise", self._label(node), name, sources)
         else:
             linear = self.linear.get(node, _Linear())
-            self.parts[node] = Part(node, "linear", "W·", name, linear.sources, linear.rest)
+            label = f"{', '.join(linear.matrices) or 'W'}·"
+            self.parts[node] = Part(node, "linear", label, name, linear.sources, linear.rest)
         self.signal[node] = node
         return node
+
+    def _matrix(self, weight: Node) -> str:
+        """Return a matrix's own name; that of its layer is left out where no other is called so."""
+        while weight.inputs:
+            weight = weight.inputs[0]
+        name = self.named.get(weight) or self._name(weight) or "W"
+        lasts = [known.rpartition(".")[2] for known in self.named.values()]
+        last = name.rpartition(".")[2]
+        return name_text(last if lasts.count(last) <= 1 else name)
 
     def _name(self, node: Node) -> str:
         return self.graph.labels.get(node, "")

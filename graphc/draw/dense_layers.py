@@ -13,7 +13,9 @@ from itertools import compress
 
 from graphc.draw.activations import nodes_between, probabilities
 from graphc.draw.blends import bare
-from graphc.draw.layer_finder import Draft, LayerFinder
+from graphc.draw.drafts import Draft, in_order
+from graphc.draw.layer_finder import LayerFinder
+from graphc.draw.network_ends import hangs_behind, leads_on
 from graphc.draw.network_parts import Layer, Link, Network
 from graphc.draw.undrawable import undrawable
 from graphc.errors import GraphError
@@ -45,7 +47,7 @@ def find_network(graph: Graph) -> Network:
             expected="a product of data with a parameter, such as x @ W + b",
             fix="gc.draw.computation_graph(g) draws any graph",
         )
-    return _finished(graph, drafts, links)
+    return _finished(graph, drafts, links, finder.weights)
 
 
 def _open_outputs(graph: Graph, finder: LayerFinder) -> None:
@@ -122,12 +124,16 @@ def _shown(graph: Graph, draft: Draft, is_feeding: bool) -> Node:
     return draft.sum if shown is None else bare(shown)
 
 
-def _finished(graph: Graph, drafts: Sequence[Draft], links: Sequence[Link]) -> Network:
-    used = sorted({end for link in links for end in (link.tail, link.head)})
+def _finished(
+    graph: Graph, drafts: Sequence[Draft], links: Sequence[Link], weights: set[Node]
+) -> Network:
+    linked = {end for link in links for end in (link.tail, link.head)}
     steps = [(link.tail, link.head) for link in links]
-    steps += [(early, late) for late in used for early in drafts[late].after if early in used]
+    steps += [(early, late) for late in linked for early in drafts[late].after if early in linked]
+    used = in_order(drafts, linked, steps)
     level = dict.fromkeys(used, 0)
-    for tail, head in sorted(steps, key=lambda step: step[1]):
+    place = {index: i for i, index in enumerate(used)}
+    for tail, head in sorted(steps, key=lambda step: place[step[1]]):
         level[head] = max(level[head], level[tail] + 1)
     feeding = {tail for tail, _ in steps}
     layers = []
@@ -135,17 +141,29 @@ def _finished(graph: Graph, drafts: Sequence[Draft], links: Sequence[Link]) -> N
         draft = drafts[index]
         if draft.is_input:
             is_fed = any(not drafts[early].is_input for early in draft.after)
-            at = level[index], draft.start
-            layers.append(Layer(draft.start, draft.size, "input", *at, is_fed=is_fed))
+            whole = None if draft.whole is None else drafts[draft.whole].start
+            layer = Layer(draft.start, draft.size, "input", level[index], draft.start)
+            layer = replace(layer, is_fed=is_fed, whole=whole, indices=draft.indices)
+            layers.append(replace(layer, beyond="" if is_fed else hangs_behind(draft.start)))
             continue
         total = draft.sum
-        role = "hidden" if index in feeding else "output"
+        beyond = "" if index in feeding else leads_on(graph, total, weights)
+        role = "hidden" if index in feeding or beyond else "output"
         node = _shown(graph, draft, index in feeding)
         biases, skips = tuple(draft.biases), tuple(draft.skips)
         layers.append(
-            Layer(node, draft.size, role, level[index], total, biases, skips, draft.joint)
+            Layer(
+                node,
+                draft.size,
+                role,
+                level[index],
+                total,
+                biases,
+                skips,
+                draft.joint,
+                beyond=beyond,
+            )
         )
-    place = {index: i for i, index in enumerate(used)}
     moved = [replace(link, tail=place[link.tail], head=place[link.head]) for link in links]
     return Network(tuple(layers), tuple(moved))
 

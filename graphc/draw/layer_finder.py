@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import takewhile
 
 from graphc.draw.activations import nodes_between
 from graphc.draw.blends import Blend, Part, bare, is_mixed, joint_of, narrow, sliced_rows, units_of
 from graphc.draw.dense_products import contracted_axes, factors_of, mixes_rows
+from graphc.draw.drafts import Draft, below
 from graphc.draw.network_parts import Link, source_of
+from graphc.draw.selections import selection_of
 from graphc.draw.undrawable import placed, undrawable
 from graphc.draw.variables import is_silent
 from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
 from graphc.ops import OPS
-
-
-@dataclass
-class Draft:
-    """A layer while it is being found."""
-
-    start: Node
-    sum: Node  # where products and biases have been added up
-    size: Dim
-    is_input: bool
-    axis: int | None  # which axis of the sum holds the units, counted from the end
-    sources: list[Link] = field(default_factory=list)
-    biases: list[Node] = field(default_factory=list)
-    read: Node | None = None  # what the next layer's product reads, or what a blend is shown as
-    seen: list[Node] = field(default_factory=list)  # functions of this layer's sum
-    skips: list[tuple[Node, Node]] = field(default_factory=list)  # before and after a skip
-    skip_links: list[Link] = field(default_factory=list)  # one for each of the skips
-    is_blend: bool = False
-    joint: str = ""  # how the units of other layers make a blend's
-    after: tuple[int, ...] = ()  # layers that it is another function of than a link shows
 
 
 class LayerFinder:
@@ -47,6 +29,7 @@ class LayerFinder:
         self.merged: dict[int, int] = {}  # a layer whose products another layer took over
         self.joined: dict[Node, list[Node]] = {}  # concatenations of such nodes
         self.blends: dict[Node, Blend] = {}  # functions of layers, unit by unit
+        self.parts: dict[tuple[int, str], int] = {}  # what indices pick from an input: x[0]
         self.read: set[int] = set()  # layers that a product or another layer reads
         self.opened: set[Node] = set()  # where blends start that a layer stands for
         self.mixed: dict[Node, Node] = {}  # other functions of layers, and where they begin
@@ -175,10 +158,27 @@ class LayerFinder:
     def _read(self, index: int, node: Node) -> int:
         while index in self.merged:
             index = self.merged[index]
-        self.read.add(index)
-        if self.drafts[index].read is None:
-            self.drafts[index].read = node
+        index = self._part_of(index, node)
+        draft = self.drafts[index]
+        self.read |= {index, index if draft.whole is None else draft.whole}
+        if draft.read is None:
+            draft.read = node
         return index
+
+    def _part_of(self, index: int, node: Node) -> int:
+        """Return the layer that a function of a layer reads: of an input, what indices pick."""
+        draft = self.drafts[index]
+        if not draft.is_input or draft.axis is None or draft.start.ndim < 2:
+            return index
+        part = selection_of(node, draft.start, draft.axis)
+        indices = part.text(draft.start.shape)
+        if not indices:
+            return index
+        if (index, indices) not in self.parts:
+            self.parts[index, indices] = len(self.drafts)
+            picked = Draft(part.node, part.node, draft.size, True, draft.axis)
+            self.drafts.append(replace(picked, whole=index, indices=indices))
+        return self.parts[index, indices]
 
     def _stand_in(self, node: Node, units: Dim, axis: int, behind: Sequence[int]) -> int:
         """Open a column for what is computed from layers in other ways than by links."""
@@ -220,6 +220,10 @@ class LayerFinder:
 
     def _merge(self, node: Node, early: int, late: int) -> bool:
         """Join two products that are added, or let a layer skip into a later one."""
+        # z1 + tanh(z2): the second one skips into the first
+        if self._is_sum(early, node) and not self._is_sum(late, node):
+            turns = early not in below(self.drafts, self.merged, late)
+            early, late = (late, early) if turns else (early, late)
         a, b = self.drafts[early], self.drafts[late]
         if b.is_input or not same(a.size, b.size) or not same_shape(node.shape, b.start.shape):
             return False
@@ -230,11 +234,11 @@ class LayerFinder:
             a.sources, a.biases = [], []
             self.merged[early] = late
         else:
-            (b.sources if self._is_sum(late, node) else b.skip_links).append(
-                Link(early, late, None)
-            )
+            operand = next(i for i in node.inputs if self.layer(i) == early)
+            link = Link(self._part_of(early, operand), late, None)
+            (b.sources if self._is_sum(late, node) else b.skip_links).append(link)
             if a.read is None:
-                a.read = next(i for i in node.inputs if self.layer(i) == early)
+                a.read = operand
             if not self._is_sum(late, node):
                 b.skips.append((next(i for i in node.inputs if self.layer(i) == late), node))
         if self._is_sum(late, node):
@@ -297,7 +301,7 @@ class LayerFinder:
         is_image = draft.is_input and draft.start.ndim > 2
         rows = None if is_image else sliced_rows(node, draft.axis, draft.size)
         if rows is not None:
-            part = Part(data[0], index, rows)
+            part = Part(data[0], self._part_of(index, node), rows)
             self.blends[node] = Blend(node, draft.axis, len(rows), (part,))
             return
         self.found[node] = index

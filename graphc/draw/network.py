@@ -195,6 +195,8 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
     for level, x in enumerate(picture.arrangement.columns):
         inside = [layer for layer in found.layers if layer.level == level]
         rows = list(dict.fromkeys(escape(_role(layer)) for layer in inside))
+        ahead = [layer.beyond for layer in inside if layer.beyond and layer.role != "input"]
+        rows += [f"on to {words}" for words in dict.fromkeys(ahead)]
         sizes = [dim_text(layer.size) for layer in inside if layer.node.ndim]
         rows += [escape(" + ".join(sizes))] if sizes else []
         if level == found.gap:
@@ -214,7 +216,7 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
         remarks.append("dotted: handed on unchanged")
     if any(layer.joint for layer in handed):
         remarks.append("dotted: unit by unit, without weights")
-    if picture.largest and picture.matrices:
+    if picture.largest:
         remarks.append(f"dashed: negative;  width: size, up to {picture.largest:.2g}")
     if any(link.is_frozen for link in found.links):
         remarks.append("hollow arrows: frozen weights")
@@ -228,10 +230,10 @@ def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: 
 
 
 def _role(layer: Layer) -> str:
-    if layer.node.op.family == "loop" and layer.role == "input":
-        return "from a loop"
     if layer.is_fed:
         return "from other layers"
+    if layer.beyond and layer.role == "input":
+        return f"from {layer.beyond}"
     activation = layer.activation
     return f"{layer.role} · {activation}" if activation else layer.role
 
@@ -262,5 +264,6 @@ def _told(found: Network, names: Names) -> str:
         sources = [names.layers[link.tail] for link in found.links if link.head == i]
         fed = f", from {' and '.join(dict.fromkeys(sources))}" if sources else ""
         role = _role(layer) if layer.role == "input" else layer.role
+        fed += f", on to {layer.beyond}" if layer.beyond and layer.role != "input" else ""
         sentences.append(f"{role.capitalize()} {names.layers[i]}: {count}{activation}{fed}.")
     return " ".join(sentences)

@@ -29,6 +29,9 @@ class Layer:
     skips: tuple[tuple[Node, Node], ...] = ()
     joint: str = ""
     is_fed: bool = False  # an input that is computed from other layers
+    whole: Node | None = None  # the input that indices pick these units from
+    indices: str = ""  # which: [0]
+    beyond: str = ""  # what the network hangs behind, or leads on to: feature maps, a loop
 
     @property
     def activation(self) -> str:

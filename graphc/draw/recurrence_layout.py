@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.draw.recurrent_loops import Recurrences
@@ -20,6 +20,7 @@ class Place:
     steps: tuple[str | None, ...]
     group: int
     name: str
+    shift: float = 0.0  # to the right, in columns, where something else stands in this row
 
     @property
     def columns(self) -> range:
@@ -27,17 +28,43 @@ class Place:
 
 
 def placed(found: Recurrences, steps: int) -> list[Place]:
-    """Stack loops that read one another step by step; set others side by side."""
-    places: list[Place] = []
-    taken: dict[tuple[int, int], int] = {}
+    """Stack loops that read one another step by step; set others side by side.
+
+    What loops emit besides their states comes behind them in the list, and stands above them.
+    """
+    places: dict[int, Place] = {}
+    count = len(found.loops)
     for index, loop in enumerate(found.loops):
         group = places[loop.below[0]].group if loop.below else _group(found, places, index)
         row = 1 + max((places[i].row for i in loop.below), default=0)
-        while (group, row) in taken:
-            row += 1
-        taken[group, row] = index
-        name = joint_name(loop.states)
-        places.append(Place(row, 0, _shown_steps(loop.length, steps), group, name))
+        shown = _shown_steps(loop.length, steps)
+        places[index] = Place(_free(places, group, row), 0, shown, group, joint_name(loop.states))
+        for i, emitted in enumerate(found.emitted, count):
+            if emitted.loop == index and i in found.stacked:
+                row = _free(places, group, places[index].row + 1)
+                places[i] = Place(row, 0, shown, group, joint_name([emitted.name]))
+    tops = {place.group: 1 for place in places.values()}
+    tops |= {group: 1 + max(p.row for p in places.values() if p.group == group) for group in tops}
+    for i, emitted in enumerate(found.emitted, count):
+        if i not in places:
+            below = places[emitted.loop]
+            top = tops[below.group]
+            above = sum(place.row >= top for place in places.values() if place.group == below.group)
+            name = joint_name([emitted.name])
+            row, shift = top + above // 2, above % 2 / 2
+            places[i] = replace(below, row=row, name=name, shift=shift)
+    return _side_by_side([places[i] for i in range(len(places))])
+
+
+def _free(places: Mapping[int, Place], group: int, row: int) -> int:
+    taken = {place.row for place in places.values() if place.group == group}
+    while row in taken:
+        row += 1
+    return row
+
+
+def _side_by_side(places: Sequence[Place]) -> list[Place]:
+    """Return the places with the first columns of their groups; names that are shared, numbered."""
     first, starts = 1, {}
     for group in sorted({place.group for place in places}):
         starts[group] = first
@@ -55,14 +82,14 @@ def placed(found: Recurrences, steps: int) -> list[Place]:
     return shown
 
 
-def _group(found: Recurrences, places: Sequence[Place], index: int) -> int:
+def _group(found: Recurrences, places: Mapping[int, Place], index: int) -> int:
     """Return the group of loops that run over the same steps."""
     loop = found.loops[index]
     if not loop.before and not loop.whole:
-        for other, place in zip(found.loops, places, strict=False):
+        for i, other in enumerate(found.loops[:index]):
             if loop.sequences and other.sequences == loop.sequences and not other.before:
-                return place.group
-    return 1 + max((place.group for place in places), default=-1)
+                return places[i].group
+    return 1 + max((place.group for place in places.values()), default=-1)
 
 
 def _shown_steps(length: Dim, steps: int) -> tuple[str | None, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphc.draw import palette
-from graphc.draw.recurrent_loops import Names, Recurrences
+from graphc.draw.recurrence_emitted import Names
+from graphc.draw.recurrent_loops import Recurrences
 
 _COLOURS = (palette.VALUE, palette.ADJOINT, palette.GREEN, palette.PURPLE)
 _DASHES = (("solid", 1.6), ("solid", 2.6), ("dashed", 1.6), ("dotted", 2.2))
@@ -17,6 +18,7 @@ def looks_of(found: Recurrences) -> dict[Names, tuple[str, str, float]]:
         for loop in found.loops
         for names in (loop.from_below, loop.from_before, loop.from_whole)
     ]
+    sets += [names for emitted in found.emitted for names in emitted.reads.values()]
     sets += [reading.matrices for reading in found.readings]
     shared = list(filter(None, dict.fromkeys(sets)))
     looks = {names: _look(i) for i, names in enumerate(shared)}

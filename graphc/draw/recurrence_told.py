@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.draw.recurrence_emitted import BEFORE, GIVEN, SLICE, STATE, Names
 from graphc.draw.recurrent_loops import Recurrences
 from graphc.ir.dims import dim_text
 
@@ -22,7 +23,22 @@ def told(found: Recurrences) -> str:
             f"Loop over {dim_text(loop.length)} steps {order}: the state {state}{reads}{begins}; "
             f"all steps share {shared or 'no matrix'}."
         )
+    for emitted in found.emitted:
+        sources = [_source(found, emitted.loop, *read) for read in emitted.reads.items()]
+        sentences.append(f"{emitted.name} is computed at each step from {' and '.join(sources)}.")
     for reading in found.readings:
         when = "at each step" if reading.each_step else "after the last step"
         sentences.append(f"{reading.name} is computed {when} with {', '.join(reading.matrices)}.")
     return " ".join(sentences)
+
+
+def _source(found: Recurrences, number: int, kind: str, matrices: Names) -> str:
+    """Return what an emitted value is computed from: `the state h with Why`."""
+    loop = found.loops[number]
+    of = {
+        STATE: f"the state {' and '.join(loop.states)}",
+        BEFORE: f"the state {' and '.join(loop.states)} before the step",
+        SLICE: ", ".join(loop.sequences) or "another loop",
+        GIVEN: ", ".join(loop.given) or "all states of another loop",
+    }
+    return f"{of[kind]} with {', '.join(matrices)}" if matrices else of[kind]

@@ -10,6 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from graphc.draw.recurrence_emitted import (
+    BEFORE,
+    GIVEN,
+    SLICE,
+    Emitted,
+    Names,
+    emitted_by,
+    essence,
+    read_by_states,
+)
 from graphc.errors import GraphError
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim, same, symbols_of
@@ -19,8 +29,6 @@ from graphc.ir.walk import topological
 from graphc.ops import OPS
 from graphc.ops.loop import Item, Scan
 
-Names = tuple[str, ...]
-_SLICE, _STATE, _GIVEN = "slice", "state", "given"
 _T = TypeVar("_T")
 
 
@@ -45,6 +53,13 @@ class Loop:
     from_below: Names  # matrices on the edge from a slice
     from_before: Names  # matrices on the edge from the state of the step before
     from_whole: Names  # matrices on the edge from what every step reads
+    reads: frozenset[str]  # what the next states read; the rest is for what is emitted
+
+    @property
+    def starts_plainly(self) -> bool:
+        """Whether the first states are inputs or parts of inputs, not computed from them."""
+        first = self.node.inputs[: self.node.attrs["carries"]]
+        return all(essence(x).op is OPS["input"] for x in first)
 
     @property
     def length(self) -> Dim:
@@ -71,8 +86,25 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recurrences:
+    """Loops, what they emit besides their states, and what reads either.
+
+    Where `below`, `whole` and `Reading.loops` count loops, what is emitted is counted behind them.
+    """
+
     loops: tuple[Loop, ...]
     readings: tuple[Reading, ...]
+    emitted: tuple[Emitted, ...] = ()
+
+    @property
+    def stacked(self) -> set[int]:
+        """Return the numbers of what other loops read step by step."""
+        return {i for loop in self.loops for i in loop.below}
+
+    @property
+    def handed_on(self) -> set[int]:
+        """Return the numbers of what anything else reads."""
+        read = {i for loop in self.loops for i in (*loop.below, *loop.whole)}
+        return read | {i for reading in self.readings for i in reading.loops}
 
 
 def find_recurrences(graph: Graph) -> Recurrences:
@@ -88,7 +120,8 @@ def find_recurrences(graph: Graph) -> Recurrences:
             fix="gc.draw.computation_graph(g) draws any graph",
         )
     outer = _Outer(graph, {node: i for i, node in enumerate(scans)})
-    return Recurrences(tuple(outer.loop(node) for node in scans), outer.readings())
+    loops = tuple(outer.loop(node) for node in scans)
+    return Recurrences(loops, outer.readings(), tuple(outer.emitted))
 
 
 class _Outer:
@@ -100,6 +133,14 @@ class _Outer:
     def __init__(self, graph: Graph, number: Mapping[Node, int]) -> None:
         self.graph = graph
         self.number = number
+        self.emitted = [
+            emitted
+            for node, i in number.items()
+            for emitted in emitted_by(node, i, graph, _leaf_kinds(node), _products(node, graph))
+        ]
+        self.items = {x.node: len(number) + i for i, x in enumerate(self.emitted)}
+        scans = list(number)
+        self.scans = [*scans, *[scans[x.loop] for x in self.emitted]]
         self.loops: dict[Node, frozenset[tuple[int, bool]]] = {}
         self.near: dict[Node, frozenset[tuple[int, bool]]] = {}
         self.inputs: dict[Node, tuple[Node, ...]] = {}
@@ -112,7 +153,8 @@ class _Outer:
         if isinstance(node.op, Item):
             loop = node.inputs[0]
             stacked = node.attrs["index"] >= loop.attrs["carries"]
-            self.loops[node] = self.near[node] = frozenset([(self.number[loop], stacked)])
+            place = self.items.get(node, self.number[loop])
+            self.loops[node] = self.near[node] = frozenset([(place, stacked)])
             self.inputs[node] = ()
             return
         is_loop = isinstance(node.op, Scan)
@@ -132,8 +174,8 @@ class _Outer:
         """Take the last of all states, `h[-1]`, for what the loop ends with."""
         if node.op is not OPS["slice"]:
             return sources
-        loops = list(self.number)
-        return frozenset((i, every and not _takes_end(node, loops[i])) for i, every in sources)
+        ends = {i: _takes_end(node, self.scans[i]) for i, _ in sources}
+        return frozenset((i, every and not ends[i]) for i, every in sources)
 
     def loop(self, node: Node) -> Loop:
         carries, sequences = node.attrs["carries"], node.attrs["sequences"]
@@ -154,6 +196,7 @@ class _Outer:
             below,
             before,
             whole,
+            read_by_states(node, _leaf_kinds(node)),
         )
 
     def _names(self, nodes: Iterable[Node]) -> Names:
@@ -182,7 +225,7 @@ class _Outer:
 
     def _has_steps(self, product: Node, loop: int) -> bool:
         """Say whether a product still has a place for each step: a mean over them has none."""
-        length: Dim = list(self.number)[loop].attrs["length"]
+        length: Dim = self.scans[loop].attrs["length"]
         if isinstance(length, int):
             leading = [d for d in product.shape[:-1] if isinstance(d, int)]
             return any(d % max(length, 1) == 0 for d in leading)
@@ -230,30 +273,44 @@ def _takes_end(node: Node, loop: Node) -> bool:
     )
 
 
-def _matrices(node: Node, graph: Graph) -> tuple[Names, Names, Names]:
-    """Return the matrices that multiply slices, states, and what is the same at every step."""
-    body: Body = node.attrs["body"]
+def _leaf_kinds(node: Node) -> dict[Node, str]:
+    """Return what the leaves of a loop's body are; a mask is nothing to show."""
+    leaves = node.attrs["body"].inputs
     carries = node.attrs["carries"]
     after = carries + node.attrs["sequences"]
+    kind = {leaf: BEFORE if i < carries else SLICE for i, leaf in enumerate(leaves[:after])}
+    kind |= dict.fromkeys([leaf for leaf, _ in given_leaves(node)], GIVEN)
+    return {leaf: what for leaf, what in kind.items() if leaf.dtype.kind != "b"}
+
+
+def _products(node: Node, graph: Graph) -> dict[Node, str]:
+    """Return the names of the matrices that products inside a loop's body multiply with."""
+    body: Body = node.attrs["body"]
+    after = node.attrs["carries"] + node.attrs["sequences"]
     given = dict(given_leaves(node))
     outer = dict(zip(body.inputs[after:], node.inputs[after:], strict=True))
     weights = weight_nodes(body.graph.nodes, [leaf for leaf in outer if leaf not in given])
-    kind = {leaf: _STATE if i < carries else _SLICE for i, leaf in enumerate(body.inputs[:after])}
-    kind |= dict.fromkeys(given, _GIVEN)
+    found = {inner: weight_of(inner, weights) for inner in body.graph.nodes}
+    return {x: matrix_name(w, graph, outer) for x, w in found.items() if w is not None}
+
+
+def _matrices(node: Node, graph: Graph) -> tuple[Names, Names, Names]:
+    """Return the matrices that multiply slices, states, and what is the same at every step."""
+    body: Body = node.attrs["body"]
+    kind, products = _leaf_kinds(node), _products(node, graph)
     sources: dict[Node, frozenset[str]] = {}
-    found: dict[str, dict[str, None]] = {_SLICE: {}, _STATE: {}, _GIVEN: {}}
-    for inner in body.graph.nodes:
+    found: dict[str, dict[str, None]] = {SLICE: {}, BEFORE: {}, GIVEN: {}}
+    needed = set(topological(body.results[: node.attrs["carries"]]))
+    for inner in [x for x in body.graph.nodes if x in needed]:
         if inner in kind:
             sources[inner] = frozenset([kind[inner]])
             continue
         sources[inner] = _union(sources[x] for x in inner.inputs)
-        weight = weight_of(inner, weights)
-        if weight is not None and sources[inner]:
-            name = matrix_name(weight, graph, outer)
+        if inner in products and sources[inner]:
             for of in sources[inner]:
-                found[of].setdefault(name)
+                found[of].setdefault(products[inner])
             sources[inner] = frozenset()
-    return tuple(found[_SLICE]), tuple(found[_STATE]), tuple(found[_GIVEN])
+    return tuple(found[SLICE]), tuple(found[BEFORE]), tuple(found[GIVEN])
 
 
 def weight_nodes(nodes: Sequence[Node], placeholders: Iterable[Node]) -> set[Node]:

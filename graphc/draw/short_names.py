@@ -12,6 +12,8 @@ from graphc.draw.typography import name_text
 
 #: A name and the number at its end: `h`, `2` for h2 and h_2.
 NUMBERED = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
+#: What indices pick from a name: `signal`, `[0]`.
+_PICKED = re.compile(r"(?P<stem>[^\[\]]+)(?P<indices>\[.+\])")
 _LONGEST = 4
 _LONGEST_ON_EDGE = 12
 
@@ -19,8 +21,8 @@ _LONGEST_ON_EDGE = 12
 def short(name: str) -> str:
     """Return a name that fits into a circle: a long word gives way to its first letter.
 
-    >>> short("hidden2"), short("y_hat"), short("x1")
-    ('h2', 'y_hat', 'x1')
+    >>> short("hidden2"), short("y_hat"), short("x1"), short("signal[0]")
+    ('h2', 'y_hat', 'x1', 's[0]')
     """
     return _shortened(name, 1)
 
@@ -59,6 +61,9 @@ def _alike(found: Mapping[str, str]) -> list[str]:
 
 
 def _shortened(name: str, letters: int) -> str:
+    picked = _PICKED.fullmatch(name)
+    if picked:
+        return _shortened(picked["stem"], letters) + picked["indices"]
     match = NUMBERED.fullmatch(name)
     stem, digits = (match["stem"], match["digits"]) if match else (name, "")
     plain = name_text(stem)

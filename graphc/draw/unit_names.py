@@ -90,7 +90,8 @@ def names_of(graph: Graph, network: Network, whole: Network) -> Names:
 
 def _layer_names(graph: Graph, network: Network) -> dict[Node, str]:
     """Return each layer's name by the node that it is shown as."""
-    inner = [layer for layer in network.layers if layer.role != "output" and layer.node.inputs]
+    layers = [layer for layer in network.layers if layer.whole is None]
+    inner = [layer for layer in layers if layer.role != "output" and layer.node.inputs]
     named = {layer.node: graph.labels.get(layer.node) for layer in network.layers}
     taken = set(graph.labels.values())
     if len(inner) > 1 and not all(named[layer.node] for layer in inner):
@@ -98,7 +99,10 @@ def _layer_names(graph: Graph, network: Network) -> dict[Node, str]:
         taken.update(name for name in named.values() if name)
     found = {}
     for layer in network.layers:
-        found[layer.node] = named[layer.node] or _fresh(layer, network, taken)
+        own = named[layer.node]
+        if not own and layer.whole is not None and graph.labels.get(layer.whole):
+            own = f"{graph.labels[layer.whole]}{layer.indices}"
+        found[layer.node] = own or _fresh(layer, network, taken)
         taken.add(found[layer.node])
     return found
 

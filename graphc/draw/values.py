@@ -12,12 +12,15 @@ from graphc.build.init import initial_state
 from graphc.draw import palette
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import Rows
-from graphc.draw.typography import array_text, listed, name_text
+from graphc.draw.typography import array_text, listed, name_text, number_text
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
 from graphc.run.reference import bind, evaluate
+
+#: Larger arrays, and the middle of a longer list, are not told in the words that name a point.
+_MOST_NUMBERS, _MOST_WORDS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,22 @@ def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) ->
     state = _initial(graph, inputs) if initial else {name: at[name] for name in graph.params}
     env, sizes = bind(graph.with_outputs(graph.outputs), state or None, inputs)
     arrays = evaluate([*graph.nodes, *more], env, sizes=sizes, rng=np.random.default_rng(0))
-    scalars = [
-        f"{name_text(name)} = {array_text(env[node])[0]}"
-        for name, node in graph.inputs.items()
-        if not node.shape
+    given = graph.inputs if initial else leaves
+    shown = [
+        f"{name_text(name)} = {_point_text(env[node])}"
+        for name, node in given.items()
+        if env[node].size <= _MOST_NUMBERS
     ]
     dims = [f"{name} = {sizes[name]}" for name in graph.dims]
-    words = [*scalars, *dims, *["initial parameters"] * initial]
-    return Values(arrays, listed(words))
+    words = [*shown, *dims, *["initial parameters"] * initial]
+    return Values(arrays, listed(words, _MOST_WORDS))
+
+
+def _point_text(array: np.ndarray) -> str:
+    """Return all numbers of a small array: `0.5`, `[[1, 2], [3, 4]]`."""
+    if not array.ndim:
+        return number_text(array[()])
+    return f"[{', '.join(map(_point_text, array))}]"
 
 
 def _initial(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from graphc.ir.graph import Graph
 
 _LARGEST, _SMALLEST, _SHEETS, _SHIFT = 120.0, 14.0, 6, 5.0
 _GAP = 46.0
+_MORE = "⋰"
 _FILLS = {
     "input": palette.INPUT_FILL,
     "conv": palette.PAPER,
@@ -52,7 +53,8 @@ def volumes(graph: Graph) -> Drawing:
         if _window(canvas, i, stages, placed[i if stages[i].spreads else i - 1]):
             shown.append(stages[i].spreads)
     _draw_arcs(canvas, stages, [volume.top for volume in placed])
-    _legend(canvas, (placed[0].left + placed[-1].right) / 2, shown, way.left_out)
+    x = (placed[0].left + placed[-1].right) / 2
+    _legend(canvas, x, shown, any(map(_leaves_out, stages)), way.left_out)
     told = " ".join(f"{_told(stage, stages)}." for stage in stages)
     return canvas.drawing(f"Volumes of {graph.name}", told)
 
@@ -94,6 +96,9 @@ def _volumes_in_a_row(canvas: Canvas, stages: Sequence[Stage]) -> list[_Placed]:
         middle = x + column / 2
         placed.append(_Placed((middle - depth / 2, -depth / 2), (width, height), depth))
         _stack(canvas, f"v{i}", placed[-1], stage, _sheets(stage))
+        if _leaves_out(stage):
+            edge = placed[-1].left + depth / 2 - 6, height / 2 + 6
+            canvas.words(f"more{i}", edge, _MORE, size=14, color=palette.MUTED)
         y = -_LARGEST / 2 - _SHEETS * _SHIFT - 16
         canvas.words(f"shape{i}", (middle, y), text, size=12)
         x += column
@@ -121,16 +126,23 @@ def _draw_arcs(canvas: Canvas, stages: Sequence[Stage], tops: Sequence[Top]) -> 
             canvas.words(f"way{k}", arc.words_at, arc.words, size=WORDS_SIZE, color=color)
 
 
-def _legend(canvas: Canvas, x: float, shown: Sequence[bool], left_out: Sequence[str]) -> None:
+def _legend(
+    canvas: Canvas, x: float, shown: Sequence[bool], has_more: bool, left_out: Sequence[str]
+) -> None:
     """Say under the picture what the windows are that it shows: those read, and those written.
 
-    Under that stand the layers that the picture leaves out.
+    Under that stand the sign of stacks that have more maps than sheets, and the layers that the
+    picture leaves out.
     """
     parts = ["□ what one element of the next volume reads"] if not all(shown) else []
     parts += ["■ where one element of the volume before is added"] if any(shown) else []
     y = -_LARGEST / 2 - _SHEETS * _SHIFT - 44
     if shown:
         canvas.words("legend", (x, y), "     ".join(parts), size=11, color=palette.ADJOINT)
+        y -= 20
+    if has_more:
+        words = f"{_MORE} more maps than sheets"
+        canvas.words("more", (x, y), words, size=11, color=palette.MUTED)
         y -= 20
     if left_out:
         text = f"not drawn: {listed(left_out)}"
@@ -170,6 +182,12 @@ def _extent(stage: Stage, largest: int, widest: int) -> tuple[float, float, floa
 
 def _sheets(stage: Stage) -> int:
     return max(1, min(_SHEETS, _size(stage.shape[0]))) if _positions(stage) else 1
+
+
+def _leaves_out(stage: Stage) -> bool:
+    """Say whether a stack shows fewer sheets than the volume has maps."""
+    maps = stage.shape[0]
+    return bool(_positions(stage)) and not (isinstance(maps, int) and maps <= _SHEETS)
 
 
 def _stack(canvas: Canvas, key: str, placed: _Placed, stage: Stage, count: int) -> None:

@@ -197,3 +197,9 @@ def test_a_card_does_not_look_into_its_own_variable() -> None:
     assert "∂z/∂q = −(z/q²)·2·q" in card
     assert "arrives           ∂J/∂z = ∂J/∂J·∂J/∂z   one user" in card
     assert "                   = z + z              local derivatives put in" in card
+
+
+def test_the_differential_of_a_squared_error_is_written_as_a_person_would() -> None:
+    p, t = gc.input("p", ("N", 2), "float64"), gc.input("t", ("N", 2), "float64")
+    card = gc.derive(gc.graph({"J": ((p - t) ** 2).sum() / 2}), "J")
+    assert card.part("local derivative") == ("dJ = sum((dp − dt) ⊙ (p − t))",)

@@ -73,7 +73,7 @@ SHAPES = {
     "rnn": {"gate tanh": 1},
 }
 SHAPES["peephole"] = SHAPES["lstm"]
-SHAPES["gru"] = SHAPES["textbook gru"] | {"linear W·": 1}
+SHAPES["gru"] = SHAPES["textbook gru"] | {"linear U·": 1}
 
 
 @pytest.mark.parametrize("kind", SHAPES)

@@ -229,7 +229,7 @@ output(J)
             "i64, N",
             "",
             "mean(softmax_cross_entropy(z, y))",
-            ["dJ/dz += (softmax(z, axis=1)[y] += −1)/N"],
+            ["dJ/dz += (softmax(z, axis=1) − onehot(y))/N"],
         ),
         (
             "f64, N, 3",
@@ -246,3 +246,21 @@ def test_a_softmax_and_its_loss_read_as_in_a_textbook(
     table = gc.forward_backward_table(graph, notation="matrix")
     lines = [line for row in table.rows for line in row.backward]
     assert [line for line in lines if not line.startswith("dJ/dy")] == backward
+
+
+def test_the_loss_of_logits_is_one_row_with_the_derivative_of_a_textbook() -> None:
+    x, t = gc.input("x", ("B", 3), "float64"), gc.input("t", ("B",), "float64")
+    s = (x @ gc.param("w", (3,), "float64")).named("s")
+    loss = gc.nn.binary_cross_entropy(s, t, from_logits=True).mean()
+    table = gc.forward_backward_table(gc.graph({"J": loss}), "J")
+    assert [row.module for row in table.rows] == ["Loss", "Linear"]
+    assert table.rows[0].backward == ("dloss/dsᵢ += (σ(sᵢ) − tᵢ)/B",)
+
+
+def test_what_adds_in_places_is_no_statement_inside_a_formula() -> None:
+    z, y = gc.input("z", ("T", "B", 3), "float64"), gc.input("y", ("T", "B"), "int64")
+    loss = gc.nn.softmax_cross_entropy(z * 1.5, y).mean()
+    table = gc.forward_backward_table(gc.graph({"J": loss}), "J")
+    for format in ("text", "latex", "html"):
+        inside = table.format(format).replace("dz += ", "").replace(r"dz} \mathrel{+}= ", "")
+        assert "[y] +=" not in inside and "onehot" in inside

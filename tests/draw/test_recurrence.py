@@ -93,7 +93,7 @@ def test_edges_that_share_a_matrix_share_their_look_and_others_differ() -> None:
     for t in range(1, 5):
         keys = (f"e_x0_{t}_s0_{t}", f"e_s0_{t - 1}_s0_{t}", f"e_s0_{t}_y0_{t}")
         assert [look(picture, key) for key in keys] == rolled
-    assert {"rnn.W", "U", "out.W"} <= set(texts(picture))
+    assert {"rnn.W", "rnn.U", "out.W"} <= set(texts(picture))
 
 
 def test_sixteen_matrices_have_sixteen_looks() -> None:

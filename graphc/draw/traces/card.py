@@ -16,12 +16,15 @@ from typing import Any, overload
 from graphc.differentiate.derive import Derivation
 from graphc.differentiate.derive import derive as derive_op
 from graphc.draw.traces.card_lines import CardWriter, Line
+from graphc.draw.traces.op_card import typical_node
 from graphc.draw.traces.pieces import Phrase, words
 from graphc.draw.traces.table import Column, Table, formatted
 from graphc.draw.traces.target import scalar_output
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.node import Node
+from graphc.ops import get_op
+from graphc.ops.pointwise import Pointwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class Card:
 
 
 @overload
-def derive(what: str, name: str | None = None) -> Derivation: ...
+def derive(what: str, name: str | None = None) -> Derivation | Card: ...
 @overload
 def derive(
     what: Graph | Node,
@@ -80,7 +83,8 @@ def derive(
     """Return the derivation of an op's derivative, or the card of one node of a graph.
 
     - `derive("divide", "b")`: an op by its name, step by step; `name` is the argument to derive
-      by, the first one unless said.
+      by, the first one unless said. An op without a formula of its elements, such as softmax, has
+      a card: what a small motion of its operands does, and for vectors the Jacobian.
     - `derive(graph, "h1", of="loss")`: a node of a graph: its local derivatives, what arrives from
       its users by the chain rule, the node of its adjoint, and what it sends to its operands. `of`
       is the first float scalar unless said; `at` puts numbers in.
@@ -89,14 +93,19 @@ def derive(
     >>> print(derive("tanh").result)
     1 - y**2
 
-    **Raises** GraphError for an unknown op or node, an op without a formula, and a node that is no
-    float.
+    **Raises** GraphError for an unknown op or node, an op through which no derivative flows, and a
+    node that is no float.
     """
     if isinstance(what, str):
         if of is not None or at is not None:
             raise GraphError(
                 "an op by itself has no output to derive, and no point",
                 fix='gc.derive(graph, "h1", of="loss") derives through a node of a graph',
+            )
+        op = get_op(what)
+        if name is None and not isinstance(op, Pointwise):
+            return _card(
+                CardWriter(with_own_names(Graph({"y": typical_node(op)})), "y", None), None
             )
         return derive_op(what, name)
     if isinstance(what, Node):

@@ -8,7 +8,8 @@ from typing import Any
 
 from graphc.differentiate.forward import tangents
 from graphc.draw.traces.adjoint_line import adjoint_lines
-from graphc.draw.traces.chain import added, stand_in
+from graphc.draw.traces.chain import added, stand_in, tidied
+from graphc.draw.traces.jacobian import jacobian_formula, jacobian_terms
 from graphc.draw.traces.local_steps import local_steps
 from graphc.draw.traces.loops import in_a_word, with_single_results
 from graphc.draw.traces.modules import Module, modules
@@ -19,20 +20,24 @@ from graphc.draw.traces.pieces import (
     Piece,
     Written,
     derivative,
+    leads_to,
     named,
+    quantity,
     relation,
+    result,
     variable,
     words,
 )
+from graphc.draw.traces.scene import Scene, Slot
 from graphc.draw.traces.sweep import contributions
 from graphc.draw.traces.table import plain
-from graphc.draw.traces.trace import Trace, trace
+from graphc.draw.traces.trace import Trace, scene_at, trace
 from graphc.errors import GraphError
 from graphc.ir.code import ATOM, UNARY
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import substitute
-from graphc.ops.leaf import fill
+from graphc.ops.leaf import fill, is_fill
 from graphc.ops.pointwise import Pointwise
 
 #: How many users of one node are written out.
@@ -115,7 +120,7 @@ class CardWriter:
             *self._arrives(),
             *self._number("arrives", adjoints),
             *self._adjoint(),
-            *self._sends(),
+            *self._sends(None if at is None else scene_at(self.graph, at), adjoints),
         ]
 
     def _number(self, part: str, found: Trace | None) -> list[Line]:
@@ -167,7 +172,7 @@ class CardWriter:
         found = contributions(module, seed, floats, expanded=False)
         same_shape = all(x.shape == self.node.shape for x in found)
         if not (same_shape and all(isinstance(n.op, Pointwise) for n in module.nodes if n.inputs)):
-            return [self._differential(module, list(found))] if found else []
+            return self._differential(module, list(found)) if found else []
         if sum(bool(n.inputs) and not n.op.is_view for n in module.nodes) == 1:
             return self._steps(list(found))
         symbols = self._symbols(module)
@@ -196,20 +201,41 @@ class CardWriter:
                 top = _NOTHING
         return lines
 
-    def _differential(self, module: Module, operands: Sequence[Node]) -> Line:
-        """Return dz = dx·W + x·dW + db: how the node moves when its operands do."""
-        leaves = {x: stand_in("operand", x) for x in module.operands}
-        moving = {x: stand_in("moving", x) for x in operands}
+    def _differential(self, module: Module, operands: Sequence[Node]) -> list[Line]:
+        """Return dz = dx·W + x·dW + db: how the node moves when its operands do.
+
+        The Jacobian follows where the node is made of one vector: ∂y/∂x = diag(y) − y·yᵀ.
+        """
+        leaves = {x: stand_in(f"operand{i}", x) for i, x in enumerate(module.operands)}
+        moving = {x: stand_in(f"moving{i}", x) for i, x in enumerate(operands)}
         (again,) = substitute([module.meaning], leaves)
         (moved,) = tangents([again], [leaves[x] for x in operands], list(moving.values()))
         assert moved is not None, "a derivative flows through these operands"
-        moved = in_a_word("tangent", again, moved, list(moving.values()), leaves.values())
+        worded = in_a_word("tangent", again, moved, list(moving.values()), leaves.values())
+        own = stand_in("result", again)
+        (shown_moved,) = substitute([worded], {again: own})
+        if worded is moved:  # no loop
+            (shown_moved,) = tidied([shown_moved])
         shown = {leaf: self.symbol(x) for x, leaf in leaves.items()}
         shown |= {leaf: _moved(self.symbol(x)) for x, leaf in moving.items()}
-        shown[again] = self.symbol(self.node)
+        shown[own] = self.symbol(self.node)
         left = _moved(self.symbol(self.node))
         reason = "what a small motion of the operands moves"
-        return _equal("local derivative", left, [Formula(moved, shown)], reason)
+        lines = [_equal("local derivative", left, [Formula(shown_moved, shown)], reason)]
+        if len(operands) == 1 and operands[0].ndim == 1 and self.node.ndim < 2:
+            terms = jacobian_terms(shown_moved, moving[operands[0]])
+            if terms:
+                top = derivative(self.symbol(self.node), self.symbol(operands[0]))
+                jacobian = jacobian_formula(terms, shown, is_vector=self.node.ndim == 1)
+                lines.append(
+                    _equal(
+                        "local derivative",
+                        top,
+                        [jacobian],
+                        f"the Jacobian: what multiplies {_moved(self.symbol(operands[0])).text}",
+                    )
+                )
+        return lines
 
     # -- the chain rule --------------------------------------------------------------------------
 
@@ -228,8 +254,8 @@ class CardWriter:
             _equal("arrives", _NOTHING, [self._sum(sent)], "local derivatives put in"),
         ]
 
-    def _sends(self) -> list[Line]:
-        """Return what the node adds to the adjoint of each operand."""
+    def _sends(self, scene: Scene | None, adjoints: Trace | None) -> list[Line]:
+        """Return what the node adds to the adjoint of each operand, and as numbers at a point."""
         lines: list[Line] = []
         for operand, received in self.received.items():
             own = [part for part in received if part.module.root is self.node]
@@ -243,7 +269,21 @@ class CardWriter:
             lines.append(Line("sends", added_to, words(more)))
             local = [self._sum(own)]
             lines.append(_equal("sends", _NOTHING, local, "local derivative put in"))
+            if scene is not None and adjoints is not None:
+                numbers = self._sent_numbers(own[0], scene, adjoints)
+                lines.append(_equal("sends", _NOTHING, numbers, "at this point"))
         return lines
+
+    def _sent_numbers(self, sent: Sent, scene: Scene, adjoints: Trace) -> Phrase:
+        """Return what is sent over numbers, and its value."""
+        own = f"v̄{self.numbering.number[self.node]}"
+        arrived = next(row.value for row in adjoints.rows if row.variable == own)
+        known = {x: scene.value(x) for x in (*sent.module.operands, self.node)}
+        known |= {sent.seed: arrived, sent.module.meaning: scene.value(self.node)}
+        value = scene.point.of(sent.value, known)
+        shown = {node: quantity(array) for node, array in known.items() if not is_fill(node)}
+        formula = scene.substituted(sent.value, {x: Slot(n, n) for x, n in shown.items()})
+        return [formula, relation(leads_to(value)), *result(value)]
 
     def _chain(self, user: Module, node: Node) -> list[Written]:
         """Return ∂J/∂u·∂u/∂v."""

@@ -20,7 +20,7 @@ def _row(scene: Scene, node: Node) -> Row:
     left, value = variable(scene.place(node)), scene.value(node)
     if node.op.is_leaf:
         name = named(scene.numbering.graph.labels[node])
-        return Row(left, "=", name, None, None, value)
+        return Row(left, "=", name, None, None, value, label=name)
     label = scene.label(node)
     if not node.inputs:
         return Row(left, "=", Formula(node, {}), None, None, value, label=label)

@@ -74,7 +74,8 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
         is_activation = isinstance(node.op, Pointwise) and node.inputs and _bends(node)
         if source in sums and is_activation:
             ends.add(source)
-            if _feeds(numbering, node, sums) or _is_known_by_name(node):
+            is_unit = _is_known_by_name(node) and len(numbering.uses.get(source, ())) == 1
+            if _feeds(numbering, node, sums) or is_unit:
                 ends.add(node)
     ends |= _shared(numbering, order, ends)
     return ends | _cuts(numbering, order, ends)

@@ -173,7 +173,14 @@ class _TextWriter(_Writer):
 
     def write(self, node: Node, args: Sequence[Code]) -> Code:
         if is_product(node):
+            order = _outer_order(node)
+            if order is not None:
+                return self.product([args[i] for i in order], " ⊗ ")
             return self.product(args, " ⊙ " if _is_elementwise(node) else self.times)
+        picked = _picked(node, args)
+        if picked is not None:
+            base, sign, index = picked
+            return Code(f"{base.within(SUM)} {sign} onehot({index.text})", SUM)
         marks = _marks(len(args))
         call = _CALL.fullmatch(node.op.label(node, marks)) if len(args) == 1 else None
         if call is not None:
@@ -210,7 +217,16 @@ class _LatexWriter(_Writer):
 
     def write(self, node: Node, args: Sequence[Code]) -> Code:
         if is_product(node):
+            order = _outer_order(node)
+            if order is not None:
+                return self.product([args[i] for i in order], r" \otimes ")
             return self.product(args, r" \odot " if _is_elementwise(node) else self.times)
+        picked = _picked(node, args)
+        if picked is not None:
+            base, sign, index = picked
+            call = rf"\operatorname{{onehot}}\left({index.text}\right)"
+            sign = "-" if sign == "−" else sign
+            return Code(f"{base.within(SUM)} {sign} {call}", SUM)
         marks = _marks(len(args))
         template = self.template(node, marks)
         if len(args) == 1 and template == f"-{marks[0]}":
@@ -319,3 +335,39 @@ def _is_elementwise(node: Node) -> bool:
             operand = operand.inputs[0]
         operands.append(operand)
     return all(operand.shape and not is_fill(operand) for operand in operands)
+
+
+def _outer_order(node: Node) -> list[int] | None:
+    """Return the order of operands of which broadcasting makes all pairs, as in x[:, None]*y."""
+    places = []
+    for operand in node.inputs:
+        while is_silent(operand) and operand.inputs[0].ndim == node.ndim:
+            operand = operand.inputs[0]
+        source = operand
+        while is_silent(source):
+            source = source.inputs[0]
+        own = [axis for axis, dim in enumerate(operand.shape) if dim != 1]
+        if not own or operand.ndim != node.ndim or source.ndim != len(own):
+            return None
+        places.append(own)
+    if [*range(node.ndim)] != sorted(axis for own in places for axis in own):
+        return None
+    order = sorted(range(len(places)), key=lambda i: places[i][0])
+    in_order = [axis for i in order for axis in places[i]]
+    return order if in_order == sorted(in_order) else None
+
+
+def _picked(node: Node, args: Sequence[Code]) -> tuple[Code, str, Code] | None:
+    """Return base, sign and index of base ± onehot(index): 1 added in one place of each row.
+
+    A statement such as `p[y] += −1` has no place inside a formula.
+    """
+    marks = _marks(len(args))
+    if len(args) != 3 or node.op.label(node, marks) != f"{marks[0]}[{marks[2]}] += {marks[1]}":
+        return None
+    base, added, index = node.inputs
+    number = added.attrs["value"] if is_fill(added) else None
+    is_one_each = index.ndim == node.ndim and index.shape[node.attrs["axis"]] == 1
+    if number not in (1, -1) or is_fill(base) or not is_one_each:
+        return None
+    return args[0], "+" if number == 1 else "−", args[2]

@@ -19,6 +19,9 @@ _SMALL, _LARGE = 0.01, 1e6
 #: How far a number may be from three decimals, relatively, and still count as exact.
 _EXACT = {"float32": 2e-6, "float64": 4e-15}
 
+#: Arrays with more elements are told by their shape and norm.
+_MOST_ELEMENTS = 6
+
 _LAYERED = re.compile(r"(?P<stem>[^\W\d]*[^\W\d_])_?(?P<digits>\d+)")
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -136,17 +139,36 @@ def _name_html(name: str) -> str:
 
 
 def quantity(value: np.ndarray) -> Piece:
-    """Return a number as it is substituted, or an array's shape."""
+    """Return a number as it is substituted, a short array's elements, or an array's shape."""
+    if is_listed(value):
+        return _plain(_elements(value))
     if value.ndim:
         return _plain(f"[{', '.join(map(str, value.shape))}]")
     text = decimal_text(value)
     return _plain(text, UNARY if text.startswith("−") else ATOM)
 
 
+def is_listed(value: np.ndarray) -> bool:
+    """Say whether an array is so short that its elements are shown."""
+    return value.ndim > 0 and 0 < value.size <= _MOST_ELEMENTS
+
+
+def leads_to(value: np.ndarray) -> str:
+    """Return the sign before a value: `=` before numbers, `→` before a shape."""
+    return "→" if value.ndim and not is_listed(value) else "="
+
+
+def _elements(value: np.ndarray) -> str:
+    """Return `[1, −1]`, or a matrix by its rows."""
+    if not value.ndim:
+        return decimal_text(value)
+    return f"[{', '.join(map(_elements, value))}]"
+
+
 def result(value: np.ndarray) -> Phrase:
-    """Return a number, or an array's shape and size: its norm, or its range for integers."""
+    """Return a number, a short array, or another's shape and norm, or its range for integers."""
     shape = quantity(value)
-    if not value.ndim or not value.size:
+    if not value.ndim or not value.size or is_listed(value):
         return [shape]
     if value.dtype.kind == "f":
         norm = np.sqrt(np.square(value.astype(np.float64)).sum())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.draw.traces.pieces import Phrase, Piece, Written, relation, result
+from graphc.draw.traces.pieces import Phrase, Piece, Written, leads_to, relation, result
 from graphc.draw.traces.table import plain
 from graphc.ir.node import Node
 
@@ -61,8 +61,11 @@ class Row:
         return [self.left, relation(self.sign), self.formula]
 
     def arithmetic(self) -> Phrase:
-        """Return `2*5 = 10`, or `[5, 64] · [64, 10] → [5, 10], norm 9.458`."""
+        """Return `2*5 = 10`, `σ([0, −1]) = [0.5, 0.269]`, or `[5, 64] · [64, 1] → [5, 1], norm 2`.
+
+        An arrow leads from shapes to a shape.
+        """
         shown = result(self.value)
         if self.numbers is None:
             return shown
-        return [self.numbers, relation("→" if self.value.ndim else "="), *shown]
+        return [self.numbers, relation(leads_to(self.value)), *shown]

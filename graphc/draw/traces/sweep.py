@@ -25,7 +25,7 @@ from graphc.draw.traces.modules import Module
 from graphc.draw.variables import is_silent
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.op import Op
-from graphc.ir.walk import new_nodes, reaching, substitute
+from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops import OPS
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
@@ -67,7 +67,20 @@ def contributions(
     places = {leaf: operand for operand, leaf in leaves.items()}
     places |= {meaning: module.meaning, result: module.meaning}
     found = {x: parts[leaves[x]] for x in operands if leaves[x] in parts}
-    return {x: substitute([_total(sent)], places)[0] for x, sent in found.items()}
+    sent = {x: substitute([_total(parts)], places)[0] for x, parts in found.items()}
+    if expanded or all(len(parts) < 2 for parts in found.values()):
+        return sent
+    # On several ways a derivative may fall into parts that cancel: (σ(s) - t)/N says it in one.
+    whole = _of_stable_form(meaning, seed, {x: leaves[x] for x in sent}, leaves)
+    return {
+        x: whole[x] if x in whole and 2 * _length(whole[x]) < _length(part) else part
+        for x, part in sent.items()
+    }
+
+
+def _length(root: Node) -> int:
+    """Return how many ops are written in a formula."""
+    return sum(bool(node.inputs) and not is_silent(node) for node in topological([root]))
 
 
 def _negative(node: Node) -> Node:

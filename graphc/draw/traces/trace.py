@@ -19,6 +19,7 @@ from graphc.draw.traces.pieces import (
     Written,
     adjoint,
     derivative,
+    is_listed,
     named,
     relation,
     result,
@@ -157,7 +158,7 @@ def trace(
     _check_choice("version of a reverse trace", version, VERSIONS)
     of, wrt = one_name(graph, of, "of"), one_name(graph, wrt, "wrt")
     graph = with_single_results(graph)
-    scene = _scene(graph, at or {})
+    scene = scene_at(graph, at or {})
     target = None if of is None else graph.find(of)
     if mode == "reverse":
         target = scalar_output(graph, of)
@@ -188,7 +189,8 @@ def _check_choice(what: str, got: str, choices: tuple[str, ...]) -> None:
         )
 
 
-def _scene(graph: Graph, at: Mapping[str, Any]) -> Scene:
+def scene_at(graph: Graph, at: Mapping[str, Any]) -> Scene:
+    """Return one evaluation of a graph whose nodes have one value each."""
     numbering = numbered(graph)
     arrays = evaluated(graph, at, numbering.number).arrays
     leaves = {**graph.inputs, **graph.params}
@@ -220,12 +222,12 @@ def _label(graph: Graph, node: Node) -> Piece:
 
 
 def _where(scene: Scene, at: Mapping[str, Any]) -> Phrase:
-    """Return ` at x1 = 2, x2 = 5 (N = 4)`: given numbers, and the sizes of named dims."""
+    """Return ` at x1 = 2, x2 = 5 (N = 4)`: what is given and short, and the sizes of dims."""
     graph = scene.numbering.graph
     numbers: list[Phrase] = [
         [named(name), relation("="), *result(scene.value(node))]
         for name, node in {**graph.inputs, **graph.params}.items()
-        if not node.shape and name in at
+        if name in at and (not node.shape or (node.ndim == 1 and is_listed(scene.value(node))))
     ]
     if len(numbers) > _MOST_NAMED:
         numbers = [*numbers[:_MOST_NAMED], [words("…")]]

@@ -1,0 +1,51 @@
+"""What stands before and behind the dense layers of a graph? Feature maps, loops, other weights."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from graphc.draw.recurrent_loops import weight_of
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.provenance import FORWARD
+from graphc.ir.walk import topological
+
+_LOOP, _MAPS, _LAYERS = "a loop", "feature maps", "other layers"
+
+
+def hangs_behind(node: Node) -> str:
+    """Return what computes the units of a first layer; nothing where they are inputs."""
+    if node.op.family == "loop":
+        return _LOOP
+    return _MAPS if any(map(_slides, topological([node]))) else ""
+
+
+def leads_on(graph: Graph, node: Node, weights: set[Node]) -> str:
+    """Return what reads a last layer that is no output: a loop, or products with other weights.
+
+    What is one number is a part of a loss, whatever reads it.
+    """
+    leaving = set(graph.outputs.values())
+    waiting, seen = deque([(node, False)]), {node}
+    while waiting:
+        current, slides = waiting.popleft()
+        if current in leaving:
+            return ""
+        for reader in graph.consumers[current]:
+            if reader in seen or reader.provenance.phase != FORWARD:
+                continue
+            if reader.op.family == "loop":
+                return _LOOP
+            if not reader.ndim:
+                continue
+            seen.add(reader)
+            is_slid = slides or _slides(reader)
+            if reader.op.family == "contraction" and weight_of(reader, weights) is not None:
+                return _MAPS if is_slid else _LAYERS
+            waiting.append((reader, is_slid))
+    return ""
+
+
+def _slides(node: Node) -> bool:
+    """Say whether a node takes windows of an image, or reduces them."""
+    return "size" in node.attrs and "stride" in node.attrs

@@ -1,0 +1,132 @@
+"""Of what is a recurrence drawn? Circles, edges with the look of their matrices, joined lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.draw import palette
+from graphc.draw.canvas import Canvas, Point, towards
+from graphc.draw.dot_source import Html, font
+from graphc.draw.recurrence_bus import bus as line_of
+from graphc.draw.recurrence_emitted import Names
+from graphc.draw.typography import escape, fitted, italic, listed, name_text, text_width
+
+RADIUS = 22.0
+COLUMN, ROW = 92.0, 88.0
+
+
+@dataclass
+class Pieces:
+    """The canvas, where its circles stand by key, and which matrices have been named."""
+
+    canvas: Canvas
+    looks: dict[Names, tuple[str, str, float]]
+    at: dict[str, Point] = field(default_factory=dict)
+    named: set[Names] = field(default_factory=set)
+    has_bus: bool = False
+
+    def circle(self, key: str, at: Point, name: str, step: str, fill: str, role: str) -> None:
+        size = 16.0 if text_width(name, 16) < 26 else 12.0
+        while text_width(name, size) > 33 and size > 9:
+            size -= 1
+        name = fitted(name, size, 33)
+        label = Html(font(set_step(name, step, size), palette.INK, size))
+        self.at[key] = at
+        self.canvas.shape(
+            key, at, (2 * RADIUS, 2 * RADIUS), label, kind="circle", fill=fill, more=role,
+            tooltip=f"{name} {step}".strip(),
+        )  # fmt: skip
+
+    def edge(
+        self,
+        tail: str,
+        head: str,
+        matrices: Names,
+        *,
+        named: bool = False,
+        mark: str = "",
+        aside: bool = False,
+    ) -> None:
+        """Draw an edge, with its matrices if they have not been `named`, and with a `mark`.
+
+        An edge past another circle bends around it, and so does one `aside` of another edge.
+        """
+        color, style, width = self.looks[matrices]
+        a, b = self.at[tail], self.at[head]
+        far, right = abs(b[1] - a[1]) > 1.5 * ROW, b[0] - a[0]
+        passes = aside or (far and abs(right) < 1)
+        curve = [towards(a, b, RADIUS), towards(b, a, RADIUS)]
+        if passes:
+            out = a[0] - (2.6 if far else 1.7) * RADIUS
+            turn = 40 if far else 26
+            ends = (a[0] - 16, a[1] + 15), (b[0] - 16, b[1] - 15)
+            curve = [ends[0], (out, a[1] + turn), (out, b[1] - turn), ends[1]]
+        elif far and 0 < right < 0.75 * COLUMN:  # beside the circle that stands over the tail
+            curve = [(a[0] + 19, a[1] + 11), (b[0] + 4, b[1] - 21.6)]
+        key = f"{tail}_{head}_aside" if aside else f"{tail}_{head}"
+        self.canvas.wire(
+            curve, key=f"e_{key}", tail=tail, head=head, curved=passes, color=color,
+            style=style, width=width, more="shared" if matrices else "handed",
+            tooltip=" ".join(filter(None, [listed(list(matrices)) or "handed on", mark])),
+        )  # fmt: skip
+        is_new = named and matrices and matrices not in self.named
+        text = " ".join(filter(None, [self.matrix_text(matrices) if is_new or mark else "", mark]))
+        if not text or not named:
+            return
+        self.named.add(matrices)
+        half = text_width(text, 11) / 2 + 6
+        x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
+        if passes:
+            x = a[0] - (46 if far else 30) - half
+        elif abs(right) < 1:
+            x += -half if mark else half
+        elif far and right > 0:
+            x, y = a[0] + 0.8 * right + half, a[1] + 0.78 * (b[1] - a[1])
+        else:
+            x, y = x + (half if mark else -half), y + (-4 if mark else 6)
+        words = f"m_{key}"
+        self.canvas.words(words, (x, y), text, color=color, size=11, slanted=True, over=True)
+
+    def matrix_text(self, matrices: Names) -> str:
+        """Return the names of matrices, without their layers' where no two are called alike."""
+        every = dict.fromkeys(name for names in self.looks for name in names)
+        lasts = [name.rpartition(".")[2] for name in every]
+        is_clear = len(set(lasts)) == len(lasts)
+        shown = [name.rpartition(".")[2] if is_clear else name for name in matrices]
+        return ", ".join(map(name_text, shown))
+
+    def cut(self, key: str, at: Point) -> None:
+        """Draw two strokes across an edge, and the word that says what they mean."""
+        x, y = at
+        for i, dx in enumerate((-3.0, 3.0)):
+            stroke = [(x + dx - 4, y - 11), (x + dx + 4, y + 11)]
+            self.canvas.wire(
+                stroke, key=f"{key}_{i}", arrow=False, color=palette.INK, width=1.8, more="cut"
+            )
+        self.canvas.words(key, (x, y + 20), "cut", color=palette.INK, size=10)
+
+    def bus(
+        self, key: str, y: float, sources: list[str], targets: list[str], matrices: Names
+    ) -> None:
+        """Draw a line that all of the sources feed, and each of the targets reads."""
+        if not sources or not targets:
+            return
+        color, style, width = self.looks[matrices]
+        look: dict[str, Any] = {"color": color, "style": style, "width": width}
+        told = listed(list(matrices)) or "handed on"
+        found = line_of(y, [self.at[k] for k in sources], [self.at[k] for k in targets], RADIUS)
+        self.canvas.wire(found.line, key=key, arrow=False, more="shared", tooltip=told, **look)
+        for source, way in zip(sources, found.fed, strict=True):
+            self.canvas.wire(way, key=f"{key}_{source}", tail=source, arrow=False, **look)
+        for target, way in zip(targets, found.read, strict=True):
+            self.canvas.wire(way, key=f"{key}_{target}", head=target, tooltip=told, **look)
+        for at in found.junctions:
+            self.canvas.dot(at, color)
+        self.has_bus |= len(sources) + len(targets) > 2
+
+
+def set_step(name: str, step: str, size: float = 10.0) -> str:
+    """Return an HTML-like label of a state's name with the number of its step below."""
+    small = f'<SUB><FONT POINT-SIZE="{max(8.0, 0.7 * size):.0f}">{escape(step)}</FONT></SUB>'
+    return italic(name) + (small if step else "")
