@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import io
@@ -42,6 +43,12 @@ FENCE = re.compile(
 )
 
 
+#: A part of a page that a function of `PARTS` writes; others belong to other programs.
+PART = re.compile(
+    r"(?P<begin><!-- begin: (?P<name>[\w ]+) -->\n).*?(?P<end><!-- end: (?P=name) -->)", re.S
+)
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block of a page and where its code stands in the text."""
@@ -63,7 +70,11 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def executed(text: str, name: str) -> str:
-    """Run a page's Python blocks in one namespace; return the page with the outputs they print."""
+    """Run a page's Python blocks in one namespace; return the page with what is made for it.
+
+    That is the outputs that the blocks print, and the parts between `begin` and `end`.
+    """
+    text = PART.sub(written, text)
     namespace: dict[str, Any] = {"__name__": "page"}
     printed = ""
     parts, position = [], 0
@@ -156,6 +167,80 @@ def numpy_form(op: Op) -> str:
         return f"`{op.numpy(node, names, Notation()).text}`"
     except NotImplementedError:
         return "lowered to other ops" if op.lower(node) is not None else ""
+
+
+# -- what an op says -----------------------------------------------------------------------------
+
+#: At least this share of the classes of ops, but for pointwise ones -> what stands above the table.
+SAID = {2 / 3: "Nearly every op says", 1 / 7: "Many say", 0: "A few say"}
+#: Ops that are good to read: the first that says it is the example, else the shortest.
+READABLE = ("cumsum", "take_along_axis", "scatter_add", "slice", "batch_normalize", "std", "abs")
+
+
+def what_ops_say() -> str:
+    """Return tables of what a class of ops may state, the most common first, from `Op` itself."""
+    remarks = remarks_of(Op)
+    others = [op for op in OPS.values() if not isinstance(op, Pointwise)]
+    rows: dict[str, list[tuple[str, ...]]] = {title: [] for title in SAID.values()}
+    for member in vars(Op):
+        ops = [op for _, op in sorted(OPS.items()) if member in remarks and states(op, member)]
+        if ops and member != "__init__":
+            share = len({type(op) for op in others if op in ops}) / len(set(map(type, others)))
+            title = next(title for least, title in SAID.items() if share >= least)
+            rows[title].append((member, remarks[member], example(ops, member)))
+    head = ("what", "what it says", "an example")
+    return "\n".join(f"{title}:\n\n{table(head, found)}\n" for title, found in rows.items())
+
+
+def states(op: Op, member: str) -> bool:
+    """Say whether an op answers for itself, and not as `Op` does."""
+    default = vars(Op)[member]
+    if inspect.isfunction(default):
+        return getattr(type(op), member) is not default
+    return bool(getattr(op, member) != default)
+
+
+def example(ops: Sequence[Op], member: str) -> str:
+    """Return a link to an op that states it in few words."""
+
+    def length(op: Op) -> int:
+        stated = getattr(type(op), member)
+        return len(inspect.getsource(stated)) if inspect.isfunction(stated) else 0
+
+    readable = [OPS[name] for name in READABLE if OPS[name] in ops]
+    op = readable[0] if readable else min(ops, key=length)
+    stating = [cls for cls in type(op).__mro__ if member in vars(cls) and cls is not Op]
+    module = (*stating, type(op))[0].__module__  # of an instance that says it, its class's
+    return f"[`{op.name}`](../{module.replace('.', '/')}.py)"
+
+
+def remarks_of(cls: type) -> dict[str, str]:
+    """Return what a class says of its members: docstrings, and comments above attributes."""
+    source = inspect.getsource(cls)
+    lines = [line.strip() for line in source.splitlines()]
+    found = {}
+    for part in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            start = part.lineno - 1
+            while lines[start - 1].startswith("#: "):
+                start -= 1
+            words = [line.removeprefix("#: ") for line in lines[start : part.lineno - 1]]
+            found[part.target.id] = " ".join(words)
+        elif isinstance(part, ast.FunctionDef) and (doc := ast.get_docstring(part)):
+            paragraphs = [p for p in doc.split("\n\n") if not p.startswith("**")]
+            found[part.name] = " ".join(" ".join(paragraphs).split())
+    return found
+
+
+#: Name of a part of a page -> what writes it.
+PARTS = {"what ops say": what_ops_say}
+
+
+def written(match: re.Match[str]) -> str:
+    """Return a part of a page anew."""
+    if match["name"] not in PARTS:
+        return match[0]
+    return f"{match['begin']}\n{PARTS[match['name']]()}\n{match['end']}"
 
 
 # -- the public names ----------------------------------------------------------------------------
@@ -313,7 +398,8 @@ rounding may change, and a 0 that a choice puts hides what it is multiplied with
 the value at random and at extreme points, and where it is an identity of scalars SymPy confirms it.
 
 `gc.optimize(graph).history` holds what each pass did: the graph before and after it, and every
-firing with the nodes that it replaced.
+firing with the nodes that it replaced. `print(graph.history)`, or `graphc explain MODEL.graph
+--gradient loss`, tells pass by pass which rule fired, why, and what it made of which formula.
 """
 _LOOP = """def cell(h, x_t):
     h = tanh(x_t @ W + h @ U)
