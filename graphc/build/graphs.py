@@ -71,12 +71,15 @@ def param(
     `init` is an initializer (zeros unless given), a number, or an array of this shape. Of a
     `sparse` parameter, a table, optimizers change only the rows that a batch reads (see
     `nn.embedding`).
-    **Raises.** GraphError for an empty name, a bad dim or dtype, or values of another shape.
+    **Raises.** GraphError for an empty name, a bad dim or dtype, values of another shape, or values
+    that the dtype does not hold.
     """
     rule = as_initializer(init)
     node = OPS["param"](
         name, shape, dtype, init=rule, trainable=trainable, slot=slot, sparse=sparse
     )
+    if rule is not None:
+        rule.check(node.dtype)
     values = getattr(rule, "value", None)
     if isinstance(values, ArrayLiteral) and values.array.shape != node.shape:
         raise GraphError(

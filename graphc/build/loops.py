@@ -163,7 +163,8 @@ class _Built:
         """Say whether a node belongs to the surroundings; plain constants belong to the body."""
         if node.op.is_leaf:
             return all(node is not leaf for leaf in self.leaves)
-        return bool(node.inputs) and node.provenance.order < self.start
+        is_made = bool(node.inputs) or node.op.is_random
+        return is_made and node.provenance.order < self.start
 
     def _refuse_effects(self, node: Node) -> None:
         if node.op.is_random:

@@ -58,15 +58,10 @@ def _calls(name: str, function: Callable[..., Any]) -> Iterator[Sequence[Any]]:
     ranks = [r for r in (3, 4) if f"{r - 2}d" in name] or [2, 3, 1, 4]
     for rank in ranks:
         x = input_("x", _SHAPES[rank], "float64")
-        others = (
-            input_("y", _SHAPES[rank][:-1], "int64"),
-            2,
-            input_("y", _SHAPES[rank], "float64"),
-        )
-        for count in (
-            len(required) - 1,
-            len(required),
-        ):  # a size may have a default that is refused
+        labels = input_("y", _SHAPES[rank][:-1], "int64")
+        others = (labels, 2, input_("y", _SHAPES[rank], "float64"))
+        # One more than it requires: a size may have a default that is refused.
+        for count in (len(required) - 1, len(required)):
             for rest in product(others, repeat=max(0, count)):
                 yield (x, *rest)
 

@@ -318,7 +318,7 @@ class Polygamma(Special):
         arg = Arg((3, 4), "float64", *_POSITIVE[0])
         order = Arg((3, 4), "int64", 1, 4)
         scalars = (Arg((), "int64", 2, 3), Arg((), "float64", *_POSITIVE[0]))
-        self.cases = (Case((order, arg)), Case((order.__class__((4,), "int64", 1, 4), arg)))
+        self.cases = (Case((order, arg)), Case((Arg((4,), "int64", 1, 4), arg)))
         self.cases += (Case(scalars),)
 
     def written(self, source: str) -> str:

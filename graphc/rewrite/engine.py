@@ -8,7 +8,7 @@ everything, so two runs do the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from graphc.errors import GraphError
@@ -175,7 +175,7 @@ class _Run:
             raise GraphError(
                 f"rule {rule.name!r} changes the type", got=str(new.type), expected=repr(node)
             )
-        new = _dressed(new, node, rule)
+        new = _dressed(new, node)
         self.facts.is_replaced(node, new)
         self.firings.append(Firing(rule, covered, new))
         if len(self.firings) > self.budget:
@@ -218,15 +218,13 @@ def _built(rule: Rule, found: Match, node: Node) -> Node:
     return fill(result, node.shape, node.dtype)
 
 
-def _dressed(new: Node, old: Node, rule: Rule) -> Node:
-    """Return the replacement under the name of what it replaces, with the rule's remark."""
+def _dressed(new: Node, old: Node) -> Node:
+    """Return the replacement under the name of what it replaces."""
     if new.op.is_leaf or new.op.is_random:
         return new
     provenance = new.provenance
     if provenance.name is None and old.name is not None:
         provenance = provenance.renamed(old.name)
-    if rule.note and not provenance.origin.note:
-        provenance = replace(provenance, origin=replace(provenance.origin, note=rule.note))
     if provenance is new.provenance:
         return new
     return Node(new.op, new.inputs, new.attrs, new.type, provenance)

@@ -60,7 +60,6 @@ class Rule:
     spares_shared: bool = False
     forward_only: bool = False
     moves_kink: bool = False
-    note: str = ""
     example: str = ""
 
     @property

@@ -7,7 +7,7 @@ arguments here, so both accept the same calls and refuse the others with the sam
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -52,9 +52,9 @@ def bind(
         label = f"input {name!r}"
         arguments.append(Argument(label, leaf, as_array(inputs[name], leaf.dtype, label)))
     sizes = bind_dims(arguments)
-    written = {name: a.array for name, a in zip(graph.params, arguments, strict=False)}
     if graph.updates:
-        check_distinct(written)
+        params = {name: a.array for name, a in zip(graph.params, arguments, strict=False)}
+        check_distinct(params, graph.updates)
     return {a.leaf: a.array for a in arguments}, sizes
 
 
@@ -281,9 +281,12 @@ def _dtype_fix(kind: str, dtype: np.dtype) -> str | None:
     return None
 
 
-def check_distinct(written: Mapping[str, np.ndarray]) -> None:
-    """Raise a GraphError where two parameters share memory, so one update would change both."""
-    pair = find_overlap(written)
+def check_distinct(params: Mapping[str, np.ndarray], written: Container[str]) -> None:
+    """Raise a GraphError where two parameters share memory, and an update would change both.
+
+    Frozen parameters may share it: `written` are those that an update changes.
+    """
+    pair = find_overlap(params, written)
     if pair is not None:
         raise GraphError(
             f"parameters {pair[0]!r} and {pair[1]!r} share memory: updating one changes the other",

@@ -203,17 +203,18 @@ class CompiledFunction:
     def _recognized(self, state: dict[str, Any]) -> KnownState | None:
         """Return what to remember of a state that fits as it is, else None."""
         arrays: dict[str, ndarray] = {}
-        written = []
+        written: list[ndarray] = []
+        others: list[ndarray] = []
         for name, dtype, is_written in self._params:
             array = state.get(name)
             if type(array) is not ndarray or array.dtype != dtype:
                 return None
             arrays[name] = array
-            if is_written:
-                written.append(array)
+            (written if is_written else others).append(array)
         shapes = self._checked_shapes.get(tuple([array.shape for array in arrays.values()]))
         owned = {owner(array) for array in written}
         distinct = len(owned) == len(written) and FOREIGN not in owned
+        distinct = distinct and owned.isdisjoint(map(owner, others))
         if shapes is None or not distinct or not all(a.flags.writeable for a in written):
             return None
         return KnownState(arrays, owned | {FOREIGN} if owned else owned, shapes)

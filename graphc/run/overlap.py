@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 
@@ -22,8 +22,13 @@ def owner(array: np.ndarray) -> int:
     return id(base) if isinstance(base, np.ndarray) and base.base is None else FOREIGN
 
 
-def find_overlap(arrays: Mapping[str, np.ndarray]) -> tuple[str, str] | None:
-    """Return the names of two arrays that share memory, or None; a sort where all lie apart."""
+def find_overlap(
+    arrays: Mapping[str, np.ndarray], written: Container[str]
+) -> tuple[str, str] | None:
+    """Return the names of two arrays that share memory, of which one at least is written; or None.
+
+    Where all lie apart, a look at their owners tells.
+    """
     owners = {owner(array) for array in arrays.values()}
     if FOREIGN not in owners and len(owners) == len(arrays):
         return None
@@ -36,7 +41,8 @@ def find_overlap(arrays: Mapping[str, np.ndarray]) -> tuple[str, str] | None:
     for start, stop, name in spans:
         reached = [(end, other) for end, other in reached if end > start]
         for _, other in reached:
-            if np.shares_memory(arrays[other], arrays[name]):
+            is_changed = name in written or other in written
+            if is_changed and np.shares_memory(arrays[other], arrays[name]):
                 return other, name
         reached.append((stop, name))
     return None

@@ -131,9 +131,8 @@ def test_what_initializers_have_in_common_is_none_itself() -> None:
 
 
 def test_integer_parameters_cannot_draw_floats() -> None:
-    g = graph({"y": param("n", (2,), "int64", init=init.normal()) + 1})
-    with pytest.raises(GraphError, match="draws floats"):
-        initial_state(g)
+    with pytest.raises(GraphError, match=r"draws floats[\s\S]*test_initializers\.py"):
+        param("n", (2,), "int64", init=init.normal())
 
 
 def _first(value: Any, dtype: str, shape: tuple[int, ...] = ()) -> np.ndarray:
@@ -182,10 +181,8 @@ def test_integers_keep_all_their_digits(values: Any) -> None:
 )
 def test_a_first_value_that_the_dtype_cannot_hold_is_refused(value: Any, dtype: str) -> None:
     shape = () if isinstance(value, (int, float)) else (2,)
-    g = graph({"y": param("n", shape, dtype, init=value) * 1})
-    for begin in (lambda: initial_state(g), lambda: gc.compile(g)):
-        with pytest.raises(GraphError, match=rf"{dtype} cannot hold exactly"):
-            begin()
+    with pytest.raises(GraphError, match=rf"{dtype} cannot hold exactly"):
+        param("n", shape, dtype, init=value)
 
 
 def test_a_dtype_of_fixed_values_holds_them() -> None:
@@ -201,12 +198,6 @@ def test_a_dtype_of_fixed_values_holds_them() -> None:
 def test_floats_are_rounded_and_infinity_stays() -> None:
     assert _first(0.1, "float32") == np.float32(0.1)
     assert _first([0.1, -np.inf], "float32", (2,)).tolist() == [float(np.float32(0.1)), -np.inf]
-
-
-def test_what_draws_floats_is_no_emitted_integer() -> None:
-    g = graph({"y": param("n", (2,), "int64", init=init.normal()) + 1})
-    with pytest.raises(GraphError, match="draws floats"):
-        gc.compile(g)
 
 
 def test_a_misspelt_size_is_told() -> None:

@@ -261,3 +261,12 @@ def test_a_length_beyond_the_array_is_refused_at_the_call() -> None:
     assert f(f.init(), x=X, lengths=np.array([5, 1]))["y"].shape == (5, 2, 4)
     with pytest.raises(gc.GraphError, match="lengths"):
         f(f.init(), x=X, lengths=np.array([6, 1]))
+
+
+def test_a_draw_made_before_the_loop_is_the_same_in_every_step() -> None:
+    noise = gc.random_normal((3,))
+    start, xs = gc.input("start", (3,)), gc.input("xs", ("T", 3))
+    (last,) = gc.scan(lambda h, x_t: h + x_t + noise, init=start, xs=xs)
+    f = gc.compile(gc.graph({"last": last, "noise": noise}))
+    got = f(start=np.zeros(3), xs=np.zeros((4, 3)), rng=np.random.default_rng(0))
+    np.testing.assert_allclose(got["last"], 4 * got["noise"], rtol=1e-6)
