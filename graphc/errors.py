@@ -54,6 +54,10 @@ class NodeValueError(GraphError, TypeError):
     """A node was used where a number is needed; a TypeError, so that other libraries pass it on."""
 
 
+class CallError(GraphError, TypeError):
+    """Arguments that a function does not take; a TypeError, as Python's own error would be."""
+
+
 class GraphWarning(UserWarning):
     """Something legal that is probably not meant, such as a parameter that nothing uses."""
 

@@ -28,7 +28,7 @@ from graphc.build import (
     windowing,
 )
 from graphc.build.pointwise import POINTWISE
-from graphc.errors import GraphError
+from graphc.errors import CallError
 from graphc.ir.foreign_names import instead_of_keyword
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
@@ -48,10 +48,6 @@ _THEMES = (
     sampling,
     windowing,
 )
-
-
-class CallError(GraphError, TypeError):
-    """Arguments that a function does not take; a TypeError, as Python's own error would be."""
 
 
 def _telling(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
