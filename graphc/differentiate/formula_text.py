@@ -190,7 +190,7 @@ def split(product: Expression) -> tuple[bool, list[Expression], list[Expression]
     negative = bool(coefficient < 0)
     for i, factor in enumerate(factors):
         if _is_negative_sum(factor) or (negative and _is_better_negated(factor)):
-            factors[i], negative = -factor, not negative
+            factors[i], negative = factor.func(*[-term for term in factor.args]), not negative
     top, bottom = sympy.Rational(abs(coefficient)).as_numer_denom()
     if _decimal(sympy.Rational(abs(coefficient))):
         top, bottom = abs(coefficient), sympy.S.One

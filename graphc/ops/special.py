@@ -352,13 +352,6 @@ class LogNdtr(OfTail):
 class InverseMillsRatio(OfTail):
     """Its derivative is -y*(x + y), and far below 0 the series of that (A&S 26.2.12)."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.cuts = True
-
-    def is_differentiable(self, node: Node, index: int) -> bool:
-        return node.inputs[0].dtype.kind == "f"
-
     def slope(self, node: Node, x: Node) -> Node:
         end = -float((50 / np.finfo(node.dtype).eps) ** 0.125)  # both lose the same digits there
         known = {"x": x, "h": node, "s": OPS["square"](OPS["minimum"](x, end)), "end": end}

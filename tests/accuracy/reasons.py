@@ -21,6 +21,11 @@ _SATURATED = Reason(
 _UNDERFLOW = Reason(
     "exp(-x) overflows first: what is below 100 times the smallest normal number may become 0", 4.0
 )
+_NEARLY_MINUS_X = Reason(
+    "-h*(x + h) of the ratio h, which is nearly -x in the tail: off by x**2 ulp, up to where its "
+    "series takes over",
+    float("inf"),
+)
 
 REASONS = {
     ("sigmoid", "d/dx"): _SATURATED,
@@ -45,11 +50,9 @@ REASONS = {
         "b*a**(b - 1), the form that is right at a = 0: b - 1 has rounded where b is small",
         float("inf"),
     ),
-    ("log_ndtr", "d²/dx²"): Reason(
-        "-h*(x + h) of the first derivative h, which is nearly -x in the tail: off by x**2 ulp, up "
-        "to where its series takes over",
-        float("inf"),
-    ),
+    ("log_ndtr", "d²/dx²"): _NEARLY_MINUS_X,
+    ("inverse_mills_ratio", "d/dx"): _NEARLY_MINUS_X,
+    ("inverse_mills_ratio", "d²/dx²"): _NEARLY_MINUS_X,
     ("polygamma", "value"): Reason(
         "not measured here, where orders are no whole numbers, but in tests/ops/test_gamma.py", 0.0
     ),

@@ -64,3 +64,11 @@ def test_an_overflowing_square_meets_a_zero_as_zero() -> None:
     built = partial(OPS["gelu_tanh"], 0)
     assert "multiply_no_nan" in built.built
     assert np.isfinite(built.probes["partial"]).all()
+
+
+def test_a_sign_before_a_sum_of_negative_terms_goes_into_it() -> None:
+    """As derivations have it, in which SymPy distributes nothing by itself."""
+    a, b = sympy.symbols("a b")
+    with sympy.core.parameters.distribute(False):
+        assert write(-(-a - b)).text == "a + b"
+        assert write(-2 * (-a - b)).text == "2*(a + b)"
