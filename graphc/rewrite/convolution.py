@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from graphc.ir.dims import Dim, product, same
+from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import LETTERS, label_sizes, split_spec
@@ -20,7 +20,6 @@ from graphc.ops.pooling_gradient import are_apart
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import REASSOCIATES, Rule
-from graphc.rewrite.specialize import RISING, of_rising
 
 
 def _columns_times_filters(node: Node, facts: Facts) -> Node | None:
@@ -180,21 +179,6 @@ def _reduced_windows(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](result, node.shape)
 
 
-def _of_sum(node: Node, facts: Facts) -> Node | None:
-    """window_max(x + b) → window_max(x) + b for a bias b that no window sees changing."""
-    total, rank = node.inputs[0], len(node.attrs["size"])
-    if facts.is_shared(total):
-        return None
-    for x, bias in (total.inputs, total.inputs[::-1]):
-        source = bias.inputs[0] if bias.op is OPS["broadcast_to"] else bias
-        if bias.op not in (full, OPS["broadcast_to"]) or x.op is full:
-            continue
-        if all(same(d, 1) for d in source.shape[max(0, source.ndim - rank) :]):
-            pooled = node.op.make([x], **node.attrs)
-            return OPS["add"](pooled, OPS["broadcast_to"](source, pooled.shape))
-    return None
-
-
 def _at_extreme(node: Node, facts: Facts) -> Node | None:
     """add_in_windows(base, v, window_argmax(x)) → add_at_window_max(base, v, x)."""
     base, values, number = node.inputs
@@ -283,39 +267,6 @@ POOLING = (
         roots=("sum", "mean"),
         operands=("windows",),
         example="x: input(f64, 2, 5, 5)\ny = mean(windows(x, size=(2, 2)), axis=(-2, -1))",
-    ),
-    Rule(
-        "relu_after_pooling",
-        "window_max(relu(x))",
-        "relu(window_max(x))",
-        "a window has one maximum, and relu keeps the order of its elements",
-        apply=of_rising,
-        roots=("window_max", "window_min"),
-        operands=("relu",),
-        example="x: input(f64, 2, 5, 5)\ny = window_max(relu(x), size=(2, 2))",
-    ),
-    Rule(
-        "rising_after_pooling",
-        "window_max(tanh(x))",
-        "tanh(window_max(x))",
-        "a window has one maximum, and rising functions keep the order of its elements",
-        exactness=REASSOCIATES,
-        apply=of_rising,
-        roots=("window_max", "window_min"),
-        operands=tuple([name for name in RISING if name != "relu"]),
-        example="x: input(f64, 2, 5, 5)\ny = window_max(tanh(x), size=(2, 2))",
-    ),
-    Rule(
-        "bias_after_pooling",
-        "window_max(x + b)",
-        "window_max(x) + b",
-        "a window has one maximum, and the bias is the same for all its elements",
-        exactness=REASSOCIATES,  # but for an infinite bias every bit is kept
-        apply=_of_sum,
-        roots=("window_max", "window_min"),
-        operands=("add",),
-        example="x: input(f64, 2, 3, 5, 5)\nb: input(f64, 3, 1, 1)\n"
-        "y = window_max(x + b, size=(2, 2))",
     ),
 )
 

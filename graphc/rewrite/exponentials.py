@@ -180,7 +180,7 @@ EXPONENTIALS_OF_ANY_BASE = (
         "exp(max(x))",
         "what is shifted by its maximum needs no exponential of it",
         apply=_extreme_of_exponentials,
-        roots=("max", "min"),
+        roots=("max", "min", "window_max", "window_min"),
         operands=("exp", "exp2"),
         example=_Z + "y = exp(z)/max(exp(z), axis=1, keepdims=True)",
     ),

@@ -20,6 +20,7 @@ from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import Memory, rewrite
 from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
+from graphc.rewrite.extremes import EXTREMES
 from graphc.rewrite.fold_constants import FOLD
 from graphc.rewrite.hinges import HINGES, HINGES_BY_CLIP
 from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
@@ -69,6 +70,7 @@ SIMPLIFY = (
     *MOVEMENT,
     *REDUCTIONS,
     *POOLING,
+    *EXTREMES,
     *ADJOINTS,
     *SHARES,
     *HINGES,

@@ -1,4 +1,4 @@
-"""Specialize: the cheapest op for a power, a quotient, a maximum of a monotone function."""
+"""Specialize: the cheapest op for a power or a quotient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
 _POWER = "a general power costs ten products"
-_MAX = "the function is computed once, not for each element"
 
 FORMULAS = (
     Rule("power_three", "x**3", "x*x*x", _POWER, exactness=REASSOCIATES),
@@ -82,18 +81,6 @@ def _divide_by_power_of_two(node: Node, facts: Facts) -> Node | None:
     return OPS["multiply"](x, 1 / value)
 
 
-#: Functions that keep the order of their operands, but for rounding.
-RISING = ("exp", "tanh", "sigmoid", "softplus", "relu", "atan")
-
-
-def of_rising(node: Node, facts: Facts) -> Node | None:
-    """max(exp(x)) → exp(max(x)): rising functions keep the order, also within windows."""
-    x = node.inputs[0]
-    if facts.is_shared(x):
-        return None
-    return x.op(node.op.make(x.inputs, **node.attrs))
-
-
 SPECIALIZE = (
     *FORMULAS,
     Rule(
@@ -105,16 +92,5 @@ SPECIALIZE = (
         roots=("divide",),
         operands=("full",),
         example="x: input(f64, 3)\ny = x/4.0",
-    ),
-    Rule(
-        "max_of_rising",
-        "max(tanh(x))",
-        "tanh(max(x))",
-        _MAX,
-        apply=of_rising,
-        roots=("max", "min"),
-        operands=RISING,
-        exactness=REASSOCIATES,
-        example="x: input(f64, 3, 4)\ny = max(tanh(x), axis=1)",
     ),
 )
