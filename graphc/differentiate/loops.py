@@ -17,7 +17,7 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import BACKWARD, inherit
 from graphc.ir.walk import reaching, substitute, topological
 from graphc.ops.leaf import zeros_like
-from graphc.ops.loop import Parts, item, scan
+from graphc.ops.loop import Parts, before_steps, item, scan
 from graphc.ops.registry import OPS
 
 #: Outputs, seeds, wrt -> cotangents (or tangents) of a body: the sweep of all other graphs.
@@ -263,18 +263,10 @@ class _Stacks:
             return item(self.source, self.emitted[node])
 
     def _carried(self, index: int) -> Node:
-        """Return the values of a carry before each step: the first one, then all but the last."""
+        """Return the values of a carry before each step."""
         loop = self.loop
         after = item(self.source, self.emitted[loop.body.results[index]])
-        initial = loop.node.inputs[index]
-        first = OPS["reshape"](initial, (1, *initial.shape))
-        length, back = loop.length, loop.is_reversed
-        if isinstance(length, int) and length:
-            rest = OPS["slice"](after, [slice(1, None) if back else slice(None, -1)])
-            return OPS["concat"](*((rest, first) if back else (first, rest)), axis=0)
-        # A loop of no steps has no last value to leave out: x[1:] of a sequence of one.
-        whole = OPS["concat"](*((after, first) if back else (first, after)), axis=0)
-        return OPS["slice"](whole, [slice(1, None) if back else slice(None, length)])
+        return before_steps(loop.node.inputs[index], after, loop.is_reversed)
 
 
 # -- forward mode ----------------------------------------------------------------------------------

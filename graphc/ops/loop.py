@@ -323,6 +323,21 @@ def items(node: Node) -> list[Node]:
     return [item(node, index) for index in range(len(node.type.items))]
 
 
+def before_steps(initial: Node, after: Node, is_reversed: bool) -> Node:
+    """Return a carry before each step: its first value, then what each step but the last made.
+
+    `after` stacks what the steps make of it, so that no step has to copy what it replaces.
+    """
+    first = OPS["reshape"](initial, (1, *initial.shape))
+    length = after.shape[0]
+    if isinstance(length, int) and length:
+        rest = OPS["slice"](after, [slice(1, None) if is_reversed else slice(None, -1)])
+        return OPS["concat"](*((rest, first) if is_reversed else (first, rest)), axis=0)
+    # A loop of no steps has no last value to leave out: x[1:] of a sequence of one.
+    whole = OPS["concat"](*((after, first) if is_reversed else (first, after)), axis=0)
+    return OPS["slice"](whole, [slice(1, None) if is_reversed else slice(None, length)])
+
+
 def with_body(node: Node, body: Body) -> Node:
     """Return a loop with another body of the same interface, where it came from."""
     attrs = Attributes({**node.attrs, "body": body})

@@ -1,14 +1,17 @@
-"""Maxima and minima, of lines and of windows: what keeps the order is computed behind them."""
+"""Extremes, of lines and of windows: what keeps the order is computed behind them.
+
+What is added to all alike also leaves `logsumexp`, the soft maximum.
+"""
 
 from __future__ import annotations
 
 from graphc.ir.dims import same
 from graphc.ir.node import Node
+from graphc.ops.axes import without_axes
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.ops.spread import varying_axes, without_copies
 from graphc.rewrite.facts import Facts
-from graphc.rewrite.reductions import reduced
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
 #: Functions that keep the order of their operands, but for rounding; exponentials have a rule that
@@ -27,14 +30,15 @@ def of_rising(node: Node, facts: Facts) -> Node | None:
 
 
 def _of_sum(node: Node, facts: Facts) -> Node | None:
-    """max(x + b) → max(x) + b for a bias b that is the same for all that are compared."""
+    """max(x ± b) → max(x) ± b for a bias b that is the same for all that are compared."""
     total = node.inputs[0]
     if facts.is_shared(total):
         return None
-    for x, bias in (total.inputs, total.inputs[::-1]):
+    pairs = [total.inputs, total.inputs[::-1]] if total.op is OPS["add"] else [total.inputs]
+    for x, bias in pairs:
         if x.op is not full and (part := _part_of_bias(node, bias)) is not None:
             extreme = node.op.make([x], **node.attrs)
-            return OPS["add"](extreme, OPS["broadcast_to"](part, extreme.shape))
+            return total.op(extreme, OPS["broadcast_to"](part, extreme.shape))
     return None
 
 
@@ -43,9 +47,12 @@ def _part_of_bias(node: Node, bias: Node) -> Node | None:
     varying = varying_axes(bias)
     if varying is None:
         return None
-    if node.op in (OPS["max"], OPS["min"]):
+    if "axis" in node.attrs:
         over = node.attrs["axis"]
-        return None if {*varying} & {*over} else reduced(node, without_copies(bias, over))
+        if {*varying} & {*over}:
+            return None
+        one = without_copies(bias, tuple([i for i in range(bias.ndim) if i not in varying]))
+        return OPS["reshape"](one, without_axes(one.shape, over, node.attrs["keepdims"]))
     source = bias.inputs[0] if bias.op is OPS["broadcast_to"] else bias
     behind = source.shape[max(0, source.ndim - len(node.attrs["size"])) :]
     return source if all(same(d, 1) for d in behind) else None
@@ -80,9 +87,9 @@ EXTREMES = (
         "the bias is the same for all that are compared",
         exactness=REASSOCIATES,  # but for an infinite bias every bit is kept
         apply=_of_sum,
-        roots=_EXTREMES,
-        operands=("add",),
+        roots=(*_EXTREMES, "logsumexp"),
+        operands=("add", "subtract"),
         example="x: input(f64, 2, 3, 5, 5)\nb: input(f64, 3, 1, 1)\n"
-        "y = max(x + b, axis=(2, 3)) + window_max(2.0*x + b, size=(5, 5))[:, :, 0, 0]",
+        "y = logsumexp(x - b, axis=(2, 3)) + window_max(2.0*x + b, size=(5, 5))[:, :, 0, 0]",
     ),
 )

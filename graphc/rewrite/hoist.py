@@ -17,7 +17,7 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import consumers, topological
 from graphc.ops.batching import batched_at_once
-from graphc.ops.loop import Item, Scan, item
+from graphc.ops.loop import Item, Scan, before_steps, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
@@ -254,7 +254,7 @@ class _After(_Outside):
         self.needed = needed
         #: Values that the loop has to emit -> what stands for their stacks until it is built.
         self.asked: dict[Node, Node] = {}
-        self.carried = {carry.leaf for carry in draft.carries}
+        self.carried = {carry.leaf: carry for carry in draft.carries}
 
     def add(self, node: Node) -> None:
         """Find the outer value of a node; what the loop needs as well, it has to emit."""
@@ -265,6 +265,15 @@ class _After(_Outside):
             super().add(node)
 
     def _ask(self, node: Node) -> None:
+        """Have the loop emit a value; a carry is what the step before made of it."""
+        carry = self.carried.get(node)
+        if carry is not None and carry.following.inputs:
+            if not self.has(carry.following):
+                self._ask(carry.following)
+            after = self._outer(carry.following)
+            is_reversed = self.draft.origin.attrs["reverse"]
+            self.stacks[node] = before_steps(carry.initial, after, is_reversed)
+            return
         shape = (self.draft.length, *node.shape)
         self.asked[node] = self.stacks[node] = OPS["input"]("stack", shape, node.dtype)
 

@@ -48,11 +48,13 @@ from graphc.rewrite.share_exponentials import SHARE, share_exponentials
 from graphc.rewrite.shares import SHARES
 from graphc.rewrite.short_rows import ROWS, copy_short_rows
 from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
+from graphc.rewrite.signs import SIGNS_OF_FACTORS
 from graphc.rewrite.small_factors import SMALL_FACTORS
 from graphc.rewrite.small_terms import SMALL_TERMS
 from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
+from graphc.rewrite.split_products import PRODUCTS_OF_PIECES, SPLIT, split_products
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.steady_terms import GATHER, gather_steady_terms
 from graphc.rewrite.table_rows import TABLE_ROWS
@@ -75,6 +77,7 @@ SIMPLIFY = (
     *SHARES,
     *HINGES,
     *PIECES,
+    *SIGNS_OF_FACTORS,
     LAST_STATE,
     *UNIT_VECTORS,  # here, too: before a sum of x/norm(x) divides behind it
 )
@@ -165,7 +168,7 @@ MERGE_PASS = Pass("merge common", "Compute equal expressions once", (MERGE,), nu
 CONTRACT_PASS = Pass(
     "contractions",
     "Make products and sums one contraction",
-    (*CONTRACTIONS, *ONE_HOT),
+    (*CONTRACTIONS, *PRODUCTS_OF_PIECES, *ONE_HOT),
     SIMPLIFY,
     level=2,
 )
@@ -242,6 +245,13 @@ PRUNE_PASS = Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), 
 
 LOOP_PASSES = (
     PRUNE_PASS,
+    Pass(
+        "split products",
+        "Multiply apart what no carry enters",
+        (SPLIT,),
+        whole=split_products,
+        level=2,
+    ),
     Pass(
         "gather steady terms",
         "Add terms that no carry enters first",

@@ -163,9 +163,9 @@ REDUCTIONS = (
         "reduce_nothing",
         "sum(x) over axes of size 1",
         "reshape(x)",
-        "nothing is added",
+        "there is nothing to choose from or to add",
         apply=_single,
-        roots=_FOLDS,
+        roots=(*_FOLDS, *_EXTREMES),
         example="x: input(f64, 3, 1)\ny = sum(x, axis=1)",
     ),
     Rule(

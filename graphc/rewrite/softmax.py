@@ -282,7 +282,8 @@ SOFTMAX = (
         apply=_shifted_logsumexp,
         roots=("logsumexp",),
         operands=("subtract",),
-        example=_Z + "y = logsumexp(z - max(z, axis=1, keepdims=True), axis=1)",
+        example=_Z + "d = z - max(z, axis=1, keepdims=True)\n"
+        "y = logsumexp(d, axis=1) + prod(d, axis=1)",
     ),
     _rule(
         "shift_returned",

@@ -95,7 +95,7 @@ def test_states_before_each_step_are_put_together_where_they_are_read(
     x, U = gc.input("x", (5, "N", 3)), gc.param("U", (3, 3), init=gc.init.normal(0.5))
 
     def step(h: Node, x: Node) -> Node:
-        return gc.tanh(x + h @ U)
+        return gc.tanh(x @ U) * h + gc.sin(x)
 
     (last,) = gc.scan(step, gc.zeros((x.shape[1], 3)), x, reverse=reverse)
     loss = gc.mean(last**2)
@@ -109,9 +109,45 @@ def test_states_before_each_step_are_put_together_where_they_are_read(
     assert "zeros = np.zeros((1, N, 3)" not in backward or "d_zeros" not in backward
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_first_state_of_zeros_adds_nothing_to_the_gradient_of_a_weight(
+    style: str, reverse: bool
+) -> None:
+    """The states before each step are the stack that the loop made, but for its last row."""
+    x, U = gc.input("x", (5, "N", 3)), gc.param("U", (3, 3), init=gc.init.normal(0.5))
+    (last,) = gc.scan(
+        lambda h, x: gc.tanh(x + h @ U), gc.zeros((x.shape[1], 3)), x, reverse=reverse
+    )
+    loss = gc.mean(last**2)
+    function = step_of(loss, style)
+    data = np.random.default_rng(3).normal(size=(5, 4, 3)).astype(np.float32)
+    check_step(function, loss, x=data)
+    assert "h_before" not in function.source
+    assert ("[1:]" if reverse else "[:4]") in function.source
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_joined_state_and_input_are_multiplied_apart(style: str) -> None:
+    """What of the input no state enters is multiplied for all steps before the loop."""
+    x = gc.input("x", (5, "N", 3))
+    W = gc.param("W", (7, 4), init=gc.init.normal(0.5))
+    (last,) = gc.scan(
+        lambda h, x: gc.tanh(gc.concat([h, x], axis=1) @ W), gc.zeros((x.shape[1], 4)), x
+    )
+    loss = gc.mean(last**2)
+    function = step_of(loss, style)
+    data = np.random.default_rng(3).normal(size=(5, 4, 3)).astype(np.float32)
+    check_step(function, loss, x=data)
+    forward = function.source.partition("# forward")[2].partition("# backward")[0]
+    before, _, loop = forward.partition("    for ")
+    assert "W[4:]" in before
+    assert not any("concat" in x for x in loop.splitlines() if x.startswith(" " * 8))
+
+
 def test_zeros_that_a_derivative_begins_with_are_called_zeros() -> None:
     x = gc.input("x", (5, "N", 3))
-    hs, _ = gc.nn.bidirectional(gc.nn.rnn, x, 4, name="bi")
+    hs, _ = gc.nn.bidirectional(gc.nn.gru, x, 4, name="bi")
     source = step_of(gc.mean(hs**2)).source
     assert "bi_forward_zeros = np.zeros((1, N, 4), np.float32)" in source
     assert "d_bi_forward_zeros" not in source
