@@ -14,6 +14,7 @@ from graphc.differentiate.symbolic import OUTPUT
 from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
 from graphc.ir.node import Node
 from graphc.ops.formula import evaluate_formula
+from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.ops.spread import reduction_under
@@ -97,7 +98,15 @@ class BoundsOf:
             return formula_bounds("square(x)", {"x": inputs[0]})
         if op is OPS["subtract"]:
             return _against_its_extremes(image_of(op, inputs), *node.inputs)
+        if op is OPS["where"] and _is_replaced_at_zero(node):
+            inputs[2] = replace(inputs[2], nonzero=True)
         return inputs[0] if op.is_identity else image_of(op, inputs)
+
+
+def _is_replaced_at_zero(choice: Node) -> bool:
+    """Say whether a choice takes its second value only where that is not 0: x == 0 ? c : x."""
+    test, _, kept = choice.inputs
+    return test.op is OPS["equal"] and test.inputs[0] is kept and is_fill(test.inputs[1], 0)
 
 
 def _against_its_extremes(found: Bounds, a: Node, b: Node) -> Bounds:

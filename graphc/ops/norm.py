@@ -37,11 +37,7 @@ class Norm(Reduction):
         if tangents[0] is None:
             return None
         shape = without_axes(node.inputs[0].shape, node.attrs["axis"], True)
-        norms = OPS["reshape"](node, shape)
-        is_zero = OPS["equal"](norms, 0.0)
-        # The inner guard keeps 0/0 out of the branch not taken, and so out of its derivative.
-        ratio = OPS["divide"](node.inputs[0], OPS["where"](is_zero, 1.0, norms))
-        direction = OPS["where"](is_zero, 0.0, ratio)
+        direction = OPS["divide"](node.inputs[0], _divisor(OPS["reshape"](node, shape)))
         along = OPS["multiply"](direction, tangents[0])
         return OPS["sum"](along, node.attrs["axis"], node.attrs["keepdims"])
 
@@ -60,6 +56,14 @@ class Norm(Reduction):
 
 
 norm = register(Norm())
+
+
+def _divisor(length: Node) -> Node:
+    """Return norms with infinity for 0: what is divided by them is 0 there, at every order.
+
+    The choice is made once for each norm, not for each element that is divided by it.
+    """
+    return OPS["where"](OPS["equal"](length, 0.0), np.inf, length)
 
 
 class Normalize(Op):
@@ -86,21 +90,14 @@ class Normalize(Op):
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         if tangents[0] is None:
             return None
-        is_zero, length = self._length(node)
         along = OPS["sum"](OPS["multiply"](node, tangents[0]), node.attrs["axis"], True)
         across = OPS["subtract"](tangents[0], OPS["multiply"](node, along))
-        return OPS["where"](is_zero, 0.0, OPS["divide"](across, length))
+        return OPS["divide"](across, _divisor(norm(node.inputs[0], node.attrs["axis"], True)))
 
     def lower(self, node: Node) -> Node:
-        is_zero, length = self._length(node)
-        return OPS["where"](is_zero, 0.0, OPS["divide"](node.inputs[0], length))
-
-    @staticmethod
-    def _length(node: Node) -> tuple[Node, Node]:
-        """Return where the norm is 0, and the norm with 1 in these places."""
-        length = norm(node.inputs[0], node.attrs["axis"], True)
-        is_zero = OPS["equal"](length, 0.0)
-        return is_zero, OPS["where"](is_zero, 1.0, length)
+        return OPS["divide"](
+            node.inputs[0], _divisor(norm(node.inputs[0], node.attrs["axis"], True))
+        )
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
