@@ -111,3 +111,12 @@ def test_a_sequence_that_is_a_slice_of_one_column(style: str, level: int) -> Non
 def test_shares_of_nothing_are_refused(function: Callable[[Node, int], Node]) -> None:
     with pytest.raises(gc.GraphError, match="softmax of no elements has no value"):
         function(gc.input("x", (3, 0)), 1)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_number_of_each_step_that_becomes_a_row(style: str, level: int) -> None:
+    x, h = gc.input("x", ("T",), "float64"), gc.input("h", (1,), "float64")
+    (last,) = gc.scan(
+        lambda h, x_t: gc.broadcast_to(gc.tanh(x_t), (1,)) * 0.9, init=h, xs=x, reverse=True
+    )
+    agrees(gc.graph({"last": last}), {"x": np.arange(1.0, 4.0), "h": np.ones(1)}, style, level)

@@ -308,8 +308,8 @@ class FastSteps(Steps, Fast):
         before = self.stacked.get(source.inputs[0]) if index is not None else None
         if before is not None:
             code = Code(f"{before[1]}[{index}]")
-        elif not node.op.may_copy and whole.inputs[0] is stack:
-            code = node.op.numpy(whole, [Code(array)], notation)
+        elif not whole.op.may_copy and whole.inputs[0] is stack:
+            code = whole.op.numpy(whole, [Code(array)], notation)
         else:
             return False
         variable = self.expressions.name(node)
