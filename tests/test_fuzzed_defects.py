@@ -120,3 +120,36 @@ def test_a_number_of_each_step_that_becomes_a_row(style: str, level: int) -> Non
         lambda h, x_t: gc.broadcast_to(gc.tanh(x_t), (1,)) * 0.9, init=h, xs=x, reverse=True
     )
     agrees(gc.graph({"last": last}), {"x": np.arange(1.0, 4.0), "h": np.ones(1)}, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_what_a_recomputed_view_shows_is_not_overwritten_before_its_last_reader(
+    style: str, level: int
+) -> None:
+    """The gradient of V reads a slice of x @ W, recomputed, after sin(x @ W @ V) is, too."""
+    x, h = gc.input("x", ("T", 2), "float64"), gc.input("h", (3,), "float64")
+    W, V = gc.input("W", (2, 3), "float64"), gc.input("V", (1, 3), "float64")
+    with gc.checkpoint("block"):
+        (last,) = gc.scan(lambda h, x_t: gc.sin(x_t[1:2] @ V), init=h, xs=x @ W)
+    graph = gc.graph({"loss": gc.sum(gc.sin(last))}).gradient("loss", ["V", "W"])
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(3, 2)), "h": np.ones(3)}
+    given |= {"W": rng.normal(size=(2, 3)), "V": rng.normal(size=(1, 3))}
+    agrees(graph, given, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_step_that_is_recomputed_reads_a_part_of_its_slice(style: str, level: int) -> None:
+    x, h = gc.input("x", (2, 3), "float64"), gc.input("h", (3,), "float64")
+    W, mask = gc.input("W", (3, 3), "float64"), gc.input("mask", (2,), "bool")
+
+    def body(h: Node, x_t: Node, mask_t: Node) -> tuple[Node, Node]:
+        h = gc.where(mask_t, gc.sin(gc.broadcast_to(gc.mean(x_t + W), (3,))), h)
+        return h, h
+
+    with gc.checkpoint("block"):
+        _, hs = gc.scan(body, init=h, xs=(x, mask))
+    graph = gc.graph({"loss": gc.mean(hs)}).gradient("loss", ["x", "W", "h"])
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(2, 3)), "h": np.ones(3), "W": rng.normal(size=(3, 3))}
+    agrees(graph, given | {"mask": np.array([True, False])}, style, level)

@@ -298,6 +298,8 @@ class FastSteps(Steps, Fast):
         """Bind a view of all steps' values, of which each step has its slice, if that is one."""
         if not node.shape and not self.program.base(source).op.is_leaf:
             return False  # a row that is a number is a copy, taken before this step writes it
+        if len(node.inputs) > 1:
+            return False  # a barrier, of which nothing shows: it is called as what it passes on
         stack, array = self.stacked[source]
         notation = self.expressions.notation
         whole = batched_at_once(node, [stack], self.loop.node.attrs["length"])

@@ -149,7 +149,8 @@ def storages(statements: Sequence[Statement], loops: Mapping[Node, Loop]) -> dic
             if node is not own:
                 storage[node] = storage.get(own, own)
         elif node.op.is_view and node.inputs:
-            storage[node] = storage.get(node.inputs[0], node.inputs[0])
+            shown = statement.operands[0]  # what a barrier passes on, not the barrier
+            storage[node] = storage.get(shown, shown)
     return storage
 
 
