@@ -155,7 +155,10 @@ def _gradients(graph: Graph, layout: ModuleLayout, of: str) -> tuple[list[str], 
     if layout.observed:
         return list(layout.observed), {}
     prefix = _prefix(of)
-    outputs = {n.removeprefix(prefix): n for n in graph.outputs if n.startswith(prefix)}
+    found = {n.removeprefix(prefix): n for n in graph.outputs if n.startswith(prefix)}
+    # The gradient of a parameter that the code turned out not to need stays an output, of zeros.
+    leaves = {*graph.inputs, *graph.params}
+    outputs = {name: output for name, output in found.items() if name in leaves}
     return list(outputs), outputs
 
 

@@ -97,3 +97,12 @@ def test_a_random_point_without_a_loss_accuses_no_gradient(
     with np.errstate(invalid="ignore"):
         module["check"]()
     assert "not checked" in capsys.readouterr().out
+
+
+@STYLES
+def test_a_parameter_that_the_loss_does_not_see_is_not_checked(style: str, tmp_path: Path) -> None:
+    x, b, w = gc.input("x", ("T", 3)), gc.param("b", (3,)), gc.param("w", (3,), init=0.5)
+    last, _ = gc.scan(lambda h, x_t: (h * x_t * w, x_t * b), init=gc.ones((3,)), xs=x)
+    graph = gc.graph({"loss": gc.sum(last)}, name="model")
+    gc.compile(graph, gradient_of="loss", style=style).save(tmp_path / "module.py")
+    assert output_of(tmp_path / "module.py").count(": gradient ") == 1
