@@ -219,11 +219,19 @@ class CompiledFunction:
             return None
         return KnownState(arrays, owned | {FOREIGN} if owned else owned, shapes)
 
+    def _bound(
+        self, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
+    ) -> tuple[dict[Node, np.ndarray], dict[str, int]]:
+        """Return what `bind` does; the model's state fits where no parameter is needed, too."""
+        if not self._params and self._model.params and isinstance(state, Mapping):
+            state = None
+        return bind(self.graph, state, inputs)
+
     def _converted(
         self, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
     ) -> tuple[dict[str, np.ndarray] | None, list[Any]]:
         """Return state and inputs as checked arrays; remember the shapes for the next call."""
-        env, sizes = bind(self.graph, state, inputs)
+        env, sizes = self._bound(state, inputs)
         if self.graph.dims:
             check_claims(self._claiming, sizes)
         arrays = [env[leaf] for leaf in self.graph.inputs.values()]
@@ -249,7 +257,7 @@ class CompiledFunction:
         check_finite: bool = False,
     ) -> None:
         """Evaluate by the reference, which explains what fails."""
-        env, sizes = bind(self.graph, state, inputs)
+        env, sizes = self._bound(state, inputs)
         evaluate(
             self.graph.roots(),
             env,

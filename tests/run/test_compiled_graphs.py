@@ -222,3 +222,14 @@ def test_the_quick_way_is_open_to_layers_and_to_pickled_arrays() -> None:
                 for _ in range(2):
                     function(state, **inputs)
                 assert function._fitting(state, inputs, function._known_state) is not None
+
+
+def test_the_state_of_a_model_fits_where_its_parameters_turn_out_to_be_needless() -> None:
+    x, b = gc.input("x", ("T", 3)), gc.param("b", (3,))
+    last, _ = gc.scan(lambda h, x_t: (h * x_t, x_t * b), init=gc.ones((3,)), xs=x)
+    graph = gc.graph({"y": gc.sum(last)})
+    X = np.ones((4, 3), np.float32)
+    f = gc.compile(graph)
+    assert not f.graph.params
+    for _ in range(2):
+        assert f(graph.init(), x=X)["y"] == f(x=X)["y"] == 3
