@@ -153,3 +153,19 @@ def test_a_step_that_is_recomputed_reads_a_part_of_its_slice(style: str, level: 
     rng = np.random.default_rng(0)
     given = {"x": rng.normal(size=(2, 3)), "h": np.ones(3), "W": rng.normal(size=(3, 3))}
     agrees(graph, given | {"mask": np.array([True, False])}, style, level)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("style, level", WAYS)
+def test_one_number_is_added_to_rows_of_even_width(
+    style: str, level: int, dtype: str, axis: int
+) -> None:
+    """Two numbers of a row add up as one complex number: also where a number is written once."""
+    x = gc.input("x", (3, 3, 2), dtype)
+    taken = gc.take(x, gc.constant([0, 2, 0]), axis=axis)
+    graph = gc.graph({"loss": 0.25 * gc.sum(gc.sin(x)) + gc.sum(taken)}).gradient("loss", ["x"])
+    given = {"x": np.random.default_rng(0).normal(size=(3, 3, 2)).astype(dtype)}
+    f = gc.compile(graph, style=style, optimize=level)
+    expected = gc.interpret(graph, **given)["d_loss_d_x"]
+    np.testing.assert_allclose(f(**given)["d_loss_d_x"], expected, rtol=1e-6)

@@ -22,7 +22,8 @@ ADD_ROWS = '''
 def add_rows(table, rows, values):
     """Add the `values` to those rows of `table`; what equal rows get adds up."""
     width = table[:1].size
-    values = np.broadcast_to(values, rows.shape + table.shape[1:])
+    shape = rows.shape + table.shape[1:]
+    values = np.broadcast_to(np.asarray(values, table.dtype), shape)
     if not (table.flags.c_contiguous and width):
         np.add.at(table, rows, values)
         return
