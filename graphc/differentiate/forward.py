@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 from graphc.differentiate.loops import pushed_forward
 from graphc.differentiate.product import Slope, Slopes
-from graphc.differentiate.reverse import TANGENT, is_derivative
 from graphc.ir.node import Node
 from graphc.ir.op import Op
-from graphc.ir.provenance import inherit
+from graphc.ir.provenance import TANGENT, inherit
 from graphc.ir.walk import new_nodes, topological
 from graphc.ops.loop import Item, Scan
 from graphc.ops.pointwise import Pointwise
@@ -38,7 +37,7 @@ def moved_by(
 ) -> dict[Node, Node]:
     """Return the tangent of every node on the way from `wrt` to the outputs that moves."""
     order = topological(outputs)
-    sweep = ForwardSweep(order, Slopes(accurate=any(map(is_derivative, order))))
+    sweep = ForwardSweep(order, Slopes(is_higher=any(x.provenance.is_derivative for x in order)))
     for node, seed in zip(wrt, seeds, strict=True):
         sweep.tangent[node] = seed
     sweep.run(order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from graphc.differentiate.reverse import cotangents, is_derivative
+from graphc.differentiate.reverse import cotangents
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -158,7 +158,7 @@ def _check_dependence(node: Node, targets: Sequence[Node]) -> None:
     """
     order = topological([node])
     present = set(order)
-    if any(t in present for t in targets) or any(map(is_derivative, order)):
+    if any(t in present for t in targets) or any(x.provenance.is_derivative for x in order):
         return
     if not any(x.op in (OPS["input"], OPS["param"]) for x in order):
         return

@@ -15,13 +15,13 @@ from graphc.differentiate.jacobian import (
     dense_jacobian,
     float_node,
 )
-from graphc.differentiate.reverse import ADJOINT, TANGENT, cotangents, placeholder
+from graphc.differentiate.reverse import cotangents, placeholder
 from graphc.differentiate.several import batched
 from graphc.differentiate.tangent import new_input, with_inputs
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import BACKWARD, inherit
+from graphc.ir.provenance import ADJOINT, BACKWARD, TANGENT, inherit
 from graphc.ops.leaf import fill, zeros_like
 from graphc.ops.registry import OPS
 

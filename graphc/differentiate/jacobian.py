@@ -12,14 +12,14 @@ from graphc.differentiate.compression import (
 )
 from graphc.differentiate.forward import tangents
 from graphc.differentiate.gradient import check_derived, check_float
-from graphc.differentiate.reverse import ADJOINT, TANGENT, cotangents, placeholder
+from graphc.differentiate.reverse import cotangents, placeholder
 from graphc.differentiate.seeds import full_form, seeds_of, with_last_first
 from graphc.differentiate.several import batched
 from graphc.errors import GraphError
 from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import BACKWARD, inherit
+from graphc.ir.provenance import ADJOINT, BACKWARD, TANGENT, inherit
 from graphc.ops.leaf import fill
 
 DENOMINATOR, NUMERATOR = "denominator", "numerator"

@@ -86,8 +86,8 @@ class Partial:
     def accurate(self) -> Partial:
         """The same derivative in a form that loses no digits where it is small.
 
-        `1 - y**2` rounds to 0 where tanh saturates. A gradient may; its own derivative may not,
-        so derivatives of derivatives use this form.
+        `1 - y**2` rounds to 0 where tanh saturates. A gradient may, and so may all derivatives of
+        a layer; those of what is computed by element may not, and use this form from the second on.
         """
         variables = bounds_of_call(self.op, [UNBOUNDED] * self.op.arity, self.constants)
         if not any(cancels(leaf, variables) for leaf in leaves(self.tree)):

@@ -15,6 +15,7 @@ import enum
 from collections.abc import Sequence
 
 from graphc.differentiate.bounds import BoundsOf
+from graphc.differentiate.layers import MadeOfSums
 from graphc.differentiate.local import Partial, specialized
 from graphc.differentiate.scaled import COTANGENT
 from graphc.differentiate.symbolic import OUTPUT
@@ -47,9 +48,11 @@ class Slope(enum.IntEnum):
 class Slopes:
     """Builds the products of one sweep; knows the bounds of the nodes that it asked for."""
 
-    def __init__(self, accurate: bool) -> None:
-        self.accurate = accurate
+    def __init__(self, is_higher: bool) -> None:
+        #: Whether derivatives of derivatives are taken.
+        self.is_higher = is_higher
         self.bounds = BoundsOf()
+        self.is_made_of_sums = MadeOfSums()
 
     def product(
         self, node: Node, index: int, cotangent: Node, slope: Slope
@@ -63,7 +66,7 @@ class Slopes:
         after = self._slope_after(node, index, partial, slope)
         if partial.constant == 1:
             return cotangent, after
-        if self.accurate:
+        if self.is_higher and not self.is_made_of_sums(node.inputs[index]):
             partial = partial.accurate
         choices, inner = _choices_of(cotangent, through_views=partial.constant is None)
         product = self._scaled(node, partial, inner, slope)

@@ -14,13 +14,11 @@ from graphc.differentiate.checkpoints import with_recomputation
 from graphc.differentiate.loops import pulled_back
 from graphc.differentiate.product import Slope, Slopes, total
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import BACKWARD, inherit
+from graphc.ir.provenance import ADJOINT, BACKWARD, inherit
 from graphc.ir.walk import new_nodes, reaching, topological
 from graphc.ops.loop import Item, Scan
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
-
-ADJOINT, TANGENT = "adjoint of", "tangent of"
 
 
 def cotangents(
@@ -33,7 +31,7 @@ def cotangents(
     """
     order = topological(outputs)
     known = set(order)
-    sweep = Sweep(known, Slopes(accurate=any(map(is_derivative, order))))
+    sweep = Sweep(known, Slopes(is_higher=any(x.provenance.is_derivative for x in order)))
     before = known | set(seeds)
     for output, seed in zip(outputs, seeds, strict=True):
         sweep.receive(output, seed, Slope.FINITE)
@@ -41,11 +39,6 @@ def cotangents(
     found = [sweep.arrived.get(node) for node in wrt]
     found, arrived = with_recomputation(outputs, order, found, sweep.arrived)
     return named_adjoints(found, arrived, before)
-
-
-def is_derivative(node: Node) -> bool:
-    """Say whether a node was built by differentiation."""
-    return node.provenance.origin.note.startswith((ADJOINT, TANGENT))
 
 
 class Sweep:

@@ -23,6 +23,8 @@ _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 #: Phase -> its place in time.
 RANKS = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
+#: How the notes of derivatives begin.
+ADJOINT, TANGENT = "adjoint of", "tangent of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class Provenance:
     origin: Origin = Origin()
     order: int = 0
     checkpoints: tuple[str, ...] = ()
+
+    @property
+    def is_derivative(self) -> bool:
+        """Whether the node was built by differentiation, in reverse or in forward mode."""
+        return self.origin.note.startswith((ADJOINT, TANGENT))
 
     def renamed(self, name: str | None) -> Provenance:
         return replace(self, name=name)

@@ -191,7 +191,7 @@ class _Run:
 
     def _attempt(self, candidate: Candidate, node: Node) -> Replacement | None:
         rule = candidate.rule
-        if rule.forward_only and node.provenance.phase != FORWARD:
+        if rule.forward_only and not _is_forward(node):
             return None
         if candidate.pattern is None:
             assert rule.apply is not None
@@ -228,6 +228,11 @@ def _dressed(new: Node, old: Node) -> Node:
     if provenance is new.provenance:
         return new
     return Node(new.op, new.inputs, new.attrs, new.type, provenance)
+
+
+def _is_forward(node: Node) -> bool:
+    """Say whether a node is part of the model, not of a derivative of either mode."""
+    return node.provenance.phase == FORWARD and not node.provenance.is_derivative
 
 
 def _may_stand_for(twin: Node, node: Node) -> bool:

@@ -40,7 +40,7 @@ class Rule:
     shown to readers. That of a pass over the whole graph has `by_whole_pass` there.
 
     `spares_shared` keeps the rule from firing where a node it would replace has other users,
-    `forward_only` from the backward pass, and `moves_kink` from graphs that are yet to be
+    `forward_only` from derivatives of both modes, and `moves_kink` from graphs that are yet to be
     differentiated, because the derivative declared at a kink would change. `example` serves tests
     and documentation: for a row, what to put for a name (`x=exp(u)`); for a structural rule, a
     graph as text.
