@@ -20,10 +20,13 @@ _ALONE, _OVER_A_SUM = 1.0, 0.7
 
 
 def largest_of(exponent: Node, weight: Node, axis: tuple[int, ...], facts: Facts) -> Node:
-    """Return the largest exponent that has a weight, -inf where there is none; axes of size 1."""
+    """Return the largest exponent that has a weight, -inf where there is none; axes of size 1.
+
+    Over no axis it is each exponent that has a weight.
+    """
     if facts.may_be_zero(weight):
         exponent = OPS["where"](OPS["not_equal"](weight, 0), exponent, -math.inf)
-    return OPS["max"](exponent, axis, True)
+    return OPS["max"](exponent, axis, True) if axis else exponent
 
 
 def shift_of(largest: Node) -> Node:

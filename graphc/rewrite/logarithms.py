@@ -76,9 +76,16 @@ def _log_of_product(node: Node, facts: Facts) -> Node | None:
 
 def _is_masked(x: Node) -> bool:
     """Say whether a factor may be 0 because it is left out, not by underflow."""
-    inner = core(x)
-    masked = core(inner.inputs[0]) if inner.op.name == "exp" else inner  # exp(where(m, z, -inf))
-    return masked.op.name == "where"
+    pending = [core(x)]
+    while pending:
+        inner = pending.pop()
+        if inner.op.name == "where":
+            pending += map(core, inner.inputs[1:])
+        elif inner.op.name == "exp":  # exp(where(m, z, -inf))
+            pending += [y for y in [core(inner.inputs[0])] if y.op.name == "where"]
+        elif is_fill(inner, 0) or is_fill(inner, -math.inf):
+            return True
+    return False
 
 
 def _difference(added: list[Node], taken: list[Node]) -> Node:
@@ -142,13 +149,53 @@ def _weighted(
     largest = largest_of(exponent, weight, axis, facts)
     shift = shift_of(largest)
     terms = OPS["multiply"](weight, OPS["exp"](shifted(exponent, weight, shift, facts)))
-    total = OPS["sum"](terms, axis, keepdims)
+    return _shifted_back(OPS["sum"](terms, axis, keepdims), largest, shift)
+
+
+def _shifted_back(total: Node, largest: Node, shift: Node) -> Node:
+    """Return log(total) + shift, -inf where no term has a weight."""
     if may_hold_minus_infinity(largest):
         something = OPS["not_equal"](largest, -math.inf)
-        tiny = fill(float(np.finfo(exponent.dtype).tiny) ** 0.5, (), exponent.dtype)
+        tiny = fill(float(np.finfo(total.dtype).tiny) ** 0.5, (), total.dtype)
         spare = OPS["reshape"](OPS["where"](something, 0.0, tiny), total.shape)
         total, shift = OPS["add"](total, spare), OPS["where"](something, shift, -math.inf)
     return OPS["add"](OPS["log"](total), OPS["reshape"](shift, total.shape))
+
+
+def _log_of_weighted(node: Node, facts: Facts) -> Node | None:
+    """log(v·e + w·f) → log(v·e/s + w·f/s) + log s, for s the larger of the exponentials e and f."""
+    addends = _addends(node.inputs[0])
+    if all(facts.is_nonnegative(x) and not facts.vanishes(x) for x in addends):
+        return None  # log_plus makes it one of logarithms
+    parts: list[tuple[Node, Node]] = []
+    for x in addends:
+        factors = product_factors(x)
+        moves = [facts.uncovers_log(f) and facts.is_nonnegative(f) for f, _ in factors]
+        inner = product_of([f for f, moving in zip(factors, moves, strict=True) if moving])
+        weight = product_of([f for f, moving in zip(factors, moves, strict=True) if not moving])
+        if inner is None or (core(inner).op.name == "add" and weight is None):
+            return None
+        unit = fill(1.0, x.shape, x.dtype)
+        parts.append((OPS["log"](inner), unit if weight is None else weight))
+    largest = _folded("maximum", [largest_of(e, w, (), facts) for e, w in parts])
+    assert largest is not None
+    shift = shift_of(largest)
+    terms = [OPS["multiply"](w, OPS["exp"](shifted(e, w, shift, facts))) for e, w in parts]
+    total = _folded("add", terms)
+    assert total is not None
+    return _shifted_back(total, largest, shift)
+
+
+def _addends(total: Node) -> list[Node]:
+    """Return the terms of a tree of sums, at most a few."""
+    found, pending = [], [total]
+    while pending and len(found) + len(pending) <= _MOST_ADDENDS:
+        x = pending.pop()
+        if x.op.name == "add":
+            pending += x.inputs[::-1]
+        else:
+            found.append(x)
+    return found + pending[::-1]
 
 
 def _log_of_masked(node: Node, facts: Facts) -> Node | None:
@@ -201,6 +248,8 @@ def _two_pass_variance(node: Node, facts: Facts) -> Node | None:
     return OPS["var"](x, mean.attrs["axis"], mean.attrs["keepdims"])
 
 
+#: Of a sum of more terms, the rest is one term.
+_MOST_ADDENDS = 16
 _Z = "z: input(f64, 3, 4)\n"
 _WHY = "a probability that rounds to 0 has no logarithm"
 
@@ -264,6 +313,15 @@ LOGARITHM_MOVES = (
         operands=("sum", "mean"),
         why="exp overflows although its logarithm does not",
         example=_Z + "y = log(sum(exp(z), axis=1))",
+    ),
+    _rule(
+        "log_of_weighted_exps",
+        "log(w*exp(a) + v*exp(b))",
+        "log(w*exp(a - m) + v*exp(b - m)) + m",
+        apply=_log_of_weighted,
+        operands=("add",),
+        why="exponentials underflow although the logarithm of a mixture does not",
+        example=_Z + "p: input(f64, 3, 4)\ny = log(p*exp(z) + (1.0 - p)*exp(2.0*z))",
     ),
     _rule(
         "log_of_prod",

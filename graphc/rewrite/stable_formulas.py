@@ -50,6 +50,12 @@ LOGARITHMS = (
         "x + log1mexp(where(x == y, 0, y - x))",
         _OVERFLOW,
     ),
+    _row(
+        "log_between_sigmoids",
+        "log(sigmoid(x) - sigmoid(y))",
+        "log1mexp(where(x == y, 0, y - x)) - softplus(-x) - softplus(y)",
+        "both round to 1, or underflow: the logarithm of a grade's probability",
+    ),
     _row("log_exp", "log(exp(x))", "x", "the exponential may overflow or underflow"),
     _row("log_sigmoid", "log(sigmoid(x))", "-softplus(-x)", _UNDERFLOW),
     _row("log_sigmoid_op", "log_sigmoid(x)", "-softplus(-x)", "the form that meets other losses"),
@@ -367,6 +373,8 @@ ROOTS = (
     ),
     _row("one_minus_erf", "1 - erf(x)", "erfc(x)", _CANCEL),
     _row("one_plus_erf", "1 + erf(x)", "erfc(-x)", _CANCEL),
+    _row("one_minus_half_erfc", "1 - 0.5*erfc(x)", "0.5*erfc(-x)", _CANCEL),
+    _row("one_minus_erfc_over_two", "1 - erfc(x)/2", "erfc(-x)/2", _CANCEL),
 )
 
 STABLE_FORMULAS = (*LOGARITHMS, *EXPONENTIALS, *TANHS, *SIGMOIDS, *LOSSES, *ROOTS)
