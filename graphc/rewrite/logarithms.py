@@ -188,7 +188,8 @@ def _log_of_weighted(node: Node, facts: Facts) -> Node | None:
 
 def _addends(total: Node) -> list[Node]:
     """Return the terms of a tree of sums, at most a few."""
-    found, pending = [], [total]
+    found: list[Node] = []
+    pending = [total]
     while pending and len(found) + len(pending) <= _MOST_ADDENDS:
         x = pending.pop()
         if x.op.name == "add":
