@@ -125,12 +125,7 @@ def cost(
 
 
 @app.command()
-def dependence(
-    model: Model,
-    of: Of = None,
-    wrt: Wrt = None,
-    at: At = None,
-) -> None:
+def dependence(model: Model, of: Of = None, wrt: Wrt = None, at: At = None) -> None:
     """Say which derivatives can be computed. In how many passes, at what cost (--at N=128)."""
     found = gc.dependence(gc.load(model), of, names(wrt), **parse_values(at or []))
     print(found, counted(2), sep="\n\n")
@@ -313,6 +308,7 @@ def train(
         int, typer.Option("--batch-size", min=0, help="0 takes all examples at once.")
     ] = 32,
     seed: Seed = 0,
+    at: At = None,
     validation: Annotated[
         str | None, typer.Option("--validation", help="Held-out data, an .npz file.")
     ] = None,
@@ -342,7 +338,7 @@ def train(
     ] = None,
     level: Level = 2,
 ) -> None:
-    """Train a model on arrays in a file. Its loss is printed after every epoch."""
+    """Train a model on arrays in a file. Dims that they lack have sizes by --at H=20."""
     step = gc.compile(gc.load(model), minimize=minimize, optimizer=optimizer, optimize=level)
     history = train_model(
         step,
@@ -351,6 +347,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
+        sizes=parse_values(at or []),
         validation=validation,
         wait=patience,
         right=accuracy,

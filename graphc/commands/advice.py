@@ -21,11 +21,19 @@ def _kind(match: re.Match[str]) -> str:
     return f"--kind {match[1].removesuffix('_graph')}"
 
 
+def _sizes(match: re.Match[str]) -> str:
+    """seed=0, D=10, H=10 → --at D=10 --at H=10"""
+    return " ".join(f"--at {size}" for size in match[1].split(", ")[1:])
+
+
 #: What an error says to Python's users -> what it says here; earlier rows first.
 _RULES: list[tuple[re.Pattern[str], _Written]] = [
     # pass it by name: a=…  →  pass it: --at a=…
     (re.compile(r"pass it by name: (\w+)=…"), r"pass it: --at \1=…"),
     (re.compile(r"\bat=\{([^}]*)\}"), _values),
+    # give it: g.init(seed=0, D=10)  →  give it: --at D=10
+    (re.compile(r"\b[fg]\.init\((seed=\d+, [^()]*)\)"), _sizes),
+    (re.compile(r"\bsizes=\{'(\w+)': (\d+)\}"), r"--at \1=\2"),
     (re.compile(r"\bwrt=\[?'(\w+)'\]?"), r"--wrt \1"),
     (re.compile(r"\bwrt=\.\.\."), "--wrt NAMES"),
     # minimize="loss", optimizer=gc.optim.sgd(0.1)  →  --minimize loss --optimizer "sgd(0.1)"

@@ -10,6 +10,7 @@ import numpy as np
 from graphc.commands.values import split_state
 from graphc.compile import compile
 from graphc.ir.graph import Graph
+from graphc.run.points import known_sizes
 from graphc.run.reference import interpret
 
 
@@ -26,11 +27,14 @@ def evaluate(
 ) -> Mapping[str, Any]:
     """Return the outputs by name, and the gradient of one where it is asked for.
 
+    values     of inputs and parameters, and sizes of dims that these do not tell
     level      of the passes
     reference  take the interpreter instead of compiled code
     """
     given, inputs = split_state(values, graph.params)
-    state = {**graph.init(seed=seed), **given} if graph.params else None
+    sizes = known_sizes(graph, values)
+    inputs = {n: v for n, v in inputs.items() if n in graph.inputs or n not in sizes}
+    state = {**graph.init(seed=seed, **sizes), **given} if graph.params else None
     if any(node.op.is_random for node in graph.nodes):
         inputs["rng"] = np.random.default_rng(seed)
     if reference:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from graphc.commands.files import check_writable, save_arrays
@@ -11,6 +11,7 @@ from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
 from graphc.run.figures import FORMATS, matplotlib_module
 from graphc.train import History, accuracy, fit, patience
+from graphc.train.batches import sizes_of_state
 from graphc.train.metrics import Metric
 
 
@@ -22,6 +23,7 @@ def train(
     epochs: int,
     batch_size: int,
     seed: int,
+    sizes: Mapping[str, int],
     validation: str | None = None,
     wait: int | None = None,
     right: str | None = None,
@@ -33,6 +35,7 @@ def train(
     """Train on the arrays of an `.npz` file, write what was asked for, return the history.
 
     batch_size  0 takes all examples at once
+    sizes       of the parameters' named dims that the data do not tell
     wait        epochs without improvement of the loss, validation's if there is any, that end it
     right       `OUTPUT=INPUT`: report how often the output decides for the input's class
     """
@@ -42,11 +45,12 @@ def train(
     if output is not None:
         check_writable(output, "npz")
     metrics = _metrics(right)
-    state = step.init(seed=seed)
+    arrays = load_arrays(data)
+    state = step.init(seed=seed, **sizes_of_state(step.graph, arrays, sizes))
     history = fit(
         step,
         state,
-        load_arrays(data),
+        arrays,
         epochs,
         batch_size or None,
         seed,

@@ -9,10 +9,11 @@ import numpy as np
 
 from graphc.build.init import initial_state
 from graphc.errors import GraphError, nearest
-from graphc.ir.dims import evaluate_shape, symbols_of
+from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.arguments import Argument, as_array, bind_dims
+from graphc.run.sizes import checked_size, dims_of_state
 
 
 def sample_point(
@@ -29,7 +30,9 @@ def sample_point(
     given, sizes = _given(graph, at)
     rng = np.random.default_rng(seed)
     missing = [name for name in graph.params if name not in given]
-    state = initial_state(graph, seed, **_param_sizes(graph, sizes)) if missing else {}
+    state = (
+        initial_state(graph, seed, **{n: sizes[n] for n in dims_of_state(graph)}) if missing else {}
+    )
     point = dict(given)
     for name, leaf in leaves.items():
         if name in state and name not in given:
@@ -42,6 +45,12 @@ def sample_point(
 def sample_sizes(graph: Graph, at: Mapping[str, Any] | None = None) -> dict[str, int]:
     """Return the dims of the point that `sample_point` draws, without drawing it."""
     return _given(graph, at)[1]
+
+
+def known_sizes(graph: Graph, at: Mapping[str, Any]) -> dict[str, int]:
+    """Return the dims that `at` fixes: by their names, or by the shapes of its arrays."""
+    leaves = {**graph.params, **graph.inputs}
+    return _known_sizes(graph, leaves, at, _arrays(leaves, at))
 
 
 def _given(
@@ -59,26 +68,25 @@ def _given(
                 expected=", ".join(known),
                 fix=f"did you mean {hint!r}?" if hint else None,
             )
-    given = {n: as_array(at[n], leaf.dtype, repr(n)) for n, leaf in leaves.items() if n in at}
-    return given, _sizes(graph, leaves, at, given)
+    given = _arrays(leaves, at)
+    sizes = _known_sizes(graph, leaves, at, given)
+    free = iter(range(3, 3 + len(graph.dims)))
+    return given, {n: sizes[n] if n in sizes else next(free) for n in graph.dims}
 
 
-def _sizes(
+def _arrays(leaves: Mapping[str, Node], at: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {n: as_array(at[n], leaf.dtype, repr(n)) for n, leaf in leaves.items() if n in at}
+
+
+def _known_sizes(
     graph: Graph, leaves: Mapping[str, Node], at: Mapping[str, Any], given: Mapping[str, np.ndarray]
 ) -> dict[str, int]:
-    sizes = {name: int(at[name]) for name in graph.dims if name in at}
+    sizes = {n: checked_size(n, at[n]) for n in graph.dims if n in at and n not in leaves}
     bound = bind_dims([Argument(repr(n), leaves[n], array) for n, array in given.items()])
     for name in sizes:
         if bound.get(name, sizes[name]) != sizes[name]:
             raise GraphError(f"{name} = {sizes[name]} contradicts an array", got=bound[name])
-    sizes |= bound
-    free = iter(range(3, 3 + len(graph.dims)))
-    return {name: sizes[name] if name in sizes else next(free) for name in graph.dims}
-
-
-def _param_sizes(graph: Graph, sizes: Mapping[str, int]) -> dict[str, int]:
-    symbols = set(symbols_of(dim for leaf in graph.params.values() for dim in leaf.shape))
-    return {name: size for name, size in sizes.items() if name in symbols}
+    return sizes | bound
 
 
 def _perturbed(array: np.ndarray, leaf: Node, rng: np.random.Generator) -> np.ndarray:

@@ -52,12 +52,16 @@ def checked_sizes(graph: Graph, sizes: Mapping[str, Any], seed: int = 0) -> dict
                     got=str(leaf.type),
                     fix=f"give it: {init_call(graph, seed, known)}",
                 )
-    for name, size in known.items():
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
-            raise GraphError(f"{name} is no size", got=repr(size), expected="a whole number")
-    whole = {name: int(size) for name, size in known.items()}
+    whole = {name: checked_size(name, size) for name, size in known.items()}
     _check_shapes(graph, whole)
     return whole
+
+
+def checked_size(name: str, size: Any) -> int:
+    """Return the size of a named dim as a whole number; raise GraphError where it is none."""
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+        raise GraphError(f"{name} is no size", got=repr(size), expected="a whole number")
+    return int(size)
 
 
 def _check_shapes(graph: Graph, sizes: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,11 +91,29 @@ def as_data(graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None)
 
 
 def sizes_of_state(
-    graph: Graph, data: Mapping[str, Any], batch_dim: str | None = None
+    graph: Graph, data: Mapping[str, Any], given: Mapping[str, int], batch_dim: str | None = None
+) -> dict[str, int]:
+    """Return the sizes that a first state needs: the given ones, and those that the data tell.
+
+    Raises: GraphError where neither tells a size, and for data that `as_data` refuses.
+    """
+    wanted = dims_of_state(graph)
+    sizes = _told_sizes(graph, data, wanted, batch_dim) | {**given} if wanted else {**given}
+    missing = [name for name in wanted if name not in sizes]
+    if missing:
+        raise GraphError(
+            f"the size of {missing[0]} is unknown: parameters have it, but no input does",
+            expected=", ".join(wanted),
+            fix=f"sizes={{{missing[0]!r}: 10}}",
+        )
+    return sizes
+
+
+def _told_sizes(
+    graph: Graph, data: Mapping[str, Any], wanted: Container[str], batch_dim: str | None
 ) -> dict[str, int]:
     """Return the sizes of parameters' dims that data tell: those of axes that are not cut."""
     arrays = as_data(graph, data, batch_dim).arrays
-    wanted = dims_of_state(graph)
     sizes: dict[str, int] = {}
     for name, leaf in graph.inputs.items():
         # From behind: data of single examples have an axis more, in front.

@@ -9,7 +9,6 @@ from typing import Any
 
 from graphc.errors import GraphError
 from graphc.run.compiled import CompiledFunction
-from graphc.run.sizes import dims_of_state
 from graphc.train.batches import sizes_of_state
 from graphc.train.diagnose import State
 from graphc.train.fit import fit
@@ -47,7 +46,7 @@ def random_restarts(
     if not isinstance(seeds, Iterable):
         raise GraphError("seeds are several numbers", got=repr(seeds), fix=f"range({seeds!r})")
     runs = []
-    sizes = _sizes(step, data, sizes or {}, settings.get("batch_dim"))
+    sizes = sizes_of_state(step.graph, data, sizes or {}, settings.get("batch_dim"))
     for seed in seeds:
         state = step.init(seed=seed, **sizes)
         history = fit(step, state, data, seed=seed, **settings)
@@ -57,19 +56,3 @@ def random_restarts(
     if not runs:
         raise GraphError("random restarts need at least one seed", got="no seeds")
     return sorted(runs, key=lambda run: (math.isnan(run.value), run.value))
-
-
-def _sizes(
-    step: CompiledFunction, data: Mapping[str, Any], given: Mapping[str, int], batch_dim: str | None
-) -> dict[str, int]:
-    """Return the sizes that first states need: the given ones, and those that the data tell."""
-    wanted = dims_of_state(step.graph)
-    sizes = sizes_of_state(step.graph, data, batch_dim) | {**given} if wanted else {**given}
-    missing = [name for name in wanted if name not in sizes]
-    if missing:
-        raise GraphError(
-            f"the size of {missing[0]} is unknown: parameters have it, but no input does",
-            expected=", ".join(wanted),
-            fix=f"sizes={{{missing[0]!r}: 10}}",
-        )
-    return sizes
