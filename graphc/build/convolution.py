@@ -207,7 +207,8 @@ def _convolution(
         split = in_groups(padded(node, frame.widths), -rank - 1, groups)
         shown = OPS["windows"](split, kernel, frame.stride, frame.dilation)
         positions = shown.shape[-2 * rank : -rank] if is_local else ()
-        expect_known(label, positions)
+        if is_local:
+            expect_known(label, share, positions)
         if is_local and init is None:
             init = _glorot_at_each_position(size, share, kernel)
         W = weight_of(label, weight, (*positions, size, share, *kernel), node.dtype, init)

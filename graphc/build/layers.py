@@ -14,7 +14,7 @@ from graphc.build.naming import layer_name, remember, scope_named
 from graphc.build.operands import as_float
 from graphc.build.pointwise import POINTWISE
 from graphc.errors import GraphError, nearest
-from graphc.ir.dims import Shape
+from graphc.ir.dims import Shape, dim_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ir.types import FLOAT32
@@ -54,8 +54,8 @@ def dense(
     (zeros), or uses the nodes given as `weight` and `bias`.
 
     **Shapes.** x: [..., in] -> [..., size]
-    **Raises.** GraphError where the last axis of x is missing or has no known size, or a given
-    weight or bias does not fit.
+    **Raises.** GraphError where x has no axis, or its only one has no known size, and where a
+    given weight or bias does not fit.
     """
     node = floating(as_node(x))
     if not node.ndim:
@@ -63,21 +63,23 @@ def dense(
     label = layer_name("dense", name, node)
     with scope(label):
         if weight is None:
-            _expect_known_features(label, node)
+            _expect_rows(label, node)
         z = matmul(node, weight_of(label, weight, (node.shape[-1], size), node.dtype, init))
         if use_bias or bias is not None:
             z = OPS["add"](z, bias_of(label, bias, (size,), node.dtype))
         return remember(node, activate(z, activation))
 
 
-def _expect_known_features(label: str, node: Node) -> None:
-    if type(node.shape[-1]) is not int:
+def _expect_rows(label: str, node: Node) -> None:
+    """Raise for the numbers of a batch, whose axis would be taken for that of the features."""
+    if node.ndim == 1 and type(node.shape[0]) is not int:
+        size = dim_text(node.shape[0])
         raise GraphError(
-            f"{label}: the size of the weight depends on a named dim",
+            f"{label}: are these {size} samples or {size} features?",
             where=user_location(),
             got=str(node.type),
-            expected="a last axis of known size",
-            fix="write the number of features in the input's shape",
+            expected="[..., in]",
+            fix=f"x[:, None] for {size} samples of one feature, x[None] for one sample",
         )
 
 

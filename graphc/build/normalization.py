@@ -25,7 +25,7 @@ from graphc.build.layers import Activation, activate, expect_shape, floating
 from graphc.build.naming import layer_name, remember, scope_named
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
-from graphc.ir.dims import Shape
+from graphc.ir.dims import Shape, dim_text, divide_exactly
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ops.axes import many_axes, one_axis
@@ -69,13 +69,13 @@ def batch_norm(
 
     **Shapes.** x: [N, C] or [N, C, ...], with the channels on `axis` -> the same shape;
     parameters: [C]
-    **Raises.** GraphError where the number of channels is not known, or a given node does not fit.
+    **Raises.** GraphError where x has fewer axes, or a given node does not fit.
     **Source.** Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; torch.nn.BatchNorm2d.
     """
     node = _with_axes(x, 2, "batch_norm")
     channel = one_axis(axis, node.ndim, "batch_norm")
     label = layer_name("batch_norm", name, node)
-    size = (_known(node, channel, label),)
+    size = (node.shape[channel],)
     with scope(label):
         mean = _state(label, "running_mean", running_mean, node, size, None)
         variance = _state(label, "running_var", running_var, node, size, 1.0)
@@ -101,7 +101,7 @@ def layer_norm(
     """Normalize each sample over its features, the axes of `axis`; scale and shift each feature.
 
     **Shapes.** x: [..., F] -> the same shape; parameters: the sizes of those axes
-    **Raises.** GraphError where such a size is not known, or a given node does not fit.
+    **Raises.** GraphError where x has no such axis, or a given node does not fit.
     **Source.** Ba et al. 2016, arXiv:1607.06450, equation 3; torch.nn.LayerNorm, whose
     `normalized_shape` is the shape of the last axes.
     """
@@ -133,13 +133,13 @@ def group_norm(
     """
     node = _with_axes(x, 2, "group_norm")
     label = layer_name("group_norm", name, node)
-    channels, groups = _known(node, 1, label), plain(groups)
-    if type(groups) is not int or groups < 1 or channels % groups:
+    channels, groups = node.shape[1], plain(groups)
+    if type(groups) is not int or groups < 1 or divide_exactly(channels, groups) is None:
         raise GraphError(
             f"{label}: the channels cannot be split into {groups} equal groups",
             where=user_location(),
-            got=f"{channels} channels",
-            expected=f"a divisor of {channels}",
+            got=f"{dim_text(channels)} channels",
+            expected=f"a divisor of {dim_text(channels)}",
         )
     with scope(label):
         shape = (node.shape[0], groups, channels // groups, *node.shape[2:])
@@ -191,7 +191,7 @@ def rms_norm(
     the next number of x's dtype, 1.2e-7 in float32.
 
     **Shapes.** x: [..., F] -> the same shape; `{name}.W`: the sizes of the axes of `axis`
-    **Raises.** GraphError where such a size is not known, or a given weight does not fit.
+    **Raises.** GraphError where x has no such axis, or a given weight does not fit.
     **Source.** Zhang & Sennrich 2019, arXiv:1910.07467, equation 4; torch.nn.RMSNorm.
     """
     node = _with_axes(x, 1, "rms_norm")
@@ -257,7 +257,7 @@ def _parameter(
 ) -> Node:
     """Return the parameter `label.kind` in a shape that broadcasts along `axes` of the node."""
     if given is None:
-        shape = tuple([_known(node, axis, label) for axis in axes])
+        shape = tuple([node.shape[axis] for axis in axes])
         init = 1.0 if kind == "W" else None
         given = param(f"{label}.{kind}", shape, node.dtype, init=init)
     else:
@@ -297,17 +297,3 @@ def _with_axes(x: Any, least: int, layer: str) -> Node:
             expected=("[..., F]", "[N, C, ...]", "[N, C, L, ...]")[least - 1],
         )
     return node
-
-
-def _known(node: Node, axis: int, label: str) -> int:
-    """Return the size of an axis that parameters run along, or raise where it has only a name."""
-    size = node.shape[axis]
-    if not isinstance(size, int):
-        raise GraphError(
-            f"{label}: the size of the parameters depends on a named dim",
-            where=user_location(),
-            got=f"{node.type}, axis {axis}",
-            expected="an axis of known size",
-            fix="write the number of channels or features in the input's shape",
-        )
-    return size

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from graphc.build.layers import bias_of
 from graphc.errors import GraphError
-from graphc.ir.dims import Dim, Shape, as_dim, dim_text, shape_text
+from graphc.ir.attributes import plain
+from graphc.ir.dims import Dim, Shape, as_dim, dim_text, divide_exactly, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.registry import OPS
@@ -87,18 +88,18 @@ def _channels_forward(x: Node, rank: int) -> str | None:
     return f"channels stand before the positions, {_LAYOUTS[rank]}: x.transpose({axes})"
 
 
-def expect_known(label: str, positions: Shape) -> None:
-    """Raise where the positions of a layer with filters at each of them are not known."""
-    if not all(isinstance(dim, int) for dim in positions):
+def expect_known(label: str, channels: Dim, positions: Shape) -> None:
+    """Raise where the filters of a layer that has some at each position cannot be counted."""
+    if not all(isinstance(dim, int) for dim in (channels, *positions)):
         raise GraphError(
             f"{label}: the size of the weight depends on a named dim",
             where=user_location(),
-            got=f"positions {shape_text(positions)}",
+            got=f"{dim_text(channels)} channels, positions {shape_text(positions)}",
             expected="an image of known size, which has filters at each position",
         )
 
 
-def channels_of(label: str, x: Node, rank: int, size: int, groups: int) -> int:
+def channels_of(label: str, x: Node, rank: int, size: Any, groups: Any) -> Dim:
     """Return how many channels an input has; input and output must split into the groups."""
     expect_axes(label, x, rank)
     if not is_count(size) or is_below(size, 1):
@@ -108,24 +109,29 @@ def channels_of(label: str, x: Node, rank: int, size: int, groups: int) -> int:
             got=repr(size),
         )
     channels = x.shape[-rank - 1]
-    if not isinstance(channels, int):
+    if x.ndim == rank + 1 and not isinstance(channels, int):
         raise GraphError(
-            f"{label}: the size of the weight depends on a named dim",
+            f"{label}: the axis of the channels has a named dim, as that of the samples has",
             where=user_location(),
             got=str(x.type),
-            expected="a known number of channels",
-            fix="write the number of channels in the input's shape"
-            if x.ndim == rank + 2
-            else f"give each example an axis of channels: x[:, None], {_LAYOUTS[rank]}",
+            expected=_LAYOUTS[rank],
+            fix="give each example an axis of channels: x[:, None]",
         )
-    if not is_count(groups) or groups < 1 or channels % groups or size % groups:
+    if not _is_split(groups, channels, size):
         raise GraphError(
             f"{label}: the channels cannot be split into {groups} equal groups",
             where=user_location(),
-            got=f"{channels} channels in, {size} out",
+            got=f"{dim_text(channels)} channels in, {dim_text(size)} out",
             expected="numbers of channels that `groups` divides",
         )
     return channels
+
+
+def _is_split(groups: Any, *channels: Dim) -> bool:
+    """Say whether all these numbers of channels split into so many equal groups."""
+    if not isinstance(plain(groups), int) or is_below(groups, 1):
+        return False
+    return all(divide_exactly(n, groups) is not None for n in channels)
 
 
 def kernel_of(label: str, kernel_size: Any, weight: Node | None, rank: int) -> tuple[Dim, ...]:

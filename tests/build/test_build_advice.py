@@ -55,7 +55,7 @@ H, XS = gc.input("h", (3,)), gc.input("xs", ("T", 3))
         ),
         (
             lambda: gc.nn.conv2d(gc.input("y", ("N", 28, 28)), 8, 3),
-            "conv2d: the size of the weight depends on a named dim",
+            "conv2d: the axis of the channels has a named dim",
             "fix       give each example an axis of channels: x[:, None]",
         ),
         (
