@@ -29,7 +29,6 @@ from graphc.build import (
 )
 from graphc.build.pointwise import POINTWISE
 from graphc.errors import CallError
-from graphc.ir.foreign_names import instead_of_keyword
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.text.calls import fault_of_call, parameters
@@ -50,7 +49,7 @@ _THEMES = (
 )
 
 
-def _telling(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def telling(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with errors that say what stands for an argument that it lacks."""
 
     @wraps(function)
@@ -76,14 +75,12 @@ def _call_error(
 ) -> CallError:
     fault = fault_of_call(name, function, args, words)
     known = parameters(function)
-    word = fault.keyword if fault else None
-    foreign = instead_of_keyword(word, known) if word else None
     return CallError(
         fault.what if fault else f"{name}: {str(problem).removeprefix(function.__name__ + '() ')}",
         where=user_location(),
         got=fault.got if fault else None,
         expected=f"{name}({', '.join(known)})",
-        fix=foreign or (fault.fix if fault else None),
+        fix=fault.fix if fault else None,
     )
 
 
@@ -99,7 +96,7 @@ for _theme in _THEMES:
         and getattr(value, "__module__", None) == _theme.__name__
     }
 #: The same for Python.
-ARRAY_FUNCTIONS = {name: _telling(name, value) for name, value in PLAIN_FUNCTIONS.items()}
+ARRAY_FUNCTIONS = {name: telling(name, value) for name, value in PLAIN_FUNCTIONS.items()}
 globals().update(ARRAY_FUNCTIONS)
 
 # What the array API standard wants beside functions.
@@ -130,5 +127,5 @@ def transpose_method(x: Node, *axes: Any) -> Node:
     return shaping.transpose(x, axes or None)
 
 
-reshape_method = _telling("reshape", reshape_method)
-transpose_method = _telling("transpose", transpose_method)
+reshape_method = telling("reshape", reshape_method)
+transpose_method = telling("transpose", transpose_method)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, MutableMapping
+from inspect import unwrap
 from typing import Any, cast
 
 from graphc.build import init, losses, nn
@@ -15,7 +16,7 @@ from graphc.ops.registry import OPS, get_op
 
 #: Layers and losses, as the text form and the top level call them.
 LAYERS: dict[str, Callable[..., Any]] = {
-    name: getattr(module, name) for module in (losses, nn) for name in module.__all__
+    name: unwrap(getattr(module, name)) for module in (losses, nn) for name in module.__all__
 }
 
 #: What may stand after `init=`; where an array function has the same name, this one is meant.

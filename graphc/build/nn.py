@@ -19,7 +19,7 @@ from graphc.build.convolution import (
     locally_connected2d,
 )
 from graphc.build.embedding import embedding
-from graphc.build.functions import ARRAY_FUNCTIONS
+from graphc.build.functions import ARRAY_FUNCTIONS, telling
 from graphc.build.layers import dense, dropout
 from graphc.build.losses import (
     absolute_error,
@@ -103,6 +103,9 @@ __all__ = [
     "squared_error",
     "zero_one",
 ]
+
+#: Calls that do not fit say what stands for an argument that is not there.
+globals().update({name: telling(name, globals()[name]) for name in __all__})
 
 
 def __dir__() -> list[str]:

@@ -53,6 +53,7 @@ INSTEAD = {
     "cross": "gc.roll(a, -1, -1) * gc.roll(b, 1, -1) - gc.roll(a, 1, -1) * gc.roll(b, -1, -1)",
     "cross_entropy": "gc.nn.softmax_cross_entropy(logits, target)",
     "cross_entropy_loss": "gc.nn.softmax_cross_entropy(logits, target)",
+    "cuda": "leave it out: graphs run on the CPU",
     "deg2rad": "x * (np.pi / 180)",
     "degrees": "x * (180 / np.pi)",
     "detach": "gc.stop_gradient(x)",
@@ -71,6 +72,7 @@ INSTEAD = {
     "fabs": "gc.abs(x)",
     "factorial": "gc.exp(gc.lgamma(n + 1))",
     "flatnonzero": _NO_SHAPE,
+    "flatten": "gc.reshape(x, -1), or gc.reshape(x, (n, -1)) for n rows",
     "fliplr": "x[:, ::-1]",
     "flipud": "x[::-1]",
     "float": "x.astype('float32')",
@@ -131,7 +133,7 @@ INSTEAD = {
     "numel": "x.size",
     "numpy": _NO_NUMBERS,
     "percentile": "gc.sort(x)[..., k], the number with k smaller ones",
-    "permute": "gc.permute_dims(x, axes), or x.transpose(1, 0)",
+    "permute": "gc.permute_dims(x, axes)",
     "pinv": "gc.solve(a.T @ a, a.T) where a has full column rank",
     "placeholder": "gc.input(name, shape)",
     "polyval": "c[0] + x * (c[1] + x * c[2]), and so on (Horner)",
@@ -159,6 +161,7 @@ INSTEAD = {
     "step": "gc.heaviside(x, 0)",
     "svd": _NO_FACTORS,
     "swish": "gc.silu(x)",
+    "t": "x.T",
     "tensor": "gc.constant(values)",
     "to": "x.astype(dtype)",
     "tolist": _NO_NUMBERS,
@@ -183,23 +186,49 @@ INSTEAD = {
 }
 
 
+_FROM_INPUT = "leave it out: the input has that size"
+_WHERE_USED = "leave it out: g.for_inference() is the graph in use"
+
 #: What other libraries call an argument -> what stands for it here.
 KEYWORDS = {
+    "act": "activation=",
     "b": "gc.logsumexp(x + gc.log(b)) for weights b > 0",
+    "bidirectional": "gc.nn.bidirectional(gc.nn.lstm, x, units)",
     "copy": "leave it out: a node never changes",
     "device": "leave it out: a graph runs where it is called",
     "dim": "axis=",
     "dims": "axis=",
+    "elementwise_affine": "affine=",
+    "embedding_dim": "size=",
     "exclusive": "gc.cumsum(x) - x",
+    "filters": "size=",
+    "hidden_size": "units=",
+    "in_channels": _FROM_INPUT,
+    "in_features": _FROM_INPUT,
     "inplace": "leave it out: a node never changes",
     "keep_dims": "keepdims=",
+    "input": "x=",
+    "input_size": _FROM_INPUT,
+    "is_training": _WHERE_USED,
     "keepdim": "keepdims=",
+    "normalized_shape": "axis=",
+    "num_embeddings": "vocabulary=",
+    "num_groups": "groups=",
+    "num_heads": "heads=",
+    "num_layers": "layers=",
+    "other": "y=",
     "out": "leave it out: nodes are never written into",
+    "out_channels": "size=",
+    "out_features": "size=",
+    "p": "rate=",
     "requires_grad": "leave it out: gc.param is trained, and gc.grad takes any node",
     "reverse": "gc.flip before and after: gc.flip(gc.cumsum(gc.flip(x, axis), axis), axis)",
     "size": "shape=",
     "stable": "leave it out: sorting is always stable",
+    "strides": "stride=",
+    "training": _WHERE_USED,
     "unbiased": "ddof=1, or ddof=0",
+    "units": "size=",
 }
 
 #: What reductions do without `where=`.
@@ -215,7 +244,7 @@ def instead_of_keyword(keyword: str, known: Container[str]) -> str | None:
     >>> instead_of_keyword("dim", ["x", "axis"]), instead_of_keyword("dim", ["x"])
     ('axis= for dim=', None)
     """
-    if keyword in ("where", "mask"):
+    if keyword in ("where", "mask") and "axis" in known:
         return MASKED
     instead = KEYWORDS.get(keyword)
     if instead is None or not instead.endswith("="):
@@ -232,16 +261,39 @@ def instead_of(name: str) -> str | None:
     return INSTEAD.get(name) or INSTEAD.get(name.lower().rstrip("_"))
 
 
+_DERIVED = "a file states what is computed: graphc show --gradient loss derives it"
+_SIZES = "dims have names or numbers: write N, or 3"
+
+#: What the text form has of its own, where Python's words mean nothing.
+_IN_TEXT = {
+    "backward": _DERIVED,
+    "dim": _SIZES,
+    "grad": _DERIVED,
+    "jit": "graphc compile compiles the file",
+    "ndim": _SIZES,
+    "numel": _SIZES,
+    "placeholder": "x: input(f32, N, 3), on a line of its own",
+    "shape": _SIZES,
+    "size": _SIZES,
+    "variable": "W: param(f32, 3), on a line of its own",
+} | dict.fromkeys(("cpu", "item", "numpy", "tolist", "value"), "graphc run computes numbers")
+
+#: Python's words -> the text form's: modules go, and methods become functions.
+_TO_TEXT = ((r"\b(gc\.(nn\.|init\.)?|np\.)", ""), (r"\bx\.(\w+)\(([^()]*)\)", r"\1(x, \2)"))
+
+
 def instead_in_text(name: str) -> str | None:
     """Return the same for the text form, which has neither modules nor methods.
 
-    >>> instead_in_text("swish"), instead_in_text("double")
-    ('silu(x)', None)
+    >>> instead_in_text("swish"), instead_in_text("double"), instead_in_text("relu")
+    ('silu(x)', "astype(x, 'float64')", None)
     """
-    instead = instead_of(name)
-    if instead is None or "x." in instead:
+    instead = _IN_TEXT.get(name) or instead_of(name)
+    if instead is None:
         return None
-    return re.sub(r"\bgc\.(nn\.|init\.)?", "", instead)
+    for python, written in _TO_TEXT:
+        instead = re.sub(python, written, instead)
+    return instead
 
 
 def no_attribute(

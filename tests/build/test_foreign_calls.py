@@ -30,8 +30,13 @@ M = gc.input("m", ("N", 4), "bool")
         (lambda: gc.sum(X, axs=0), "no argument 'axs'", "did you mean 'axis'?"),
         (lambda: np.mean(X, where=M), "where= has no meaning", "(m * x).sum() / m.sum()"),
         (lambda: np.where(X > 0), "where misses its arguments 'x' and 'y'", None),
-        (lambda: gc.exp(x=X), "exp: got an unexpected keyword argument 'x'", None),
-        (lambda: X.reshape(shape=(4, -1)), "reshape: got an unexpected keyword", None),
+        (lambda: gc.exp(x=X), "exp takes 'x' by its place, not by its name", "write exp(x)"),
+        (lambda: gc.relu(X, inplace=True), "relu has no argument 'inplace'", "never changes"),
+        (lambda: gc.nn.dense(X), "dense misses its argument 'size'", None),
+        (lambda: gc.nn.dense(X, out_features=3), "no argument 'out_features'", "size= for out_"),
+        (lambda: gc.nn.dropout(X, p=0.5), "no argument 'p'", "rate= for p="),
+        (lambda: gc.nn.lstm(X, hidden_size=3), "no argument 'hidden_size'", "units= for hidden"),
+        (lambda: X.reshape(shape=(4, -1)), "reshape takes 'shape' by its place", None),
     ],
 )
 def test_a_foreign_argument_says_what_stands_for_it(

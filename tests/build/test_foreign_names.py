@@ -80,8 +80,8 @@ def test_so_do_its_modules(module: str, name: str, fix: str) -> None:
         ("swish(x)", "silu(x)"),
         ("Linear(x, 3)", "dense(x, size)"),
         ("cross_entropy(x, x)", "softmax_cross_entropy(logits, target)"),
-        ("grad(x, [x])", "g.gradient('loss') of the graph, or grad(loss, [x]) in Python"),
-        ("permute(x, (1, 0))", "did you mean 'permute_dims'?"),
+        ("grad(x, [x])", "a file states what is computed: graphc show --gradient loss derives it"),
+        ("permute(x, (1, 0))", "permute_dims(x, axes)"),
         ("softmx(x)", "did you mean 'softmax'?"),
     ],
 )

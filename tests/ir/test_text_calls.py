@@ -22,7 +22,7 @@ def mistake(line: str) -> GraphTextError:
 @pytest.mark.parametrize(
     ("line", "place", "what", "fix"),
     [
-        ("h = dense(x, units=3)", "4:14", "dense has no argument 'units'", "did you mean 'size'?"),
+        ("h = dense(x, units=3)", "4:14", "dense has no argument 'units'", "size= for units="),
         ("h = dense(x, actvation=relu)", "4:14", "no argument 'actvation'", "'activation'?"),
         ("h = conv2d(x, 3, kernel=3)", "4:18", "no argument 'kernel'", "mean 'kernel_size'?"),
         ("h = where(x > 0, x)", "4:5", "where misses its argument 'y'", None),

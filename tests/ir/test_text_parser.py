@@ -233,7 +233,7 @@ def test_the_whole_message(line: str) -> None:
         ("y = x * (1/0)", "3:10", "division by zero"),
         ("y = x * (N & 2)", "3:10", "dims and numbers"),
         ("y = x * (-8)**0.5", "3:9", "not a real number"),
-        ("y = x.sum(axis=1)", "3:5", "methods are no part"),
+        ("y = x.sum(axis=1)", "3:5", "methods and modules are no part"),
         ("y = x.shape", "3:5", "attribute 'shape'"),
         ("y = 0 < x < 1", "3:5", "chained"),
         ("relu = exp(x)\nz = relu(x)", "4:5", "is a value here"),

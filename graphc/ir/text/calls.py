@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphc.errors import counted, nearest
+from graphc.ir.foreign_names import instead_of_keyword
 from graphc.ir.text.values import Value
 
 #: What comes instead of an argument that is missing is probably a word for that one, unless it is
@@ -58,11 +59,15 @@ def fault_of_call(
         and p.kind is not p.VAR_POSITIONAL
         and p.name not in (*taken, *keywords)
     ]
+    unnamed = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+    named = [word for word in known if word not in unnamed]
     for word in keywords:
+        if word in unnamed:
+            how = f"write {name}({', '.join(known)})"
+            return Fault(f"{name} takes {word!r} by its place, not by its name", None, how, word)
         if word not in known:
-            return Fault(
-                f"{name} has no argument {word!r}", fix=_meant(word, known, missing), keyword=word
-            )
+            fix = _meant(word, named, [m for m in missing if m in named])
+            return Fault(f"{name} has no argument {word!r}", fix=fix, keyword=word)
         if word in taken:
             return Fault(f"{name} gets its argument {word!r} twice", keyword=word)
     if missing:
@@ -79,13 +84,9 @@ def fault_of_call(
     return None
 
 
-#: What other libraries call an argument -> what it is called here.
-_OF_OTHERS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x", "other": "y"}
-
-
 def _meant(word: str, known: Sequence[str], missing: Sequence[str]) -> str | None:
-    if word in _OF_OTHERS and _OF_OTHERS[word] in known:
-        return f"did you mean {_OF_OTHERS[word]!r}?"
+    if instead := instead_of_keyword(word, known):
+        return instead
     alike = nearest(word, list(known), _CLEARLY_ALIKE)
     hint = alike or (missing[0] if len(missing) == 1 else nearest(word, list(known)))
     return f"did you mean {hint!r}?" if hint else None

@@ -217,12 +217,11 @@ class Expressions:
 
     def _attribute(self, tree: ast.Attribute) -> Value:
         if tree.attr not in ATTRIBUTES:
-            known = tree.attr in self.functions
             raise self.error(
                 tree,
                 f"attribute {tree.attr!r} is no part of the text form",
                 expected=".T or .mT",
-                fix=f"write {tree.attr}(x, ...)" if known else None,
+                fix=self._instead(tree.attr),
             )
         array = self.value(tree.value)
         if not isinstance(array, Node):
@@ -269,15 +268,20 @@ class Expressions:
         """Return the name of the called function; only a bare name may be called."""
         if isinstance(tree.func, ast.Name):
             return tree.func.id
-        if isinstance(tree.func, ast.Attribute) and tree.func.attr in self.functions:
+        if isinstance(tree.func, ast.Attribute):
             raise self.error(
                 tree.func,
-                "methods are no part of the text form",
-                fix=f"write {tree.func.attr}(x, ...)",
+                "methods and modules are no part of the text form",
+                fix=self._instead(tree.func.attr),
             )
-        if isinstance(tree.func, ast.Attribute):
-            self._attribute(tree.func)
         raise self.error(tree.func, "only a function's name can be called")
+
+    def _instead(self, attribute: str) -> str | None:
+        """Return what stands for an attribute or a method, or for a name of a module."""
+        if attribute in NUMBERS:
+            return f"write {attribute}"
+        known = f"write {attribute}(x, ...)" if attribute in self.functions else None
+        return instead_in_text(attribute) or known
 
     def keywords(self, tree: ast.Call) -> dict[str, Value]:
         """Return the keyword arguments of a call."""
@@ -346,7 +350,8 @@ class Expressions:
             return self.error(tree, f"{name}: {problem}", expected=expected)
         if fault.keyword is not None and isinstance(tree, ast.Call):
             tree = next(k for k in tree.keywords if k.arg == fault.keyword)
-        return self.error(tree, fault.what, got=fault.got, expected=expected, fix=fault.fix)
+        fix = fault.fix and _PYTHON.sub("", fault.fix)
+        return self.error(tree, fault.what, got=fault.got, expected=expected, fix=fix)
 
     def _refuse(self, tree: ast.expr) -> NoReturn:
         what, fix = REFUSED.get(type(tree), ("this syntax", None))
