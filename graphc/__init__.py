@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import draw, train
 from graphc.build import init, nn, optim
+from graphc.build.from_function import from_function
 from graphc.build.functions import ARRAY_FUNCTIONS
-from graphc.build.graphs import dim, from_function, graph, input, param
+from graphc.build.graphs import dim, graph, input, param
 from graphc.compile import compile, emit, load, optimize, parse
 from graphc.differentiate.custom import define_pointwise
 from graphc.draw.traces import derive, forward_backward_table, trace

@@ -56,7 +56,7 @@ Level = Annotated[
     int, typer.Option("--level", min=0, max=3, help="0 none, 1 exact and cheap, 2 default, 3 all.")
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of all that is random.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
 Style = Annotated[str, typer.Option("--style", help="readable or fast.")]
 Format = Annotated[
     str, typer.Option("--format", help="text or latex; for a model markdown or html, too.")

@@ -72,6 +72,10 @@ def parse(text: str, filename: str = "<text>") -> Graph:
     Raises:
         GraphError: with file, line, column and a caret, where the text is not a graph.
     """
+    if not isinstance(text, str):
+        raise GraphError(
+            "parse takes a text", got=f"a value of type {type(text).__name__}", fix="gc.load(path)"
+        )
     return parse_text(text, FUNCTIONS, filename)
 
 

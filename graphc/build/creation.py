@@ -153,7 +153,15 @@ def linspace(
 
     **Shapes.** -> [num]
     """
-    numbers = np.linspace(start, stop, num, endpoint=endpoint)
+    try:
+        numbers = np.linspace(start, stop, num, endpoint=endpoint)
+    except (TypeError, ValueError):  # of NumPy's, which speaks of its own insides
+        raise GraphError(
+            "linspace takes numbers, and how many to return",
+            where=user_location(),
+            got=f"linspace({start!r}, {stop!r}, {num!r})",
+            fix="gc.arange(N) * (1 / (N - 1)), for a named dim N",
+        ) from None
     return constant(numbers, FLOAT32 if dtype is None else dtype)
 
 

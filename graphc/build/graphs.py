@@ -1,4 +1,4 @@
-"""Leaves and graphs: from nodes or a function to a graph, and from a graph to its variants."""
+"""Leaves and graphs: from nodes to a graph, and from a graph to its variants."""
 
 from __future__ import annotations
 
@@ -111,6 +111,11 @@ def graph(
     **Raises.** GraphError for no output, one without a name, some by name and others not, two
     leaves of one name, an update of no parameter.
     """
+    for what, text in (("name", name), ("doc", doc)):
+        if not isinstance(text, str | None):
+            raise GraphError(
+                f"a graph's {what} is a text", where=user_location(), got=f"{what}={text!r}"
+            )
     variables = _variables(user_frame())
     if isinstance(outputs, Mapping):
         if more:
@@ -118,10 +123,10 @@ def graph(
         named = {_output_name(key): as_node(value) for key, value in outputs.items()}
     else:
         several = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-        named = _named_outputs([as_node(node) for node in [*several, *more]], variables)
+        named = named_outputs([as_node(node) for node in [*several, *more]], variables)
     alive = topological([*named.values(), *(updates or {}).values()])
     names = {node: variables[node] for node in alive if node in variables}
-    return Graph(named, updates=updates, name=name or "graph", doc=doc, names=names)
+    return Graph(named, updates=updates, name=name or "graph", doc=doc or "", names=names)
 
 
 def _output_name(name: object) -> str:
@@ -134,7 +139,7 @@ def _named_and_more(
     named: Mapping[Any, Any], more: Sequence[Any], variables: Mapping[Node, str]
 ) -> GraphError:
     """Return the error that some outputs have names in a mapping, and others stand beside it."""
-    called = _named_outputs([as_node(node) for node in more], variables)
+    called = named_outputs([as_node(node) for node in more], variables)
     items = ", ".join(f'"{name}": {name}' for name in called)
     return GraphError(
         "outputs stand in a mapping from name to node, or one after the other, but not both",
@@ -161,53 +166,12 @@ def _is_speaking(variable: str) -> bool:
     return variable.isidentifier() and not variable.startswith("_")
 
 
-def _named_outputs(nodes: Sequence[Node], variables: Mapping[Node, str]) -> dict[str, Node]:
+def named_outputs(nodes: Sequence[Node], variables: Mapping[Node, str]) -> dict[str, Node]:
     """Return outputs under their own names, or out, out_2, … where they have none."""
     named: dict[str, Node] = {}
     for node in nodes:
         named[free_name(node.name or variables.get(node) or "out", named)] = node
     return named
-
-
-def from_function(function: Callable[..., Any], *, name: str | None = None, **inputs: Any) -> Graph:
-    """Call a plain NumPy function on input nodes and return the graph that it built.
-
-    Each keyword names an input and gives its shape, or (shape, dtype):
-    `from_function(f, x=("N", 3), y=(("N",), "int64"))`. The function returns a node, several, or
-    a mapping from name to node.
-
-    **Raises.** GraphError where the function needs numbers, or returns something else.
-    """
-    nodes = {key: _input_of(key, value) for key, value in inputs.items()}
-    by_place = isinstance(function, np.ufunc)  # such as np.tanh, whose arguments have no names
-    results = function(*nodes.values()) if by_place else function(**nodes)
-    if isinstance(results, Mapping):
-        named = {key: _result(value, function) for key, value in results.items()}
-    else:
-        several = results if isinstance(results, (list, tuple)) else [results]
-        named = _named_outputs([_result(value, function) for value in several], {})
-    own_name = getattr(function, "__name__", "graph")
-    label = name or (own_name if own_name.isidentifier() else "graph")
-    doc = "" if by_place else (getattr(function, "__doc__", None) or "").strip()
-    return Graph(named, name=label, doc=doc, inputs=nodes.values())
-
-
-def _input_of(name: str, spec: Any) -> Node:
-    if isinstance(spec, Node):
-        return spec
-    is_pair = isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], (tuple, list))
-    shape, dtype = spec if is_pair else (spec, "float32")
-    return input(name, shape, dtype)
-
-
-def _result(value: Any, function: Callable[..., Any]) -> Node:
-    if isinstance(value, (Node, bool, int, float, np.ndarray, np.generic)):
-        return as_node(value)
-    raise GraphError(
-        f"{getattr(function, '__name__', 'the function')} returned something that is not a node",
-        got=f"{value!r} of type {type(value).__name__}",
-        expected="a node, several nodes, or a mapping from name to node",
-    )
 
 
 # -- variants ------------------------------------------------------------------------------------

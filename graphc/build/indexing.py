@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.build.shaping import expand_dims, ravel
 from graphc.errors import GraphError
-from graphc.ir.dims import Dim, Shape, same_shape, shape_text
+from graphc.ir.dims import Dim, Shape, as_dim, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import one_axis
@@ -276,11 +276,11 @@ def one_hot(indices: Any, num_classes: Any, dtype: Any = "float32", axis: int = 
     """Return 1 at each index and 0 elsewhere, along a new axis; an index outside gives zeros.
 
     **Shapes.** indices: [n] integers -> [n, num_classes]
-    **Raises.** GraphError for indices that are not integers.
+    **Raises.** GraphError for indices that are not integers, and for less than no classes.
     """
     node = index_node(_integers(indices))
     place = one_axis(axis, node.ndim + 1, "one_hot")
-    classes = OPS["arange"](num_classes, dtype=node.dtype)
+    classes = OPS["arange"](as_dim(num_classes), dtype=node.dtype)
     shape: Shape = (classes.shape[0], *[1] * (node.ndim - place))
     hits = OPS["equal"](expand_dims(node, place), OPS["reshape"](classes, shape))
     return OPS["cast"](hits, dtype)

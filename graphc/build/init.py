@@ -174,7 +174,8 @@ def initial_state(graph: Graph, seed: int = 0, **sizes: int) -> dict[str, np.nda
     **Raises.** GraphError where such a size is missing, or a name is none of the graph's dims.
     """
     _check_names(graph, sizes)
-    rng = np.random.default_rng(seed)
+    sizes = {name: checked_size(name, size) for name, size in sizes.items()}
+    rng = generator_of(seed)
     state = {}
     for name, node in graph.params.items():
         missing = [dim for dim in symbols_of(node.shape) if dim not in sizes]
@@ -187,6 +188,23 @@ def initial_state(graph: Graph, seed: int = 0, **sizes: int) -> dict[str, np.nda
         init = node.attrs["init"] or Zeros()
         state[name] = init.sample(rng, evaluate_shape(node.shape, sizes), node.dtype)
     return state
+
+
+def generator_of(seed: Any) -> np.random.Generator:
+    """Return NumPy's generator of a seed; raise GraphError for what is none."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise GraphError(
+            "a seed is a whole number, at least 0", where=user_location(), got=f"seed={seed!r}"
+        ) from None
+
+
+def checked_size(name: str, size: Any) -> int:
+    """Return the size of a named dim as a whole number; raise GraphError where it is none."""
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+        raise GraphError(f"{name} is no size", got=repr(size), expected="a whole number")
+    return int(size)
 
 
 def _check_names(graph: Graph, sizes: Mapping[str, int]) -> None:

@@ -285,12 +285,13 @@ def _pair(loss: str, prediction: Any, target: Any) -> tuple[Node, Node]:
 
 def _misfit(loss: str, prediction: Any, target: Any, expected: str) -> GraphError:
     prediction, target = as_node(prediction), as_node(target)
+    p, t = prediction.shape, target.shape
     fix = "compare the model's output with the targets"
     if prediction.dtype.kind != "f" and target.dtype.kind == "f":
         fix = f"they look swapped, as the prediction comes first: {loss}(prediction, target)"
-    elif prediction.ndim == target.ndim + 1:
+    elif p[-1:] == (1,) and same_shape(p[:-1], t):
         fix = "take the prediction's last axis away, z[:, 0], or give the target one: y[:, None]"
-    elif target.ndim == prediction.ndim + 1:
+    elif t[-1:] == (1,) and len(t) > 1 and same_shape(t[:-1], p[: len(t) - 1]):
         fix = "take the target's last axis away: y[:, 0]"
     return GraphError(
         f"{loss}: prediction and target do not fit",

@@ -314,4 +314,6 @@ def _workspace(
 
 def function_name(graph: Graph, function: str | None = None) -> str:
     """Return the name under which the emitted module offers the graph."""
+    if not isinstance(function, str | None):
+        raise GraphError("a function's name is a text", got=f"function={function!r}")
     return Namer([*LOCALS, *TOP_LEVEL]).fresh(function or ("step" if graph.updates else graph.name))

@@ -132,6 +132,10 @@ class Graph:
 
     def find(self, name: str) -> Node:
         """Return the output, input, parameter or inner node of this name."""
+        if not isinstance(name, str):
+            raise GraphError(
+                "a node is found by its name", got=repr(name), expected=", ".join(self.outputs)
+            )
         for group in (self.outputs, self.inputs, self.params):
             if name in group:
                 return group[name]

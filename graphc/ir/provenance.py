@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
+from graphc.errors import GraphError
+
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
@@ -116,6 +118,8 @@ def user_location() -> str | None:
 @contextmanager
 def scope(name: str) -> Iterator[None]:
     """Build the enclosed nodes inside the scope `name`, nested in the current one."""
+    if not isinstance(name, str):
+        raise GraphError("a scope's name is a text", where=user_location(), got=repr(name))
     around = _around.get()
     inner = f"{around.scope}/{name}" if around.scope else name
     with _Building(around._replace(scope=inner)):

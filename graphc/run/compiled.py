@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from graphc.build.init import generator_of
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -102,6 +103,7 @@ class CompiledFunction:
         Raises: GraphError where a size is missing, misspelt or no size.
         """
         known = checked_sizes(self.graph, sizes, seed)
+        generator_of(seed)  # raises for what is no seed
         if not self._params:
             return {}
         # The module's names for the dims: a dim may be called as something of Python's.

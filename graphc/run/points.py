@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.build.init import initial_state
+from graphc.build.init import checked_size, generator_of, initial_state
 from graphc.errors import GraphError, nearest
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.run.arguments import Argument, as_array, bind_dims
-from graphc.run.sizes import checked_size, dims_of_state
+from graphc.run.sizes import dims_of_state
 
 
 def sample_point(
@@ -28,7 +28,7 @@ def sample_point(
     """
     leaves = {**graph.params, **graph.inputs}
     given, sizes = _given(graph, at)
-    rng = np.random.default_rng(seed)
+    rng = generator_of(seed)
     missing = [name for name in graph.params if name not in given]
     state = (
         initial_state(graph, seed, **{n: sizes[n] for n in dims_of_state(graph)}) if missing else {}

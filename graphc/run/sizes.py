@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from graphc.build.init import checked_size
 from graphc.errors import GraphError, nearest
 from graphc.ir.dims import dim_text, evaluate, shape_text, symbols_of
 from graphc.ir.graph import Graph
@@ -55,13 +54,6 @@ def checked_sizes(graph: Graph, sizes: Mapping[str, Any], seed: int = 0) -> dict
     whole = {name: checked_size(name, size) for name, size in known.items()}
     _check_shapes(graph, whole)
     return whole
-
-
-def checked_size(name: str, size: Any) -> int:
-    """Return the size of a named dim as a whole number; raise GraphError where it is none."""
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
-        raise GraphError(f"{name} is no size", got=repr(size), expected="a whole number")
-    return int(size)
 
 
 def _check_shapes(graph: Graph, sizes: Mapping[str, int]) -> None:

@@ -10,12 +10,12 @@ import pytest
 import graphc as gc
 from graphc.build import functions as gf
 from graphc.build import nn
+from graphc.build.from_function import from_function
 from graphc.build.graphs import (
     astype,
     dim,
     for_inference,
     for_training,
-    from_function,
     graph,
     input,
     param,

@@ -49,7 +49,7 @@ def mistake(line: str) -> GraphTextError:
             "loss = softmax_cross_entropy(x @ W, y[:, None])",
             "4:8",
             "prediction and target do not fit",
-            "compare the model's output",
+            "take the target's last axis away: y[:, 0]",
         ),
     ],
 )  # fmt: skip
