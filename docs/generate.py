@@ -72,8 +72,18 @@ def blocks(text: str) -> Iterator[Block]:
 def executed(text: str, name: str) -> str:
     """Run a page's Python blocks in one namespace; return the page with what is made for it.
 
-    That is the outputs that the blocks print, and the parts between `begin` and `end`.
+    That is the outputs that the blocks print, and the parts between `begin` and `end`. Ops that the
+    page defines are gone afterwards.
     """
+    before = dict(OPS)
+    try:
+        return _executed(text, name)
+    finally:
+        OPS.clear()
+        OPS.update(before)
+
+
+def _executed(text: str, name: str) -> str:
     text = PART.sub(written, text)
     namespace: dict[str, Any] = {"__name__": "page"}
     printed = ""

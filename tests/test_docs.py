@@ -42,23 +42,15 @@ def docs_script() -> ModuleType:
 docs = docs_script()
 
 
-@pytest.fixture
-def registry() -> object:
-    """Keep ops that a page defines out of the registry that other tests read."""
-    before = dict(OPS)
-    yield
-    OPS.clear()
-    OPS.update(before)
-
-
 @pytest.mark.filterwarnings("error::RuntimeWarning")  # a reader would see it, the page does not
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_snippets_run_and_print_what_the_page_shows(
-    path: Path, registry: object, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    text = path.read_text(encoding="utf-8")
+    text, before = path.read_text(encoding="utf-8"), list(OPS)
     assert docs.executed(text, path.name) == text, "run `make docs`"
+    assert list(OPS) == before  # what a page defines is its own
 
 
 def test_the_page_of_the_optimizer_is_current() -> None:
