@@ -289,8 +289,9 @@ def check(
     found = gc.check_gradient(gc.load(model), of, values, method, names(wrt), seed=seed)
     print(found)
     if not found:
-        what = "is wrong" if found.entries else "was not checked"
-        raise GraphError(f"the gradient of {found.of} {what}", got=f"error {found.max_error:.2e}")
+        raise GraphError(
+            f"the gradient of {found.of} {found.verdict}", got=f"error {found.max_error:.2e}"
+        )
 
 
 @app.command()

@@ -37,6 +37,13 @@ def central_difference(
     return _central(function, point, index, step)
 
 
+def one_sided_slopes(function: Function, point: np.ndarray, index: Index) -> tuple[float, float]:
+    """Return the slopes below and above a point, which on a smooth function are nearly equal."""
+    step = float(np.sqrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+    below = forward_difference(function, point, index, -step)
+    return below, forward_difference(function, point, index, step)
+
+
 def extrapolated_difference(function: Function, point: np.ndarray, index: Index) -> float:
     """Return the limit of central differences as the step shrinks: for strongly bent functions.
 
