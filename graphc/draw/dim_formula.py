@@ -23,7 +23,7 @@ def dim_code(dim: Dim) -> Code:
     """Return a dim as mathematics writes it.
 
     >>> from graphc.ir.dims import floor_divide
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> N, T = dim_symbol("N"), dim_symbol("T")
     >>> dim_code(2 * N * T**2).text, dim_code(N * (floor_divide(T - 3, 2) + 1)).text
     ('2N · T²', 'N · (⌊(T − 3)/2⌋ + 1)')
@@ -42,7 +42,7 @@ def dim_formula(dim: Dim) -> str:
 def dim_latex(dim: Dim) -> str:
     r"""Return a dim as LaTeX.
 
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> print(dim_latex(2 * dim_symbol("N") ** 2))
     2 N^{2}
     """

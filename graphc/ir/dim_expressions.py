@@ -24,7 +24,7 @@ def dim_expression(dim: Any, rename: Mapping[str, str], is_exact: bool = False) 
     `is_exact` says that what is read is not multiplied out again, as a size is: floor(N/s - k/s)
     is another expression than (N - k)//s.
 
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> N = dim_symbol("N")
     >>> [dim_expression(e, {}) for e in ((N + 1) / 2, N // 2 + 1, 1 / N**0.5, N % 3)]
     ['(N + 1)/2', 'N//2 + 1', 'N**(-0.5)', 'N % 3']
@@ -35,7 +35,7 @@ def dim_expression(dim: Any, rename: Mapping[str, str], is_exact: bool = False) 
 def is_arithmetic(dim: Any) -> bool:
     """Say whether Python's operators make this expression of dims and numbers.
 
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> N = dim_symbol("N")
     >>> is_arithmetic((N % 2) / N**0.5), is_arithmetic(abs(N - 3))
     (True, False)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dim_expressions import dim_expression, is_arithmetic
-from graphc.ir.symbols import dim_symbol, sympy_module
+from graphc.ir.dim_symbols import dim_symbol
+from graphc.ir.symbols import sympy_module
 
 if TYPE_CHECKING:
     import sympy
@@ -196,7 +197,7 @@ def symbols_of(shape: Iterable[Dim]) -> list[str]:
 def linear_parts(dim: Dim, name: str) -> tuple[Dim, Dim] | None:
     """Return (a, b) of a dim that is a*name + b, with neither holding the symbol, else None.
 
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> linear_parts(2 * dim_symbol("K") + 1, "K")
     (2, 1)
     """
@@ -246,7 +247,7 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool =
 
     `is_exact` is for a number made from dims, which is not multiplied out again as a size is.
 
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
     '(W - 3)//2 + 1'
     """
@@ -260,7 +261,7 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool =
 def size_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
     """Return a dim as a Python expression that gives an int: N/2, which is whole, as N//2.
 
-    >>> from graphc.ir.symbols import dim_symbol
+    >>> from graphc.ir.dim_symbols import dim_symbol
     >>> size_text((dim_symbol("N") + 1) / 2)
     '(N + 1)//2'
     """

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sympy
 
 
 @cache
@@ -16,9 +12,3 @@ def sympy_module() -> ModuleType:
     import sympy
 
     return sympy
-
-
-@cache
-def dim_symbol(name: str) -> sympy.Symbol:
-    """Return the positive integer symbol that stands for the dimension `name`."""
-    return sympy_module().Symbol(name, integer=True, positive=True)

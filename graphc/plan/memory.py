@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import same_shape
-from graphc.ir.symbols import dim_symbol, sympy_module
+from graphc.ir.symbols import sympy_module
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import (
     NOTHING,

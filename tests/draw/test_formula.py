@@ -11,8 +11,8 @@ from graphc.draw.dim_formula import dim_formula, shape_formula
 from graphc.draw.formula import formula
 from graphc.draw.variables import variables
 from graphc.ir.code import Code
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import Dim, floor_divide
-from graphc.ir.symbols import dim_symbol
 from graphc.ops import OPS
 
 

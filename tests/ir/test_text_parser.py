@@ -11,8 +11,8 @@ import pytest
 
 from graphc.build.namespace import FUNCTIONS
 from graphc.errors import GraphError, GraphWarning
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.graph import Graph
-from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.errors import GraphTextError
 from graphc.ir.text.parser import parse
 from graphc.ops import OPS

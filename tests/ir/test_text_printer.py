@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from graphc.build.namespace import FUNCTIONS
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import dim_text, evaluate, floor_divide, normal
 from graphc.ir.graph import Graph
 from graphc.ir.provenance import phase, scope
-from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.parser import parse
 from graphc.ir.text.printer import graph_text
 from graphc.ir.text.words import as_identifier, assign_identifiers, is_plain, quoted

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from graphc.build.namespace import FUNCTIONS
 from graphc.errors import GraphWarning
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import floor_divide
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Case
 from graphc.ir.provenance import phase, scope
-from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.parser import parse
 from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify

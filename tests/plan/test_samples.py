@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ir.symbols import dim_symbol
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ops.threaded_products import HELPERS
 from graphc.plan.memory import CORES, cores
 

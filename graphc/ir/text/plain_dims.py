@@ -7,10 +7,10 @@ from typing import Any
 
 from graphc.ir.attributes import Attributes
 from graphc.ir.body import Body, bodies
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import symbols_of
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.words import RESERVED, assign_identifiers
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import topological

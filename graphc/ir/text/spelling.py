@@ -18,11 +18,11 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import ATOM, SUM, UNARY, Code
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import dim_text
 from graphc.ir.node import Node
 from graphc.ir.op import Op, literal
 from graphc.ir.provenance import Origin, origin
-from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.errors import Place
 from graphc.ir.text.expressions import Expressions
 from graphc.ir.types import TensorType

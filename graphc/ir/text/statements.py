@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import Dim, as_dim
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Origin, inherit
-from graphc.ir.symbols import dim_symbol
 from graphc.ir.text.blocks import OPENING, Block
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
