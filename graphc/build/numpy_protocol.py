@@ -253,8 +253,6 @@ _INSTEAD = {
     "np.average": "np.mean, or (weights * x).sum() / weights.sum()",
     "np.cumulative_sum": "np.cumsum",
     "np.cumulative_prod": "np.cumprod",
-    "np.sort": "an order is not differentiable: compute it with NumPy and pass the result as an "
-    "input; the largest element is gc.max",
 }
 
 
