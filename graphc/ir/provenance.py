@@ -29,6 +29,10 @@ RANKS = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 ADJOINT, TANGENT = "adjoint of", "tangent of"
 
 
+#: How much of a long line an error repeats.
+_SHOWN = 120
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A place in the user's source, and what the compiler did there."""
@@ -112,7 +116,9 @@ def user_location() -> str | None:
     origin = _around.get().origin or user_origin()
     if not origin.file:
         return None
-    return "  ".join(part for part in (str(origin), origin.source_line) if part)
+    line = origin.source_line
+    shown = line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+    return "  ".join(part for part in (str(origin), shown) if part)
 
 
 @contextmanager

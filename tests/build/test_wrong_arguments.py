@@ -77,3 +77,15 @@ def test_a_negative_seed_of_the_command_line_is_refused(
 def test_ufuncs_and_defaults_need_no_shapes() -> None:
     assert gc.from_function(np.tanh, x=(3,)).name == "tanh"
     assert list(gc.from_function(lambda x, k=2.0: x * k, x=(3,)).inputs) == ["x"]
+
+
+def test_an_error_repeats_no_endless_line(tmp_path: Any) -> None:
+    path = tmp_path / "long.py"
+    path.write_text("def build(gc, x):\n    return [" + "gc.exp(x), " * 500 + "gc.exp('a')]\n")
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    with pytest.raises(gc.GraphError) as told:
+        names["build"](gc, X)
+    where = told.value.where or ""
+    assert where.startswith("long.py:2  return [gc.exp(x)") and where.endswith("…")
+    assert len(where) < 150
