@@ -7,7 +7,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from graphc.draw.variables import is_silent
+from graphc.draw.silent import is_silent
 from graphc.errors import GraphError
 from graphc.ir.dims import evaluate_shape, symbols_of
 from graphc.ir.node import Node

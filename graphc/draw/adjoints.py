@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from graphc.differentiate.local import specialized
 from graphc.differentiate.reverse import cotangents
 from graphc.draw.formula import expression, formula, name_code
+from graphc.draw.silent import is_silent
 from graphc.draw.traces.chain import is_linear, tidied
 from graphc.draw.typography import bar
-from graphc.draw.variables import Variable, is_silent
+from graphc.draw.variables import Variable
 from graphc.errors import GraphError
 from graphc.ir.code import PRODUCT, SUM, UNARY, Code
 from graphc.ir.graph import Graph

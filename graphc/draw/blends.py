@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.draw.activations import nodes_between
-from graphc.draw.variables import is_silent
+from graphc.draw.silent import is_silent
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
 from graphc.ops import OPS

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.draw.recurrent_loops import given_leaves, weight_nodes, weight_of
+from graphc.draw.silent import is_silent
 from graphc.draw.typography import name_text
-from graphc.draw.variables import is_silent
 from graphc.ir.body import Body
 from graphc.ir.node import Node
 from graphc.ops import OPS

@@ -12,8 +12,8 @@ from graphc.draw.dense_products import contracted_axes, factors_of, mixes_rows
 from graphc.draw.drafts import Draft, below
 from graphc.draw.network_parts import Link, source_of
 from graphc.draw.selections import selection_of
+from graphc.draw.silent import is_silent
 from graphc.draw.undrawable import placed, undrawable
-from graphc.draw.variables import is_silent
 from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graphc.draw.activations import name_of_activation
-from graphc.draw.variables import is_silent
+from graphc.draw.silent import is_silent
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
 from graphc.ops import OPS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.draw.variables import is_silent
+from graphc.draw.silent import is_silent
 from graphc.ir.body import Body
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.draw.formula import exponent_index, formula, name_code
+from graphc.draw.numbering import numbered
+from graphc.draw.silent import is_silent
 from graphc.draw.typography import name_text
 from graphc.ir.code import Code
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
-from graphc.ops.reshaping import new_axes
 
-#: Adaptation of an operand to its user that mathematics does not write.
-_SILENT = (OPS["broadcast_to"], OPS["cast"])
 _LONGEST_INLINED = 36
 
 
@@ -29,18 +27,6 @@ class Variable:
     shown: str
     formula: str
     operands: tuple[Node, ...]
-
-
-def is_silent(node: Node) -> bool:
-    """Say whether a node only adapts its operand: a broadcast, a cast, an inserted axis."""
-    if node.op in _SILENT:
-        return True
-    return node.op is OPS["reshape"] and _only_sizes_one(node)
-
-
-def _only_sizes_one(node: Node) -> bool:
-    source, result = node.inputs[0].shape, node.shape
-    return new_axes(source, result) is not None or new_axes(result, source) is not None
 
 
 def variables(
@@ -101,18 +87,26 @@ def _is_exponent(user: Node, node: Node) -> bool:
 
 
 def variable_names(graph: Graph, reserved: Iterable[str] = ()) -> Mapping[Node, str]:
-    """Return every variable's name: the graph's labels, else v1, v2, … in topological order.
+    """Return every variable's name: the graph's labels, else v6 for what a trace calls v6.
 
-    Arrays written into the graph are c1, c2, …; a number needs no name.
+    Inside a graph with names of its own, those `reserved`, the numbers go on behind them. A loop
+    with several results is s1, since each of these has its number; a number needs no name.
     """
     names = dict(graph.labels)
     taken = {*names.values(), *reserved}
-    fresh = {letter: _numbered(letter, taken) for letter in "vc"}
+    letter = next(x for x in "vuwabc" if not any(_is_numbered(name, x) for name in names.values()))
+    first = max((int(name[1:]) for name in reserved if _is_numbered(name, letter)), default=-1) + 1
+    number = numbered(graph).number
+    loops = _numbered("s", taken)
     for node in graph.nodes:
         if node in names or is_fill(node) or is_silent(node):
             continue
-        names[node] = next(fresh["v" if node.inputs else "c"])
+        names[node] = f"{letter}{first + number[node]}" if node in number else next(loops)
     return names
+
+
+def _is_numbered(name: str, letter: str) -> bool:
+    return name.startswith(letter) and name[1:].isdecimal()
 
 
 def _numbered(letter: str, taken: set[str]) -> Iterator[str]:

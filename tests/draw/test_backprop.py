@@ -38,11 +38,11 @@ def test_the_lecture_graph_is_derived_as_in_the_lecture() -> None:
 
 def test_a_network_is_derived_as_books_write_it() -> None:
     found = formulas(digits(), "loss")
-    assert found["W2"] == "h₁ᵀ · v̄₂"
-    assert found["h1"] == "v̄₂ · W₂ᵀ"
+    assert found["W2"] == "h₁ᵀ · v̄₉"
+    assert found["h1"] == "v̄₉ · W₂ᵀ"
     assert found["z1"] == "h̄₁ · (h₁ > 0)"
     assert found["b1"] == "sum(z̄₁, axis 0)"
-    assert found["z2"] == "v̄₃ · v₃ + v̄₄ · v₄"
+    assert found["z2"] == "v̄₁₁ · v₁₁ + v̄₁₂ · v₁₂"
     assert "x" not in found and "y" not in found
 
 

@@ -32,12 +32,12 @@ def test_a_loop_is_drawn_as_a_frame_around_one_step() -> None:
     graph = recurrent()
     picture = gc.draw.computation_graph(graph)
     found = keys(graph)
-    assert {"slice", "carry", "tanh(v₈)"} <= set(found)
+    assert {"slice", "carry", "tanh(v₂₀)"} <= set(found)
     drawn = edges(picture)
     assert ("n_x", found["slice"]) in drawn
-    assert (found["tanh(v₈)"], "n_last") in drawn
+    assert (found["tanh(v₂₀)"], "n_last") in drawn
     assert ("n_rnn_2e_U", found["h · rnn.U"]) in drawn
-    assert (found["tanh(v₈)"], found["carry"]) in drawn
+    assert (found["tanh(v₂₀)"], found["carry"]) in drawn
     assert picture.source.count('style="dashed", class="next"') == 1
     assert "rnn_step: one step of T" in texts(picture)
 
@@ -92,7 +92,7 @@ def test_the_adjoint_of_a_loop_gathers_those_of_its_results() -> None:
     picture = gc.draw.backprop(recurrent(), of="loss")
     shown = texts(picture)
     assert "(<O>last</O>, 0)" in picture.source
-    assert {f"v̄₁ · ∂v₁/∂rnn.{p}" for p in "WUb"} <= set(shown)
+    assert {f"s̄₁ · ∂s₁/∂rnn.{p}" for p in "WUb"} <= set(shown)
 
 
 def test_values_and_adjoints_of_a_loop_are_those_of_evaluation() -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from graphc.draw.explorer.lineage import labels_of
 from graphc.draw.formula import formula, name_code
+from graphc.draw.silent import is_silent
 from graphc.draw.typography import name_text
-from graphc.draw.variables import is_silent
 from graphc.ir.code import Code
 from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.draw.explorer.stages import Stage
+from graphc.draw.silent import is_silent
 from graphc.draw.typography import name_text
-from graphc.draw.variables import is_silent
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.rewrite.rule import Firing

@@ -9,10 +9,10 @@ import numpy as np
 
 from graphc.differentiate.reverse import cotangents
 from graphc.draw.explorer.stages import Stage
+from graphc.draw.numbering import Numbering, numbered
 from graphc.draw.traces.chain import Point
 from graphc.draw.traces.forward import forward_rows
 from graphc.draw.traces.loops import with_single_results
-from graphc.draw.traces.numbering import Numbering, numbered
 from graphc.draw.traces.pieces import relation, result
 from graphc.draw.traces.reverse import increments
 from graphc.draw.traces.rows import Row

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from graphc.draw.explorer.stages import Stage
 from graphc.draw.formula import formula, name_code
-from graphc.draw.variables import is_silent
+from graphc.draw.silent import is_silent
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.rewrite.merge_common import MERGE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.differentiate.forward import tangents
+from graphc.draw.numbering import numbered
 from graphc.draw.traces.adjoint_line import adjoint_lines
 from graphc.draw.traces.chain import added, stand_in, tidied
 from graphc.draw.traces.jacobian import jacobian_formula, jacobian_terms
@@ -14,7 +15,6 @@ from graphc.draw.traces.local_steps import local_steps
 from graphc.draw.traces.loops import in_a_word, with_single_results
 from graphc.draw.traces.modules import Module, modules
 from graphc.draw.traces.notation import Formula
-from graphc.draw.traces.numbering import numbered
 from graphc.draw.traces.pieces import (
     Phrase,
     Piece,

@@ -18,8 +18,8 @@ from graphc.differentiate.local import Partial, specialized
 from graphc.differentiate.reverse import cotangents
 from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.formula import is_product
+from graphc.draw.numbering import Use
 from graphc.draw.traces.loops import in_a_word
-from graphc.draw.traces.numbering import Use
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from graphc.draw.numbering import Numbering, numbered
 from graphc.draw.traces.chain import stand_in
 from graphc.draw.traces.indices import Indices, NoIndicesError, summed
 from graphc.draw.traces.loops import with_single_results
 from graphc.draw.traces.modules import Module, modules, named_variables
 from graphc.draw.traces.notation import Formula, IndexedFormula
-from graphc.draw.traces.numbering import Numbering, numbered
 from graphc.draw.traces.pieces import Phrase, Piece, derivative, element, named, relation, words
 from graphc.draw.traces.sweep import contributions, written_out
 from graphc.draw.traces.table import LINE, Column, Table, formatted, plain

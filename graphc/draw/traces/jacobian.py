@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from graphc.draw.formula import is_product
+from graphc.draw.silent import is_silent
 from graphc.draw.traces.notation import Formula
 from graphc.draw.traces.pieces import Piece
-from graphc.draw.variables import is_silent
 from graphc.ir.node import Node
 from graphc.ir.walk import reaching, topological
 from graphc.ops import OPS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from graphc.draw.numbering import Numbering
 from graphc.draw.traces.chain import rule_of
 from graphc.draw.traces.loops import LoopResult
-from graphc.draw.traces.numbering import Numbering
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.walk import new_nodes, substitute

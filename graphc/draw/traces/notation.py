@@ -15,9 +15,9 @@ from functools import cached_property
 
 from graphc.draw.dim_formula import dim_code, dim_latex, number_from_dims
 from graphc.draw.formula import formula, is_product
+from graphc.draw.silent import is_silent
 from graphc.draw.traces.pieces import Piece, power_of_ten
 from graphc.draw.typography import literal_text, subscript
-from graphc.draw.variables import is_silent
 from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
 from graphc.ir.dims import Dim
 from graphc.ir.latex_names import latex_escape

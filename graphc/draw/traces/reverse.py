@@ -13,8 +13,8 @@ from itertools import groupby
 
 import numpy as np
 
+from graphc.draw.numbering import Use
 from graphc.draw.traces.chain import Link, added, sent_back, stand_in
-from graphc.draw.traces.numbering import Use
 from graphc.draw.traces.pieces import Piece, adjoint, derivative, quantity, variable, words
 from graphc.draw.traces.rows import Row
 from graphc.draw.traces.scene import Scene, Slot

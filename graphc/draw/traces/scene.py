@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphc.draw.numbering import Numbering
 from graphc.draw.traces.chain import Point
 from graphc.draw.traces.notation import Formula
-from graphc.draw.traces.numbering import Numbering
 from graphc.draw.traces.pieces import Piece, named, quantity, variable
 from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes

@@ -9,6 +9,7 @@ from graphc.differentiate.forward import is_derived_from_formula
 from graphc.differentiate.reverse import cotangents
 from graphc.differentiate.symbolic import Branch, derivative, symbol, tree_of
 from graphc.draw.formula import is_product
+from graphc.draw.silent import is_silent
 from graphc.draw.traces.chain import (
     added,
     is_linear,
@@ -22,7 +23,6 @@ from graphc.draw.traces.chain import (
 )
 from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.modules import Module
-from graphc.draw.variables import is_silent
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes, reaching, substitute, topological

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.draw.numbering import numbered
 from graphc.draw.traces.chain import Point
 from graphc.draw.traces.forward import forward_rows
 from graphc.draw.traces.loops import with_single_results
-from graphc.draw.traces.numbering import numbered
 from graphc.draw.traces.pieces import (
     Phrase,
     Piece,

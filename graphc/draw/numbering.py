@@ -1,7 +1,8 @@
 """Which variables does a trace list? v0, v1, …: inputs, parameters, then nodes in layers.
 
 The layer of a node is the length of the longest path that leads to it, so the trace of
-ln(x1) + x1*x2 - sin(x2) takes ln, product and sine before it adds.
+ln(x1) + x1*x2 - sin(x2) takes ln, product and sine before it adds. Pictures call what has no name
+by the same numbers.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphc.draw.variables import is_silent
+from graphc.draw.silent import is_silent
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 from graphc.ir.walk import topological
 from graphc.ops.leaf import is_fill
 
@@ -69,7 +71,8 @@ def numbered(graph: Graph) -> Numbering:
             continue
         deepest = max((layer[operand] for operand in node.inputs), default=0)
         is_shown = node in graph.labels or node in outputs
-        if not is_shown and (is_silent(node) or is_fill(node)):
+        is_tuple = isinstance(node.type, TupleType)  # each of its results has a number
+        if is_tuple or (not is_shown and (is_silent(node) or is_fill(node))):
             layer[node] = deepest
             continue
         layer[node] = deepest + bool(node.inputs)
