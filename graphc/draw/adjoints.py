@@ -100,7 +100,7 @@ def adjoints(
                 node, _of_loop(node.type, uses[node], bars), tuple(uses[node]), ()
             )
         elif node in uses:
-            text, reads = _total(uses[node], names, bars)
+            text, reads = _total(uses[node], names, bars, found)
             result[node] = Adjoint(node, text, tuple(uses[node]), reads)
     return result
 
@@ -124,10 +124,13 @@ def _uses(
     for consumer in reversed(order):
         if consumer not in reached or consumer not in found:
             continue
-        for index, operand in enumerate(consumer.inputs):
+        slide = found[consumer].sliding
+        for index, operand in enumerate(slide.operands if slide else consumer.inputs):
             silent: list[Node] = []
             current, at = consumer, index
-            while operand in active and current.op.is_differentiable(current, at):
+            while operand in active and (
+                (slide and current is consumer) or current.op.is_differentiable(current, at)
+            ):
                 if operand in found:
                     reached.add(operand)
                     uses.setdefault(operand, []).insert(0, Use(consumer, index, tuple(silent)))
@@ -139,7 +142,10 @@ def _uses(
 
 
 def _total(
-    uses: Sequence[Use], names: Mapping[Node, Code], bars: Mapping[Node, Code]
+    uses: Sequence[Use],
+    names: Mapping[Node, Code],
+    bars: Mapping[Node, Code],
+    found: Mapping[Node, Variable],
 ) -> tuple[str, tuple[Node, ...]]:
     """Return the sum over all uses, the middle of a long one left out, and what it reads."""
     uses = list({_way(use): use for use in reversed(uses)}.values())[::-1]
@@ -147,7 +153,7 @@ def _total(
     reads: dict[Node, None] = {}
     text = ""
     for place, use in enumerate(shown):
-        term, values = _contribution(use, names, bars[use.consumer])
+        term, values = _contribution(use, names, bars[use.consumer], found)
         reads.update(dict.fromkeys(values))
         if place == len(shown) - 1 and len(shown) < len(uses):
             text += f" + … {len(uses) - len(shown):,} more …"
@@ -171,11 +177,18 @@ def _way(use: Use) -> tuple[Node, int, tuple[Node, ...]]:
 Sent = tuple[Code, tuple[Node, ...]]
 
 
-def _contribution(use: Use, names: Mapping[Node, Code], seed: Code) -> Sent:
+def _contribution(
+    use: Use, names: Mapping[Node, Code], seed: Code, found: Mapping[Node, Variable]
+) -> Sent:
     """Return what one use sends back: the consumer's adjoint times the local derivative."""
     consumer = use.consumer
-    operands = [_bare(operand) for operand in consumer.inputs]
-    if isinstance(consumer.type, TupleType):
+    slide = found[consumer].sliding
+    operands = [_bare(operand) for operand in (slide.operands if slide else consumer.inputs)]
+    if slide is not None:
+        text = slide.sent(use.index, seed, [_operand(x, names) for x in operands])
+        others = [x for i, x in enumerate(operands) if i != use.index]
+        reads = (consumer, *operands) if slide.reads_result else tuple(others)
+    elif isinstance(consumer.type, TupleType):
         text, reads = _through_loop(consumer, operands, use.index, names, seed)
     elif isinstance(consumer.op, Pointwise) and type(consumer.op).transpose is Op.transpose:
         text, reads = _pointwise(consumer, operands, use.index, names, seed)

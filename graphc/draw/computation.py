@@ -30,7 +30,7 @@ from graphc.ir.graph import Graph
 
 #: Above this many columns a picture reads better from top to bottom.
 _WIDEST = 18
-_LINE = 34
+_LINE, _DETAIL = 34, 40
 
 FILLS = {
     "input": palette.INPUT_FILL,
@@ -106,6 +106,7 @@ def look(box: Box, values: Values | None) -> BoxLook:
     return BoxLook(
         name=box.name,
         formula=wrapped(box.formula, _LINE),
+        details=wrapped(box.detail, _DETAIL) if box.detail else (),
         fill=FILLS[box.kind],
         formula_color=formula_color,
         notes=() if box.kind == "constant" else notes(box.node, values),

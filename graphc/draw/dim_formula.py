@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from graphc.draw.typography import superscript
 from graphc.ir.code import ATOM, POWER, PRODUCT, SUM, UNARY, Code
@@ -58,6 +59,17 @@ def number_from_dims(node: Node) -> Dim | None:
 def shape_formula(shape: Shape) -> str:
     """Return a shape as a picture tells it: `[N, 2T]`."""
     return f"[{', '.join(map(dim_formula, shape))}]"
+
+
+def sizes_formula(sizes: Iterable[Dim]) -> str:
+    """Return the sizes of a window: `3×3`."""
+    return "×".join(map(dim_formula, sizes))
+
+
+def short_sizes(sizes: Iterable[Dim]) -> str:
+    """Return what holds along each axis, once where it is the same: `2`, `1×2`."""
+    texts = [dim_formula(size) for size in sizes]
+    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
 
 
 def _written(tree: ast.expr) -> Code:

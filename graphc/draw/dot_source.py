@@ -73,6 +73,7 @@ class BoxLook:
 
     name: str
     formula: Sequence[str]
+    details: Sequence[str] = ()  # lines in small letters under the formula
     fill: str = palette.PAPER
     frame: str = palette.INK
     name_color: str = palette.INK
@@ -87,6 +88,7 @@ class BoxLook:
     def width(self) -> int:
         """The width that the box needs, in points."""
         lines = [text_width(line, FORMULA_SIZE) for line in self.formula]
+        lines += [text_width(line, VALUE_SIZE) for line in self.details]
         inside = max(lines, default=0.0) + text_width(self.mark, FORMULA_SIZE) + 16
         notes = [text_width(note.text, VALUE_SIZE) + 4 for note in self.notes]
         name = text_width(self.name, FORMULA_SIZE) + 6
@@ -95,7 +97,7 @@ class BoxLook:
     @property
     def height(self) -> int:
         """The height of the box itself, in points."""
-        return max(self.min_height, 18 + LINE_HEIGHT * len(self.formula))
+        return max(self.min_height, 18 + LINE_HEIGHT * len(self.formula) + 15 * len(self.details))
 
 
 def box_label(look: BoxLook, sideways: bool = False) -> Html:
@@ -104,6 +106,8 @@ def box_label(look: BoxLook, sideways: bool = False) -> Html:
     inside = font(inside, look.formula_color, FORMULA_SIZE)
     if look.mark:
         inside = font(escape(look.mark) + " ", look.name_color, VALUE_SIZE + 1) + inside
+    for line in look.details:
+        inside += "<BR/>" + font(escape(line), palette.MUTED, VALUE_SIZE)
     name = font(italic(look.name), look.name_color, FORMULA_SIZE)
     box = (
         f'<TD PORT="b" BORDER="{2 if look.doubled else 1}" COLOR="{look.frame}" '

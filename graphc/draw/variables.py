@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphc.draw.formula import exponent_index, formula, name_code
 from graphc.draw.numbering import numbered
 from graphc.draw.silent import is_silent
+from graphc.draw.sliding import Sliding, slidings
 from graphc.draw.typography import name_text
 from graphc.ir.code import Code
 from graphc.ir.graph import Graph
@@ -27,6 +28,8 @@ class Variable:
     shown: str
     formula: str
     operands: tuple[Node, ...]
+    detail: str = ""  # what the formula leaves out: 32 filters 3×3, padding 1
+    sliding: Sliding | None = None
 
 
 def variables(
@@ -34,6 +37,7 @@ def variables(
     compact: bool = False,
     taken: Iterable[str] = (),
     known: Mapping[Node, str] | None = None,
+    opened: bool = False,
 ) -> dict[Node, Variable]:
     """Return the shown variables in topological order; none gets a fresh name that is `taken`.
 
@@ -42,27 +46,35 @@ def variables(
 
     Strict: every operation has its rectangle; only silent nodes without a name and the constant in
     x² are left out. Compact: constants, and unnamed results that are used once, stand inside their
-    user's formula.
+    user's formula. A convolution or a pooling is one variable, unless `opened`.
     """
     names = {**variable_names(graph, taken), **(known or {})}
     outputs = set(graph.outputs.values())
     texts: dict[Node, Code] = {}
     feeds: dict[Node, tuple[Node, ...]] = {}
     found: dict[Node, Variable] = {}
+    sliding = {} if opened else slidings(graph)
+    inside = {x for slide in sliding.values() for x in slide.inside}
     read = set(graph.nodes)
     unread = [node for node in graph.inputs.values() if node not in read]
     for node in [*unread, *graph.nodes]:
+        if node in inside:
+            continue
         labelled = node in graph.labels or node in outputs
         if is_silent(node) and not labelled:
             texts[node], feeds[node] = texts[node.inputs[0]], feeds[node.inputs[0]]
             continue
-        text = formula(node, [texts[i] for i in node.inputs], tight=compact)
-        operands = tuple(dict.fromkeys(n for i in node.inputs for n in feeds[i]))
-        if _stays_inside(graph, node, text, labelled, compact):
+        slide = sliding.get(node)
+        inputs = slide.operands if slide else node.inputs
+        args = [texts[i] for i in inputs]
+        text = slide.formula(args) if slide else formula(node, args, tight=compact)
+        operands = tuple(dict.fromkeys(n for i in inputs for n in feeds[i]))
+        if not slide and _stays_inside(graph, node, text, labelled, compact):
             texts[node], feeds[node] = text, operands
             continue
         shown = name_text(names[node]) if node in names else ""
-        found[node] = Variable(node, names.get(node, ""), shown, text.text, operands)
+        detail = slide.detail if slide else ""
+        found[node] = Variable(node, names.get(node, ""), shown, text.text, operands, detail, slide)
         texts[node] = name_code(shown) if shown else text
         feeds[node] = (node,)
     return found

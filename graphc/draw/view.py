@@ -29,6 +29,7 @@ class Box:
     formula: str
     told: str  # one sentence in plain text
     variables: tuple[Variable, ...]
+    detail: str = ""  # a second line, in small letters
     result: Variable | None = None  # of a group, what other boxes read last
 
     @property
@@ -73,7 +74,9 @@ def view(
     Fresh names are none of those `taken`; `known` are names that some nodes have already.
     """
     _check_style(style)
-    found = variables(graph, compact=style == "compact", taken=taken, known=known)
+    found = variables(
+        graph, compact=style == "compact", taken=taken, known=known, opened=collapse is False
+    )
     leaving = _leaving(graph)
     for node in graph.updates.values():
         if node in found and node not in graph.labels:
@@ -143,9 +146,11 @@ def _variable_box(
         told = told or f"constant {variable.formula}"
     else:
         told = f"{variable.name} = {variable.formula}"
+        told += f" ({variable.detail})" if variable.detail else ""
     prefix = "c" if kind == "constant" and not variable.name else "n"
     key = _key(f"{prefix}_{variable.name or variable.formula}", keys)
-    return Box(key, kind, _name(variable, leaving), variable.formula, told, (variable,))
+    name = _name(variable, leaving)
+    return Box(key, kind, name, variable.formula, told, (variable,), detail=variable.detail)
 
 
 def _name(variable: Variable, leaving: Mapping[Node, Sequence[str]]) -> str:

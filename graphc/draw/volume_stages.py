@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graphc.draw.blends import joint_of
-from graphc.draw.dim_formula import dim_code, dim_formula
+from graphc.draw.dim_formula import dim_code, short_sizes, sizes_formula
 from graphc.draw.recurrent_loops import weight_nodes, weight_of
 from graphc.errors import GraphError
 from graphc.ir.code import UNARY
@@ -295,11 +295,11 @@ class _Finder:
         size = tuple(window["size"]) if window else ()
         words = word
         if window:
-            words += f" {'×'.join(map(dim_formula, size))}"
+            words += f" {sizes_formula(size)}"
             if any(stride != 1 for stride in window["stride"]) and kind == "conv":
-                words += f", stride {_short(window['stride'])}"
+                words += f", stride {short_sizes(window['stride'])}"
             if any(step != 1 for step in window["dilation"]):
-                words += f", dilation {_short(window['dilation'])}"
+                words += f", dilation {short_sizes(window['dilation'])}"
         shape = _volume(node, len(size)) if window else (node.shape or (1,))[-1:]
         stage = Stage(kind, words, shape, size, before, node.op is OPS["windows_add"])
         if at is None:
@@ -313,8 +313,3 @@ def _volume(node: Node, rank: int) -> tuple[Dim, ...]:
     """Return channels and positions of a node; groups of channels may be an axis of their own."""
     positions = node.shape[node.ndim - rank :]
     return product(node.shape[1 : node.ndim - rank]), *positions
-
-
-def _short(values: tuple[Dim, ...]) -> str:
-    texts = [dim_formula(value) for value in values]
-    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
