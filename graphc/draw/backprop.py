@@ -58,7 +58,8 @@ def backprop(
     (Σ) over its uses. `at` maps inputs and parameters to numbers: values (▸) and adjoints (◂)
     are shown there. `wrt` names what the gradient is taken by: by default the trainable
     parameters, or the float inputs where there are none. `saved` draws dotted edges from each
-    forward value to the adjoints that read it.
+    forward value to the adjoints that read it. `collapse` and `max_nodes` are those of
+    `computation_graph`.
     """
     of = checked_output(graph, None) if of is None else of
     picture = view(graph, "strict", max_nodes, collapse)

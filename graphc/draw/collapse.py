@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +14,16 @@ from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ops import OPS
 
-#: None: by scope where the graph is too large. False: never. True: top scopes. An int: scopes of
+#: None: by scope where the graph is too large for a page. False: never. True: top scopes. An int: scopes of
 #: that depth. Names: these scopes. A function: node -> name of its box, or None.
 Collapse: TypeAlias = "bool | int | str | Iterable[str] | Callable[[Node], str | None] | None"
 
+#: The box of all that is left out.
+MIDDLE = "⋮"
 #: How many variables stay visible at each end when the middle of a huge graph is left out.
 _ENDS = 12
+#: A picture of more boxes is too large for a page, and one of fewer tells too little.
+_LEGIBLE, _FEWEST = 30, 4
 _FEWEST_FOLDED = 3
 
 
@@ -69,22 +74,75 @@ def _grouped(
 
 
 def _automatic(found: Mapping[Node, Variable], max_nodes: int) -> Grouping:
-    """Collapse the deepest scopes that make the graph small enough, then leave out the middle."""
-    if len(found) <= max_nodes:
+    """Collapse the deepest scopes that make the graph legible; leave out the middle of a huge one.
+
+    Where no scopes do, as many as do best.
+    """
+    limit = min(max_nodes, _LEGIBLE)
+    if len(found) <= limit:
         return Grouping(dict.fromkeys(found), {})
     depths = (n.provenance.scope.count("/") + 1 for n in found if n.provenance.scope)
     deepest = min(max(depths, default=0), 12)
     best = Grouping(dict.fromkeys(found), {})
     for depth in range(deepest, 0, -1):
-        best = _folded(found, _grouped(found, partial(scope_prefix, depth=depth)))
-        if _count(best) <= max_nodes:
+        rule = _of_several(found, partial(_innermost, depth=depth))
+        coarser = _folded(found, _in_order(found, _grouped(found, rule)))
+        if _count(coarser) < _FEWEST and len(found) <= max_nodes:
+            break
+        best = coarser
+        if _count(best) <= limit:
             break
     if _count(best) > max_nodes:
         return _without_middle(best, max_nodes)
     hidden = sum(name is not None for name in best.group_of.values())
-    return Grouping(
-        best.group_of, best.repeats, f"{hidden:,} of {len(found):,} variables collapsed by scope"
-    )
+    told = f"{hidden:,} of {len(found):,} variables collapsed by scope: collapse=False opens all"
+    return Grouping(best.group_of, best.repeats, told if hidden else "")
+
+
+def _in_order(
+    found: Mapping[Node, Variable], group_of: Mapping[Node, str | None]
+) -> dict[Node, str | None]:
+    """Return the groups without those that read each other in a circle."""
+    names = {node: node if name is None else name for node, name in group_of.items()}
+    reads: dict[object, set[object]] = {name: set() for name in names.values()}
+    read_by: dict[object, set[object]] = {name: set() for name in names.values()}
+    for node, variable in found.items():
+        for operand in {names[x] for x in variable.operands} - {names[node]}:
+            reads[names[node]].add(operand)
+            read_by[operand].add(names[node])
+    circular = _left(_left(set(reads), reads, read_by), read_by, reads)
+    return {node: None if name in circular else name for node, name in group_of.items()}
+
+
+def _left(
+    names: set[object], before: Mapping[object, set[object]], after: Mapping[object, set[object]]
+) -> set[object]:
+    """Return what is left when again and again those go that have none of the others before."""
+    missing = {name: len(before[name] & names) for name in names}
+    ready = [name for name, count in missing.items() if not count]
+    left = set(names)
+    while ready:
+        name = ready.pop()
+        left.remove(name)
+        for follower in after[name] & left:
+            missing[follower] -= 1
+            if not missing[follower]:
+                ready.append(follower)
+    return left
+
+
+def _innermost(node: Node, depth: int) -> str | None:
+    """Return the scope that a node stands in, cut off at a depth."""
+    scope = node.provenance.scope
+    return "/".join(scope.split("/")[:depth]) if scope else None
+
+
+def _of_several(
+    found: Mapping[Node, Variable], rule: Callable[[Node], str | None]
+) -> Callable[[Node], str | None]:
+    """Return the rule without groups of a single operation that reads no parameter of its own."""
+    size = Counter(rule(node) for node in found if node.op is not OPS["input"])
+    return lambda node: name if size[name := rule(node)] > 1 else None
 
 
 def _count(grouping: Grouping) -> int:
@@ -142,9 +200,9 @@ def _without_middle(grouping: Grouping, max_nodes: int) -> Grouping:
     order = list(boxes)
     middle = set(order[ends : len(order) - ends])
     group_of = {
-        node: "⋮" if (node if name is None else name) in middle else name
+        node: MIDDLE if (node if name is None else name) in middle else name
         for node, name in grouping.group_of.items()
     }
-    hidden = sum(name == "⋮" for name in group_of.values())
-    remark = f"{hidden:,} of {len(group_of):,} variables left out at ⋮"
+    hidden = sum(name == MIDDLE for name in group_of.values())
+    remark = f"{hidden:,} of {len(group_of):,} variables left out at {MIDDLE}"
     return Grouping(group_of, grouping.repeats, remark)

@@ -58,9 +58,11 @@ def computation_graph(
     `values` maps inputs and parameters to numbers; each box then shows its value (▸).
     `style="strict"` gives every operation its rectangle; `"compact"` writes unnamed results that
     are used once, and constants, into their user's formula. `collapse` names what shares one box:
-    True (top scopes), a depth, scopes by name, a function node -> name, or False (nothing); by
-    default scopes collapse only above `max_nodes`, and the caption says so. `direction` is "LR"
-    or "TB". `bodies` draws one step of each loop in a frame, else a loop is one box.
+    True (top scopes), a depth, scopes by name, a function node -> name, or False (nothing, and the
+    steps of a convolution are drawn too). By default each layer is one box where a page would not
+    hold all variables, and the caption says so; of what is still larger than `max_nodes` the middle
+    is left out. `direction` is "LR" or "TB". `bodies` draws one step of each loop in a frame, else
+    a loop is one box.
     """
     picture = view(graph, style, max_nodes, collapse)
     loops = opened_loops(picture, style, max_nodes) if bodies else {}
@@ -101,7 +103,7 @@ def _box_lines(
 def look(box: Box, values: Values | None) -> BoxLook:
     """Return how a box is drawn."""
     formula_color = palette.INK
-    if box.kind in ("input", "parameter", "group"):
+    if box.kind in ("input", "parameter") or (box.kind == "group" and " = " not in box.formula):
         formula_color = palette.MUTED
     return BoxLook(
         name=box.name,

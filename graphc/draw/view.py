@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.draw.collapse import Collapse, Grouping, group
+from graphc.draw.collapse import MIDDLE, Collapse, Grouping, group
+from graphc.draw.composed import composed, summary
 from graphc.draw.typography import listed, name_text
 from graphc.draw.variables import Variable, variables
 from graphc.errors import GraphError, nearest
@@ -95,8 +96,7 @@ def view(
         if isinstance(identity, str):
             results = [v for v in inside if v.node in read]
             called = [_name(v, leaving) for v in results]
-            box = _group_box(identity, inside, called, grouping, keys)
-            boxes.append(replace(box, result=results[-1] if results else None))
+            boxes.append(_group_box(identity, inside, results, called, found, grouping, keys))
         else:
             boxes.append(_variable_box(inside[0], leaving, keys))
     edges = dict.fromkeys(
@@ -162,21 +162,41 @@ def _name(variable: Variable, leaving: Mapping[Node, Sequence[str]]) -> str:
 def _group_box(
     name: str,
     inside: list[Variable],
-    results: Sequence[str],
+    results: Sequence[Variable],
+    called: Sequence[str],
+    found: Mapping[Node, Variable],
     grouping: Grouping,
     keys: dict[str, int],
 ) -> Box:
-    """Return the box of a group; it tells by what names others read its results."""
+    """Return the box of a group: `h = relu(x ⋆ W + b)`, or by what names others read its results.
+
+    `called` are the names of its `results`.
+    """
     count = f"{len(inside):,} variables" if len(inside) > 1 else inside[0].formula
     repeats = grouping.repeats.get(name)
-    shown = name
+    shown, detail = _without_parent(name), ""
     if repeats:
         first = re.sub(r"[_\W]*\d+$", "", name.split(" … ")[0])
         shown = f"{first or name} ×{repeats}"
     told = f"{shown}: {count} collapsed"
-    names = listed([x for x in results if x not in ("", shown)], _MOST_RESULTS)
+    names = listed([x for x in called if x not in ("", shown)], _MOST_RESULTS)
     formula = f"{count} → {names}" if names else count
-    return Box(_key(f"g_{name}", keys), "group", shown, formula, told, tuple(inside))
+    if len(results) == 1 and not repeats and name != MIDDLE:
+        text = composed(inside, results[0].node, name, found)
+        detail = summary(inside, name, bool(text))
+        if text:
+            formula = f"{called[0]} = {text}" if called[0] else text
+            told += f", {formula}"
+    kept = {v.detail for v in inside if v.detail} if repeats else set()
+    detail = kept.pop() if len(kept) == 1 else detail
+    key, result = _key(f"g_{name}", keys), results[-1] if results else None
+    return Box(key, "group", shown, formula, told, tuple(inside), detail, result)
+
+
+def _without_parent(scope: str) -> str:
+    """Return the name of a scope that repeats its parent's: `attn.query` of `attn/attn.query`."""
+    outer, _, inner = scope.rpartition("/")
+    return inner if outer and inner.startswith(f"{outer.rpartition('/')[2]}.") else scope
 
 
 def _key(wanted: str, taken: dict[str, int]) -> str:

@@ -10,9 +10,9 @@ import pytest
 from test_trace_of_networks import check_latex
 
 import graphc as gc
+from graphc.draw.numbering import numbered
 from graphc.draw.traces.chain import stand_in
 from graphc.draw.traces.modules import modules
-from graphc.draw.numbering import numbered
 from graphc.draw.traces.sweep import contributions, written_out
 from graphc.run.reference import evaluate
 
