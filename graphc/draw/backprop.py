@@ -10,14 +10,16 @@ from graphc.differentiate.reverse import cotangents
 from graphc.draw import palette
 from graphc.draw.adjoints import Adjoint, adjoint_seeds, adjoints
 from graphc.draw.collapse import Collapse
-from graphc.draw.computation import edge_lines, look, rank_gap, variable_line
+from graphc.draw.computation import look, rank_gap, row_sources, variable_line
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import FONT, BoxLook, Html, Rows, attributes, edge_line, font, quote
 from graphc.draw.drawing import Drawing
-from graphc.draw.mirror import Layout, Point, arrow_pos, laid_out
+from graphc.draw.mirror import Layout, Point, arrow_pos
+from graphc.draw.stacked import ASIDE, stacked
 from graphc.draw.typography import bar, escape, name_text, text_width, wrapped
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.draw.view import Box, View, view
+from graphc.draw.wrapping import rows_of
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -26,7 +28,7 @@ from graphc.run.gradcheck import checked_output
 
 _LINE = 30
 _BETWEEN = 14.0  # points between the two frames
-_MARGIN, _TITLE = 14.0, 18.0
+_MARGIN, _TITLE = ASIDE + 4, 18.0
 _LEAST_INSET = 24
 
 
@@ -75,7 +77,7 @@ def backprop(
     half = _backward_half(picture, sent, point, gradients)
     forward = {i: look(box, point) for i, box in enumerate(picture.boxes)}
     wide, forward, backward = _matched(forward, half.looks)
-    layout = laid_out(_forward_source(picture, wide))
+    layout = _forward_layout(picture, wide)
     upper = _Stage([box.key for box in picture.boxes], forward, _insets(wide, forward), layout)
     lines = [
         *_head(graph, _caption(of, picture, point, half, saved)),
@@ -214,16 +216,16 @@ def _caption(of: str, picture: View, point: Values | None, half: _Half, saved: b
 # -- DOT ---------------------------------------------------------------------------------------
 
 
-def _forward_source(picture: View, looks: Mapping[int, BoxLook]) -> str:
-    """Return the forward half alone, for dot to lay out."""
+def _forward_layout(picture: View, looks: Mapping[int, BoxLook]) -> Layout:
+    """Return where the forward half alone stands, in rows where both halves fill no page."""
     gap = max(rank_gap(picture), 0.6)
     head = [
         'digraph "forward" {',
         f'  graph [rankdir="LR", nodesep="0.32", ranksep="{gap:g}", splines="spline"];',
         f'  node [shape="plain", fontname="{FONT}"];',
     ]
-    boxes = [variable_line(box, looks[i]) for i, box in enumerate(picture.boxes)]
-    return "\n".join([*head, *boxes, *edge_lines(picture), "}"]) + "\n"
+    rows = rows_of(picture, looks, "LR", copies=2)
+    return stacked(picture, looks, rows, row_sources(picture, looks, rows, head))
 
 
 def _head(graph: Graph, label: Html) -> list[str]:

@@ -14,8 +14,8 @@ from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ops import OPS
 
-#: None: by scope where the graph is too large for a page. False: never. True: top scopes. An int: scopes of
-#: that depth. Names: these scopes. A function: node -> name of its box, or None.
+#: None: by scope where the graph is too large for a page. False: never. True: top scopes. An int:
+#: scopes of that depth. Names: these scopes. A function: node -> name of its box, or None.
 Collapse: TypeAlias = "bool | int | str | Iterable[str] | Callable[[Node], str | None] | None"
 
 #: The box of all that is left out.

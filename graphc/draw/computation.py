@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,14 +22,15 @@ from graphc.draw.dot_source import (
 )
 from graphc.draw.drawing import Drawing
 from graphc.draw.loop_bodies import LoopBody, opened_loops, outer_edges, result_text
+from graphc.draw.mirror import arrow_pos
+from graphc.draw.stacked import stacked
 from graphc.draw.typography import escape, name_text, wrapped
 from graphc.draw.values import Values, evaluated, notes
 from graphc.draw.view import Box, View, view
+from graphc.draw.wrapping import Rows, rows_of
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 
-#: Above this many columns a picture reads better from top to bottom.
-_WIDEST = 18
 _LINE, _DETAIL = 34, 40
 
 FILLS = {
@@ -67,16 +68,22 @@ def computation_graph(
     picture = view(graph, style, max_nodes, collapse)
     loops = opened_loops(picture, style, max_nodes) if bodies else {}
     point = None if values is None else evaluated(graph, values)
-    sideways = (direction or ("LR" if picture.depth <= _WIDEST else "TB")) == "TB"
+    looks = {i: look(box, point) for i, box in enumerate(picture.boxes)}
+    rows = rows_of(picture, looks, direction, is_whole=bool(loops))
+    title = f"Computation graph of {graph.name}"
+    label = caption(picture, point, bool(loops))
+    head = _head(graph, rows.sideways, rank_gap(picture, loops), label)
+    if rows.count > 1:
+        source = _in_rows(picture, looks, rows, head)
+        return Drawing(source, "neato", title, picture.description())
     lines = [
-        *_head(graph, sideways, rank_gap(picture, loops), caption(picture, point, bool(loops))),
-        *_box_lines(picture, loops, point, sideways),
+        *head,
+        *_box_lines(picture, loops, point, rows.sideways),
         *edge_lines(picture, loops),
         *outer_edges(picture, loops),
         "}",
     ]
     source = "\n".join(lines) + "\n"
-    title = f"Computation graph of {graph.name}"
     return Drawing(source, "dot", title, picture.description())
 
 
@@ -98,6 +105,36 @@ def _box_lines(
             box = replace(box, formula=result_text(box.node))
         lines.append(variable_line(box, look(box, point), sideways))
     return lines
+
+
+def _in_rows(picture: View, looks: Mapping[int, BoxLook], rows: Rows, head: Sequence[str]) -> str:
+    """Return the DOT text of a picture in several rows, in which every position is fixed."""
+    layout = stacked(picture, looks, rows, row_sources(picture, looks, rows, head))
+    first, *others = head
+    lines = [first, "  // every position is fixed; render with  neato -n2", *others]
+    for i, box in enumerate(picture.boxes):
+        x, y = layout.centres[box.key]
+        lines.append(variable_line(box, looks[i], rows.sideways, pos=f"{x:.2f},{y:.2f}!"))
+    for tail, end in picture.edges:
+        a, b = picture.boxes[tail].key, picture.boxes[end].key
+        items = {"id": f"e_{a}_{b}", "pos": arrow_pos(layout.curve(a, b))}
+        lines.append(edge_line(f"{a}:b", f"{b}:b", items))
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def row_sources(
+    picture: View, looks: Mapping[int, BoxLook], rows: Rows, head: Sequence[str]
+) -> list[str]:
+    """Return a DOT text for each row, its boxes and the edges among them."""
+    found = []
+    edges = [edge for edge in picture.edges if not rows.crosses(*edge)]
+    for row in range(rows.count):
+        inside = [i for i, at in enumerate(rows.row) if at == row]
+        lines = [variable_line(picture.boxes[i], looks[i], rows.sideways) for i in inside]
+        own = tuple(edge for edge in edges if rows.row[edge[0]] == row)
+        lines += edge_lines(replace(picture, edges=own))
+        found.append("\n".join([*head, *lines, "}"]) + "\n")
+    return found
 
 
 def look(box: Box, values: Values | None) -> BoxLook:
@@ -166,10 +203,10 @@ def variable_line(box: Box, appearance: BoxLook, sideways: bool = False, **more:
     return node_line(box.key, items)
 
 
-def edge_lines(picture: View, without: Collection[int] = ()) -> list[str]:
+def edge_lines(picture: View, without: Collection[int] = (), rows: Rows | None = None) -> list[str]:
     """Return the DOT statements of all edges but those of the boxes `without`.
 
-    The only path between two boxes is kept straight.
+    The only path between two boxes is kept straight; one to another row has no say in the ranks.
     """
     outgoing = [0] * len(picture.boxes)
     incoming = [0] * len(picture.boxes)

@@ -31,10 +31,10 @@ class Layout:
         start, end = points[0], points[-1]
         if before:
             first = start[0] - before, start[1]
-            points = (first, *_thirds(first, start), *points)
+            points = (first, *thirds(first, start), *points)
         if after:
             last = end[0] + after, end[1]
-            points = (*points, *_thirds(end, last), last)
+            points = (*points, *thirds(end, last), last)
         return points
 
     def frame(self, keys: list[str], margin: float, head: float) -> tuple[Point, Point]:
@@ -46,7 +46,7 @@ class Layout:
         return (left, low), (right, high)
 
 
-def _thirds(a: Point, b: Point) -> tuple[Point, Point]:
+def thirds(a: Point, b: Point) -> tuple[Point, Point]:
     """Return the control points that make a straight line of a Bézier curve."""
     return (
         (a[0] + (b[0] - a[0]) / 3, a[1] + (b[1] - a[1]) / 3),

@@ -14,7 +14,6 @@ import pytest
 from drawn_graphs import (
     COS_SIN,
     boxes,
-    center,
     cos_sin,
     digits,
     edges,
@@ -208,14 +207,6 @@ def test_above_the_limit_scopes_collapse_and_the_caption_says_so() -> None:
     picture = gc.draw.computation_graph(layers(100), max_nodes=50)
     assert any("collapsed by scope" in text for text in texts(picture))
     assert len(boxes(picture)) <= 50
-
-
-def test_deep_graphs_run_from_top_to_bottom() -> None:
-    deep = layers(8)
-    assert 'rankdir="TB"' in gc.draw.computation_graph(deep).source
-    assert 'rankdir="LR"' in gc.draw.computation_graph(deep, direction="LR").source
-    found = boxes(gc.draw.computation_graph(deep))
-    assert center(found["n_x"])[1] > center(found["n_y"])[1]
 
 
 # -- names ---------------------------------------------------------------------------------------
