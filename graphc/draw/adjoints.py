@@ -6,8 +6,9 @@ partial that SymPy derived; any other op's is the graph that reverse mode builds
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from graphc.differentiate.local import specialized
 from graphc.differentiate.reverse import cotangents
@@ -31,6 +32,8 @@ from graphc.ops.pointwise import Pointwise
 
 #: How many contributions of a variable with many uses are written out.
 _MOST_TERMS = 4
+#: What is sent back inside a collapsed box is written out if it is no longer than this.
+_LONGEST_INSIDE = 40
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Use:
     consumer: Node
     index: int
     silent: tuple[Node, ...]  # from the variable towards the consumer
+    operand: Node  # the variable
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,12 @@ def adjoints(
     found: Mapping[Node, Variable],
     of: Node,
     wrt: Sequence[Node],
-    hidden: Collection[Node] = frozenset(),
+    hidden: Mapping[Node, Node] = MappingProxyType({}),
 ) -> dict[Node, Adjoint]:
     """Return the adjoint of each variable between `wrt` and `of`, in forward order.
 
-    Those of `hidden` variables are not written out.
+    Those of `hidden` variables are not written out; each is given with what shows the result of its
+    box, and what a box sends back is a product with that one's derivative where it would be long.
     **Raises** GraphError where `of` is no single float number or does not depend on `wrt`.
     """
     if of.shape or of.dtype.kind != "f":
@@ -100,7 +105,7 @@ def adjoints(
                 node, _of_loop(node.type, uses[node], bars), tuple(uses[node]), ()
             )
         elif node in uses:
-            text, reads = _total(uses[node], names, bars, found)
+            text, reads = _total(uses[node], names, bars, found, hidden)
             result[node] = Adjoint(node, text, tuple(uses[node]), reads)
     return result
 
@@ -133,7 +138,8 @@ def _uses(
             ):
                 if operand in found:
                     reached.add(operand)
-                    uses.setdefault(operand, []).insert(0, Use(consumer, index, tuple(silent)))
+                    use = Use(consumer, index, tuple(silent), operand)
+                    uses.setdefault(operand, []).insert(0, use)
                     break
                 silent.insert(0, operand)
                 current, at = operand, 0
@@ -146,14 +152,23 @@ def _total(
     names: Mapping[Node, Code],
     bars: Mapping[Node, Code],
     found: Mapping[Node, Variable],
+    hidden: Mapping[Node, Node],
 ) -> tuple[str, tuple[Node, ...]]:
     """Return the sum over all uses, the middle of a long one left out, and what it reads."""
     uses = list({_way(use): use for use in reversed(uses)}.values())[::-1]
     shown = list(uses) if len(uses) <= _MOST_TERMS else [*uses[: _MOST_TERMS - 1], uses[-1]]
     reads: dict[Node, None] = {}
     text = ""
+    boxes: set[Node] = set()
     for place, use in enumerate(shown):
         term, values = _contribution(use, names, bars[use.consumer], found)
+        box = hidden.get(use.consumer)
+        if box is not None and len(term.text) > _LONGEST_INSIDE:
+            if box in boxes:
+                continue
+            boxes.add(box)
+            by = _operand(use.operand, names).text
+            term = Code(f"{bars[box].text} · ∂{names[box].text}/∂{by}", PRODUCT)
         reads.update(dict.fromkeys(values))
         if place == len(shown) - 1 and len(shown) < len(uses):
             text += f" + … {len(uses) - len(shown):,} more …"

@@ -10,13 +10,14 @@ from graphc.differentiate.reverse import cotangents
 from graphc.draw import palette
 from graphc.draw.adjoints import Adjoint, adjoint_seeds, adjoints
 from graphc.draw.collapse import Collapse
+from graphc.draw.composed import leaf_name
 from graphc.draw.computation import look, rank_gap, row_sources, variable_line
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import FONT, BoxLook, Html, Rows, attributes, edge_line, font, quote
 from graphc.draw.drawing import Drawing
 from graphc.draw.mirror import Layout, Point, arrow_pos
 from graphc.draw.stacked import ASIDE, stacked
-from graphc.draw.typography import bar, escape, name_text, text_width, wrapped
+from graphc.draw.typography import bar, escape, listed, name_text, text_width, wrapped
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.draw.view import Box, View, view
 from graphc.draw.wrapping import rows_of
@@ -30,6 +31,7 @@ _LINE = 30
 _BETWEEN = 14.0  # points between the two frames
 _MARGIN, _TITLE = ASIDE + 4, 18.0
 _LEAST_INSET = 24
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def backprop(
     picture = view(graph, "strict", max_nodes, collapse)
     target = graph.find(of)
     found = {v.node: v for box in picture.boxes for v in box.variables}
-    hidden = {v.node for b in picture.boxes if b.kind == "group" for v in b.variables}
+    groups = [box for box in picture.boxes if box.kind == "group"]
+    hidden = {v.node: box.node for box in groups for v in box.variables}
     sent = adjoints(graph, found, target, adjoint_seeds(graph, wrt), hidden)
     point, gradients = (
         (None, {})
@@ -137,8 +140,13 @@ def _adjoint_look(
 ) -> BoxLook:
     node = inside[-1].node
     rows: list[Rows] = []
+    details: list[str] = []
     if box.kind == "group":
-        formula, mark = [f"{len(inside):,} adjoints"], ""
+        own = {x.node for x in inside if x.node.op.is_leaf}
+        names = [bar(leaf_name(v, box.name)) for v in box.variables if v.node in own]
+        count = f"{len(inside):,} adjoints"
+        formula, mark = [listed(names, _MOST_NAMES) or count], ""
+        details = [count] if names else []
     else:
         formula = wrapped(inside[-1].formula, _LINE)
         mark = "Σ" if len(inside[-1].uses) > 1 else ""
@@ -149,6 +157,7 @@ def _adjoint_look(
     return BoxLook(
         name=f"d {box.name}" if box.kind == "group" else bar(_shown(box)),
         formula=formula,
+        details=details,
         fill=palette.ADJOINT_FILL,
         frame=palette.ADJOINT,
         name_color=palette.ADJOINT,

@@ -30,7 +30,7 @@ def composed(
     for variable in inside:
         node = variable.node
         if node.op.is_leaf:
-            texts[node] = name_code(name_text(_within(variable.name, scope)))
+            texts[node] = name_code(leaf_name(variable, scope))
             continue
         slide = variable.sliding
         args = [_text(x, texts, found) for x in (slide.operands if slide else node.inputs)]
@@ -69,13 +69,14 @@ def summary(inside: Sequence[Variable], scope: str, is_told: bool) -> str:
     details = [variable.detail for variable in inside if variable.detail]
     weights = [v for v in inside if v.node.op.is_leaf and v.node.ndim > 1]
     return ", ".join(details) or ", ".join(
-        f"{name_text(_within(v.name, scope))} {shape_formula(v.node.shape)}" for v in weights
+        f"{leaf_name(v, scope)} {shape_formula(v.node.shape)}" for v in weights
     )
 
 
-def _within(name: str, scope: str) -> str:
-    """Return a parameter's name inside its scope: `W` of `conv1.W`."""
+def leaf_name(variable: Variable, scope: str) -> str:
+    """Return what a parameter is called inside its scope: `W` of `conv1.W`."""
+    name = variable.name
     for start in (scope, scope.replace("/", "."), scope.rpartition("/")[2]):
         if start and name.startswith(f"{start}.") and len(name) > len(start) + 1:
-            return name[len(start) + 1 :]
-    return name
+            return name_text(name[len(start) + 1 :])
+    return name_text(name)

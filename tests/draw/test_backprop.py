@@ -287,3 +287,14 @@ def test_without_a_name_the_first_single_float_is_derived() -> None:
     assert gc.draw.backprop(g).source == gc.draw.backprop(g, "loss").source
     with pytest.raises(gc.GraphError, match="no output is a single float"):
         gc.draw.backprop(gc.graph({"y": gc.sin(x)}))
+
+
+def test_what_a_collapsed_layer_sends_back_is_one_product() -> None:
+    h = gc.input("x", ("N", 4))
+    for k in range(5):
+        h = (h + gc.nn.dense(gc.nn.layer_norm(h, name=f"norm{k}"), 4, name=f"d{k}")).named(f"h{k}")
+    graph = gc.graph({"loss": (h**2).sum()}, name="residual")
+    picture = gc.draw.backprop(graph)
+    found = picture.description.partition("Backward: ")[2]
+    assert re.search(r"d/dh₁ = v̄₃₅ · ∂v₃₅/∂h₁ \+ h̄₂\.", found), found
+    assert "W̄, b̄" in found and "√" not in found
