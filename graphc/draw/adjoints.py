@@ -69,12 +69,12 @@ def adjoints(
     found: Mapping[Node, Variable],
     of: Node,
     wrt: Sequence[Node],
-    hidden: Mapping[Node, Node] = MappingProxyType({}),
+    hidden: Mapping[Node, Sequence[Node]] = MappingProxyType({}),
 ) -> dict[Node, Adjoint]:
     """Return the adjoint of each variable between `wrt` and `of`, in forward order.
 
-    Those of `hidden` variables are not written out; each is given with what shows the result of its
-    box, and what a box sends back is a product with that one's derivative where it would be long.
+    Those of `hidden` variables are not written out; each is given with the results of its box, and
+    what a box sends back is what arrives at these times their derivative.
     **Raises** GraphError where `of` is no single float number or does not depend on `wrt`.
     """
     if of.shape or of.dtype.kind != "f":
@@ -98,7 +98,7 @@ def adjoints(
     for node in found:
         if node is of:
             result[node] = Adjoint(node, "1", (), ())
-        elif node in uses and node in hidden:
+        elif node in uses and node in hidden and not _leaves(node, uses, hidden):
             result[node] = Adjoint(node, "", tuple(uses[node]), ())
         elif isinstance(node.type, TupleType) and node in uses:
             result[node] = Adjoint(
@@ -108,6 +108,18 @@ def adjoints(
             text, reads = _total(uses[node], names, bars, found, hidden)
             result[node] = Adjoint(node, text, tuple(uses[node]), reads)
     return result
+
+
+def _leaves(
+    node: Node, uses: Mapping[Node, Sequence[Use]], hidden: Mapping[Node, Sequence[Node]]
+) -> bool:
+    """Say whether a hidden variable is the result of its box, which only others read."""
+    box = hidden[node]
+    return (
+        len(box) == 1
+        and box[0] is node
+        and all(hidden.get(use.consumer) is not box for use in uses[node])
+    )
 
 
 def _of_loop(type: TupleType, uses: Sequence[Use], bars: Mapping[Node, Code]) -> str:
@@ -152,7 +164,7 @@ def _total(
     names: Mapping[Node, Code],
     bars: Mapping[Node, Code],
     found: Mapping[Node, Variable],
-    hidden: Mapping[Node, Node],
+    hidden: Mapping[Node, Sequence[Node]],
 ) -> tuple[str, tuple[Node, ...]]:
     """Return the sum over all uses, the middle of a long one left out, and what it reads."""
     uses = list({_way(use): use for use in reversed(uses)}.values())[::-1]
@@ -162,13 +174,12 @@ def _total(
     boxes: set[Node] = set()
     for place, use in enumerate(shown):
         term, values = _contribution(use, names, bars[use.consumer], found)
-        box = hidden.get(use.consumer)
-        if box is not None and len(term.text) > _LONGEST_INSIDE:
-            if box in boxes:
+        box = tuple(hidden.get(use.consumer, ()))
+        if box and (box[0] is not use.consumer or len(term.text) > _LONGEST_INSIDE):
+            if box[0] in boxes:
                 continue
-            boxes.add(box)
-            by = _operand(use.operand, names).text
-            term = Code(f"{bars[box].text} · ∂{names[box].text}/∂{by}", PRODUCT)
+            boxes.add(box[0])
+            term = _through_box(box, _operand(use.operand, names), names, bars)
         reads.update(dict.fromkeys(values))
         if place == len(shown) - 1 and len(shown) < len(uses):
             text += f" + … {len(uses) - len(shown):,} more …"
@@ -178,6 +189,17 @@ def _total(
         else:
             text = part
     return text, tuple(reads)
+
+
+def _through_box(
+    results: Sequence[Node], by: Code, names: Mapping[Node, Code], bars: Mapping[Node, Code]
+) -> Code:
+    """Return what a box sends back: `h̄₂ · ∂h₂/∂h₁`, or `(c̄₂, h̄₂) · ∂(c₂, h₂)/∂h₁`."""
+    arriving = ", ".join(bars[x].text for x in results)
+    shown = ", ".join(names[x].text for x in results)
+    if len(results) > 1:
+        arriving, shown = f"({arriving})", f"({shown})"
+    return Code(f"{arriving} · ∂{shown}/∂{by.text}", PRODUCT)
 
 
 def _way(use: Use) -> tuple[Node, int, tuple[Node, ...]]:

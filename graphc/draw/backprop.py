@@ -16,8 +16,9 @@ from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import FONT, BoxLook, Html, Rows, attributes, edge_line, font, quote
 from graphc.draw.drawing import Drawing
 from graphc.draw.mirror import Layout, Point, arrow_pos
-from graphc.draw.stacked import ASIDE, stacked
+from graphc.draw.stacked import stacked
 from graphc.draw.typography import bar, escape, listed, name_text, text_width, wrapped
+from graphc.draw.unrolling import unrolled
 from graphc.draw.values import Values, evaluated, value_rows
 from graphc.draw.view import Box, View, view
 from graphc.draw.wrapping import rows_of
@@ -25,11 +26,12 @@ from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops import OPS
+from graphc.run.arguments import Argument, bind_dims
 from graphc.run.gradcheck import checked_output
 
 _LINE = 30
 _BETWEEN = 14.0  # points between the two frames
-_MARGIN, _TITLE = ASIDE + 4, 18.0
+_MARGIN, _TITLE = 14.0, 18.0
 _LEAST_INSET = 24
 _MOST_NAMES = 4
 
@@ -52,6 +54,7 @@ def backprop(
     *,
     wrt: Iterable[str] | None = None,
     saved: bool = False,
+    steps: int = 3,
     max_nodes: int = 150,
     collapse: Collapse = None,
 ) -> Drawing:
@@ -62,15 +65,21 @@ def backprop(
     (Σ) over its uses. `at` maps inputs and parameters to numbers: values (▸) and adjoints (◂)
     are shown there. `wrt` names what the gradient is taken by: by default the trainable
     parameters, or the float inputs where there are none. `saved` draws dotted edges from each
-    forward value to the adjoints that read it. `collapse` and `max_nodes` are those of
-    `computation_graph`.
+    forward value to the adjoints that read it. Of a loop `steps` are drawn, the last one included,
+    and what is between them in one box; with 0 the loop is one box. `collapse` and `max_nodes` are
+    those of `computation_graph`.
     """
     of = checked_output(graph, None) if of is None else of
-    picture = view(graph, "strict", max_nodes, collapse)
+    loops = unrolled(graph, steps, _sizes(graph, at)) if collapse is None else None
+    if loops is not None:
+        graph = loops.graph
+        picture = view(graph, "strict", max_nodes, loops.step_of, known=loops.known)
+    else:
+        picture = view(graph, "strict", max_nodes, collapse)
     target = graph.find(of)
     found = {v.node: v for box in picture.boxes for v in box.variables}
     groups = [box for box in picture.boxes if box.kind == "group"]
-    hidden = {v.node: box.node for box in groups for v in box.variables}
+    hidden = {v.node: [r.node for r in box.results] for box in groups for v in box.variables}
     sent = adjoints(graph, found, target, adjoint_seeds(graph, wrt), hidden)
     point, gradients = (
         (None, {})
@@ -92,6 +101,15 @@ def backprop(
     description = f"Forward: {picture.description()} Backward: {told}"
     title = f"Backpropagation of {name_text(of)} in {graph.name}"
     return Drawing("\n".join(lines) + "\n", "neato", title, description)
+
+
+def _sizes(graph: Graph, at: Mapping[str, Any] | None) -> Mapping[str, int] | None:
+    """Return the sizes of dims at a point."""
+    if at is None:
+        return None
+    leaves = {**graph.inputs, **graph.params}
+    arrays = evaluated(graph, at, leaves.values()).arrays
+    return bind_dims([Argument(name, leaf, arrays[leaf]) for name, leaf in leaves.items()])
 
 
 # -- content ---------------------------------------------------------------------------------
@@ -141,12 +159,10 @@ def _adjoint_look(
     node = inside[-1].node
     rows: list[Rows] = []
     details: list[str] = []
+    is_summed_up = False
     if box.kind == "group":
-        own = {x.node for x in inside if x.node.op.is_leaf}
-        names = [bar(leaf_name(v, box.name)) for v in box.variables if v.node in own]
-        count = f"{len(inside):,} adjoints"
-        formula, mark = [listed(names, _MOST_NAMES) or count], ""
-        details = [count] if names else []
+        formula, details, is_summed_up = _of_group(box, inside)
+        mark = "Σ" if box.holds_leaves else ""
     else:
         formula = wrapped(inside[-1].formula, _LINE)
         mark = "Σ" if len(inside[-1].uses) > 1 else ""
@@ -161,11 +177,27 @@ def _adjoint_look(
         fill=palette.ADJOINT_FILL,
         frame=palette.ADJOINT,
         name_color=palette.ADJOINT,
-        formula_color=palette.MUTED if box.kind == "group" else palette.INK,
+        formula_color=palette.MUTED if is_summed_up else palette.INK,
         mark=mark,
         notes=rows,
         doubled=box.kind == "group",
     )
+
+
+def _of_group(box: Box, inside: Sequence[Adjoint]) -> tuple[list[str], list[str], bool]:
+    """Return the lines of a group's adjoints, small ones, and whether nothing is written out."""
+    own = {x.node for x in inside if x.node.op.is_leaf}
+    names = [bar(leaf_name(v, box.name)) for v in box.variables if v.node in own]
+    weights, count = listed(names, _MOST_NAMES), f"{len(inside):,} adjoints"
+    if box.holds_leaves:
+        return [listed([bar(v.shown) for v in box.variables], _MOST_NAMES)], [], False
+    told = next((x.formula for x in inside if x.node is box.node), "")
+    results = [bar(v.shown) for v in box.results if v.shown]
+    if told and len(box.results) == 1:
+        return wrapped(f"{results[0]} = {told}", _LINE), [f"and {weights}"] * bool(names), False
+    if len(results) > 1:
+        return [listed(results, _MOST_NAMES)], [f"and {weights}"] * bool(names), True
+    return [weights or count], [count] * bool(names), True
 
 
 def _shown(box: Box) -> str:

@@ -15,8 +15,11 @@ from graphc.ir.node import Node
 from graphc.ops import OPS
 
 #: None: by scope where the graph is too large for a page. False: never. True: top scopes. An int:
-#: scopes of that depth. Names: these scopes. A function: node -> name of its box, or None.
-Collapse: TypeAlias = "bool | int | str | Iterable[str] | Callable[[Node], str | None] | None"
+#: scopes of that depth. Names: these scopes. A function: node -> name of its box, or None. What
+#: draws steps of its own gives a mapping, of which nothing is folded.
+Collapse: TypeAlias = (
+    "bool | int | str | Iterable[str] | Mapping[Node, str] | Callable[[Node], str | None] | None"
+)
 
 #: The box of all that is left out.
 MIDDLE = "⋮"
@@ -42,6 +45,8 @@ def group(found: Mapping[Node, Variable], collapse: Collapse, max_nodes: int) ->
         raise GraphError("max_nodes must be at least 1", got=max_nodes)
     if collapse is None:
         return _automatic(found, max_nodes)
+    if isinstance(collapse, Mapping):
+        return Grouping({node: collapse.get(node) for node in found}, {})
     if collapse is False:
         return Grouping(dict.fromkeys(found), {})
     return _folded(found, _grouped(found, _rule(collapse)))

@@ -148,7 +148,7 @@ def look(box: Box, values: Values | None) -> BoxLook:
         details=wrapped(box.detail, _DETAIL) if box.detail else (),
         fill=FILLS[box.kind],
         formula_color=formula_color,
-        notes=() if box.kind == "constant" else notes(box.node, values),
+        notes=() if box.kind == "constant" or box.holds_leaves else notes(box.node, values),
         doubled=box.kind == "group",
     )
 

@@ -38,12 +38,15 @@ class Layout:
         return points
 
     def frame(self, keys: list[str], margin: float, head: float) -> tuple[Point, Point]:
-        """Return the corners of a frame around nodes, `head` higher for a title."""
-        left = min(self.centres[k][0] - self.sizes[k][0] / 2 for k in keys) - margin
-        right = max(self.centres[k][0] + self.sizes[k][0] / 2 for k in keys) + margin
-        low = min(self.centres[k][1] - self.sizes[k][1] / 2 for k in keys) - margin
-        high = max(self.centres[k][1] + self.sizes[k][1] / 2 for k in keys) + margin + head
-        return (left, low), (right, high)
+        """Return the corners of a frame around nodes and their edges, `head` higher for a title."""
+        inside = set(keys)
+        points = [p for pair, c in self.curves.items() if inside.issuperset(pair) for p in c]
+        for key in keys:
+            (x, y), (width, height) = self.centres[key], self.sizes[key]
+            points += [(x - width / 2, y - height / 2), (x + width / 2, y + height / 2)]
+        across, along = [x for x, _ in points], [y for _, y in points]
+        low, high = min(along) - margin, max(along) + margin + head
+        return (min(across) - margin, low), (max(across) + margin, high)
 
 
 def thirds(a: Point, b: Point) -> tuple[Point, Point]:

@@ -10,7 +10,7 @@ from graphc.draw.view import View
 from graphc.draw.wrapping import Rows
 
 #: Between two rows runs the edge that joins them, so far from boxes, round its corners.
-_BETWEEN, ASIDE, _RADIUS = 34.0, 18.0, 12.0
+_BETWEEN, _ASIDE, _RADIUS = 34.0, 18.0, 12.0
 
 
 def stacked(
@@ -67,10 +67,10 @@ def _side(
 def _around(out: Point, into: Point, lane: float, sideways: bool) -> tuple[Point, ...]:
     """Return the way from the end of a row to the start of another, along the lane before it."""
     if sideways:
-        down, up, x = out[1] - ASIDE, into[1] + ASIDE, lane - _BETWEEN / 2
+        down, up, x = out[1] - _ASIDE, into[1] + _ASIDE, lane - _BETWEEN / 2
         corners = [out, (out[0], down), (x, down), (x, up), (into[0], up), into]
     else:
-        right, left, y = out[0] + ASIDE, into[0] - ASIDE, lane + _BETWEEN / 2
+        right, left, y = out[0] + _ASIDE, into[0] - _ASIDE, lane + _BETWEEN / 2
         corners = [out, (right, out[1]), (right, y), (left, y), (left, into[1]), into]
     return _rounded(corners)
 

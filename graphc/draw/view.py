@@ -13,6 +13,7 @@ from graphc.draw.variables import Variable, variables
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 from graphc.ops import OPS
 
 STYLES = ("strict", "compact")
@@ -31,12 +32,17 @@ class Box:
     told: str  # one sentence in plain text
     variables: tuple[Variable, ...]
     detail: str = ""  # a second line, in small letters
-    result: Variable | None = None  # of a group, what other boxes read last
+    results: tuple[Variable, ...] = ()  # of a group, what other boxes read
 
     @property
     def node(self) -> Node:
         """The variable's node; of a group, its result's, else the last one."""
-        return (self.result or self.variables[-1]).node
+        return (self.results or self.variables)[-1].node
+
+    @property
+    def holds_leaves(self) -> bool:
+        """Say whether this is a group of parameters only."""
+        return self.kind == "group" and all(v.node.op.is_leaf for v in self.variables)
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,11 @@ def _group_box(
     `called` are the names of its `results`.
     """
     count = f"{len(inside):,} variables" if len(inside) > 1 else inside[0].formula
+    if all(v.node.op.is_leaf for v in inside):
+        count, called = listed([v.shown for v in inside], _MOST_RESULTS), ()
+        results = ()
+    elif any(isinstance(v.node.type, TupleType) for v in inside):
+        count = "⋯"
     repeats = grouping.repeats.get(name)
     shown, detail = _without_parent(name), ""
     if repeats:
@@ -181,7 +192,7 @@ def _group_box(
     told = f"{shown}: {count} collapsed"
     names = listed([x for x in called if x not in ("", shown)], _MOST_RESULTS)
     formula = f"{count} → {names}" if names else count
-    if len(results) == 1 and not repeats and name != MIDDLE:
+    if len(results) == 1 and not repeats and name != MIDDLE and count != "⋯":
         text = composed(inside, results[0].node, name, found)
         detail = summary(inside, name, bool(text))
         if text:
@@ -189,8 +200,8 @@ def _group_box(
             told += f", {formula}"
     kept = {v.detail for v in inside if v.detail} if repeats else set()
     detail = kept.pop() if len(kept) == 1 else detail
-    key, result = _key(f"g_{name}", keys), results[-1] if results else None
-    return Box(key, "group", shown, formula, told, tuple(inside), detail, result)
+    key = _key(f"g_{name}", keys)
+    return Box(key, "group", shown, formula, told, tuple(inside), detail, tuple(results))
 
 
 def _without_parent(scope: str) -> str:

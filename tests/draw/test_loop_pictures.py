@@ -89,7 +89,7 @@ def test_a_loop_can_stay_one_box() -> None:
 
 
 def test_the_adjoint_of_a_loop_gathers_those_of_its_results() -> None:
-    picture = gc.draw.backprop(recurrent(), of="loss")
+    picture = gc.draw.backprop(recurrent(), of="loss", steps=0)
     shown = texts(picture)
     assert "(<O>last</O>, 0)" in picture.source
     assert {f"s̄₁ · ∂s₁/∂rnn.{p}" for p in "WUb"} <= set(shown)
@@ -100,7 +100,7 @@ def test_values_and_adjoints_of_a_loop_are_those_of_evaluation() -> None:
     rng = np.random.default_rng(1)
     at = {"x": rng.normal(size=(3, 2, 3)), "y": rng.normal(size=(2, 2))}
     state = graph.init(seed=0)
-    shown = texts(gc.draw.backprop(graph, of="loss", at=at | dict(state)))
+    shown = texts(gc.draw.backprop(graph, of="loss", steps=0, at=at | dict(state)))
     gradient = gc.compile(graph, gradient_of="loss")
     found = gradient(state, **{k: v.astype(np.float32) for k, v in at.items()})
     wanted = np.sqrt(np.square(np.asarray(found["d_loss_d_rnn.U"], np.float64)).sum())
