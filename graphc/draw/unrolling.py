@@ -152,6 +152,8 @@ class _Writer:
             if value in inside and not (wanted or {}).get(i):
                 self._call(value, leaf.attrs["name"], number)
         for i, stack in stacks.items():
+            if results[i] in inside:
+                self._call(results[i], list(self.body.graph.outputs)[i], number)
             stack.append(results[i][None])
 
     def _middle(self, first: int, length: Dim, stacks: Mapping[int, list[Node]]) -> None:
@@ -178,8 +180,10 @@ class _Writer:
 
     def _call(self, node: Node, name: str, number: str) -> None:
         """Give a node of a step the name of its place: h1, hT."""
+        if node in self.found.known:
+            return
         wanted = f"{name}{number}"
         while wanted in self.taken:
             wanted += "'"
         self.taken.add(wanted)
-        self.found.known.setdefault(node, wanted)
+        self.found.known[node] = wanted

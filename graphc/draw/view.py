@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 from graphc.draw.collapse import MIDDLE, Collapse, Grouping, group
 from graphc.draw.composed import composed, summary
+from graphc.draw.dim_formula import dim_code
 from graphc.draw.typography import listed, name_text
 from graphc.draw.variables import Variable, variables
 from graphc.errors import GraphError, nearest
+from graphc.ir.code import PRODUCT
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.types import TupleType
 from graphc.ops import OPS
+from graphc.ops.loop import Scan
 
 STYLES = ("strict", "compact")
 #: How many results of a group its box names.
@@ -182,8 +184,9 @@ def _group_box(
     if all(v.node.op.is_leaf for v in inside):
         count, called = listed([v.shown for v in inside], _MOST_RESULTS), ()
         results = ()
-    elif any(isinstance(v.node.type, TupleType) for v in inside):
-        count = "⋯"
+    loops = [v.node for v in inside if isinstance(v.node.op, Scan)]
+    if loops:
+        count = ", ".join(_loop_words(node) for node in loops)
     repeats = grouping.repeats.get(name)
     shown, detail = _without_parent(name), ""
     if repeats:
@@ -192,7 +195,7 @@ def _group_box(
     told = f"{shown}: {count} collapsed"
     names = listed([x for x in called if x not in ("", shown)], _MOST_RESULTS)
     formula = f"{count} → {names}" if names else count
-    if len(results) == 1 and not repeats and name != MIDDLE and count != "⋯":
+    if len(results) == 1 and not repeats and name != MIDDLE and not loops:
         text = composed(inside, results[0].node, name, found)
         detail = summary(inside, name, bool(text))
         if text:
@@ -202,6 +205,11 @@ def _group_box(
     detail = kept.pop() if len(kept) == 1 else detail
     key = _key(f"g_{name}", keys)
     return Box(key, "group", shown, formula, told, tuple(inside), detail, tuple(results))
+
+
+def _loop_words(loop: Node) -> str:
+    """Return what a loop in a group does: `gru_step × T`."""
+    return f"{loop.attrs['body'].name} × {dim_code(loop.attrs['length']).within(PRODUCT)}"
 
 
 def _without_parent(scope: str) -> str:

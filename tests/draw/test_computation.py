@@ -346,3 +346,10 @@ def test_a_group_of_one_shows_what_it_computes() -> None:
         u = gc.sin(x)
     shown = texts(gc.draw.computation_graph(gc.graph({"y": u + 1}), collapse=True))
     assert "u = sin x" in shown
+
+
+def test_a_collapsed_loop_says_what_it_repeats() -> None:
+    x = gc.input("x", ("T", "N", 3))
+    graph = gc.graph({"y": gc.nn.gru(x, 4, name="gru")[0]}, name="recurrent")
+    shown = texts(gc.draw.computation_graph(graph, collapse=True))
+    assert "gru_step × T → y" in shown
