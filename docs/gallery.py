@@ -75,6 +75,21 @@ picture = gc.draw.computation_graph(graph)
 """,
         ),
         Entry(
+            "A convolutional network",
+            "A box for each layer where no page holds all variables; collapse=False draws them.",
+            """
+picture = gc.draw.computation_graph(gc.load("examples/lenet.graph"))
+""",
+        ),
+        Entry(
+            "Backpropagation through time",
+            "The first steps of a loop, those between, the last; adjoints run back through them.",
+            """
+_, last = gc.nn.rnn(gc.input("x", ("T", "N", 3)), 4, name="rnn")
+picture = gc.draw.backprop(gc.graph({"J": (last**2).sum()}, name="recurrent"))
+""",
+        ),
+        Entry(
             "Attention",
             "How well each key answers each query, as shares: of the values, a query gets a mean.",
             """
