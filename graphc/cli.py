@@ -374,10 +374,11 @@ def draw(
     of: Of = None,
     wrt: Wrt = None,
     highlight: Annotated[str | None, typer.Option("--highlight", help="A gate of a cell.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="A box for each variable.")] = False,
 ) -> None:
     """Draw a computation graph, its backward pass or its network."""
     values = parse_values(at or []) or None
-    picture(gc.load(model), kind, values, of, highlight, names(wrt)).save(output)
+    picture(gc.load(model), kind, values, of, highlight, names(wrt), every).save(output)
 
 
 @app.command()

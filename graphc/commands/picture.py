@@ -18,15 +18,19 @@ def picture(
     of: str | None = None,
     highlight: str | None = None,
     wrt: Sequence[str] | None = None,
+    is_open: bool = False,
 ) -> Drawing:
     """Return a drawing of one kind; `of` is what backprop derives, `highlight` a gate of a cell.
 
     `wrt` names what backprop derives by. The weights of a network are those of its parameters that
-    `values` holds.
+    `values` holds. In a graph that `is_open`, nothing shares a box.
     """
+    collapse = False if is_open else None
     pictures: dict[str, Callable[[], Drawing]] = {
-        "computation": lambda: draw.computation_graph(graph, values=values),
-        "backprop": lambda: draw.backprop(graph, of=of or _scalar(graph), at=values, wrt=wrt),
+        "computation": lambda: draw.computation_graph(graph, values=values, collapse=collapse),
+        "backprop": lambda: draw.backprop(
+            graph, of=of or _scalar(graph), at=values, wrt=wrt, collapse=collapse
+        ),
         "network": lambda: draw.network(graph, state=_weights(graph, values)),
         "recurrence": lambda: draw.recurrence(graph),
         "cell": lambda: draw.cell(graph, highlight=highlight),
@@ -35,6 +39,8 @@ def picture(
     }
     if kind not in pictures:
         raise GraphError("unknown kind", got=kind, expected=", ".join(pictures))
+    if is_open and kind not in ("computation", "backprop"):
+        raise GraphError(f"a picture of kind {kind} has no boxes to open", fix="leave --all out")
     if wrt and kind != "backprop":
         raise GraphError(f"a picture of kind {kind} derives nothing", fix="--kind backprop")
     return pictures[kind]()

@@ -91,7 +91,10 @@ def _automatic(found: Mapping[Node, Variable], max_nodes: int) -> Grouping:
     best = Grouping(dict.fromkeys(found), {})
     for depth in range(deepest, 0, -1):
         rule = _of_several(found, partial(_innermost, depth=depth))
-        coarser = _folded(found, _in_order(found, _grouped(found, rule)))
+        whole = _in_order(found, _grouped(found, rule))
+        coarser = Grouping(whole, {})
+        if _count(coarser) > limit:
+            coarser = _folded(found, whole)
         if _count(coarser) < _FEWEST and len(found) <= max_nodes:
             break
         best = coarser

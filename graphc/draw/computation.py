@@ -20,7 +20,7 @@ from graphc.draw.dot_source import (
     node_line,
     quote,
 )
-from graphc.draw.drawing import Drawing
+from graphc.draw.drawing import Drawing, can_render
 from graphc.draw.loop_bodies import LoopBody, opened_loops, outer_edges, result_text
 from graphc.draw.mirror import arrow_pos
 from graphc.draw.stacked import stacked
@@ -69,7 +69,7 @@ def computation_graph(
     loops = opened_loops(picture, style, max_nodes) if bodies else {}
     point = None if values is None else evaluated(graph, values)
     looks = {i: look(box, point) for i, box in enumerate(picture.boxes)}
-    rows = rows_of(picture, looks, direction, is_whole=bool(loops))
+    rows = rows_of(picture, looks, direction, is_whole=bool(loops) or not can_render())
     title = f"Computation graph of {graph.name}"
     label = caption(picture, point, bool(loops))
     head = _head(graph, rows.sideways, rank_gap(picture, loops), label)

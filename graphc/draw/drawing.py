@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,11 @@ class Drawing:
 
     def __str__(self) -> str:
         return self.source
+
+
+def can_render() -> bool:
+    """Say whether the program dot is there; without it a picture is only written down."""
+    return shutil.which("dot") is not None
 
 
 def render(source: str, engine: str, format: str) -> bytes:

@@ -49,3 +49,14 @@ def test_backprop_derives_by_what_is_asked_for() -> None:
     assert drawn.source != picture(graph, "backprop", None).source
     with pytest.raises(gc.GraphError, match="derives nothing"):
         picture(graph, "network", None, wrt=["b1"])
+
+
+def test_every_variable_has_a_box_where_all_are_asked_for() -> None:
+    layers = "".join(f"h{i + 1} = dense(h{i}, 3, name='d{i}', activation=tanh)\n" for i in range(7))
+    graph = gc.parse(f"h0: input(f32, N, 3)\n{layers}loss = mean(h7)\noutput(loss)")
+    for kind in ("computation", "backprop"):
+        closed, opened = picture(graph, kind, None), picture(graph, kind, None, is_open=True)
+        assert "collapsed by scope" in closed.source and "collapsed" not in opened.source
+        assert len(opened.source) > 2 * len(closed.source)
+    with pytest.raises(gc.GraphError, match="no boxes to open"):
+        picture(graph, "network", None, is_open=True)

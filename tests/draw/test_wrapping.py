@@ -92,3 +92,12 @@ def test_both_halves_of_backpropagation_have_rows() -> None:
 def test_a_convolutional_network_can_be_read_on_a_slide() -> None:
     width, height = extent(gc.draw.computation_graph(gc.load(EXAMPLES / "lenet.graph")))
     assert width <= 1300 and height <= 600
+
+
+def test_without_dot_a_long_picture_is_one_row_that_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    drawing = gc.draw.computation_graph(chain(24))
+    assert drawing.engine == "dot"
+    assert drawing.save(tmp_path / "chain.dot").read_text("utf-8") == drawing.source
