@@ -85,3 +85,14 @@ def test_zero_and_poles() -> None:
     assert not find(OPS["divide"](1.0, OPS["add"](OPS["multiply"](x, x), 1.0))).pole
     assert find(OPS["multiply"](x, x)).low == 0
     assert find(x) == UNBOUNDED == Bounds()
+
+
+def test_what_replaces_a_zero_is_none() -> None:
+    """x where it is not 0, else c: never 0 if c is not, whatever else x may be."""
+    x = input_("x", (3,), "float64")
+    is_zero = OPS["equal"](x, 0.0)
+    find = BoundsOf()
+    assert not find(OPS["where"](is_zero, math.inf, x)).may_be_zero
+    assert find(OPS["where"](is_zero, 0.0, x)).may_be_zero
+    assert find(OPS["where"](is_zero, x, math.inf)).may_be_zero
+    assert find(OPS["where"](OPS["equal"](x, 1.0), 2.0, x)).may_be_zero

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -18,13 +20,20 @@ def shapes(graph: gc.Graph, op: str) -> list[tuple[int, ...]]:
     return [tuple(map(int, node.shape)) for node in graph.nodes if node.op.name == op]
 
 
+def largest(h: Node) -> Node:
+    return gc.max(h, axis=(2, 3), keepdims=True)
+
+
+@pytest.mark.parametrize("reduced", [pooled, largest])
 @pytest.mark.parametrize("style", ["readable", "fast"])
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
-def test_ties_and_kinks_keep_their_gradients(style: str, level: int) -> None:
+def test_ties_and_kinks_keep_their_gradients(
+    style: str, level: int, reduced: Callable[[Node], Node]
+) -> None:
     """Whole numbers around 0 tie in most windows; 5 columns leave one that no window sees."""
     x, b = gc.input("x", (2, 3, 4, 5), dtype="float64"), gc.input("b", (3, 1, 1), dtype="float64")
-    y = pooled(gc.relu(x + b))
-    weights = gc.constant(np.arange(12.0).reshape(1, 3, 2, 2) + 1)
+    y = reduced(gc.relu(x + b))
+    weights = gc.constant(np.arange(12.0).reshape(1, 3, 2, 2) + 1)[:, :, : y.shape[2], : y.shape[3]]
     graph = gc.graph({"loss": gc.sum(y * weights)})
     f = gc.compile(graph, gradient_of="loss", wrt=["x", "b"], style=style, optimize=level)
     reference = graph.gradient("loss", ["x", "b"], stabilize=False)
@@ -44,6 +53,24 @@ def test_relu_and_bias_go_behind_the_pooling() -> None:
     found = optimize(gc.graph({"y": pooled(gc.relu(b + x))}))
     assert shapes(found, "window_max") == [(2, 3, 2, 2)]
     assert shapes(found, "maximum") == shapes(found, "add") == [(2, 3, 2, 2)]
+
+
+@pytest.mark.parametrize("axis", [(2, 3), 0, None])
+@pytest.mark.parametrize("reduce", [gc.max, gc.min, gc.logsumexp])
+def test_what_all_have_in_common_leaves_an_extreme(
+    reduce: Callable[..., Node], axis: tuple[int, ...] | int | None
+) -> None:
+    """A bias of each channel, but not where channels are compared with each other."""
+    x, b = gc.input("x", (2, 3, 4, 4), "float64"), gc.input("b", (3, 1, 1), "float64")
+    graph = gc.graph({"y": reduce(x - b, axis)})
+    found = optimize(graph)
+    (taken,) = shapes(found, "subtract")[:1] if reduce is not gc.logsumexp else [()]
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(2, 3, 4, 4)), "b": rng.normal(size=(3, 1, 1))}
+    value = gc.interpret(graph, **given)["y"]
+    np.testing.assert_allclose(gc.compile(graph)(**given)["y"], value, rtol=1e-14)
+    if reduce is not gc.logsumexp:
+        assert taken == {(2, 3): (2, 3), 0: (3, 4, 4), None: (2, 3, 4, 4)}[axis]
 
 
 def test_what_others_read_or_windows_see_changing_stays() -> None:

@@ -35,6 +35,24 @@ def test_the_derivative_at_0_is_0(norm: str, read: str) -> None:
     assert away.passed
 
 
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_what_holds_at_0_is_chosen_once_for_each_norm(style: str) -> None:
+    """Rows of zeros divide by infinity: no element is looked at, forward or backward."""
+    x, y = gc.input("x", ("N", 64)), gc.input("y", ("N", 64))
+    norm = gc.sqrt(gc.sum(x**2, axis=1, keepdims=True))
+    graph = gc.graph({"loss": gc.sum(gc.square((x / norm) @ y.T))})
+    f = gc.compile(graph, gradient_of="loss", wrt=["x"], style=style)
+    choices = [x for x in f.graph.nodes if x.op.name in ("where", "equal")]
+    assert choices and all(x.shape[1:] in ((1,), ()) for x in choices)
+    rng = np.random.default_rng(0)
+    given = {name: rng.normal(size=(5, 64)).astype(np.float32) for name in "xy"}
+    given["x"][2] = 0
+    wanted = gc.interpret(graph.gradient("loss", wrt=["x"]), **given)["d_loss_d_x"]
+    found = f(**given)["d_loss_d_x"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    assert not found[2].any() and np.isfinite(found).all()
+
+
 @pytest.mark.parametrize("typed", [False, True])
 @pytest.mark.parametrize(
     "divide",
