@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import kernels
 import numpy as np
 from measure import interleaved, largest_difference, ratios
 from workload import Arrays, Workload
@@ -115,6 +116,7 @@ def row(sizes: Sequence[int], batch: int) -> str:
 
 
 def main() -> None:
+    kernels.choose(sys.argv[1:])
     print = sys.stdout.write
     print("| step of Adam | graphc, µs | NumPy by hand | PyTorch | PyTorch, fused |\n")
     print("|---|---:|---:|---:|---:|\n")

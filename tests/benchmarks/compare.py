@@ -4,7 +4,7 @@
 docs/benchmarks.md. `python tests/benchmarks/compare.py mlp-small gelu-1e5` runs some workloads and
 writes nothing; `floor` stands for the table of floors. With `--cpu` first it counts CPU time, all
 threads together: what can be compared where other programs keep the cores busy; give each library
-one thread then.
+one thread then. `--kernels Haswell` holds BLAS to kernels for that processor.
 
 All contestants compute the same numbers, which is checked before anything is timed.
 """
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import fresh
+import kernels
 import measure
 import numpy as np
 from measure import Ratio, interleaved, largest_difference, ratios
@@ -198,7 +199,7 @@ def write_page(results: dict[str, Result]) -> None:
         if module in sys.modules:
             versions.append(f"{module} {sys.modules[module].__version__}")
     parts = [
-        f"{machine()}, float32; {', '.join(versions)}.",
+        f"{machine()}, float32; {', '.join(versions)}; BLAS has kernels for {kernels.chosen()}.",
         "",
         *speed_table(results),
         "",
@@ -234,6 +235,7 @@ def write_page(results: dict[str, Result]) -> None:
 def main() -> None:
     warnings.simplefilter("ignore")
     asked = sys.argv[1:]
+    kernels.choose(asked)
     if "--cpu" in asked:
         asked.remove("--cpu")
         measure.clock = time.process_time
