@@ -258,7 +258,7 @@ class _Blocks:
 
     def part(self, node: Node, codes: Sequence[Code]) -> str:
         """Return a block's part of a total."""
-        code = node.op.numpy(node, codes, self.body.expressions.notation)
+        code = node.op.numpy_of_block(node, codes, self.body.expressions.notation)
         return str(code) if node.shape else f"float({code})"
 
     def into(self, node: Node, codes: Sequence[Code], name: str) -> str:

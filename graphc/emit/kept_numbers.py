@@ -44,7 +44,7 @@ class KeptNumbers:
         constants: dict[str, str],
     ) -> list[Code]:
         """Return the operands' texts with kept numbers; add how these are made to `constants`."""
-        if not (isinstance(node.op, Pointwise) and node.op.is_primitive and node.op.arity == 2):
+        if not (isinstance(node.op, Pointwise) and node.op.keeps_numbers):
             return list(codes)
         dtypes = {x.dtype for x in operands if x not in expressions.program.numbers}
         return [

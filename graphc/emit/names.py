@@ -13,7 +13,7 @@ from collections.abc import Iterable
 _CALLED = frozenset(
     {"in_blocks", "in_pieces", "in_parts", "take_rows", "add_rows", "add_columns", "sum_by_row"}
     | {"dot_each_row", "sum_of_products", "matmul_in_tiles", "matmul_on_all_cores"}
-    | {"np", "CORES", "sliding_window_view"}
+    | {"sum_in_parts", "np", "CORES", "sliding_window_view"}
 )
 #: All that a module may have at its top.
 TOP_LEVEL = _CALLED | {

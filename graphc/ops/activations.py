@@ -5,12 +5,13 @@ Where a formula has cases, their boundaries state the convention at the kink.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.node import Node
 from graphc.ops import images
-from graphc.ops.leaf import is_fill
+from graphc.ops.leaf import full, is_fill
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
 
@@ -18,13 +19,24 @@ from graphc.ops.registry import register
 class Clip(Pointwise):
     """The limits of an array. NumPy makes an array of its first operand, so that has its dtype."""
 
+    def called(self, node: Node) -> str:
+        low, high = (x.attrs["value"] if x.op is full else None for x in node.inputs[1:])
+        if high == math.inf:
+            return "relu" if low == 0 else "maximum"
+        return "minimum" if low == -math.inf else super().called(node)
+
+    @property
+    def keeps_numbers(self) -> bool:
+        return True
+
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
         return super().numpy(node, _of_dtype(node, args, notation), notation)
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        return super().numpy_into(node, _of_dtype(node, args, notation), out, notation)
+        x, low, high = _of_dtype(node, args, notation)
+        return f"{x.within(ATOM)}.clip({low}, {high}, out={out})"  # `np.clip` asks whose to call
 
 
 def _of_dtype(node: Node, args: Sequence[Code], notation: Notation) -> Sequence[Code]:

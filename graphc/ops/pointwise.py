@@ -88,6 +88,11 @@ class Pointwise(Op):
         return self.ufunc is not None or self.infix is not None or self.prefix is not None
 
     @property
+    def keeps_numbers(self) -> bool:
+        """Whether a number among the operands is kept as an array, which calls take sooner."""
+        return self.is_primitive and self.arity == 2
+
+    @property
     def is_identity(self) -> bool:
         """Whether the value is the operand's, perhaps in another dtype or without derivative."""
         return self.formula == self.args[0]

@@ -180,7 +180,29 @@ class Reduction(Op):
         return product(node.inputs[0].shape[a] for a in node.attrs["axis"])
 
 
+#: NumPy adds up one long row in eight sums side by side, `einsum` in the sixty-four that fit the
+#: processor's registers. Sums of a 64th each keep the digits that sums by halves have.
+_SUM_IN_PARTS = '''
+def sum_in_parts(a):
+    """Return the sum of an array, of a long one in half the time of `a.sum()`."""
+    length = a.size // 64
+    if length < 512 or not a.flags.c_contiguous:
+        return a.sum()
+    a = a.reshape(-1)
+    parts = np.einsum("ij->i", a[: 64 * length].reshape(64, length))
+    return parts.sum() + a[64 * length :].sum()
+'''
+
+
 class Sum(Reduction):
+    def helper(self, node: Node) -> str | None:
+        return _SUM_IN_PARTS
+
+    def numpy_of_block(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        if node.shape or node.dtype.kind != "f":
+            return self.numpy(node, args, notation)
+        return Code(f"sum_in_parts({args[0]})")
+
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         if tangents[0] is None:
             return None
