@@ -211,7 +211,9 @@ class _Blocks:
         body.first_names = {}
         for buffer in body.program.block_buffers:
             body.buffer_names.pop(buffer, None)
-        body.expressions.notation = replace(self.notation, threads="beside", multiply=self.multiply)
+        body.expressions.notation = replace(
+            self.notation, threads="beside", multiply=self.multiply, is_long=True
+        )
         for statement in self.run.statements:
             body.current = statement.node
             self.step(statement)
@@ -258,7 +260,7 @@ class _Blocks:
 
     def part(self, node: Node, codes: Sequence[Code]) -> str:
         """Return a block's part of a total."""
-        code = node.op.numpy_of_block(node, codes, self.body.expressions.notation)
+        code = node.op.numpy(node, codes, self.body.expressions.notation)
         return str(code) if node.shape else f"float({code})"
 
     def into(self, node: Node, codes: Sequence[Code], name: str) -> str:

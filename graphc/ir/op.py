@@ -283,10 +283,6 @@ class Op:
         """
         return None
 
-    def numpy_of_block(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        """Return the expression of a block's part of a total; many elements are the usual case."""
-        return self.numpy(node, args, notation)
-
     def reuses(self, node: Node) -> tuple[int, ...]:
         """Return the inputs whose memory the result of `numpy_into` may overwrite."""
         return ()

@@ -5,46 +5,8 @@ Where a formula has cases, their boundaries state the convention at the kink.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
-from graphc.ir.code import ATOM, Code, Notation
-from graphc.ir.node import Node
-from graphc.ops import images
-from graphc.ops.leaf import full, is_fill
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
-
-
-class Clip(Pointwise):
-    """The limits of an array. NumPy makes an array of its first operand, so that has its dtype."""
-
-    def called(self, node: Node) -> str:
-        low, high = (x.attrs["value"] if x.op is full else None for x in node.inputs[1:])
-        if high == math.inf:
-            return "relu" if low == 0 else "maximum"
-        return "minimum" if low == -math.inf else super().called(node)
-
-    @property
-    def keeps_numbers(self) -> bool:
-        return True
-
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        return super().numpy(node, _of_dtype(node, args, notation), notation)
-
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
-        x, low, high = _of_dtype(node, args, notation)
-        return f"{x.within(ATOM)}.clip({low}, {high}, out={out})"  # `np.clip` asks whose to call
-
-
-def _of_dtype(node: Node, args: Sequence[Code], notation: Notation) -> Sequence[Code]:
-    """Return the operands with the first one in its dtype where it is a number of Python's."""
-    if not is_fill(node.inputs[0]):
-        return args
-    return [Code(f"{notation.dtype(node.dtype)}({args[0]})"), *args[1:]]
-
 
 sigmoid = register(
     Pointwise(
@@ -199,19 +161,5 @@ hard_sigmoid = register(
         lowering="clip(x + 3, 0, 6)/6",
         domain=((-2.5, 2.5),),
         flops=4,
-    )
-)
-clip = register(
-    Clip(
-        "clip",
-        "x limited to [low, high]; derivative 1 inside and on the bounds.",
-        "where(x < low, low, where(x > high, high, x))",
-        minus_infinity=False,
-        args="x low high",
-        numpy="clip",
-        dtype=SAME,
-        domain=((-0.8, 0.8), (-2.0, -1.0), (1.0, 2.0)),
-        flops=2,
-        image=images.limited,
     )
 )

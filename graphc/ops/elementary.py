@@ -6,10 +6,8 @@ import math
 
 from graphc.ir.node import Node
 from graphc.ops import images
-from graphc.ops.leaf import full
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
-from graphc.ops.stored import stored
 
 _POSITIVE = ((0.3, 3.0),)
 _WIDE = ((-2.0, 2.0),)
@@ -304,48 +302,6 @@ exp2 = register(
     )
 )
 
-
-class Larger(Pointwise):
-    """maximum; that with zero is what everybody calls relu."""
-
-    def called(self, node: Node) -> str:
-        other = node.inputs[1]
-        while other.op.is_view:
-            other = other.inputs[0]
-        is_zero = other.op in (full, stored) and other.attrs["value"] == 0
-        return "relu" if is_zero else super().called(node)
-
-
-maximum = register(
-    Larger(
-        "maximum",
-        "The larger; where equal, half the derivative to each.",
-        "where(a > b, a, where(a < b, b, (a + b)/2))",
-        args="a b",
-        numpy="maximum",
-        dtype=SAME,
-        domain=((0.2, 2.0), (-2.0, 0.1)),
-        symbol="max({}, {})",
-        convention="maximum: half the derivative to each where equal",
-        tex=r"\max({}, {})",
-        image=images.larger,
-    )
-)
-minimum = register(
-    Pointwise(
-        "minimum",
-        "The smaller; where equal, half the derivative to each.",
-        "where(a < b, a, where(a > b, b, (a + b)/2))",
-        args="a b",
-        numpy="minimum",
-        dtype=SAME,
-        domain=((0.2, 2.0), (-2.0, 0.1)),
-        symbol="min({}, {})",
-        convention="minimum: half the derivative to each where equal",
-        tex=r"\min({}, {})",
-        image=images.smaller,
-    )
-)
 
 floor = register(
     Pointwise(

@@ -198,9 +198,9 @@ class Sum(Reduction):
     def helper(self, node: Node) -> str | None:
         return _SUM_IN_PARTS
 
-    def numpy_of_block(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        if node.shape or node.dtype.kind != "f":
-            return self.numpy(node, args, notation)
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        if node.shape or node.dtype.kind != "f" or not notation.is_long:
+            return super().numpy(node, args, notation)
         return Code(f"sum_in_parts({args[0]})")
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:

@@ -53,3 +53,15 @@ def test_many_elements_are_limited_in_one_call() -> None:
     found = f(state, x=numbers)
     np.testing.assert_array_equal(found["y"], np.maximum(numbers, 0))
     np.testing.assert_array_equal(found["z"], np.clip(numbers, -1, 1))
+
+
+@pytest.mark.parametrize("count", [3, 100_000, 600_001])
+def test_blocks_limit_by_numbers_in_one_call(count: int) -> None:
+    x = gc.input("x", ("n",))
+    y = gc.tanh(gc.maximum(gc.minimum(3, gc.exp(x) - 1), 0.25) + gc.maximum(x, x * x))
+    f = gc.compile(gc.graph({"loss": gc.sum(y)}), gradient_of="loss", wrt=["x"])
+    assert ".clip(" in f.source and f.source.count("np.maximum(") == 1
+    given = np.random.default_rng(count).standard_normal(count).astype(np.float32)
+    given[0], given[1] = np.inf, -np.inf
+    expected = gc.interpret(f.graph, x=given)["loss"]
+    np.testing.assert_allclose(f(x=given)["loss"], expected, rtol=1e-5)

@@ -150,8 +150,8 @@ def pooled(h: np.ndarray, top: np.ndarray) -> None:
 
 
 def unpooled(h: np.ndarray, top: np.ndarray, d_top: np.ndarray, out: np.ndarray) -> None:
-    """Write the gradient through relu and pooling: to the first largest pixel, if it is above 0."""
-    free = top > 0
+    """Write the gradient through pooling: to the first largest pixel of each 2 × 2."""
+    free = np.ones(top.shape, bool)
     for i in (0, 1):
         for j in (0, 1):
             first = (h[:, i::2, j::2] == top) & free
@@ -160,7 +160,10 @@ def unpooled(h: np.ndarray, top: np.ndarray, d_top: np.ndarray, out: np.ndarray)
 
 
 def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
-    """Channels first and samples last in memory, from the padded images to the dense layers."""
+    """Channels first and samples last in memory, from the padded images to the dense layers.
+
+    Bias and relu come after pooling, which does not change what they give.
+    """
     x, y = data["x"], data["y"]
     N = len(x)
     W1, b1, W2, b2 = (params[n] for n in ("conv1.W", "conv1.b", "conv2.W", "conv2.b"))
@@ -169,14 +172,13 @@ def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
     row1, row2 = (np.empty(s, np.float32) for s in ((25, 28 * N), (150, 10 * N)))
     h1, d_h1 = (np.empty((6, 28, 28, N), np.float32) for _ in range(2))
     h2, d_h2 = (np.empty((16, 10, 10, N), np.float32) for _ in range(2))
-    p1, d_p1 = (np.empty((6, 14, 14, N), np.float32) for _ in range(2))
-    p2 = np.empty((16, 5, 5, N), np.float32)
-    rows, ones = np.arange(N), np.ones(N * 784, np.float32)
+    t1, p1, d_p1 = (np.empty((6, 14, 14, N), np.float32) for _ in range(3))
+    t2, p2 = (np.empty((16, 5, 5, N), np.float32) for _ in range(2))
+    rows, ones = np.arange(N), np.ones(N * 196, np.float32)
 
-    def convolved(W: np.ndarray, b: np.ndarray, x: np.ndarray, z: np.ndarray, row: Any) -> None:
-        convolve(W, x, z, row)
-        np.add(z, b[:, None, None, None], out=z)
-        np.maximum(z, 0, out=z)
+    def relu_of_sum(z: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+        np.add(z, b[:, None, None, None], out=out)
+        out.clip(0, np.inf, out=out)
 
     def descend(param: np.ndarray, gradient: np.ndarray) -> None:
         gradient *= RATE
@@ -184,16 +186,18 @@ def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
 
     def run() -> Mapping[str, Any]:
         padded[:, 2:-2, 2:-2] = x.transpose(1, 2, 3, 0)
-        convolved(W1, b1, padded, h1, row1)
-        pooled(h1, p1)
-        convolved(W2, b2, p1, h2, row2)
-        pooled(h2, p2)
+        convolve(W1, padded, h1, row1)
+        pooled(h1, t1)
+        relu_of_sum(t1, b1, p1)
+        convolve(W2, p1, h2, row2)
+        pooled(h2, t2)
+        relu_of_sum(t2, b2, p2)
         h = [p2.reshape(400, N).T]
         for W, b in dense:
             z = h[-1].dot(W)
             z += b
             if len(h) < 3:
-                np.maximum(z, 0, out=z)
+                z.clip(0, np.inf, out=z)
             h.append(z)
         d = h[-1]
         m = np.maximum.reduce(d, axis=1, keepdims=True)
@@ -214,13 +218,15 @@ def lenet_by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any
             descend(W, d_W)
             descend(b, d_b)
             d = below.T
-        unpooled(h2, p2, d.T.reshape(16, 5, 5, N), d_h2)
+        d_t2 = d.T.reshape(16, 5, 5, N) * (p2 > 0)
+        unpooled(h2, t2, d_t2, d_h2)
         d_W2 = convolve_back(W2, p1, d_h2, d_p1, row2)
-        descend(b2, d_h2.reshape(16, -1).dot(ones[: N * 100]))
+        descend(b2, d_t2.reshape(16, -1).dot(ones[: N * 25]))
         descend(W2, d_W2)
-        unpooled(h1, p1, d_p1, d_h1)
+        np.multiply(d_p1, p1 > 0, out=d_p1)
+        unpooled(h1, t1, d_p1, d_h1)
         descend(W1, convolve_back(W1, padded, d_h1, None, row1))
-        descend(b1, d_h1.reshape(6, -1).dot(ones))
+        descend(b1, d_p1.reshape(6, -1).dot(ones))
         return {**params, "loss": loss}
 
     return run

@@ -63,9 +63,9 @@ def by_hand(params: Arrays, data: Arrays) -> Callable[[], Mapping[str, Any]]:
         np.exp(e, out=e)
         np.log1p(e, out=t)
         loss = np.add.reduce(t, axis=None)
-        np.maximum(s, 0, out=t)
+        s.clip(0, np.inf, out=t)
         loss = (loss + np.add.reduce(t, axis=None)) / N
-        np.minimum(s, 0, out=t)
+        s.clip(-np.inf, 0, out=t)
         np.exp(t, out=t)
         np.add(e, 1, out=e)
         np.divide(t, e, out=t)

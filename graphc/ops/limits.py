@@ -1,0 +1,113 @@
+"""Elements limited by others: `maximum`, `minimum` and `clip`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.node import Node
+from graphc.ops import images
+from graphc.ops.leaf import full, is_fill
+from graphc.ops.pointwise import SAME, Pointwise
+from graphc.ops.registry import register
+from graphc.ops.stored import stored
+
+
+class Limit(Pointwise):
+    """maximum or minimum. Of many elements, NumPy limits by numbers sooner in `clip`."""
+
+    def called(self, node: Node) -> str:
+        other = node.inputs[1]
+        while other.op.is_view:
+            other = other.inputs[0]
+        is_zero = other.op in (full, stored) and other.attrs["value"] == 0
+        return "relu" if is_zero and self.name == "maximum" else super().called(node)
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        are_numbers = [is_fill(x) for x in node.inputs]
+        if not notation.is_long or node.dtype.kind != "f" or sum(are_numbers) != 1:
+            return super().numpy_into(node, args, out, notation)
+        x, number = args if are_numbers[1] else reversed(args)
+        low, high = (number, "np.inf") if self.name == "maximum" else ("-np.inf", number)
+        return f"{x.within(ATOM)}.clip({low}, {high}, out={out})"
+
+
+maximum = register(
+    Limit(
+        "maximum",
+        "The larger; where equal, half the derivative to each.",
+        "where(a > b, a, where(a < b, b, (a + b)/2))",
+        args="a b",
+        numpy="maximum",
+        dtype=SAME,
+        domain=((0.2, 2.0), (-2.0, 0.1)),
+        symbol="max({}, {})",
+        convention="maximum: half the derivative to each where equal",
+        tex=r"\max({}, {})",
+        image=images.larger,
+    )
+)
+minimum = register(
+    Limit(
+        "minimum",
+        "The smaller; where equal, half the derivative to each.",
+        "where(a < b, a, where(a > b, b, (a + b)/2))",
+        args="a b",
+        numpy="minimum",
+        dtype=SAME,
+        domain=((0.2, 2.0), (-2.0, 0.1)),
+        symbol="min({}, {})",
+        convention="minimum: half the derivative to each where equal",
+        tex=r"\min({}, {})",
+        image=images.smaller,
+    )
+)
+
+
+class Clip(Pointwise):
+    """The limits of an array. NumPy makes an array of its first operand, so that has its dtype."""
+
+    def called(self, node: Node) -> str:
+        low, high = (x.attrs["value"] if x.op is full else None for x in node.inputs[1:])
+        if high == math.inf:
+            return "relu" if low == 0 else "maximum"
+        return "minimum" if low == -math.inf else super().called(node)
+
+    @property
+    def keeps_numbers(self) -> bool:
+        return True
+
+    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+        return super().numpy(node, _of_dtype(node, args, notation), notation)
+
+    def numpy_into(
+        self, node: Node, args: Sequence[Code], out: str, notation: Notation
+    ) -> str | None:
+        x, low, high = _of_dtype(node, args, notation)
+        return f"{x.within(ATOM)}.clip({low}, {high}, out={out})"  # `np.clip` asks whose to call
+
+
+def _of_dtype(node: Node, args: Sequence[Code], notation: Notation) -> Sequence[Code]:
+    """Return the operands with the first one in its dtype where it is a number of Python's."""
+    if not is_fill(node.inputs[0]):
+        return args
+    return [Code(f"{notation.dtype(node.dtype)}({args[0]})"), *args[1:]]
+
+
+clip = register(
+    Clip(
+        "clip",
+        "x limited to [low, high]; derivative 1 inside and on the bounds.",
+        "where(x < low, low, where(x > high, high, x))",
+        minus_infinity=False,
+        args="x low high",
+        numpy="clip",
+        dtype=SAME,
+        domain=((-0.8, 0.8), (-2.0, -1.0), (1.0, 2.0)),
+        flops=2,
+        image=images.limited,
+    )
+)
