@@ -53,6 +53,14 @@ def test_a_trace_of_a_level_says_so_and_shows_what_the_explorer_evaluates(series
     assert "after the forward passes of level 2" in staged
 
 
+def test_what_a_trace_is_taken_by_stays_when_the_model_is_made_stable(tmp_path: Path) -> None:
+    model = tmp_path / "model.graph"
+    model.write_text("x: input(f64, 3)\ne = exp(x)\ns = log(sum(e))\nt = s + 1\noutput(t)\n")
+    words = ("trace", str(model), "--at", "x=[1,2,3]", "--level", "2")
+    assert "logsumexp" in ok(*words)  # in which there is no e
+    assert "with respect to e" in ok(*words, "--mode", "tangent", "--wrt", "e")
+
+
 def test_an_unknown_name_of_a_trace_is_refused(series: str) -> None:
     found = CliRunner().invoke(cli.app, ["trace", series, "--at", "z=2"])
     assert found.exit_code == 1 and "'z'" in str(found.exception)

@@ -10,7 +10,7 @@ from graphc.draw.traces import ForwardBackward, Trace, forward_backward_table, t
 from graphc.draw.traces.pieces import words
 from graphc.draw.typography import listed
 from graphc.ir.graph import Graph
-from graphc.rewrite.pipeline import stabilize_forward
+from graphc.rewrite.before_derivative import stabilized_around
 from graphc.run.points import sample_point, sample_sizes
 
 
@@ -31,7 +31,8 @@ def table(
     point, told = _completed(graph, values, seed)
     if level:
         told.append(f"after the forward passes of level {level}")
-    found = trace(stabilize_forward(graph, level), point, mode, wrt=wrt, of=of, version=version)
+    stable = stabilized_around(graph, filter(None, (wrt, of)), level)
+    found = trace(stable, point, mode, wrt=wrt, of=of, version=version)
     if not told:
         return found
     gap = [words("; ")] if found.remark else []

@@ -18,6 +18,7 @@ from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.symbols import sympy_module
 from graphc.plan.cost import flops
+from graphc.rewrite.before_derivative import stabilized_around
 from graphc.rewrite.pipeline import optimize, stabilize_forward
 from graphc.run.text_table import table_text
 
@@ -113,15 +114,9 @@ def dependence(
     found = {name: dependence_of(node, graph.variable(name)) for name in names}
     forward = _flops(alone, sizes)
     flowing = [name for name in names if found[name].flows]
-    stable = stabilize_forward(alone, 2)
-
-    def price(wrt: list[str]) -> Price:
-        # A rewrite may move inner nodes.
-        are_leaves = all(alone.variable(name).op.is_leaf for name in wrt)
-        return _price(stable if are_leaves else alone, of, wrt, forward, sizes)
-
-    prices = {name: price([name]) for name in flowing}
-    together = price(flowing) if len(flowing) > 1 else None
+    stable = stabilized_around(alone, flowing)
+    prices = {name: _price(stable, of, [name], forward, sizes) for name in flowing}
+    together = _price(stable, of, flowing, forward, sizes) if len(flowing) > 1 else None
     return Answer(alone, of, forward, found, prices, together, sizes)
 
 

@@ -56,6 +56,13 @@ def test_what_cannot_be_derived_says_where_it_is_cut() -> None:
     assert "the derivative by x is cut by\n  y = argmax(x, axis 1): its result is i64" in text
 
 
+def test_a_value_on_the_way_is_priced_in_the_stable_form_as_compiled() -> None:
+    graph = gc.parse("x: input(f32, N, 30)\na = x * x\ns = log(sum(exp(a)))\noutput(s)")
+    answer = gc.dependence(graph, "s", ["a"])
+    compiled = gc.optimize(graph.gradient("s", ["a"])).cost().flops
+    assert answer.forward + answer.prices["a"].flops == compiled
+
+
 def test_an_unknown_name_is_told() -> None:
     with pytest.raises(GraphError, match="no node is called 'W4'"):
         gc.dependence(gc.parse(DEEP), "loss", ["W4"])
