@@ -241,7 +241,7 @@ def _compiled(
     graph = with_own_names(graph)
     wrt = [wrt] if isinstance(wrt, str) else wrt and list(wrt)
     final = stabilized_around(graph, wrt or (), optimize)
-    title = "forward computation"
+    title = ""
     factor = None
     if minimize is not None and optimizer is not None:
         check_scalar(final.find(minimize))

@@ -82,7 +82,9 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     **Shapes.** x: [a, b, c], 0 to -1 -> [b, c, a]
     """
     node = as_node(x)
-    old, new = (_axes_in_order(axes, node.ndim, "moveaxis") for axes in (source, destination))
+    old, new = (_in_order(axes, node.ndim, "moveaxis") for axes in (source, destination))
+    for places in (old, new):
+        many_axes(tuple(places), node.ndim, "moveaxis")  # raises where one is given twice
     if len(old) != len(new):
         raise GraphError(
             "moveaxis: one destination for each source",
@@ -95,11 +97,9 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     return OPS["transpose"](node, order)
 
 
-def _axes_in_order(axes: Any, ndim: int, op: str) -> list[int]:
-    given = list(axes) if isinstance(axes, (tuple, list)) else [axes]
-    result = [one_axis(axis, ndim, op) for axis in given]
-    many_axes(tuple(result), ndim, op)  # raises where one is given twice
-    return result
+def _in_order(axis: Any, ndim: int, op: str) -> list[int]:
+    """Return axes in the order given; the same one may come twice."""
+    return [one_axis(a, ndim, op) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
 
 
 def broadcast_to(x: Any, shape: Any) -> Node:
@@ -182,18 +182,13 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
         if several is not None:
             raise GraphError("roll: several shifts need their axes", got=repr(shift))
         return OPS["reshape"](roll(ravel(node), shift, 0), node.shape)
-    places = _places(axis, node.ndim, "roll")
+    places = _in_order(axis, node.ndim, "roll")
     shifts = [as_index(shift)] * len(places) if several is None else several
     if len(shifts) != len(places):
         raise GraphError("roll: one shift for each axis", got=f"{shift!r} along {axis!r}")
     for amount, place in zip(shifts, places, strict=True):
         node = _rolled(node, as_index(amount), place)
     return node
-
-
-def _places(axis: Any, ndim: int, op: str) -> list[int]:
-    """Return axes in the order given; the same one may come twice."""
-    return [one_axis(a, ndim, op) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
 
 
 def _rolled(node: Node, amount: Dim, axis: int) -> Node:

@@ -33,7 +33,7 @@ class Frame:
 
 
 def frame_of(
-    label: str, kernel: tuple[Dim, ...], stride: Any, padding: Any, dilation: Any = 1
+    label: str, kernel: tuple[Dim, ...], stride: Any, padding: Any, dilation: Any
 ) -> Frame:
     """Return the frame that a layer's arguments ask for.
 

@@ -75,7 +75,7 @@ def jacobian_structure(graph: Graph, of: str, wrt: str, mode: str | None = None)
     return compression_of(node, float_node(graph, wrt), mode)
 
 
-def dense_jacobian(of: Node, wrt: Node, mode: str | None = None) -> Node:
+def dense_jacobian(of: Node, wrt: Node, mode: str | None) -> Node:
     """Return d of / d wrt with all its zeros, in denominator layout."""
     compression = axis_compression_of(of, wrt, mode)
     if compression is None:

@@ -203,10 +203,10 @@ def variable_line(box: Box, appearance: BoxLook, sideways: bool = False, **more:
     return node_line(box.key, items)
 
 
-def edge_lines(picture: View, without: Collection[int] = (), rows: Rows | None = None) -> list[str]:
+def edge_lines(picture: View, without: Collection[int] = ()) -> list[str]:
     """Return the DOT statements of all edges but those of the boxes `without`.
 
-    The only path between two boxes is kept straight; one to another row has no say in the ranks.
+    The only path between two boxes is kept straight.
     """
     outgoing = [0] * len(picture.boxes)
     incoming = [0] * len(picture.boxes)

@@ -100,7 +100,7 @@ class BoxLook:
         return max(self.min_height, 18 + LINE_HEIGHT * len(self.formula) + 15 * len(self.details))
 
 
-def box_label(look: BoxLook, sideways: bool = False) -> Html:
+def box_label(look: BoxLook, sideways: bool) -> Html:
     """Return the label: name above (or left of) the box, notes below (or right of) it."""
     inside = "<BR/>".join(overlined(line) or " " for line in look.formula) or " "
     inside = font(inside, look.formula_color, FORMULA_SIZE)

@@ -137,7 +137,7 @@ def expression(
     root: Node,
     order: Sequence[Node],
     known: Mapping[Node, Code],
-    through: Callable[[Node], bool] = lambda node: False,
+    through: Callable[[Node], bool],
 ) -> Code:
     """Return the formula of a small graph: `order` holds its nodes, operands first.
 

@@ -65,7 +65,7 @@ def network(
     whole = find_network(graph)
     found = whole.shortened(max_columns)
     names = names_of(graph, found, whole)
-    arrays = weight_arrays(graph, found, state)
+    arrays = weight_arrays(found, state)
     picture = arranged(found, names, arrays, max_units, weight_labels, bias)
     crossed = dropped_units(picture, found, names, dropped or {})
     picture = without_edges(picture, crossed)
@@ -74,7 +74,7 @@ def network(
         *_unit_lines(picture, found, crossed),
         *[_edge_line(picture, edge) for edge in picture.edges],
         *_label_lines(picture),
-        *_caption_lines(picture, found, names, bool(crossed)),
+        *_caption_lines(picture, found, bool(crossed)),
         "}",
     ]
     title = f"Neural network {graph.name}"
@@ -190,7 +190,7 @@ def _label_lines(picture: Picture) -> list[str]:
     return lines
 
 
-def _caption_lines(picture: Picture, found: Network, names: Names, has_dropped: bool) -> list[str]:
+def _caption_lines(picture: Picture, found: Network, has_dropped: bool) -> list[str]:
     lines, lowest = [], picture.low + RADIUS - 92
     for level, x in enumerate(picture.arrangement.columns):
         inside = [layer for layer in found.layers if layer.level == level]

@@ -15,6 +15,7 @@ from graphc.ir.dims import Dim, dim_text
 RADIUS = 21.6
 #: How many units stand before the ⋮ of a wide layer.
 _SHOWN_FIRST = 3
+_ARROW = 8.0
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,11 @@ def _nearest_gap(arrangement: Arrangement, x: float, y: float) -> float:
     return min(free, key=lambda place: abs(place - y))
 
 
-def spline(points: Sequence[tuple[float, float]], arrow: float = 8.0) -> str:
+def spline(points: Sequence[tuple[float, float]]) -> str:
     """Return graphviz's `pos` of a smooth edge through the points, from circle to circle."""
     start = towards(points[0], points[1], RADIUS)
     tip = towards(points[-1], points[-2], RADIUS + 1)
-    end = towards(points[-1], points[-2], RADIUS + 1 + arrow)
+    end = towards(points[-1], points[-2], RADIUS + 1 + _ARROW)
     knots = [start, *points[1:-1], end]
     places = [knots[0]]
     for i in range(len(knots) - 1):

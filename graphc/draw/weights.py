@@ -10,7 +10,6 @@ import numpy as np
 from graphc.draw.network_parts import Network
 from graphc.draw.typography import listed
 from graphc.errors import GraphError, nearest
-from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.run.arguments import as_array
@@ -18,7 +17,7 @@ from graphc.run.reference import evaluate
 
 
 def weight_arrays(
-    graph: Graph, network: Network, state: Mapping[str, Any] | None
+    network: Network, state: Mapping[str, Any] | None
 ) -> Mapping[Node, np.ndarray] | None:
     """Return the value of every weight and bias of a network; None without a state.
 

@@ -52,7 +52,7 @@ def rows_of(
     level = _levels(picture)
     best: Rows | None = None
     for sideways in (False, True) if direction is None else (direction == "TB",):
-        along, across = _extent(picture, looks, level, sideways)
+        along, across = _extent(looks, level, sideways)
         for count in range(1, 2 if is_whole else _MOST_ROWS + 1):
             cuts = _cuts(picture, level, along, count)
             if cuts is None:
@@ -101,7 +101,7 @@ def _row_of_each(picture: View, row: list[int]) -> list[int]:
 
 
 def _extent(
-    picture: View, looks: Mapping[int, BoxLook], level: Sequence[int], sideways: bool
+    looks: Mapping[int, BoxLook], level: Sequence[int], sideways: bool
 ) -> tuple[list[float], list[float]]:
     """Return the size of each rank along the way and across it."""
     along, across = ([0.0] * (max(level, default=0) + 1) for _ in range(2))

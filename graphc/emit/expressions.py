@@ -222,7 +222,7 @@ def _is_numbered(expressions: Expressions, node: Node) -> bool:
     return node in expressions.code and expressions.code[node].text != node.name
 
 
-def with_comment(code: str, remark: str, indent: str = "    ") -> list[str]:
+def with_comment(code: str, remark: str, indent: str) -> list[str]:
     """Return code with its comment beside it, or above it where the line would be too long.
 
     That a value is a single number is not worth a line of its own.

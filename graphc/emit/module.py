@@ -68,12 +68,12 @@ class Layout:
 def write_module(
     program: Program,
     *,
-    style: str = "readable",
-    function: str | None = None,
-    title: str = "",
-    model: Graph | None = None,
-    gradient_of: str | None = None,
-    factor: float | None = None,
+    style: str,
+    function: str | None,
+    title: str,
+    model: Graph,
+    gradient_of: str | None,
+    factor: float | None,
 ) -> str:
     """Return the source of a standalone module that computes the program with NumPy alone.
 
@@ -92,7 +92,7 @@ def write_module(
         *body,
     ]
     if gradient_of is not None:
-        parts += self_check(graph, layout, gradient_of, model or graph)
+        parts += self_check(graph, layout, gradient_of, model)
     return _joined(parts)
 
 

@@ -12,6 +12,9 @@ from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
+#: How many operands of a faulty node are shown, and how many users.
+_SHOWN = 4
+
 
 def verify(graph: Graph) -> None:
     """Raise a GraphError where the graph is not well formed.
@@ -109,7 +112,7 @@ def _fault(
     )
 
 
-def _neighbourhood(graph: Graph, node: Node, limit: int = 4) -> str:
+def _neighbourhood(graph: Graph, node: Node) -> str:
     """Return a few lines of `name: type = op(operands)`, the node itself marked by `>`."""
     number = {other: i for i, other in enumerate(graph.nodes)}
 
@@ -124,5 +127,5 @@ def _neighbourhood(graph: Graph, node: Node, limit: int = 4) -> str:
 
     operands = [operand for operand in dict.fromkeys(node.inputs) if isinstance(operand, Node)]
     users = [other for other in graph.nodes if any(node is operand for operand in other.inputs)]
-    rows = [*[line(x, " ") for x in operands[:limit]], line(node, ">")]
-    return "\n".join(rows + [line(x, " ") for x in users[:limit]])
+    rows = [*[line(x, " ") for x in operands[:_SHOWN]], line(node, ">")]
+    return "\n".join(rows + [line(x, " ") for x in users[:_SHOWN]])

@@ -45,7 +45,7 @@ def plot_format(path: str | os.PathLike[str]) -> str:
     return kind
 
 
-def new_figure(size: tuple[float, float] = (6.0, 4.0)) -> Any:
+def new_figure(size: tuple[float, float]) -> Any:
     """Return an empty matplotlib figure that lays itself out. Units: size in inches.
 
     It belongs to no window and to no global state of pyplot.

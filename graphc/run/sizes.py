@@ -26,7 +26,7 @@ def init_call(graph: Graph, seed: int = 0, known: Mapping[str, int] | None = Non
     return f"f.init({', '.join([f'seed={seed}', *sizes])})"
 
 
-def checked_sizes(graph: Graph, sizes: Mapping[str, Any], seed: int = 0) -> dict[str, int]:
+def checked_sizes(graph: Graph, sizes: Mapping[str, Any], seed: int) -> dict[str, int]:
     """Return the sizes of the dims that parameters have, as whole numbers.
 
     Sizes of dims that only inputs have may be given, too; a first state does not depend on them.

@@ -27,9 +27,7 @@ from graphc.ir.provenance import Origin
 _LONGEST = 160
 
 
-def explorer_page(
-    stages: Sequence[Stage], *, of: str | None = None, at: Mapping[str, Any] | None = None
-) -> str:
+def explorer_page(stages: Sequence[Stage], *, of: str | None, at: Mapping[str, Any] | None) -> str:
     """Return the page that shows the stages of a graph's compilation.
 
     `of` names the output that was derived in one of them. `at` gives inputs and parameters values;

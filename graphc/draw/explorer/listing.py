@@ -33,7 +33,7 @@ def listing(stage: Stage, ids: Mapping[Node, str], gradient_of: str | None) -> L
     became: dict[Node, Node] = {}
     program = plan(lower(stage.graph, became), derived=gradient_of)
     lines, places = traced_function(program, gradient_of=gradient_of)
-    owners = _owners(stage, became, places)
+    owners = _owners(stage, became)
     found: list[dict[str, None]] = [{} for _ in lines]
     for node in reversed(stage.graph.nodes):
         own = sorted({place for part in owners[node] for place in places.get(part, ())})
@@ -61,9 +61,7 @@ def _variables(lines: Sequence[str], keys: Mapping[Node, str]) -> dict[str, str]
     return variables
 
 
-def _owners(
-    stage: Stage, became: Mapping[Node, Node], places: Mapping[Node, object]
-) -> dict[Node, list[Node]]:
+def _owners(stage: Stage, became: Mapping[Node, Node]) -> dict[Node, list[Node]]:
     """Return, for each node of a stage, the nodes that it was lowered to."""
     claimed = {became.get(node, node) for node in stage.graph.nodes}
     owners: dict[Node, list[Node]] = {}

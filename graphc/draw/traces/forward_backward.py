@@ -108,7 +108,7 @@ def forward_backward_table(
 
 
 def module_writer(
-    graph: Graph, of: str | None, notation: str = "index", expanded: bool = False
+    graph: Graph, of: str | None, notation: str, expanded: bool = False
 ) -> ModuleWriter:
     """Return what writes the modules of `of`, with indices where the network allows them."""
     if notation not in NOTATIONS:

@@ -111,8 +111,8 @@ def _part(
         factor = partial_node(node, partial, text, output)
         positive = without_sign(adjoint)
         if positive is None:
-            return _scaled(adjoint, factor, node, is_seed)
-        return _negative(_scaled(positive, factor, node, is_seed))
+            return _scaled(adjoint, factor, is_seed)
+        return _negative(_scaled(positive, factor, is_seed))
     transposed = node.op.transpose(node, adjoint, index)
     if transposed is not None:
         return transposed
@@ -123,7 +123,7 @@ def _part(
     return None if sent is None else _negative(sent)
 
 
-def _scaled(adjoint: Node, partial: Node | float, node: Node, is_seed: bool) -> Node:
+def _scaled(adjoint: Node, partial: Node | float, is_seed: bool) -> Node:
     """Return adjoint times partial; numbers are multiplied, and a factor of 1 is left out."""
     number = _number_of(partial)
     if number is not None:

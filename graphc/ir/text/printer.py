@@ -330,7 +330,7 @@ class _Printer:
             value = self.identifiers[node]
             is_positional = is_positional and value == name
             words.append(_output_word(name, value, is_positional))
-        self.lines += _call_lines("output", words)
+        self.lines += _output_lines(words)
 
 
 def _output_word(name: str, value: str, is_positional: bool) -> str:
@@ -340,11 +340,11 @@ def _output_word(name: str, value: str, is_positional: bool) -> str:
     return f"{name}={value}" if plain else f"**{{{quoted(name)}: {value}}}"
 
 
-def _call_lines(function: str, words: Sequence[str]) -> list[str]:
-    line = f"{function}({', '.join(words)})"
+def _output_lines(words: Sequence[str]) -> list[str]:
+    line = f"output({', '.join(words)})"
     if text_length(line) <= _LINE:
         return [line]
-    return [f"{function}(", *[f"    {word}," for word in words], ")"]
+    return ["output(", *[f"    {word}," for word in words], ")"]
 
 
 def _called_words(graph: Graph) -> list[str]:
