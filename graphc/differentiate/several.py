@@ -36,7 +36,7 @@ def batched(roots: Sequence[Node], seeds: Mapping[Node, Node], size: Dim) -> lis
         else:
             with inherit(node.provenance):
                 found = batched_node(rebuilt(node, inputs), operands, size)
-            carried[node] = found if node.name is None else found.named(node.name)
+            carried[node] = found.named(node.name)
     return [
         carried[root] if root in carried else with_first_axis(waiting.get(root, root), size)
         for root in roots

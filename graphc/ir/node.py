@@ -84,8 +84,13 @@ class Node(ArrayOperators):
     def size(self) -> Dim:
         return self.type.size
 
-    def named(self, name: str) -> Node:
-        """Return the same operation under a name that text, code and drawings will show."""
+    def named(self, name: str | None) -> Node:
+        """Return the same operation under a name that text, code and drawings will show.
+
+        It is the node itself where there is no name to give.
+        """
+        if not name:
+            return self
         return Node(self.op, self.inputs, self.attrs, self.type, self.provenance.renamed(name))
 
     def __repr__(self) -> str:
@@ -169,3 +174,13 @@ def rebuilt(node: Node, inputs: tuple[Node, ...]) -> Node:
     if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
         return node
     return Node(node.op, inputs, node.attrs, node.type, node.provenance)
+
+
+def standing_for(new: Node, old: Node) -> Node:
+    """Return a node under the name of the one that it replaces, unless it has a name of its own.
+
+    A leaf keeps the name that it has, and a draw is itself: its copy would be another draw.
+    """
+    if new.name or new.op.is_leaf or new.op.is_random:
+        return new
+    return new.named(old.name)

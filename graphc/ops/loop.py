@@ -255,7 +255,7 @@ def _batched_nodes(body: Body, leaves: Sequence[Node], size: Dim) -> dict[Node, 
             operands = [inner[x] if x in many else None for x in node.inputs]
             with inherit(node.provenance):
                 found = batched_node(node, operands, size)
-            inner[node] = found if node.name is None else found.named(node.name)
+            inner[node] = found.named(node.name)
     return inner
 
 

@@ -18,7 +18,7 @@ def average(x: Node, axes: tuple[int, ...], name: str | None = None) -> Node:
     """
     is_per_channel = 0 in axes or len(axes) == x.ndim - 1 > 1
     mean = OPS["mean"](x, axes, not is_per_channel)
-    return mean.named(name) if name else mean
+    return mean.named(name)
 
 
 def spread_out(value: Node, x: Node, axes: tuple[int, ...]) -> Node:

@@ -10,7 +10,7 @@ from graphc.ir.body import Body
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.naming import free_name
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node, rebuilt, standing_for
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops.loop import Item, Parts, Scan, item, scan, with_body
@@ -60,7 +60,7 @@ def over_loops(
     for node in graph.nodes:
         if isinstance(node.op, Item) and node.inputs[0] in results:
             found = results[node.inputs[0]][node.attrs["index"]]
-            new[node] = _under_name(found, node.name)
+            new[node] = standing_for(found, node)
             continue
         new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
         if isinstance(node.op, Scan):
@@ -69,14 +69,7 @@ def over_loops(
             if changed is not None:
                 results[node] = changed
                 firings.append(Firing(rule, (node,), next(iter(changed.values()))))
-    if not firings:
-        return graph, ()
     return replaced(graph, new, became), tuple(firings)
-
-
-def _under_name(node: Node, name: str | None) -> Node:
-    """Return a node under the name of what it replaces, unless it has one."""
-    return node.named(name) if name and not node.name and not node.op.is_leaf else node
 
 
 def replaced(graph: Graph, new: dict[Node, Node], became: Became) -> Graph:

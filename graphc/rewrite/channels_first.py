@@ -48,7 +48,7 @@ KEEP_ORDER = Rule(
 Held: TypeAlias = tuple[Node, tuple[int, ...]]
 
 
-def channels_first(graph: Graph, became: Became | None = None) -> tuple[Graph, tuple[Firing, ...]]:
+def channels_first(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph whose convolutions work on arrays [channels, …, samples]."""
     draft = _Draft({})
     for node in graph.nodes:
@@ -58,7 +58,7 @@ def channels_first(graph: Graph, became: Became | None = None) -> tuple[Graph, t
         draft.add(node)
     if not draft.firings:
         return graph, ()
-    return replaced(graph, draft.new, became if became is not None else {}), tuple(draft.firings)
+    return replaced(graph, draft.new, became), tuple(draft.firings)
 
 
 @dataclass
@@ -81,8 +81,7 @@ class _Draft:
                 self.new[node] = self.kept(node)
                 return
             result, order = found
-            if node.name:
-                result = result.named(node.name)
+            result = result.named(node.name)
             self.new[node] = turned_back = _transposed(result, _inverse(order))
             if order != tuple(range(len(order))) and not self.is_filter(result):
                 self.held[node] = result, order

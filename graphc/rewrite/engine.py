@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node, rebuilt, standing_for
 from graphc.ir.provenance import FORWARD, inherit
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
@@ -175,7 +175,7 @@ class _Run:
             raise GraphError(
                 f"rule {rule.name!r} changes the type", got=str(new.type), expected=repr(node)
             )
-        new = _dressed(new, node)
+        new = standing_for(new, node)
         self.facts.is_replaced(node, new)
         self.firings.append(Firing(rule, covered, new))
         if len(self.firings) > self.budget:
@@ -216,18 +216,6 @@ def _built(rule: Rule, found: Match, node: Node) -> Node:
     if isinstance(result, Node):
         return result
     return fill(result, node.shape, node.dtype)
-
-
-def _dressed(new: Node, old: Node) -> Node:
-    """Return the replacement under the name of what it replaces."""
-    if new.op.is_leaf or new.op.is_random:
-        return new
-    provenance = new.provenance
-    if provenance.name is None and old.name is not None:
-        provenance = provenance.renamed(old.name)
-    if provenance is new.provenance:
-        return new
-    return Node(new.op, new.inputs, new.attrs, new.type, provenance)
 
 
 def _is_forward(node: Node) -> bool:

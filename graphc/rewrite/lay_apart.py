@@ -55,7 +55,7 @@ class _Columns:
         with inherit(part.provenance):
             block = _SLICE(whole, [*[slice(None)] * lead, slice(place, place + 1)])
             found = OPS["reshape"](block, part.shape)
-        return found.named(part.name) if part.name else found
+        return found.named(part.name)
 
 
 def lay_apart(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
@@ -80,8 +80,6 @@ def lay_apart(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
             if found is not None:
                 new[node], cut[node] = found
                 firings.append(Firing(APART, (node,), new[node]))
-    if not firings:
-        return graph, ()
     return replaced(graph, new, became), tuple(firings)
 
 
@@ -119,7 +117,7 @@ def _laid(
         cut |= dict.fromkeys(places, columns)
         with inherit(x.provenance):
             apart = x.op.make([columns.turned(operand) for operand in x.inputs], **x.attrs)
-        replacement[x] = apart.named(x.name) if x.name else apart
+        replacement[x] = apart.named(x.name)
         replacement |= {part: columns.picked(part, replacement[x], 0) for part in users[x]}
     if not replacement:
         return None

@@ -6,6 +6,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import RANKS
 from graphc.ops.leaf import full
+from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
@@ -20,14 +21,12 @@ MERGE = Rule(
 
 
 def merge_common(
-    graph: Graph, became: dict[Node, Node] | None = None, number: ValueNumbers | None = None
+    graph: Graph, became: Became, number: ValueNumbers
 ) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with equal expressions merged. Random draws stay apart.
 
     The merged node belongs to the earliest phase of all, and keeps the first name it was given.
-    `became` receives, for each node of the graph that does not stay, the node in its place.
     """
-    number = number or ValueNumbers()
     groups: dict[int, list[Node]] = {}
     for node in graph.nodes:
         groups.setdefault(number(node), []).append(node)
@@ -45,9 +44,7 @@ def merge_common(
     if not firings:
         return graph, ()
     new = {node: merged[number(node)] for node in graph.nodes}
-    if became is not None:
-        became.update((node, one) for node, one in new.items() if one is not node)
-    return graph.mapped(new, history=()), tuple(firings)
+    return replaced(graph, new, became), tuple(firings)
 
 
 def _standing_for_all(node: Node, twins: list[Node]) -> Node:

@@ -140,7 +140,7 @@ def _with_pair(
         if isinstance(node.op, Item) and node.inputs[0] in index:
             with inherit(node.provenance):
                 again = item(loop, index[node.inputs[0]][node.attrs["index"]])
-            return again.named(node.name) if node.name else again
+            return again.named(node.name)
         return rebuilt(node, tuple([new[x] for x in node.inputs]))
 
     waiting = {large, small}

@@ -58,8 +58,7 @@ def read_from_steps(
     for node in graph.nodes:
         if node in loop_of:
             with inherit(node.provenance):
-                found_item = item(new[loop_of[node]], places[node])
-            new[node] = found_item.named(node.name) if node.name else found_item
+                new[node] = item(new[loop_of[node]], places[node]).named(node.name)
             firings.append(Firing(READ, (node,), new[node]))
             continue
         new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node, rebuilt, standing_for
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
 from graphc.ops.registry import OPS
 from graphc.ops.spread import count_of, times, varying_axes, without_copies
@@ -71,9 +71,7 @@ def reduce_once(
         if node in plan:
             reduction, base = plan[node]
             with inherit(node.provenance):
-                found = _multiple(reduction, base, new)
-            if node.name and not found.name and not found.op.is_leaf:
-                found = found.named(node.name)
+                found = standing_for(_multiple(reduction, base, new), node)
             firings.append(Firing(ONCE, (node,), found))
             new[node] = found
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
+from graphc.rewrite.bodies import Became
 from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
 DEAD = Rule(
@@ -15,9 +15,7 @@ DEAD = Rule(
 )
 
 
-def remove_dead(
-    graph: Graph, became: dict[Node, Node] | None = None
-) -> tuple[Graph, tuple[Firing, ...]]:
+def remove_dead(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph without updates of a parameter to itself.
 
     Nodes that no output or update needs are not in a graph at all, so nothing else can be dead,

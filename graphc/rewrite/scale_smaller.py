@@ -50,11 +50,9 @@ def scale_smaller(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ..
                 for view in reversed(views):
                     found = rebuilt(view, (found,))
             name = node.name or (product.name and f"scaled_{product.name}")
-            found = found.named(name) if name else found
+            found = found.named(name)
             firings.append(Firing(SCALE, (node, product), found))
         new[node] = found
-    if not firings:
-        return graph, ()
     return replaced(graph, new, became), tuple(firings)
 
 

@@ -6,6 +6,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import inherit
 from graphc.ops.registry import OPS
+from graphc.rewrite.bodies import Became, replaced
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 SHARE = Rule(
@@ -19,9 +20,7 @@ SHARE = Rule(
 )
 
 
-def share_exponentials(
-    graph: Graph, became: dict[Node, Node] | None = None
-) -> tuple[Graph, tuple[Firing, ...]]:
+def share_exponentials(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph in which no exponential is computed whose reciprocal is there already."""
     exponentials: dict[Node, Node] = {}
     new: dict[Node, Node] = {}
@@ -38,8 +37,4 @@ def share_exponentials(
                     found = OPS["opposite_exponential"](known)
                 firings.append(Firing(SHARE, (node,), found))
         new[node] = found
-    if not firings:
-        return graph, ()
-    if became is not None:
-        became.update((node, value) for node, value in new.items() if value is not node)
-    return graph.mapped(new, history=()), tuple(firings)
+    return replaced(graph, new, became), tuple(firings)

@@ -44,8 +44,6 @@ def copy_short_rows(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, 
                 found = OPS["pack"].make([found], axes=axes, shape=node.shape)
             firings.append(Firing(ROWS, (node,), found))
         new[node] = found
-    if not firings:
-        return graph, ()
     return replaced(graph, new, became), tuple(firings)
 
 

@@ -69,7 +69,7 @@ class _Whole:
         return is_apart and 2 * covered > spans[-1][1] - spans[0][0]
 
 
-def join_slices(graph: Graph, became: Became | None = None) -> tuple[Graph, tuple[Firing, ...]]:
+def join_slices(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph in which slices that meet the same op are computed side by side."""
     parts = _parts(graph)
     new: dict[Node, Node] = {}
@@ -80,12 +80,10 @@ def join_slices(graph: Graph, became: Became | None = None) -> tuple[Graph, tupl
         if part is not None and node.op is not _SLICE:
             joined = _joined(node, part, new)
             if joined is not None:
-                again = joined.named(node.name) if node.name else joined
+                again = joined.named(node.name)
                 firings.append(Firing(JOIN, (node,), again))
         new[node] = again
-    if not firings:
-        return graph, ()
-    return replaced(graph, new, became if became is not None else {}), tuple(firings)
+    return replaced(graph, new, became), tuple(firings)
 
 
 def _parts(graph: Graph) -> dict[Node, _Part]:

@@ -56,7 +56,7 @@ def _split(node: Node, used: set[int]) -> dict[int, Node] | None:
             with inherit(top.provenance):
                 total = _by_parts(top, steady)
             if total is not None:
-                replacement[top] = total.named(top.name) if top.name else total
+                replacement[top] = total.named(top.name)
     if not replacement:
         return None
     draft.rework(replacement)

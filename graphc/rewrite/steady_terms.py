@@ -72,7 +72,7 @@ def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
         with inherit(top.provenance):
             total = reduce(op, still)
             total = reduce(op, [x for x in terms if x not in steady], total)
-        replacement[top] = total.named(top.name) if top.name else total
+        replacement[top] = total.named(top.name)
     return {top: new for top, new in replacement.items() if not _is_gathered(top, steady, inner)}
 
 

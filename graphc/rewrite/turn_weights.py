@@ -8,7 +8,6 @@ from graphc.ir.provenance import inherit
 from graphc.ir.walk import topological
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import split_spec
-from graphc.ops.loop import item
 from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import Became, Draft, drafted, over_loops
@@ -51,8 +50,7 @@ def _turned(node: Node, used: set[int]) -> dict[int, Node] | None:
         return None
     draft.rework(replacement)
     draft.constants = _read(draft)
-    loop = draft.built()
-    return {index: item(loop, index) for index in sorted(used)}
+    return draft.results(used)
 
 
 def _copy(draft: Draft, leaf: Node, matrix: Node) -> Node:
@@ -71,7 +69,7 @@ def _with_operand(node: Node, i: int, matrix: Node) -> Node:
     operands = [*node.inputs[:i], matrix, *node.inputs[i + 1 :]]
     with inherit(node.provenance):
         found = einsum_labels(operands, terms, out)
-    return found.named(node.name) if node.name else found
+    return found.named(node.name)
 
 
 def _read(draft: Draft) -> list[tuple[Node, Node]]:

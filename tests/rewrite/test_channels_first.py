@@ -143,7 +143,7 @@ def test_the_first_of_equals_stays_the_first_where_space_is_transposed() -> None
 
 def test_filters_of_their_own_at_each_position_keep_their_way() -> None:
     y = gc.nn.locally_connected2d(gc.input("x", ("N", 4, 8, 8)), 6, 3)
-    graph, firings = channels_first(gc.optimize(gc.graph({"y": y}), level=1))
+    graph, firings = channels_first(gc.optimize(gc.graph({"y": y}), level=1), {})
     assert not firings
     assert "convolve_windows" not in names(graph)
 
@@ -228,7 +228,7 @@ def test_a_loss_over_rows_and_columns_turns_nothing() -> None:
 
 def test_long_rows_are_not_given_up_for_short_ones() -> None:
     x = gc.input("x", (1000, 2))
-    _, firings = channels_first(gc.graph({"y": gc.softmax(x.T, axis=1)}))
+    _, firings = channels_first(gc.graph({"y": gc.softmax(x.T, axis=1)}), {})
     assert not firings
 
 
