@@ -13,8 +13,8 @@ from types import MappingProxyType
 from graphc.differentiate.local import specialized
 from graphc.differentiate.reverse import cotangents
 from graphc.draw.formula import expression, formula, name_code
-from graphc.draw.silent import is_silent
-from graphc.draw.traces.chain import is_linear, tidied
+from graphc.draw.silent import bare, is_silent
+from graphc.draw.traces.chain import is_linear, number_of, tidied
 from graphc.draw.typography import bar
 from graphc.draw.variables import Variable
 from graphc.errors import GraphError
@@ -27,7 +27,6 @@ from graphc.ir.walk import reaching, substitute, topological
 from graphc.ops import OPS
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
-from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
 
 #: How many contributions of a variable with many uses are written out.
@@ -220,7 +219,7 @@ def _contribution(
     """Return what one use sends back: the consumer's adjoint times the local derivative."""
     consumer = use.consumer
     slide = found[consumer].sliding
-    operands = [_bare(operand) for operand in (slide.operands if slide else consumer.inputs)]
+    operands = [bare(operand) for operand in (slide.operands if slide else consumer.inputs)]
     if slide is not None:
         text = slide.sent(use.index, seed, [_operand(x, names) for x in operands])
         others = [x for i, x in enumerate(operands) if i != use.index]
@@ -242,7 +241,7 @@ def _pointwise(
     """Return the adjoint times the partial derivative, `ū cos t`."""
     op = consumer.op
     assert isinstance(op, Pointwise)
-    partial = specialized(op, index, [_number_of(operand) for operand in operands])
+    partial = specialized(op, index, [number_of(operand) for operand in operands])
     letters = {letter: OPS["input"](letter, (), "float64") for letter in (*op.args, "y", "g")}
     nodes = dict(zip(op.args, operands, strict=True)) | {"y": consumer}
     shown = {letters[letter]: _operand(node, names) for letter, node in nodes.items()}
@@ -316,14 +315,3 @@ def _down_to(root: Node, known: Mapping[Node, Code]) -> list[Node]:
 
 def _operand(node: Node, names: Mapping[Node, Code]) -> Code:
     return names[node] if node in names else formula(node, [])
-
-
-def _bare(node: Node) -> Node:
-    while is_silent(node):
-        node = node.inputs[0]
-    return node
-
-
-def _number_of(node: Node) -> float | None:
-    value = node.attrs["value"] if is_fill(node) else None
-    return float(value) if isinstance(value, (int, float)) else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.draw.activations import nodes_between
-from graphc.draw.silent import is_silent
+from graphc.draw.silent import bare
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
 from graphc.ops import OPS
@@ -79,12 +79,5 @@ def is_mixed(node: Node, start: Node) -> bool:
 def narrow(node: Node) -> Node:
     """Return what a node is before it was broadcast."""
     while node.op in (OPS["broadcast_to"], OPS["cast"]):
-        node = node.inputs[0]
-    return node
-
-
-def bare(node: Node) -> Node:
-    """Return what a node is without casts, broadcasts and inserted axes."""
-    while is_silent(node):
         node = node.inputs[0]
     return node

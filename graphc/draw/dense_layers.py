@@ -12,11 +12,11 @@ from dataclasses import replace
 from itertools import compress
 
 from graphc.draw.activations import nodes_between, probabilities
-from graphc.draw.blends import bare
 from graphc.draw.drafts import Draft, in_order
 from graphc.draw.layer_finder import LayerFinder
 from graphc.draw.network_ends import hangs_behind, leads_on
 from graphc.draw.network_parts import Layer, Link, Network
+from graphc.draw.silent import bare
 from graphc.draw.undrawable import undrawable
 from graphc.errors import GraphError
 from graphc.ir.dims import same_shape

@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import takewhile
 
 from graphc.draw.activations import nodes_between
-from graphc.draw.blends import Blend, Part, bare, is_mixed, joint_of, narrow, sliced_rows, units_of
+from graphc.draw.blends import Blend, Part, is_mixed, joint_of, narrow, sliced_rows, units_of
 from graphc.draw.dense_products import contracted_axes, factors_of, mixes_rows
 from graphc.draw.drafts import Draft, below
 from graphc.draw.network_parts import Link, source_of
 from graphc.draw.selections import selection_of
-from graphc.draw.silent import is_silent
+from graphc.draw.silent import bare, is_silent
 from graphc.draw.undrawable import placed, undrawable
 from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node

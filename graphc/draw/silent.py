@@ -17,6 +17,13 @@ def is_silent(node: Node) -> bool:
     return node.op is OPS["reshape"] and _only_sizes_one(node)
 
 
+def bare(node: Node) -> Node:
+    """Return what a node is without casts, broadcasts and inserted axes."""
+    while is_silent(node):
+        node = node.inputs[0]
+    return node
+
+
 def _only_sizes_one(node: Node) -> bool:
     source, result = node.inputs[0].shape, node.shape
     return new_axes(source, result) is not None or new_axes(result, source) is not None

@@ -86,7 +86,7 @@ def view(
     found = variables(
         graph, compact=style == "compact", taken=taken, known=known, opened=collapse is False
     )
-    leaving = _leaving(graph)
+    leaving = leaving_names(graph)
     for node in graph.updates.values():
         if node in found and node not in graph.labels:
             found[node] = replace(found[node], shown="")  # `W ←` says enough
@@ -127,7 +127,7 @@ def _check_style(style: str) -> None:
         )
 
 
-def _leaving(graph: Graph) -> dict[Node, list[str]]:
+def leaving_names(graph: Graph) -> dict[Node, list[str]]:
     """Return the names under which nodes leave the graph: as outputs, or as next values `W ←`."""
     names: dict[Node, list[str]] = {}
     for name, node in graph.outputs.items():

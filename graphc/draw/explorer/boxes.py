@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graphc.draw.explorer.lineage import labels_of
 from graphc.draw.formula import formula, name_code
 from graphc.draw.silent import is_silent
-from graphc.draw.typography import name_text
+from graphc.draw.view import leaving_names
 from graphc.ir.code import Code
 from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
@@ -46,7 +46,7 @@ class Boxes:
 def boxes_of(graph: Graph, ids: Mapping[Node, str], names: Mapping[str, str]) -> Boxes:
     """Return what a stage shows, operands before users."""
     labels = labels_of(graph)
-    leaving = _leaving(graph)
+    leaving = leaving_names(graph)
     texts: dict[Node, Code] = {}
     reads: dict[Node, tuple[str, ...]] = {}
     boxes: dict[str, Box] = {}
@@ -75,16 +75,6 @@ def _kind(node: Node, leaves_as: tuple[str, ...]) -> str:
     if not node.inputs:
         return "constant"
     return "output" if leaves_as else "operation"
-
-
-def _leaving(graph: Graph) -> dict[Node, list[str]]:
-    """Return the names under which nodes leave the graph: as outputs, or as next values `W ←`."""
-    names: dict[Node, list[str]] = {}
-    for name, node in graph.outputs.items():
-        names.setdefault(node, []).append(name_text(name))
-    for name, node in graph.updates.items():
-        names.setdefault(node, []).append(f"{name_text(name)} ←")
-    return names
 
 
 def _hosts(graph: Graph, ids: Mapping[Node, str], boxes: Mapping[str, Box]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from graphc.differentiate.derive import derive as derive_op
 from graphc.draw.traces.card_lines import CardWriter, Line
 from graphc.draw.traces.op_card import typical_node
 from graphc.draw.traces.pieces import Phrase, words
-from graphc.draw.traces.table import Column, Table, formatted
+from graphc.draw.traces.table import Column, Table, Tabular
 from graphc.draw.traces.target import scalar_output
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, with_own_names
@@ -28,7 +28,7 @@ from graphc.ops.pointwise import Pointwise
 
 
 @dataclass(frozen=True, eq=False)
-class Card:
+class Card(Tabular):
     """How the derivative passes through one node; `str()` is a table, `.format(…)` another one."""
 
     title: Phrase
@@ -46,21 +46,6 @@ class Card:
             for place, line in enumerate(lines):
                 rows.append([[words("" if place else part)], line.formula, [line.reason]])
         return Table(self.title, [], columns, rows)
-
-    def format(self, format: str = "text") -> str:
-        """Return the card as "text", "markdown", "latex" or "html"."""
-        return formatted(self.table(), format)
-
-    def __str__(self) -> str:
-        return self.format("text")
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.format("html")
-
-    def _repr_latex_(self) -> str:
-        return self.format("latex")
 
 
 @overload

@@ -17,7 +17,7 @@ from graphc.draw.traces.modules import Module, modules, named_variables
 from graphc.draw.traces.notation import Formula, IndexedFormula
 from graphc.draw.traces.pieces import Phrase, Piece, derivative, element, named, relation, words
 from graphc.draw.traces.sweep import contributions, written_out
-from graphc.draw.traces.table import LINE, Column, Table, formatted, plain
+from graphc.draw.traces.table import LINE, Column, Table, Tabular, plain
 from graphc.draw.traces.target import scalar_output
 from graphc.errors import GraphError
 from graphc.ir.given import takes_graph
@@ -51,7 +51,7 @@ class ModuleRow:
 
 
 @dataclass(frozen=True, eq=False)
-class ForwardBackward:
+class ForwardBackward(Tabular):
     """The table of a network; `str()` is text, `.format(…)` gives it in another notation."""
 
     title: Phrase
@@ -63,21 +63,6 @@ class ForwardBackward:
         columns = [Column("module", is_words=True), Column("forward"), Column("backward")]
         rows = [[[words(r.module)], r.equation, _joined(r.lines)] for r in self.rows]
         return Table(self.title, self.remark, columns, rows)
-
-    def format(self, format: str = "text") -> str:
-        """Return the table as "text", "markdown", "latex" or "html"."""
-        return formatted(self.table(), format)
-
-    def __str__(self) -> str:
-        return self.format("text")
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.format("html")
-
-    def _repr_latex_(self) -> str:
-        return self.format("latex")
 
 
 def _joined(lines: Sequence[Phrase]) -> Phrase:

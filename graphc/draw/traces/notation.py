@@ -15,7 +15,7 @@ from functools import cached_property
 
 from graphc.draw.dim_formula import dim_code, dim_latex, number_from_dims
 from graphc.draw.formula import formula, is_product
-from graphc.draw.silent import is_silent
+from graphc.draw.silent import bare, is_silent
 from graphc.draw.traces.pieces import Piece, power_of_ten
 from graphc.draw.typography import literal_text, subscript
 from graphc.ir.code import ATOM, PRODUCT, SUM, UNARY, Code
@@ -329,11 +329,7 @@ def _in_text_mode(label: str) -> str:
 
 def _is_elementwise(node: Node) -> bool:
     """Say whether a product is one of arrays, not one by a number."""
-    operands = []
-    for operand in node.inputs:
-        while is_silent(operand):
-            operand = operand.inputs[0]
-        operands.append(operand)
+    operands = map(bare, node.inputs)
     return all(operand.shape and not is_fill(operand) for operand in operands)
 
 
@@ -343,9 +339,7 @@ def _outer_order(node: Node) -> list[int] | None:
     for operand in node.inputs:
         while is_silent(operand) and operand.inputs[0].ndim == node.ndim:
             operand = operand.inputs[0]
-        source = operand
-        while is_silent(source):
-            source = source.inputs[0]
+        source = bare(operand)
         own = [axis for axis, dim in enumerate(operand.shape) if dim != 1]
         if not own or operand.ndim != node.ndim or source.ndim != len(own):
             return None

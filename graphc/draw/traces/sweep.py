@@ -9,7 +9,7 @@ from graphc.differentiate.forward import is_derived_from_formula
 from graphc.differentiate.reverse import cotangents
 from graphc.differentiate.symbolic import Branch, derivative, symbol, tree_of
 from graphc.draw.formula import is_product
-from graphc.draw.silent import is_silent
+from graphc.draw.silent import bare, is_silent
 from graphc.draw.traces.chain import (
     added,
     is_linear,
@@ -155,9 +155,7 @@ def _scaled(adjoint: Node, partial: Node | float, is_seed: bool) -> Node:
 
 def _number_under(adjoint: Node) -> float | None:
     """Return the number that fills an adjoint, which may have been broadcast."""
-    while is_silent(adjoint):
-        adjoint = adjoint.inputs[0]
-    return number_of(adjoint)
+    return number_of(bare(adjoint))
 
 
 def _number_of(partial: Node | float) -> float | None:

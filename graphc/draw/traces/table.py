@@ -41,20 +41,39 @@ class Table:
         return Table(self.title, self.remark, [self.columns[i] for i in kept], rows)
 
 
-def formatted(table: Table, format: str) -> str:
-    """Return a table in one of `FORMATS`.
+class Tabular:
+    """What is shown as a table: `str()` is its text, and a notebook shows it as HTML."""
 
-    **Raises** GraphError for another format.
-    """
-    if format not in FORMATS:
-        hint = nearest(str(format), list(FORMATS))
-        raise GraphError(
-            "unknown format of a table",
-            got=repr(format),
-            expected=", ".join(FORMATS),
-            fix=f"did you mean {hint!r}?" if hint else None,
-        )
-    return FORMATS[format](table.without_empty_columns())
+    def table(self) -> Table:
+        """Return the table."""
+        raise NotImplementedError
+
+    def format(self, format: str = "text") -> str:
+        """Return the table as "text", "markdown", "latex" or "html".
+
+        **Raises** GraphError for another format.
+        """
+        if format not in FORMATS:
+            hint = nearest(str(format), list(FORMATS))
+            raise GraphError(
+                "unknown format of a table",
+                got=repr(format),
+                expected=", ".join(FORMATS),
+                fix=f"did you mean {hint!r}?" if hint else None,
+            )
+        return FORMATS[format](self.table().without_empty_columns())
+
+    def __str__(self) -> str:
+        return self.format("text")
+
+    def __repr__(self) -> str:
+        return self.format("text")
+
+    def _repr_html_(self) -> str:
+        return self.format("html")
+
+    def _repr_latex_(self) -> str:
+        return self.format("latex")
 
 
 def plain(phrase: Phrase) -> str:

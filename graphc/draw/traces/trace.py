@@ -30,7 +30,7 @@ from graphc.draw.traces.pieces import (
 from graphc.draw.traces.reverse import increments, sums_over_consumers
 from graphc.draw.traces.rows import Row
 from graphc.draw.traces.scene import Scene, in_order
-from graphc.draw.traces.table import Column, Table, formatted
+from graphc.draw.traces.table import Column, Table, Tabular
 from graphc.draw.traces.tangent import tangent_rows
 from graphc.draw.traces.target import scalar_output
 from graphc.draw.values import evaluated
@@ -45,7 +45,7 @@ VERSIONS = ("A", "B")
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(Tabular):
     """The rows of a trace; `str()` is a table, `.format(…)` gives it in another notation.
 
     `rows` stand from the inputs to the outputs. Those of a reverse trace are filled from the last
@@ -68,23 +68,8 @@ class Trace:
         columns, cells = _COLUMNS[self.mode]
         return Table(self.title, self.remark, columns, [cells(row) for row in self.rows])
 
-    def format(self, format: str = "text") -> str:
-        """Return the trace as "text", "markdown", "latex" or "html"."""
-        return formatted(self.table(), format)
-
-    def __str__(self) -> str:
-        return self.format("text")
-
-    __repr__ = __str__
-
     def __len__(self) -> int:
         return len(self.rows)
-
-    def _repr_html_(self) -> str:
-        return self.format("html")
-
-    def _repr_latex_(self) -> str:
-        return self.format("latex")
 
 
 def _name(row: Row) -> Phrase:
