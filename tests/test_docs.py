@@ -19,6 +19,7 @@ from test_structure import HOUSE
 
 import graphc as gc
 from graphc.ops import OPS
+from graphc.rewrite.pipeline import FAST_PASSES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -61,6 +62,13 @@ def test_the_page_of_the_optimizer_is_current() -> None:
 def test_the_table_of_ops_is_current() -> None:
     assert {op.family for op in OPS.values()} == set(docs.FAMILIES)
     assert docs.OPS_PAGE.read_text(encoding="utf-8") == docs.ops_page(), "run `make docs`"
+
+
+def test_the_page_of_loops_names_every_pass_that_sees_a_loop_as_a_whole() -> None:
+    page = (ROOT / "docs" / "loops.md").read_text(encoding="utf-8")
+    everywhere = {step.name for step in FAST_PASSES if not step.is_for_loops}
+    told = set(re.findall(r"^\| ([a-z ]+) \|", page, re.M)) - {"pass"}
+    assert told == {step.name for step in FAST_PASSES} - everywhere
 
 
 def test_the_house_of_the_design_page_is_the_one_that_is_enforced() -> None:
