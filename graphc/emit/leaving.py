@@ -9,6 +9,7 @@ from graphc.emit.expressions import Expressions
 from graphc.emit.names import string_literal
 from graphc.emit.wrapping import INDENT
 from graphc.ir.node import Node
+from graphc.ir.walk import behind_views
 from graphc.ops.leaf import full
 from graphc.ops.loop import Item
 from graphc.plan.program import Program, is_broadcast
@@ -132,6 +133,5 @@ def _is_fresh(program: Program, node: Node, is_fast: bool) -> bool:
 
 def _is_carry(node: Node) -> bool:
     """Say whether a value is the last one of a carry: its first one where a loop has no steps."""
-    while node.op.is_view:
-        node = node.inputs[0]
+    node = behind_views(node)
     return isinstance(node.op, Item) and node.attrs["index"] < node.inputs[0].attrs["carries"]

@@ -56,6 +56,13 @@ def reaching(nodes: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
     return dependent
 
 
+def behind_views(node: Node) -> Node:
+    """Return the value whose elements a view shows, or a view of a view; no view is itself."""
+    while node.op.is_view:
+        node = node.inputs[0]
+    return node
+
+
 def substitute(roots: Sequence[Node], replacement: dict[Node, Node]) -> list[Node]:
     """Return the roots with nodes replaced, and what depends on these built again."""
     new = dict(replacement)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.ir.node import Node
+from graphc.ir.walk import behind_views
 from graphc.ops import images
 from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
@@ -201,24 +202,15 @@ class Logarithm(Pointwise):
     """log; of a sum over nothing but masked entries, -inf is the right value."""
 
     def quiet(self, node: Node) -> tuple[str, ...]:
-        total = node.inputs[0]
-        while total.op.is_view:
-            total = total.inputs[0]
-        terms = total.inputs[0] if total.op.name in ("sum", "einsum") else total
-        while terms.op.is_view:
-            terms = terms.inputs[0]
+        total = behind_views(node.inputs[0])
+        terms = behind_views(total.inputs[0] if total.op.name in ("sum", "einsum") else total)
         is_masked = terms.op is exp and _is_shifted_by(terms.inputs[0], "where")
         return ("divide",) if is_masked else ()
 
 
 def _is_shifted_by(exponent: Node, *names: str) -> bool:
     """Say whether an exponent is a difference from what one of these ops chose."""
-    if exponent.op is not subtract:
-        return False
-    shift = exponent.inputs[1]
-    while shift.op.is_view:
-        shift = shift.inputs[0]
-    return shift.op.name in names
+    return exponent.op is subtract and behind_views(exponent.inputs[1]).op.name in names
 
 
 exp = register(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.node import Node
+from graphc.ir.walk import behind_views
 from graphc.ops import images
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.pointwise import SAME, Pointwise
@@ -18,9 +19,7 @@ class Limit(Pointwise):
     """maximum or minimum. Of many elements, NumPy limits by numbers sooner in `clip`."""
 
     def called(self, node: Node) -> str:
-        other = node.inputs[1]
-        while other.op.is_view:
-            other = other.inputs[0]
+        other = behind_views(node.inputs[1])
         is_zero = other.op in (full, stored) and other.attrs["value"] == 0
         return "relu" if is_zero and self.name == "maximum" else super().called(node)
 

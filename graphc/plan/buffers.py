@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def assign_buffers(
     graph: Graph,
     statements: Sequence[Statement],
+    storage: Mapping[Node, Node],
     stores: Mapping[str, Node],
     observed: Mapping[str, Node],
     loops: Mapping[Node, Loop],
@@ -33,7 +34,6 @@ def assign_buffers(
     that dies with it, where its op allows that, or else the memory of any dead value of its type.
     What stays within a run needs no more memory than a block of its array.
     """
-    storage = storages(statements, loops)
     death = _deaths(graph, statements, storage, stores, observed)
     for last, first in ends_of_carries(loops):
         if last in storage:  # no copy of the first value is made for a carry in its stack

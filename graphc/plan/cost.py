@@ -20,6 +20,7 @@ from graphc.ir.dims import broadcast_shapes, same_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
+from graphc.ir.walk import behind_views
 from graphc.ops.leaf import is_fill
 from graphc.plan.amounts import NOTHING, Amount, add, amount, bytes_of, expression, largest
 from graphc.plan.memory import CORES, cores, memory
@@ -252,21 +253,14 @@ def _is_broadcast(source: Node, node: Node) -> bool:
     return common is not None and same_shape(common, node.shape)
 
 
-def _owner(node: Node) -> Node:
-    """Return the node whose memory a view shows."""
-    while node.op.is_view:
-        node = node.inputs[0]
-    return node
-
-
 def live_amounts(graph: Graph) -> Iterable[Amount]:
     """Return what is live at each point of the order."""
     last: dict[Node, int] = {}
     order = execution_order(graph)
     for position, node in enumerate(order):
         for operand in node.inputs:
-            last[_owner(operand)] = position
-    kept = {_owner(root) for root in graph.roots()}
+            last[behind_views(operand)] = position
+    kept = {behind_views(root) for root in graph.roots()}
     ends: dict[int, list[Node]] = {}
     for node, position in last.items():
         if not node.op.is_leaf and node not in kept:

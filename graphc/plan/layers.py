@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
-from graphc.plan.program import Program
-from graphc.plan.repeat_search import BLOCKS, Search
+from graphc.plan.program import BLOCKS, Program
+from graphc.plan.repeat_search import Search
 from graphc.plan.repeats import Carried, Repeat
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import is_fill
 from graphc.ops.movement import broadcast_to
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The block of what only a caller who asks for gradients needs, between backward and update.
 ON_DEMAND = "on demand"
+#: All blocks, in the order in which they are computed.
+BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from graphc.ir.node import Node
-from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
+from graphc.ir.provenance import BACKWARD, FORWARD
 from graphc.ops.leaf import full
 from graphc.plan.layer_names import counted, names_of
-from graphc.plan.program import ON_DEMAND, Program, Statement, is_broadcast
+from graphc.plan.program import BLOCKS, Program, Statement, is_broadcast
 from graphc.plan.repeats import Carried, Kept, Repeat
 
-BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
 #: A loop is another thought to follow: it goes over three layers at least and spares some
 #: statements; and all loops together spare so many in each of the two blocks.
 _FEWEST = 3

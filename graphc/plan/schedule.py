@@ -16,12 +16,11 @@ from graphc.plan.blocks import in_blocks
 from graphc.plan.buffers import assign_buffers, storages
 from graphc.plan.implicit import implicit_operands, written_as_numbers
 from graphc.plan.loops import Loop, loops_of
-from graphc.plan.program import ON_DEMAND, Program, Run, Statement, ends_of_carries
+from graphc.plan.program import BLOCKS, ON_DEMAND, Program, Run, Statement, ends_of_carries
 from graphc.plan.samples import by_samples
 from graphc.plan.shared_updates import shared_updates
 
-_BLOCKS = (FORWARD, BACKWARD, ON_DEMAND, UPDATE)
-_RANK = {block: rank for rank, block in enumerate(_BLOCKS)}
+_RANK = {block: rank for rank, block in enumerate(BLOCKS)}
 
 
 def plan(
@@ -73,7 +72,7 @@ def plan(
         ordered = Program(graph, tuple(statements), stores, seen, storage=storage, numbers=numbers)
         statements, shared = shared_updates(ordered, read_at_last)
         runs |= shared
-    buffers, place = assign_buffers(graph, statements, stores, seen, loops, runs)
+    buffers, place = assign_buffers(graph, statements, storage, stores, seen, loops, runs)
     return Program(
         graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs, model
     )
@@ -122,7 +121,7 @@ def _order(
             own = 0
         rank[node] = max([own, *[rank[operand] for operand in node.inputs]])
     ordered = sorted(nodes, key=rank.__getitem__)
-    return ordered, {node: _BLOCKS[rank[node]] for node in ordered}
+    return ordered, {node: BLOCKS[rank[node]] for node in ordered}
 
 
 def _shown(graph: Graph) -> set[Node]:
