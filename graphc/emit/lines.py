@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.ir.node import Node
-from graphc.plan.alike import updates_alike
 from graphc.plan.layers import Layers
 from graphc.plan.program import Program
+from graphc.plan.update_loops import updates_alike
 
 
 class Line(str):

@@ -13,9 +13,9 @@ from graphc.emit.readable import ReadableBody
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
-from graphc.plan.alike import Alike, updates_alike
 from graphc.plan.program import Program, Statement
 from graphc.plan.squares import sum_of_squares
+from graphc.plan.update_loops import Alike, updates_alike
 
 
 class UpdateLoops(ReadableBody):

@@ -14,9 +14,9 @@ from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
 from graphc.ir.types import TensorType
-from graphc.plan.alike import correspond, key_of, leaves_of, may_repeat
 from graphc.plan.program import Pace, Program, Run, Statement
 from graphc.plan.runs import LARGE
+from graphc.plan.update_loops import correspond, key_of, leaves_of, may_repeat
 
 #: The fewest calls for which pieces pay, and a loop over small arrays. Momentum has four, which
 #: take as long on arrays of a megabyte in pieces as on the whole.

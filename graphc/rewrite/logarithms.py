@@ -17,9 +17,9 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
 from graphc.ops.spread import core
-from graphc.rewrite.counted import largest_of, shift_of, shifted
 from graphc.rewrite.facts import LOGARITHM_PASSES, Facts, only_moves, product_factors
 from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.weighted_exponentials import largest_of, shift_of, shifted
 
 
 def log_probabilities(z: Node, axis: tuple[int, ...]) -> Node:

@@ -12,10 +12,10 @@ from graphc.ops.contraction_spec import split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.ops.spread import core, count_of, lines_up, placed, reduction_under, times
-from graphc.rewrite.counted import limited
 from graphc.rewrite.facts import Facts, exponent_of, product_factors
 from graphc.rewrite.logarithms import product_of
 from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.weighted_exponentials import limited
 
 _REDUCTIONS_OF_Z = ("max", "mean", "min", "logsumexp")
 
