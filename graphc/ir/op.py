@@ -17,7 +17,7 @@ from graphc.ir.access import Access, everything
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.code import Code, Notation
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, dim_text
 from graphc.ir.node import Node, make_node
 from graphc.ir.ranges import ANYTHING, Range
 from graphc.ir.types import TensorType
@@ -375,7 +375,5 @@ def literal(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, str)):
         return repr(value)
     if hasattr(value, "free_symbols"):
-        from graphc.ir.dims import dim_text
-
         return dim_text(value, is_exact=True)
     return repr(value)

@@ -11,7 +11,6 @@ from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
 
 _POSITIVE = ((0.3, 3.0),)
-_WIDE = ((-2.0, 2.0),)
 
 add = register(
     Pointwise(

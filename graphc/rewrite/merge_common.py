@@ -16,7 +16,6 @@ MERGE = Rule(
     "f(x)",
     "the same expression has the same value",
     apply=by_whole_pass,
-    roots=(),
 )
 
 

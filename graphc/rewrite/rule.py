@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -184,14 +184,3 @@ class History(tuple[PassRecord, ...]):
 def _rule_lines(rule: Rule) -> list[str]:
     """Return a rule's name and formula, and why it holds or helps."""
     return [f"{rule.name}: {rule.formula}", f"  why   {rule.why}"]
-
-
-def history_text(history: Iterable[PassRecord]) -> str:
-    """Return the passes as lines: name, node counts, and the rules that fired with their counts."""
-    lines = []
-    for record in history:
-        lines.append(f"{record.name:<14} {record.nodes_before:>6} → {record.nodes_after:<6}")
-        rules = {firing.rule.name: firing.rule for firing in record.firings}
-        for name, count in record.counts().items():
-            lines.append(f"    {count:>4} × {rules[name].formula}")
-    return "\n".join(line.rstrip() for line in lines)

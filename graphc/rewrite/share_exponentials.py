@@ -16,7 +16,6 @@ SHARE = Rule(
     "a quotient takes a third of the time of an exponential",
     exactness=REASSOCIATES,
     apply=by_whole_pass,
-    roots=(),
 )
 
 
