@@ -8,7 +8,7 @@ from typing import Any
 from graphc import draw
 from graphc.draw.drawing import Drawing
 from graphc.errors import GraphError, nearest
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, scalar_outputs
 
 
 def picture(
@@ -62,7 +62,7 @@ def _weights(graph: Graph, values: Mapping[str, Any] | None) -> dict[str, Any] |
 
 def _scalar(graph: Graph) -> str:
     """Return the first output that is a single float."""
-    for name, node in graph.outputs.items():
-        if node.shape == () and node.dtype.kind == "f":
-            return name
-    raise GraphError("no output is a single float to derive", fix="--of OUTPUT")
+    scalars = scalar_outputs(graph)
+    if not scalars:
+        raise GraphError("no output is a single float to derive", fix="--of OUTPUT")
+    return scalars[0]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from graphc.differentiate.gradient import default_wrt
 from graphc.differentiate.local import specialized
 from graphc.differentiate.reverse import cotangents
 from graphc.draw.formula import expression, formula, name_code
@@ -57,10 +58,8 @@ class Adjoint:
 
 def adjoint_seeds(graph: Graph, wrt: Iterable[str] | None) -> list[Node]:
     """Return the leaves that a gradient is taken by: named ones, else parameters, else inputs."""
-    if wrt is not None:
-        return [graph.variable(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
-    params = [graph.params[name] for name in graph.trainable]
-    return params or [node for node in graph.inputs.values() if node.dtype.kind == "f"]
+    names = default_wrt(graph) if wrt is None else [wrt] if isinstance(wrt, str) else wrt
+    return [graph.variable(name) for name in names]
 
 
 def adjoints(

@@ -337,3 +337,8 @@ def with_own_names(graph: Graph) -> Graph:
             again = again.named(label)
         new[node] = again
     return graph.mapped(new, names={})
+
+
+def scalar_outputs(graph: Graph) -> list[str]:
+    """Return the names of the outputs that are a single float: a gradient may start at each."""
+    return [n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"]

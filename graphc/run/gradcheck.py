@@ -20,7 +20,7 @@ from graphc.differentiate.held_back import held_in_loops
 from graphc.errors import GraphError, nearest
 from graphc.ir.body import bodies
 from graphc.ir.given import takes_graph
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, scalar_outputs
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.barrier import stop_gradient
@@ -200,9 +200,7 @@ def check_gradient(
 
 def checked_output(graph: Graph, of: str | None) -> str:
     """Return the name of an output; of the first scalar one where none is given."""
-    scalars = [
-        n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"
-    ]
+    scalars = scalar_outputs(graph)
     if of is None and scalars:
         return scalars[0]
     if of is not None and of in graph.outputs:

@@ -15,7 +15,7 @@ from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.differentiate.jacobian import jacobian
 from graphc.ir.dims import Dim, dim_text, normal
 from graphc.ir.given import takes_graph
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, scalar_outputs
 from graphc.ir.symbols import sympy_module
 from graphc.plan.cost import flops
 from graphc.rewrite.before_derivative import stabilized_around
@@ -107,7 +107,7 @@ def dependence(
 
     **Raises.** GraphError where a name is unknown.
     """
-    of = _output(graph) if of is None else of
+    of = [*scalar_outputs(graph), *graph.outputs][0] if of is None else of
     names = [wrt] if isinstance(wrt, str) else list(default_wrt(graph) if wrt is None else wrt)
     node = graph.find(of)
     alone = graph.with_outputs({of: node})
@@ -118,12 +118,6 @@ def dependence(
     prices = {name: _price(stable, of, [name], forward, sizes) for name in flowing}
     together = _price(stable, of, flowing, forward, sizes) if len(flowing) > 1 else None
     return Answer(alone, of, forward, found, prices, together, sizes)
-
-
-def _output(graph: Graph) -> str:
-    """Return the first scalar float output, or the first one of all."""
-    floats = [n for n, o in graph.outputs.items() if o.shape == () and o.dtype.kind == "f"]
-    return floats[0] if floats else next(iter(graph.outputs))
 
 
 def _price(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphc.errors import GraphError, nearest
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, scalar_outputs
 from graphc.run.compiled import CompiledFunction
 from graphc.train.callbacks import Callback
 from graphc.train.metrics import Metric
@@ -25,9 +25,7 @@ def check_step(step: Any) -> None:
 
 def loss_name(graph: Graph, loss: str | None) -> str:
     """Return the output to report: the named one, else `loss`, else the first scalar."""
-    scalars = [
-        n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"
-    ]
+    scalars = scalar_outputs(graph)
     if loss is None and scalars:
         return "loss" if "loss" in scalars else scalars[0]
     if loss in scalars:

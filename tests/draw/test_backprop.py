@@ -241,9 +241,11 @@ def test_errors() -> None:
         gc.draw.backprop(digits(), "p")
     with pytest.raises(gc.GraphError, match="did you mean 'loss'"):
         gc.draw.backprop(digits(), "los")
-    graph = gc.parse("x: input(i64)\ny = cast(x, 'float64')\noutput(y)")
+    text = "x: input(i64)\nw: input({})\ny = cast(x, 'float64')\noutput(y, w)"
+    with pytest.raises(gc.GraphError, match="nothing to derive by"):
+        gc.draw.backprop(gc.parse(text.format("i64")), "y")
     with pytest.raises(gc.GraphError, match="does not depend"):
-        gc.draw.backprop(graph, "y")
+        gc.draw.backprop(gc.parse(text.format("f64")), "y")
 
 
 def test_wrt_chooses_what_is_derived() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.errors import GraphError
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, scalar_outputs
 from graphc.ir.node import Node
 
 
@@ -22,9 +22,9 @@ def scalar_output(graph: Graph, of: str | None) -> Node:
                 fix="reduce it first: .sum() or .mean()",
             )
         return node
-    for node in graph.outputs.values():
-        if not node.shape and node.dtype.kind == "f":
-            return node
+    scalars = scalar_outputs(graph)
+    if scalars:
+        return graph.outputs[scalars[0]]
     raise GraphError(
         "no output is a single float to derive",
         got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
