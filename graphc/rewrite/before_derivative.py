@@ -74,8 +74,8 @@ def _put_together(graph: Graph, stable: Graph, held: Mapping[Node, str]) -> Grap
     back: dict[Node, Node] = {}
     for node, name in held.items():
         value = substitute([stable.outputs[_HELD + name]], back)[0]
-        if value.op.is_leaf:  # x + 0 became x, which has a name of its own
-            value = node
+        if value.op.is_leaf or value.op.is_random:
+            value = node  # x + 0 became x, which has a name of its own; a draw's copy is another
         if _HELD + name in stable.inputs:
             back[stable.inputs[_HELD + name]] = value if value.name == name else value.named(name)
     outputs = {name: node for name, node in stable.outputs.items() if not name.startswith(_HELD)}
