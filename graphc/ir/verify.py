@@ -77,7 +77,8 @@ def _check_draws(graph: Graph) -> None:
     for node in graph.nodes:
         if node.op.is_random and drawn.setdefault(node.attrs["draw"], node) is not node:
             what = "two random draws have one number, so their order is unknown"
-            raise _fault(graph, node, what, got=f"draw {node.attrs['draw']}")
+            fix = "`.named(...)` makes another draw: name it where it is made, and read that one"
+            raise _fault(graph, node, what, got=f"draw {node.attrs['draw']}", fix=fix)
 
 
 def _check_roots(graph: Graph) -> None:
@@ -101,7 +102,12 @@ def _check_names(kind: str, roots: Mapping[str, object]) -> None:
 
 
 def _fault(
-    graph: Graph, node: Node, what: str, got: object = None, expected: object = None
+    graph: Graph,
+    node: Node,
+    what: str,
+    got: object = None,
+    expected: object = None,
+    fix: str | None = None,
 ) -> GraphError:
     """Return the error, with the node, its operands and its users written below it."""
     return GraphError(
@@ -109,6 +115,7 @@ def _fault(
         where=str(node.provenance.origin) or None,
         got=got,
         expected=expected,
+        fix=fix,
     )
 
 

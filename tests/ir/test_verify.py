@@ -97,6 +97,10 @@ def test_what_is_broken_is_named(what: str) -> None:
     assert what in fault(BROKEN[what]())
 
 
+def test_a_draw_that_is_read_under_two_names_says_what_to_do() -> None:
+    assert "name it where it is made" in fault(Graph({"y": OPS["add"](NOISE, NOISE.named("n"))}))
+
+
 def test_an_operand_that_is_no_node() -> None:
     graph = Graph({"y": OPS["tanh"](X)})
     object.__setattr__(graph.outputs["y"], "inputs", (3.0,))
