@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class GraphError(Exception):
     """A mistake in a graph, in a `.graph` file or in a call, told in one readable message.
@@ -91,3 +93,13 @@ def nearest(name: str, known: list[str], cutoff: float = 0.6) -> str | None:
     usual = found[0].removesuffix("3d") + "2d"
     is_any = found[0].endswith("3d") and not name.endswith("d") and usual in known
     return usual if is_any else found[0]
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str | None:
+    """Return the likely fix for a name that is not known; None where no known one is close.
+
+    >>> did_you_mean("los", {"loss": 1, "p": 2})
+    "did you mean 'loss'?"
+    """
+    hint = nearest(str(name), [str(other) for other in known])
+    return f"did you mean {hint!r}?" if hint else None

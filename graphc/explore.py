@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.draw.explorer import Stage, explorer_page, stages_of
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.provenance import Origin, origin
@@ -53,11 +53,10 @@ def stages(graph: Graph, gradient_of: str | None = None, level: int = 2) -> list
     """Return every stage of a graph's compilation, from what was written to what is emitted."""
     verify(graph)
     if gradient_of is not None and gradient_of not in graph.outputs:
-        hint = nearest(gradient_of, list(graph.outputs))
         raise GraphError(
             f"no output is called {gradient_of!r}",
             expected=", ".join(graph.outputs),
-            fix=f"did you mean {hint!r}?" if hint else None,
+            fix=did_you_mean(gradient_of, graph.outputs),
         )
     with origin(Origin()):  # what a pass makes of nothing comes from no line of the user's
         return _stages(with_own_names(graph), gradient_of, level)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.build.init import as_initializer
-from graphc.errors import GraphError, counted, nearest
+from graphc.errors import GraphError, counted, did_you_mean
 from graphc.ir.attributes import ArrayLiteral, Attributes
 from graphc.ir.body import Body, bodies
 from graphc.ir.dims import as_dim
@@ -294,11 +294,10 @@ def _matching(graph: Graph, patterns: Sequence[str | Iterable[str]]) -> frozense
     for word in words:
         found = [name for name in graph.params if name == word or fnmatchcase(name, word)]
         if not found:
-            hint = nearest(word, list(graph.params))
             raise GraphError(
                 f"no parameter of {graph.name} matches {word!r}",
                 expected=", ".join(graph.params) or "a graph with parameters",
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(word, graph.params),
             )
         names.update(found)
     return frozenset(names)

@@ -24,7 +24,7 @@ from graphc.build.initializers import (
     fans,
     held,
 )
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean, nearest
 from graphc.ir.attributes import ArrayLiteral, plain
 from graphc.ir.dims import evaluate_shape, symbols_of
 from graphc.ir.foreign_names import no_attribute
@@ -213,10 +213,9 @@ def _check_names(graph: Graph, sizes: Mapping[str, int]) -> None:
     known = [*graph.dims, *[str(dim) for leaf in leaves for dim in leaf.shape]]
     for name in sizes:
         if name not in known:
-            hint = nearest(name, list(graph.dims))
             raise GraphError(
                 f"{graph.name} has no dim called {name!r}",
                 where=user_location(),
                 expected=", ".join(graph.dims) or "no sizes: all are fixed",
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, graph.dims),
             )

@@ -13,7 +13,7 @@ from graphc.build.initializers import GlorotUniform
 from graphc.build.naming import layer_name, remember, scope_named
 from graphc.build.operands import as_float
 from graphc.build.pointwise import POINTWISE
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import Shape, dim_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
@@ -142,11 +142,10 @@ def activate(z: Node, activation: Activation) -> Node:
             )
         return activation(z)
     if activation not in POINTWISE:
-        hint = nearest(activation, list(POINTWISE))
         raise GraphError(
             f"no activation is called {activation!r}",
             where=user_location(),
-            fix=f"did you mean {hint!r}?" if hint else "pass a function, such as gc.relu",
+            fix=did_you_mean(activation, POINTWISE) or "pass a function, such as gc.relu",
         )
     return POINTWISE[activation](z)
 

@@ -30,7 +30,7 @@ from graphc.build.schedules import (
 from graphc.build.settings import NotNegative, Share
 from graphc.build.sparse import minus_scaled
 from graphc.build.step import Nodes, Optimizer, Step
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.foreign_names import no_attribute
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
@@ -289,12 +289,11 @@ def _parsed(tree: ast.expr, text: str) -> Any:
         known: dict[str, Callable[..., Any]] = {**OPTIMIZERS, **SCHEDULES}
         name = tree.func.id
         if name not in known:
-            hint = nearest(name, list(known))
             raise GraphError(
                 f"no optimizer is called {name!r}",
                 got=text,
                 expected=", ".join(OPTIMIZERS),
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, known),
             )
         args = [_parsed(arg, text) for arg in tree.args]
         words = {_word(keyword, text): _parsed(keyword.value, text) for keyword in tree.keywords}
@@ -320,10 +319,9 @@ def _word(keyword: ast.keyword, text: str) -> str:
 
 
 def _unreadable(text: str) -> GraphError:
-    hint = nearest(text, list(OPTIMIZERS))
     return GraphError(
         "not an optimizer",
         got=repr(text),
         expected="such as sgd(0.1, momentum=0.9) or adam(0.001)",
-        fix=f"did you mean {hint!r}?" if hint else None,
+        fix=did_you_mean(text, OPTIMIZERS),
     )

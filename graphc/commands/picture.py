@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc import draw
 from graphc.draw.drawing import Drawing
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph, scalar_outputs
 
 
@@ -50,11 +50,10 @@ def _weights(graph: Graph, values: Mapping[str, Any] | None) -> dict[str, Any] |
     """Return the parameters among the values; None where there is none."""
     for name in values or {}:
         if name not in graph.params and name not in graph.inputs:
-            hint = nearest(name, list(graph.params))
             raise GraphError(
                 f"no parameter is called {name!r}",
                 expected=", ".join(graph.params) or "no values: the graph has no parameters",
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, graph.params),
             )
     found = {name: value for name, value in (values or {}).items() if name in graph.params}
     return found or None

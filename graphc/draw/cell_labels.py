@@ -6,7 +6,7 @@ from graphc.draw import palette
 from graphc.draw.cell_parts import Cell, Part
 from graphc.draw.dot_source import Html, font
 from graphc.draw.typography import escape, fitted, name_text, text_width
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.node import Node
 
 #: Half the size of a round part without a word, and half the least width of a box.
@@ -21,11 +21,10 @@ def marked_part(found: Cell, name: str | None) -> Node | None:
         return None
     names = {part.name: node for node, part in found.parts.items() if part.name}
     if name not in names:
-        hint = nearest(name, list(names))
         raise GraphError(
             f"the cell has no part called {name!r}",
             expected=", ".join(names) or "a part that was .named(…)",
-            fix=f"did you mean {hint!r}?" if hint else None,
+            fix=did_you_mean(name, names),
         )
     return names[name]
 

@@ -9,7 +9,7 @@ from graphc.draw.network_parts import Network
 from graphc.draw.typography import listed
 from graphc.draw.unit_edges import Picture
 from graphc.draw.unit_names import Names
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 
 
 def dropped_units(
@@ -25,11 +25,10 @@ def dropped_units(
     known = list(dict.fromkeys(names.layers))
     for name, rows in dropped.items():
         if name not in places:
-            hint = nearest(name, known)
             raise GraphError(
                 f"no layer is called {name!r}",
                 expected=listed(known),
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, known),
             )
         layer = places[name]
         size = found.layers[layer].size

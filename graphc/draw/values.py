@@ -13,7 +13,7 @@ from graphc.draw import palette
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import Rows
 from graphc.draw.typography import array_text, listed, name_text, number_text
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
@@ -41,11 +41,10 @@ def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) ->
     leaves = {**graph.inputs, **graph.params}
     for name in at:
         if name not in leaves:
-            hint = nearest(str(name), list(leaves))
             raise GraphError(
                 f"no input or parameter is called {name!r}",
                 expected=", ".join(leaves) or "no values: the graph has neither",
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, leaves),
             )
     initial = bool(graph.params) and not any(name in at for name in graph.params)
     missing = [name for name in (graph.inputs if initial else leaves) if name not in at]

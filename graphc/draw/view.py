@@ -11,7 +11,7 @@ from graphc.draw.composed import composed, summary
 from graphc.draw.dim_formula import dim_code
 from graphc.draw.typography import listed, name_text
 from graphc.draw.variables import Variable, variables
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.code import PRODUCT
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -118,12 +118,11 @@ def view(
 
 def _check_style(style: str) -> None:
     if style not in STYLES:
-        hint = nearest(style, list(STYLES))
         raise GraphError(
             "unknown style of a computation graph",
             got=repr(style),
             expected=" or ".join(map(repr, STYLES)),
-            fix=f"did you mean {hint!r}?" if hint else None,
+            fix=did_you_mean(style, STYLES),
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.draw.network_parts import Network
 from graphc.draw.typography import listed
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.run.arguments import as_array
@@ -32,11 +32,10 @@ def weight_arrays(
     names = [node.attrs["name"] for node in params]
     missing = [name for name in names if name not in state]
     if missing:
-        hint = nearest(missing[0], [str(name) for name in state])
         raise GraphError(
             f"the state has no value for {listed(missing)}",
             got=listed(list(map(str, state))) or "an empty state",
-            fix=f"did you mean {hint!r}?" if hint else "state = graph.init(seed=0)",
+            fix=did_you_mean(missing[0], state) or "state = graph.init(seed=0)",
         )
     env = {
         node: as_array(state[name], node.dtype, f"parameter {name!r}")

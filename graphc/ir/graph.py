@@ -7,7 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import symbols_of
 from graphc.ir.labels import labels_of
 from graphc.ir.leaves import leaves_of, warn_of_unread
@@ -143,11 +143,10 @@ class Graph:
             if label == name:
                 return node
         known = [*self.outputs, *self.inputs, *self.params, *self.labels.values()]
-        hint = nearest(name, known)
         raise GraphError(
             f"no node is called {name!r} in graph {self.name!r}",
             expected=", ".join(dict.fromkeys(known)),
-            fix=f"did you mean {hint!r}?" if hint else None,
+            fix=did_you_mean(name, known),
         )
 
     def variable(self, name: str) -> Node:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import Dim, Shape, product, same_shape, shape_text
 
 BOOL = np.dtype(np.bool_)
@@ -31,12 +31,11 @@ def as_dtype(value: Any) -> np.dtype:
         dtype = None
     if dtype in SHORT:
         return _BY_NAME[dtype.name]  # one object for each, so that `is` tells them apart
-    hint = nearest(str(value), list(_BY_NAME))
     raise GraphError(
         "unknown dtype",
         got=repr(value),
         expected="bool, int32, int64, float32 or float64",
-        fix=f"did you mean {hint!r}?" if hint else None,
+        fix=did_you_mean(value, _BY_NAME),
     )
 
 

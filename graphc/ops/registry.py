@@ -6,7 +6,7 @@ import copyreg
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.op import Op
 
 OPS: dict[str, Op] = {}
@@ -32,5 +32,4 @@ def get_op(name: str) -> Op:
     """Return the op of this name, or raise a GraphError that offers the nearest one."""
     if name in OPS:
         return OPS[name]
-    hint = nearest(name, list(OPS))
-    raise GraphError(f"no op is called {name!r}", fix=f"did you mean {hint!r}?" if hint else None)
+    raise GraphError(f"no op is called {name!r}", fix=did_you_mean(name, OPS))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import broadcast_shapes, same_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -77,11 +77,10 @@ class Cost:
         """
         for name in sizes:
             if name not in self.dims:
-                hint = nearest(name, list(self.dims))
                 raise GraphError(
                     f"the cost does not depend on a dim called {name!r}",
                     expected=", ".join(self.dims) or "no dims",
-                    fix=f"did you mean {hint!r}?" if hint else None,
+                    fix=did_you_mean(name, self.dims),
                 )
             if not isinstance(sizes[name], (int, np.integer)) or sizes[name] < 1:
                 raise GraphError(

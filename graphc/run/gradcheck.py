@@ -17,7 +17,7 @@ from graphc.build.graphs import astype
 from graphc.build.whole_numbers import whole
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.differentiate.held_back import held_in_loops
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.body import bodies
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, scalar_outputs
@@ -205,11 +205,10 @@ def checked_output(graph: Graph, of: str | None) -> str:
         return scalars[0]
     if of is not None and of in graph.outputs:
         return of
-    hint = nearest(of, list(graph.outputs)) if of else None
     raise GraphError(
         f"no output is called {of!r}" if of else "no output is a single float to derive",
         expected=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
-        fix=f"did you mean {hint!r}?" if hint else None,
+        fix=did_you_mean(of, graph.outputs) if of else None,
     )
 
 
@@ -220,11 +219,10 @@ def checked_wrt(graph: Graph, wrt: Iterable[str] | None) -> list[str]:
         known = [*graph.params, *graph.inputs]
         for name in names:
             if name not in known:
-                hint = nearest(name, known)
                 raise GraphError(
                     f"no parameter or input is called {name!r}",
                     expected=", ".join(known),
-                    fix=f"did you mean {hint!r}?" if hint else None,
+                    fix=did_you_mean(name, known),
                 )
         return names
     return default_wrt(graph)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.build.init import checked_size, generator_of, initial_state
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -62,11 +62,10 @@ def _given(
     known = [*leaves, *graph.dims]
     for name in at:
         if name not in known:
-            hint = nearest(name, known)
             raise GraphError(
                 f"{graph.name} has no input, parameter or dim called {name!r}",
                 expected=", ".join(known),
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, known),
             )
     given = _arrays(leaves, at)
     sizes = _known_sizes(graph, leaves, at, given)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphc.build.init import checked_size
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import dim_text, evaluate, shape_text, symbols_of
 from graphc.ir.graph import Graph
 
@@ -37,11 +37,10 @@ def checked_sizes(graph: Graph, sizes: Mapping[str, Any], seed: int) -> dict[str
     known = {name: sizes[name] for name in wanted if name in sizes}
     for name in sizes:
         if name not in graph.dims:
-            hint = nearest(name, wanted)
             raise GraphError(
                 f"no parameter has a dim called {name!r}",
                 expected=", ".join(wanted) or "fixed sizes alone",
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, wanted),
             )
     for name, leaf in graph.params.items():
         for dim in symbols_of(leaf.shape):

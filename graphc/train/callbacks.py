@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.train.diagnose import State, copied, restore
 from graphc.train.history import Epoch
 
@@ -35,11 +35,10 @@ class KeepBest:
     def __call__(self, epoch: Epoch, state: State, /) -> None:
         columns = epoch.columns()
         if self.monitor not in columns:
-            hint = nearest(self.monitor, list(columns))
             raise GraphError(
                 f"KeepBest: an epoch has no number called {self.monitor!r}",
                 expected=", ".join(columns),
-                fix=f"did you mean {hint!r}?" if hint else "give fit validation data",
+                fix=did_you_mean(self.monitor, columns) or "give fit validation data",
             )
         value = columns[self.monitor]
         is_first = not self.state or (math.isnan(self.value) and not math.isnan(value))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from graphc.build.whole_numbers import whole
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.run.figures import save_figure
 from graphc.run.files import write_whole
 from graphc.train.plot import history_figure
@@ -59,11 +59,10 @@ class History:
         """
         rows = [epoch.columns() for epoch in self.epochs]
         if any(name not in row for row in rows):
-            hint = nearest(name, self.columns)
             raise GraphError(
                 f"the history has no column {name!r}",
                 expected=", ".join(self.columns),
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(name, self.columns),
             )
         return [row[name] for row in rows]
 

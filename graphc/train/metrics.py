@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.train.batches import Batch
 
 #: metric(outputs, batch) -> the mean over the batch's examples.
@@ -50,11 +50,10 @@ def accuracy(prediction: str = "p", target: str = "y") -> Metric:
 def _named(values: Mapping[str, Any], name: str, kind: str) -> Any:
     if name in values:
         return values[name]
-    hint = nearest(name, list(values))
     raise GraphError(
         f"accuracy: the graph has no {kind} called {name!r}",
         expected=", ".join(values),
-        fix=f"did you mean {hint!r}?" if hint else None,
+        fix=did_you_mean(name, values),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph, scalar_outputs
 from graphc.run.compiled import CompiledFunction
 from graphc.train.callbacks import Callback
@@ -30,11 +30,10 @@ def loss_name(graph: Graph, loss: str | None) -> str:
         return "loss" if "loss" in scalars else scalars[0]
     if loss in scalars:
         return str(loss)
-    hint = nearest(loss, scalars) if loss else None
     raise GraphError(
         f"{graph.name} has no scalar output {loss!r}" if loss else "the step returns no loss",
         got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
-        fix=f"did you mean {hint!r}?" if hint else None,
+        fix=did_you_mean(loss, scalars) if loss else None,
     )
 
 

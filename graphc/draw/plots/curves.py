@@ -10,7 +10,7 @@ import numpy as np
 from graphc.differentiate.gradient import grad
 from graphc.draw.palette import ADJOINT, GREEN, INK, MUTED, PURPLE, VALUE
 from graphc.draw.plots.plot import Plot
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.node import Node
 from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
@@ -100,10 +100,9 @@ def values_and_slopes(
 def _op(name: str) -> Function:
     known = {n: op for n, op in OPS.items() if isinstance(op, Pointwise) and op.arity == 1}
     if name not in known:
-        hint = nearest(name, list(known))
         raise GraphError(
             f"no function of one argument is called {name!r}",
-            fix=f"did you mean {hint!r}?" if hint else None,
+            fix=did_you_mean(name, known),
         )
     return known[name]
 

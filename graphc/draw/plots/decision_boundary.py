@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.draw.palette import ADJOINT, INK, PAPER, VALUE
 from graphc.draw.plots.plot import Plot
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph
 from graphc.run.arguments import as_array
 from graphc.run.compiled import CompiledFunction
@@ -109,8 +109,7 @@ def _output(graph: Graph, name: str | None) -> str:
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> GraphError:
-    hint = nearest(name, known)
-    fix = f"did you mean {hint!r}?" if hint else None
+    fix = did_you_mean(name, known)
     return GraphError(f"no {kind} is called {name!r}", expected=", ".join(known), fix=fix)
 
 

@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from graphc.draw import palette
 from graphc.draw.traces.pieces import Phrase, Piece, Written
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 
 #: The end of a line inside a cell.
 LINE = Piece("\n", "", "<br>")
@@ -54,12 +54,11 @@ class Tabular:
         **Raises** GraphError for another format.
         """
         if format not in FORMATS:
-            hint = nearest(str(format), list(FORMATS))
             raise GraphError(
                 "unknown format of a table",
                 got=repr(format),
                 expected=", ".join(FORMATS),
-                fix=f"did you mean {hint!r}?" if hint else None,
+                fix=did_you_mean(format, FORMATS),
             )
         return FORMATS[format](self.table().without_empty_columns())
 

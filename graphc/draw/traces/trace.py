@@ -34,7 +34,7 @@ from graphc.draw.traces.table import Column, Table, Tabular
 from graphc.draw.traces.tangent import tangent_rows
 from graphc.draw.traces.target import scalar_output
 from graphc.draw.values import evaluated
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.given import one_name
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -165,12 +165,11 @@ def trace(
 
 def _check_choice(what: str, got: str, choices: tuple[str, ...]) -> None:
     if got not in choices:
-        hint = nearest(str(got), list(choices))
         raise GraphError(
             f"unknown {what}",
             got=repr(got),
             expected=", ".join(map(repr, choices)),
-            fix=f"did you mean {hint!r}?" if hint else None,
+            fix=did_you_mean(got, choices),
         )
 
 
