@@ -1,4 +1,4 @@
-"""Rewriting and loops: passes go into the bodies, and loops are taken apart and put together."""
+"""Passes over whole graphs: node by node, into the bodies of loops, and over loops as a whole."""
 
 from __future__ import annotations
 
@@ -22,6 +22,38 @@ Became: TypeAlias = "dict[Node, Node]"
 Change: TypeAlias = "Callable[[Graph], tuple[Graph, tuple[Firing, ...]]]"
 #: A loop and which of its results are used -> what stands for each of these; None: no change.
 LoopChange: TypeAlias = "Callable[[Node, set[int]], dict[int, Node] | None]"
+
+
+class Standing(dict[Node, Node]):
+    """What stands for nodes by now: all that it does not hold stand for themselves."""
+
+    def __missing__(self, node: Node) -> Node:
+        return node
+
+
+#: A node, the same over what stands for its operands, and what stands for those before it -> a
+#: firing at the node; None: no change.
+NodeChange: TypeAlias = "Callable[[Node, Node, Standing], Firing | None]"
+
+
+def over_nodes(
+    graph: Graph, change: NodeChange, became: Became
+) -> tuple[Graph, tuple[Firing, ...]]:
+    """Return the graph with a change made to its nodes, operands first."""
+    firings: list[Firing] = []
+    new = Standing()
+    for node in graph.nodes:
+        again = rebuilt(node, tuple([new[x] for x in node.inputs])) if new else node
+        firing = change(node, again, new)
+        if firing is not None:
+            firings.append(firing)
+            again = firing.after
+        if again is not node:
+            new[node] = again
+    if not firings:
+        return graph, ()
+    became.update(new)
+    return graph.mapped(new, history=()), tuple(firings)
 
 
 def has_loops(graph: Graph) -> bool:

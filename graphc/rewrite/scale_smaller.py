@@ -15,7 +15,7 @@ from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.ops.spread import is_at_least
 from graphc.ops.stored import stored
-from graphc.rewrite.bodies import Became, replaced
+from graphc.rewrite.bodies import Became, Standing, over_nodes
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
@@ -38,22 +38,20 @@ def scale_smaller(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ..
     always = _always_computed(graph)
     read = Counter(x for node in always for x in node.inputs) + Counter(graph.roots())
     facts = Facts()
-    new: dict[Node, Node] = {}
-    firings: list[Firing] = []
-    for node in graph.nodes:
-        found = rebuilt(node, tuple([new[x] for x in node.inputs]))
-        scaled = _scaled_product(node, read, facts) if node in always else None
-        if scaled is not None:
-            views, product, number = scaled
-            with inherit(node.provenance):
-                found = _within(product, number, new)
-                for view in reversed(views):
-                    found = rebuilt(view, (found,))
-            name = node.name or (product.name and f"scaled_{product.name}")
-            found = found.named(name)
-            firings.append(Firing(SCALE, (node, product), found))
-        new[node] = found
-    return replaced(graph, new, became), tuple(firings)
+
+    def scaled(node: Node, again: Node, new: Standing) -> Firing | None:
+        found = _scaled_product(node, read, facts) if node in always else None
+        if found is None:
+            return None
+        views, product, number = found
+        with inherit(node.provenance):
+            value = _within(product, number, new)
+            for view in reversed(views):
+                value = rebuilt(view, (value,))
+        name = node.name or (product.name and f"scaled_{product.name}")
+        return Firing(SCALE, (node, product), value.named(name))
+
+    return over_nodes(graph, scaled, became)
 
 
 def _always_computed(graph: Graph) -> dict[Node, None]:
@@ -103,7 +101,7 @@ def _small_operand(product: Node) -> int | None:
     return None
 
 
-def _within(product: Node, number: float | int, new: dict[Node, Node]) -> Node:
+def _within(product: Node, number: float | int, new: Standing) -> Node:
     """Return the product with one factor multiplied by the number."""
     operands = [new[x] for x in product.inputs]
     i = _small_operand(product)

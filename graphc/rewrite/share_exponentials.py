@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.registry import OPS
-from graphc.rewrite.bodies import Became, replaced
+from graphc.rewrite.bodies import Became, Standing, over_nodes
 from graphc.rewrite.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 SHARE = Rule(
@@ -22,18 +22,16 @@ SHARE = Rule(
 def share_exponentials(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph in which no exponential is computed whose reciprocal is there already."""
     exponentials: dict[Node, Node] = {}
-    new: dict[Node, Node] = {}
-    firings: list[Firing] = []
-    for node in graph.nodes:
-        found = rebuilt(node, tuple([new[x] for x in node.inputs]))
-        if node.op is OPS["exp"]:
-            operand = node.inputs[0]
-            known = exponentials.get(operand.inputs[0]) if operand.op.name == "negative" else None
-            if known is None:
-                exponentials[operand] = found
-            else:
-                with inherit(node.provenance):
-                    found = OPS["opposite_exponential"](known)
-                firings.append(Firing(SHARE, (node,), found))
-        new[node] = found
-    return replaced(graph, new, became), tuple(firings)
+
+    def shared(node: Node, again: Node, new: Standing) -> Firing | None:
+        if node.op is not OPS["exp"]:
+            return None
+        operand = node.inputs[0]
+        known = exponentials.get(operand.inputs[0]) if operand.op.name == "negative" else None
+        if known is None:
+            exponentials[operand] = again
+            return None
+        with inherit(node.provenance):
+            return Firing(SHARE, (node,), OPS["opposite_exponential"](known))
+
+    return over_nodes(graph, shared, became)

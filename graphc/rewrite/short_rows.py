@@ -6,11 +6,11 @@ from collections import Counter
 
 from graphc.ir.dims import product, same
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
-from graphc.rewrite.bodies import Became, replaced
+from graphc.rewrite.bodies import Became, Standing, over_nodes
 from graphc.rewrite.rule import Firing, Rule, by_whole_pass
 
 ROWS = Rule(
@@ -34,17 +34,15 @@ def copy_short_rows(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, 
     for node in graph.nodes:
         if isinstance(node.op, Pointwise):
             readers.update(set(node.inputs))
-    new: dict[Node, Node] = {}
-    firings: list[Firing] = []
-    for node in graph.nodes:
-        found = rebuilt(node, tuple([new[x] for x in node.inputs]))
-        if readers[node] >= _WORTH_A_COPY and _has_short_rows(node):
-            with inherit(node.provenance):
-                axes = tuple(range(node.ndim))
-                found = OPS["pack"].make([found], axes=axes, shape=node.shape)
-            firings.append(Firing(ROWS, (node,), found))
-        new[node] = found
-    return replaced(graph, new, became), tuple(firings)
+
+    def copied(node: Node, again: Node, new: Standing) -> Firing | None:
+        if readers[node] < _WORTH_A_COPY or not _has_short_rows(node):
+            return None
+        with inherit(node.provenance):
+            copy = OPS["pack"].make([again], axes=tuple(range(node.ndim)), shape=node.shape)
+        return Firing(ROWS, (node,), copy)
+
+    return over_nodes(graph, copied, became)
 
 
 def _has_short_rows(node: Node) -> bool:

@@ -11,13 +11,13 @@ from itertools import pairwise
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.leaf import fill
 from graphc.ops.loop import item
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
-from graphc.rewrite.bodies import Became, drafted, over_loops, replaced
+from graphc.rewrite.bodies import Became, Standing, drafted, over_loops, over_nodes
 from graphc.rewrite.rule import EXACT, Firing, Rule, by_whole_pass
 
 JOIN = Rule(
@@ -72,18 +72,13 @@ class _Whole:
 def join_slices(graph: Graph, became: Became) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph in which slices that meet the same op are computed side by side."""
     parts = _parts(graph)
-    new: dict[Node, Node] = {}
-    firings: list[Firing] = []
-    for node in graph.nodes:
-        again = rebuilt(node, tuple([new[x] for x in node.inputs]))
-        part = parts.get(node)
-        if part is not None and node.op is not _SLICE:
-            joined = _joined(node, part, new)
-            if joined is not None:
-                again = joined.named(node.name)
-                firings.append(Firing(JOIN, (node,), again))
-        new[node] = again
-    return replaced(graph, new, became), tuple(firings)
+
+    def joined(node: Node, again: Node, new: Standing) -> Firing | None:
+        part = parts.get(node) if node.op is not _SLICE else None
+        found = _joined(node, part, new) if part is not None else None
+        return None if found is None else Firing(JOIN, (node,), found.named(node.name))
+
+    return over_nodes(graph, joined, became)
 
 
 def _parts(graph: Graph) -> dict[Node, _Part]:
@@ -127,7 +122,7 @@ def _sliced_axis(node: Node) -> int | None:
     return cut[0]
 
 
-def _joined(node: Node, part: _Part, new: dict[Node, Node]) -> Node | None:
+def _joined(node: Node, part: _Part, new: Standing) -> Node | None:
     """Return a node as a slice of what is computed for its neighbours too."""
     whole, axis = part.whole, part.whole.axis
     if not whole.pays(whole.source.shape[axis]):
