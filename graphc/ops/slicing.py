@@ -169,7 +169,8 @@ def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
     is_fixed = all(bound is None or isinstance(bound, int) for bound in (s.start, s.stop))
     if isinstance(dim, int) and is_fixed:
         start, stop, step = slice(s.start, s.stop, step).indices(dim)
-        return start, stop, step
+        # A start before the first place takes nothing; written out, -1 would be the last place.
+        return (start, stop, step) if start >= 0 else (0, 0, 1)
     low: Dim = 0 if step > 0 else dim - 1
     high: Dim = dim if step > 0 else -1
     start = low if s.start is None else _from_end(s.start, dim)

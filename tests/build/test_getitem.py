@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_getitem_is_numpys(index: Any) -> None:
     x = leaf(X)
     wanted = np.asarray(X[index] if not (isinstance(index, list) and not index) else X[[]])
     assert_same(value_of(x[index], {x: X}), wanted)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 4])
+def test_a_slice_of_any_bounds_is_numpys(size: int) -> None:
+    values = np.arange(float(size), dtype=np.float32)
+    x = leaf(values)
+    bounds = [None, 0, 1, 3, 4, 9, -1, -2, -5]
+    for part in itertools.product(bounds, bounds, [None, 2, -1, -3]):
+        index = slice(*part)
+        assert_same(value_of(gf.positive(x[index]), {x: values}), values[index])
 
 
 # A slice past a named dim is the user's claim that it fits.
