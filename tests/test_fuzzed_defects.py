@@ -169,3 +169,11 @@ def test_one_number_is_added_to_rows_of_even_width(
     f = gc.compile(graph, style=style, optimize=level)
     expected = gc.interpret(graph, **given)["d_loss_d_x"]
     np.testing.assert_allclose(f(**given)["d_loss_d_x"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("part", [slice(3, 0, 3), slice(4, 0), slice(1, 3, -1)])
+@pytest.mark.parametrize("style, level", WAYS)
+def test_an_empty_part_of_what_was_padded(part: slice, style: str, level: int) -> None:
+    x = gc.input("x", (3,), "float64")
+    graph = gc.graph({"y": gc.pad(x, 1)[part], "x": x * 2})
+    agrees(graph, {"x": np.ones(3)}, style, level)

@@ -161,21 +161,25 @@ def bounds_behind(node: Node, size: Dim) -> tuple[tuple[Dim, Dim, int], ...]:
 def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
     """Return (start, stop, step) of a slice of an axis of size `dim`, as Python's slice.indices.
 
-    A stop of -1 with a negative step stands for "past the first element".
+    A stop of -1 with a negative step stands for "past the first element". What takes nothing
+    whatever the dims are is 0:0.
     """
     step = 1 if s.step is None else s.step.__index__()
     if step == 0:
         raise GraphError("a slice's step cannot be 0", where=user_location())
     is_fixed = all(bound is None or isinstance(bound, int) for bound in (s.start, s.stop))
     if isinstance(dim, int) and is_fixed:
-        start, stop, step = slice(s.start, s.stop, step).indices(dim)
-        # A start before the first place takes nothing; written out, -1 would be the last place.
-        return (start, stop, step) if start >= 0 else (0, 0, 1)
+        return _none_if_empty(*slice(s.start, s.stop, step).indices(dim))
     low: Dim = 0 if step > 0 else dim - 1
     high: Dim = dim if step > 0 else -1
     start = low if s.start is None else _from_end(s.start, dim)
     stop = high if s.stop is None else _from_end(s.stop, dim)
-    return start, stop, step
+    return _none_if_empty(start, stop, step)
+
+
+def _none_if_empty(start: Dim, stop: Dim, step: int) -> tuple[Dim, Dim, int]:
+    """Return the bounds, or 0:0 where they take nothing: there, -1 would be the last place."""
+    return (0, 0, 1) if slice_length((start, stop, step)) == 0 else (start, stop, step)
 
 
 def _from_end(position: Any, dim: Dim) -> Dim:
@@ -196,6 +200,8 @@ def slice_length(bounds: tuple[Dim, Dim, int]) -> Dim:
 
 def python_slice(start: int, stop: int, step: int) -> slice:
     """Return the slice of normalized bounds; a stop of -1 going down means through 0."""
+    if start < 0:
+        return slice(0)  # it goes down from before the first place
     if stop < 0:
         return slice(start, None if step < 0 else 0, step)
     return slice(start, stop, step)
