@@ -23,7 +23,7 @@ def sum(x: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False) 
 
     **Shapes.** x: [..., n, ...] -> the shape without the summed axes.
     """
-    return OPS["sum"](_prepared(x, dtype), axis, keepdims)
+    return _reduced("sum", x, dtype, axis, keepdims)
 
 
 def prod(x: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False) -> Node:
@@ -31,7 +31,7 @@ def prod(x: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False)
 
     **Shapes.** x: [..., n, ...] -> the shape without the axes.
     """
-    return OPS["prod"](_prepared(x, dtype), axis, keepdims)
+    return _reduced("prod", x, dtype, axis, keepdims)
 
 
 def mean(x: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False) -> Node:
@@ -39,7 +39,7 @@ def mean(x: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False)
 
     **Shapes.** x: [..., n, ...] -> the shape without the axes.
     """
-    return OPS["mean"](_prepared(x, dtype), axis, keepdims)
+    return _reduced("mean", x, dtype, axis, keepdims)
 
 
 def var(
@@ -211,8 +211,11 @@ def _given_axes(x: Any, axis: Any) -> Any:
     return tuple(range(as_node(x).ndim)) if axis is None else axis
 
 
-def _prepared(x: Any, dtype: Any) -> Node:
-    return as_node(x) if dtype is None else OPS["cast"](as_node(x), dtype)
+def _reduced(name: str, x: Any, dtype: Any, axis: Any, keepdims: bool) -> Node:
+    """Return a reduction computed in a dtype, and of that dtype: sums of int32 are int64 else."""
+    if dtype is None:
+        return OPS[name](as_node(x), axis, keepdims)
+    return OPS["cast"](OPS[name](OPS["cast"](as_node(x), dtype), axis, keepdims), dtype)
 
 
 def _floating(node: Node) -> Node:

@@ -226,6 +226,18 @@ def test_moments_with_degrees_of_freedom() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["sum", "prod"])
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64"])
+@pytest.mark.parametrize("given", ["int32", "int64", "bool"])
+def test_a_result_has_the_dtype_asked_for(name: str, dtype: str, given: str) -> None:
+    x = numbers((3, 4)).astype(given)
+    assert_like_numpy(
+        lambda a: getattr(gf, name)(a, 0, dtype=dtype),
+        lambda a: getattr(np, name)(a, 0, dtype=dtype),
+        x,
+    )
+
+
 @pytest.mark.parametrize("order", [None, 1, 2, 3.0, 0, np.inf, -np.inf])
 def test_norm_orders(order: Any) -> None:
     x = numbers((3, 4))
