@@ -19,7 +19,7 @@ import numpy as np
 
 from graphc.differentiate.coloring import color_columns
 from graphc.differentiate.sparsity import Pattern, pattern_of_spans, sparsity
-from graphc.differentiate.structure import sign_of, smaller, spans_of
+from graphc.differentiate.structure import smaller, spans_of
 from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, identity
 from graphc.ir.dims import (
@@ -29,7 +29,6 @@ from graphc.ir.dims import (
     evaluate,
     evaluate_shape,
     linear_parts,
-    normal,
     product,
     same,
     same_shape,
@@ -265,7 +264,12 @@ def _by_axes(of: Node, wrt: Node, spans: Access, mode: str) -> AxisCompression:
 
 
 def _at_most(count: Dim, dim: Dim) -> Dim:
-    """Return the smaller of two numbers of classes; as many as places are always enough."""
+    """Return the smaller of two numbers of classes; as many as places are always enough.
+
+    A count that may be 0, as that of the places of x[1:], leaves none to be in: then all places.
+    """
+    if not isinstance(count, int) and not count.is_positive:
+        return dim
     lower = smaller(count, dim)
     if lower is not None:
         return lower
@@ -285,13 +289,9 @@ def _row_classes(spans: Access, axis: int, dim: Dim) -> Dim:
     if b is None:
         return dim
     step, width = spans[b].steps[0][1], spans[b].width
-    if not isinstance(step, int) or not isinstance(width, int):
-        return width if isinstance(step, int) and _is_known_below(width, dim) else dim
-    return _at_most(-(-width // abs(step)), dim)
-
-
-def _is_known_below(width: Dim, dim: Dim) -> bool:
-    return sign_of(normal(dim - width)) in (0, 1)
+    if not isinstance(step, int):
+        return dim
+    return _at_most(-(-width // abs(step)) if isinstance(width, int) else width, dim)
 
 
 def _kind(spans: Access, of: Shape, wrt: Shape) -> str:

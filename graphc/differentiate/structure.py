@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from graphc.differentiate.local import specialized
 from graphc.ir.access import Access, Span, identity, reads, whole
-from graphc.ir.dims import Dim, Shape, normal
+from graphc.ir.dims import Dim, Shape, normal, same
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.leaf import is_fill
@@ -22,7 +22,7 @@ from graphc.ops.pointwise import Pointwise
 def spans_of(of: Node, wrt: Node) -> Access | None:
     """Return, for each axis of `wrt`, the places that an element of `of` depends on.
 
-    None where no derivative flows from `of` to `wrt`.
+    None where no derivative flows from `of` to `wrt`: nor does any where no place is read.
     """
     shape = wrt.shape
     start = tuple([_normalized(s, shape) for s in identity(wrt.ndim)])
@@ -33,7 +33,8 @@ def spans_of(of: Node, wrt: Node) -> Access | None:
         parts = [_composed(found[x], reads(node, i), shape) for i, x in flowing(node) if x in found]
         if parts:
             found[node] = _united(parts, shape)
-    return found.get(of)
+    spans = found.get(of)
+    return None if spans is None or any(same(span.width, 0) for span in spans) else spans
 
 
 def flowing(node: Node) -> Iterator[tuple[int, Node]]:

@@ -235,6 +235,22 @@ def test_no_elements_at_all() -> None:
     assert gc.interpret(graph.jacobian("z", "x"), x=empty)["d_z_d_x"].shape == (0, 3, 0, 2)
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("dims", [("N", "M"), (2, 3), ("N", 1)])
+@pytest.mark.parametrize("part", [slice(1, None), slice(0, 0), slice(None, -1)])
+def test_parts_that_may_hold_nothing(part: slice, dims: tuple[str | int, ...], mode: str) -> None:
+    """An element that depends on no place of an axis takes part in no pass, nor is one read."""
+    x = gc.input("x", dims, "float64")
+    graph = gc.graph({"y": gc.sum(gc.exp(x[:, part]), axis=1)}).jacobian("y", "x", mode=mode)
+    for size in (1, 3) if dims[1] == "M" else (dims[1],):
+        at = np.linspace(0.0, 1.0, 2 * size).reshape(2, size)
+        slope = np.zeros((2, size, 2))
+        for row in range(2):
+            slope[row, part, row] = np.exp(at[row, part])
+        for found in (gc.interpret(graph, x=at), gc.compile(graph)(x=at)):
+            np.testing.assert_allclose(found["d_y_d_x"], slope)
+
+
 # -- the call ------------------------------------------------------------------------------------
 
 
