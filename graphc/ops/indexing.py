@@ -179,7 +179,7 @@ class ScatterAdd(Op):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        total = np.array(arrays[0])
+        total = np.array(arrays[0], result.dtype)
         np.add.at(total, (slice(None),) * attrs["axis"] + tuple(arrays[2:]), arrays[1])
         return total
 

@@ -199,7 +199,7 @@ class AddInWindows(TurnableWindows, Movement):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        total = np.array(arrays[0])
+        total = np.array(arrays[0], result.dtype)
         windows = (*arrays[1].shape, *attrs["size"])
         for number, (_, elements) in enumerate(parts(attrs, windows)):
             total[elements] += np.where(arrays[2] == number, arrays[1], 0)

@@ -121,7 +121,7 @@ class SliceAdd(Bounded):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        total = np.array(arrays[0])
+        total = np.array(arrays[0], result.dtype)
         total[tuple([python_slice(*b) for b in attrs["bounds"]])] += arrays[1]
         return total
 

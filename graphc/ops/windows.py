@@ -180,7 +180,7 @@ class WindowsAdd(Windowed, Movement):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        total = np.array(arrays[0])
+        total = np.array(arrays[0], result.dtype)
         for place, elements in parts(attrs, arrays[1].shape):
             total[elements] += arrays[1][place]
         return total

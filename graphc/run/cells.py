@@ -79,7 +79,7 @@ class Counts:
     def pointwise(self, op: Pointwise, operands: Sequence[Any]) -> Any:
         sizes = [operand for operand in operands if isinstance(operand, Written)]
         inner = sum(size.operations for size in sizes)
-        return Written(inner + op.work, 1 + max(size.depth for size in sizes))
+        return Written(inner + op.work, 1 + max((size.depth for size in sizes), default=0))
 
 
 def cells_of(

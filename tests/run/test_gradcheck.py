@@ -110,6 +110,24 @@ def test_ops_that_continue_to_complex_numbers(name: str) -> None:
     assert continues_to_complex(OPS[name])
 
 
+ADDED: dict[str, Callable[[Node], Node]] = {
+    "slice_add": lambda x: OPS["slice_add"](gc.zeros((6,), "float64"), x, ((1, 5, 1),)),
+    "scatter_add": lambda x: gc.scatter_add(
+        gc.zeros((3,), "float64"), x, gc.constant([0, 2, 0, 1])
+    ),
+    "windows": lambda x: gc.grad(gc.sum(gc.windows(x, 2) ** 3), [x])[0],
+    "max_pool": lambda x: gc.grad(gc.sum(gc.nn.max_pool1d(x[None, None], 2) ** 3), [x])[0],
+}
+
+
+@pytest.mark.parametrize("name", sorted(ADDED))
+def test_complex_numbers_are_added_to_an_array_of_real_ones(name: str) -> None:
+    x = gc.input("x", (4,), "float64")
+    graph = gc.graph({"y": gc.sum(gc.sin(ADDED[name](x)))})
+    found = check_gradient(graph, at={"x": [0.1, 0.5, -0.3, 0.8]}, method="complex")
+    assert found and found.method == "complex" and found.max_error < 1e-14
+
+
 @pytest.mark.parametrize("name", ["abs", "sign", "hypot", "floor", "var", "erf"])
 def test_ops_that_do_not(name: str) -> None:
     assert not continues_to_complex(OPS[name])

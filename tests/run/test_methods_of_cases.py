@@ -51,3 +51,9 @@ def test_a_loop_too_long_for_one_formula_is_said_to_be() -> None:
     found = gc.compare_methods(gc.graph({"loss": gc.sum(h)}), at={"x": np.ones((40, 2))})
     assert "too large to build" in str(found)
     assert found["forward mode"].error < 1e-14
+
+
+def test_numbers_put_around_an_array_are_numbers_of_its_formula() -> None:
+    graph = gc.parse("x: input(f64, 2)\nloss = sum(sin(pad(x, 1)))\noutput(loss)")
+    found = gc.compare_methods(graph, at={"x": [0.3, -0.4]})
+    np.testing.assert_allclose(found["symbolic"].values["x"], np.cos([0.3, -0.4]))
