@@ -17,8 +17,9 @@ _LONGEST = 24
 def check_node(node: Node, values: Mapping[Node, np.ndarray], labels: Mapping[Node, str]) -> None:
     """Raise a GraphError where `node` makes the first NaN, or infinity out of finite operands.
 
-    Constants are exempt: a mask's -inf is written on purpose, and so is what carries it on. So is
-    a loop, which makes nothing that its body has not made.
+    Constants are exempt: a mask's -inf is written on purpose, as is the edge around a max pool's
+    image, and so is what carries it on. So is a loop, which makes nothing that its body has not
+    made.
     """
     value = values[node]
     if isinstance(node.type, TupleType):
@@ -30,6 +31,8 @@ def check_node(node: Node, values: Mapping[Node, np.ndarray], labels: Mapping[No
     arrays = [array for operand in node.inputs for array in _arrays(values[operand])]
     operands = [array for array in arrays if array.dtype.kind in "fc"]
     nan = bool(np.isnan(value).any())
+    if not nan and any(isinstance(x, float) and np.isinf(x) for x in node.attrs.values()):
+        return
     bad = np.isnan if nan else _not_finite
     if any(bad(operand).any() for operand in operands):
         return

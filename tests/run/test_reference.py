@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -169,3 +173,13 @@ def test_masks_are_not_a_fault() -> None:
     graph = Graph({"p": OPS["softmax"](masked)})
     p = interpret(graph, x=[1, -1, 1], check_finite=True)["p"]
     np.testing.assert_allclose(p, [0.5, 0, 0.5])
+
+
+@pytest.mark.parametrize("words", [{"padding": 1}, {"ceil_mode": True}])
+def test_the_edge_around_a_pooled_image_is_not_a_fault(words: dict[str, Any]) -> None:
+    x = gc.input("x", ("N", 1, 5, 5))
+    graph = gc.graph({"y": gc.sum(gc.nn.max_pool2d(x, 2, **words))})
+    for call in (partial(interpret, graph), gc.compile(graph, gradient_of="y", wrt=["x"])):
+        assert np.isfinite(call(x=np.ones((1, 1, 5, 5)), check_finite=True)["y"])
+        with pytest.raises(GraphError, match="input 'x' holds infinity"):
+            call(x=np.full((1, 1, 5, 5), np.inf), check_finite=True)
