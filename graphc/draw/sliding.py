@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphc.draw.dim_formula import dim_formula, short_sizes, sizes_formula
+from graphc.draw.silent import is_silent
 from graphc.ir.code import ATOM, PRODUCT, Code
 from graphc.ir.dims import Dim, product, same
 from graphc.ir.graph import Graph
@@ -121,7 +122,7 @@ def _convolution(graph: Graph, windows: Node, total: Node) -> Iterator[Sliding]:
     end = total
     if groups and _is_private(graph, total):
         (user,) = graph.consumers[total]
-        if user.op is OPS["reshape"]:
+        if user.op is OPS["reshape"] and not is_silent(user):  # one filter a group is left as it is
             end, inside = user, [*inside, total]
     number = dim_formula(count)
     size = windows.attrs["size"]

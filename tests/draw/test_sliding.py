@@ -36,6 +36,7 @@ def told(graph: gc.Graph) -> dict[str, tuple[str, str]]:
             "1 filter 2×2, padding 0 and 1 × 0 and 1, dilation 2",
         ),
         (lambda x: CONV(x, 8, 3, groups=2, name="c"), "x ⋆ c.W", "8 filters 3×3, 2 groups"),
+        (lambda x: CONV(x, 4, 3, groups=4, name="c"), "x ⋆ c.W", "4 filters 3×3, 4 groups"),
         (
             lambda x: gc.nn.locally_connected2d(x, 2, 3, name="c"),
             "x ⋆ c.W",
