@@ -15,8 +15,25 @@ from graphc.commands.evaluate import evaluate
 from graphc.commands.explain import explained
 from graphc.commands.files import put_text, save_arrays
 from graphc.commands.messages import plain_warnings, readable_errors, take_all_letters
+from graphc.commands.options import (
+    At,
+    Format,
+    Gradient,
+    Level,
+    Mode,
+    Model,
+    Moved,
+    Of,
+    Output,
+    Predict,
+    Seed,
+    Style,
+    Summing,
+    TableFormat,
+    Wrt,
+)
 from graphc.commands.picture import picture
-from graphc.commands.stage import counted, names, stage
+from graphc.commands.stage import counted, in_use, names, stage
 from graphc.commands.tables import table
 from graphc.commands.train import train as train_model
 from graphc.commands.values import parse_values, printed
@@ -34,39 +51,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-Model = Annotated[Path, typer.Argument(metavar="MODEL.graph", help="A graph in the text form.")]
-At = Annotated[
-    list[str] | None,
-    typer.Option("--at", metavar="NAME=VALUE", help="A number, [list], @file.npy; or @file.npz."),
-]
-Gradient = Annotated[
-    str | None,
-    typer.Option("--gradient", metavar="OUTPUT", help="Add the gradient of this scalar output."),
-]
-Wrt = Annotated[
-    str | None, typer.Option("--wrt", metavar="NAMES", help="Differentiate by these: W,b.")
-]
-Of = Annotated[
-    str | None,
-    typer.Option("--of", metavar="OUTPUT", help="What is derived; else the first scalar output."),
-]
-Level = Annotated[
-    int, typer.Option("--level", min=0, max=3, help="0 none, 1 exact and cheap, 2 default, 3 all.")
-]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
-Style = Annotated[str, typer.Option("--style", help="readable or fast.")]
-Format = Annotated[
-    str, typer.Option("--format", help="text or latex; for a model markdown or html, too.")
-]
-TableFormat = Annotated[str, typer.Option("--format", help="text, markdown, latex or html.")]
-Mode = Annotated[
-    str, typer.Option("--mode", help="forward, tangent, reverse; or modules, no --at.")
-]
-Moved = Annotated[str | None, typer.Option("--wrt", metavar="NAME", help="What a tangent follows.")]
-Summing = Annotated[str, typer.Option("--version", help="Reverse trace: A sums, B increments.")]
 
 
 def main() -> None:
@@ -223,12 +207,13 @@ def compile(
     optimizer: Annotated[
         str | None, typer.Option("--optimizer", help='Such as "adam(0.001)".')
     ] = None,
+    predict: Predict = None,
     style: Style = "readable",
     level: Level = 2,
 ) -> None:
     """Write a NumPy module. It computes the model, its gradient or a training step."""
     function = gc.compile(
-        gc.load(model),
+        in_use(gc.load(model), predict),
         gradient_of=gradient,
         wrt=names(wrt),
         minimize=minimize,
@@ -245,6 +230,7 @@ def run(
     at: At = None,
     gradient: Gradient = None,
     wrt: Wrt = None,
+    predict: Predict = None,
     seed: Seed = 0,
     level: Level = 2,
     reference: Annotated[
@@ -261,6 +247,7 @@ def run(
         parse_values(at or []),
         gradient,
         names(wrt),
+        predict,
         seed=seed,
         level=level,
         reference=reference,
@@ -297,7 +284,9 @@ def check(
 @app.command()
 def train(
     model: Model,
-    data: Annotated[str, typer.Option("--data", help="An .npz file: inputs by name.")],
+    data: Annotated[
+        list[str], typer.Option("--data", help="An .npz file, inputs by name; or x=@x.npy.")
+    ],
     minimize: Annotated[
         str, typer.Option("--minimize", metavar="OUTPUT", help="The loss: a scalar output.")
     ] = "loss",
@@ -311,7 +300,7 @@ def train(
     seed: Seed = 0,
     at: At = None,
     validation: Annotated[
-        str | None, typer.Option("--validation", help="Held-out data, an .npz file.")
+        list[str] | None, typer.Option("--validation", help="Held-out data, as --data.")
     ] = None,
     patience: Annotated[
         int | None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.commands.stage import in_use
 from graphc.commands.values import split_state
 from graphc.compile import compile
 from graphc.ir.graph import Graph
@@ -19,6 +20,7 @@ def evaluate(
     values: Mapping[str, Any],
     gradient: str | None,
     wrt: Sequence[str] | None,
+    predict: str | None,
     *,
     seed: int,
     level: int,
@@ -28,9 +30,13 @@ def evaluate(
     """Return the outputs by name, and the gradient of one where it is asked for.
 
     values     of inputs and parameters, and sizes of dims that these do not tell
+    predict    outputs that are computed alone, in use; values that they do not need are left out
     level      of the passes
     reference  take the interpreter instead of compiled code
     """
+    whole, graph = graph, in_use(graph, predict)
+    spare = {*whole.inputs, *whole.params} - {*graph.inputs, *graph.params}
+    values = {name: value for name, value in values.items() if name not in spare}
     given, inputs = split_state(values, graph.params)
     sizes = known_sizes(graph, values)
     inputs = {n: v for n, v in inputs.items() if n in graph.inputs or n not in sizes}

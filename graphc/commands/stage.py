@@ -31,6 +31,12 @@ def stage_of(graph: Graph, gradient: str | None, wrt: str | None, level: int) ->
     return optimize(graph, level) if level else graph
 
 
+def in_use(graph: Graph, outputs: str | None) -> Graph:
+    """Return what computes the named outputs in use, or the graph itself where none is named."""
+    wanted = names(outputs)
+    return graph.for_inference(*wanted) if wanted else graph
+
+
 def counted(level: int) -> str:
     """Return which graph has been counted: power, say, is dearer as written than as compiled."""
     if level:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from graphc.commands.files import check_writable, save_arrays
-from graphc.commands.values import load_arrays
-from graphc.errors import GraphError
+from graphc.commands.values import parse_values
+from graphc.errors import GraphError, GraphWarning
 from graphc.run.compiled import CompiledFunction
 from graphc.run.figures import FORMATS, matplotlib_module
 from graphc.train import History, accuracy, fit, patience
@@ -17,14 +19,14 @@ from graphc.train.metrics import Metric
 
 def train(
     step: CompiledFunction,
-    data: str,
+    data: Sequence[str],
     *,
     loss: str,
     epochs: int,
     batch_size: int,
     seed: int,
     sizes: Mapping[str, int],
-    validation: str | None = None,
+    validation: Sequence[str] | None = None,
     wait: int | None = None,
     right: str | None = None,
     checkpoint: Path | None = None,
@@ -32,8 +34,9 @@ def train(
     plot: Path | None = None,
     output: Path | None = None,
 ) -> History:
-    """Train on the arrays of an `.npz` file, write what was asked for, return the history.
+    """Train on arrays of files, write what was asked for, return the history.
 
+    data        `.npz` files with inputs by name, or words such as `x=@x.npy`
     batch_size  0 takes all examples at once
     sizes       of the parameters' named dims that the data do not tell
     wait        epochs without improvement of the loss, validation's if there is any, that end it
@@ -45,7 +48,7 @@ def train(
     if output is not None:
         check_writable(output, "npz")
     metrics = _metrics(right)
-    arrays = load_arrays(data)
+    arrays = _examples(step, data, tell=True)
     state = step.init(seed=seed, **sizes_of_state(step.graph, arrays, sizes))
     history = fit(
         step,
@@ -54,7 +57,7 @@ def train(
         epochs,
         batch_size or None,
         seed,
-        load_arrays(validation) if validation else None,
+        _examples(step, validation, tell=False) if validation else None,
         stop=_rule(wait, f"validation {loss}" if validation else "loss"),
         metrics=metrics,
         checkpoint=checkpoint,
@@ -68,6 +71,17 @@ def train(
         params = step.graph.params
         save_arrays(output, {n: state[n] for n, leaf in params.items() if not leaf.attrs["slot"]})
     return history
+
+
+def _examples(step: CompiledFunction, items: Sequence[str], *, tell: bool) -> dict[str, Any]:
+    """Return the arrays that the step takes; a file may hold more, which `tell` warns of."""
+    arrays, inputs = parse_values(items), step.graph.inputs
+    spare = ", ".join(repr(name) for name in arrays if name not in inputs)
+    if not spare or any(name not in arrays for name in inputs):
+        return arrays  # what is missing may be there under another name: `fit` tells of both
+    if tell:
+        warnings.warn(f"{step.graph.name} has no input called {spare}: left out", GraphWarning, 2)
+    return {name: arrays[name] for name in inputs}
 
 
 def _rule(wait: int | None, monitor: str) -> Callable[[History], bool] | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError, nearest
+from graphc.run.files import DAMAGED
 
 #: Arrays with more elements are printed in part.
 _SHOWN = 1000
@@ -21,7 +22,7 @@ _FILE = re.compile(r".+(\.npy|\.npz|\.npz:[^\[\](),]+)")
 def parse_values(items: Iterable[str]) -> dict[str, Any]:
     """Return values by name from words like `x=2`, `x=[1, 2]`, `x=@x.npy`, `x=@d.npz`, `@d.npz`.
 
-    What ends as a file of arrays does may come without the `@`.
+    What is a file, or ends as a file of arrays does, may come without the `@`.
 
     Raises: GraphError for a word that is none of these, a file that cannot be read, or a name
     that is given twice.
@@ -30,7 +31,7 @@ def parse_values(items: Iterable[str]) -> dict[str, Any]:
     for item in items:
         name, equals, text = item.partition("=")
         name = name.strip()
-        if item.startswith("@") or (not equals and item.endswith(".npz")):
+        if item.startswith("@") or (not equals and (item.endswith(".npz") or Path(item).is_file())):
             found = load_arrays(item.removeprefix("@"))
         elif equals and name:
             found = {name: _value(name, text.strip())}
@@ -93,10 +94,22 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
         raise GraphError(
             f"{path!r} holds one array without a name", fix=f"give it one: name=@{path}"
         )
+    return {name: _member(path, loaded, name) for name in loaded.files}
+
+
+def _member(path: str, archive: Any, name: str) -> np.ndarray:
+    """Return one array of an archive, which is read only now."""
     try:
-        return {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError) as error:
-        raise GraphError(f"cannot read {path!r}", got=str(error)) from None
+        array: np.ndarray = archive[name]
+        return array
+    except (OSError, *DAMAGED) as error:
+        objects = "Object arrays" in str(error)
+        raise GraphError(
+            f"cannot read {name!r} in {path!r}",
+            got="Python objects, which are never run" if objects else "the file is damaged",
+            expected="an array of numbers",
+            fix="save it as numbers: .astype(np.float32)" if objects else None,
+        ) from None
 
 
 def _read(path: str) -> Any:
@@ -104,9 +117,15 @@ def _read(path: str) -> Any:
         return np.load(path, allow_pickle=False)
     except OSError as error:
         reason = error.strerror or "it is not a NumPy file"
-    except (ValueError, EOFError):
+    except DAMAGED:
         reason = "it is not a NumPy file of numbers, or it is truncated"
-    raise GraphError(f"cannot read {path!r}", got=reason, expected="an .npy or .npz file")
+    table = Path(path).suffix.lower() in (".csv", ".tsv", ".txt")
+    raise GraphError(
+        f"cannot read {path!r}",
+        got=reason,
+        expected="an .npy or .npz file",
+        fix="np.savez(\"data.npz\", x=…, y=…) writes one, np.loadtxt reads a table" if table else None,
+    )
 
 
 def split_state(

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
+
+#: What NumPy and its archives raise for a file of arrays that is cut off, changed or none.
+DAMAGED = (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:

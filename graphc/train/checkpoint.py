@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphError
-from graphc.run.files import write_arrays
+from graphc.run.files import DAMAGED, write_arrays
 from graphc.train.diagnose import State
 from graphc.train.history import Epoch, History
 from graphc.train.loop import Loop, Position
@@ -65,7 +64,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         settings, streams = record["settings"], record["streams"]
     except OSError as problem:
         raise _unreadable(path, problem.strerror or "it is not a NumPy file") from None
-    except (ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+    except (TypeError, AttributeError, *DAMAGED):
         raise _unreadable(path, "it is no checkpoint, or a part of it is missing") from None
     state = {n.removeprefix(_STATE): a for n, a in arrays.items() if n.startswith(_STATE)}
     return Checkpoint(state, History(epochs, losses), position, settings, streams)
