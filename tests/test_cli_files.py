@@ -65,9 +65,7 @@ def test_a_damaged_file_is_told_of_as_such(
         assert "cannot read" in told and "damaged.npz" in told and "fault of graphc" not in told
 
 
-def test_an_array_of_objects_is_told_of_by_name(
-    graphc: Callable[..., str], tmp_path: Path
-) -> None:
+def test_an_array_of_objects_is_told_of_by_name(graphc: Callable[..., str], tmp_path: Path) -> None:
     np.savez(tmp_path / "odd.npz", x=np.array([[1, None]], object), y=np.array([0]))
     told = graphc("train", "noisy.graph", "--data", "odd.npz")
     assert "cannot read 'x' in 'odd.npz'" in told and ".astype(np.float32)" in told

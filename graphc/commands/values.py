@@ -120,11 +120,12 @@ def _read(path: str) -> Any:
     except DAMAGED:
         reason = "it is not a NumPy file of numbers, or it is truncated"
     table = Path(path).suffix.lower() in (".csv", ".tsv", ".txt")
+    made = 'np.savez("data.npz", x=…, y=…) writes one, np.loadtxt reads a table'
     raise GraphError(
         f"cannot read {path!r}",
         got=reason,
         expected="an .npy or .npz file",
-        fix="np.savez(\"data.npz\", x=…, y=…) writes one, np.loadtxt reads a table" if table else None,
+        fix=made if table else None,
     )
 
 

@@ -177,6 +177,13 @@ def _state_array(
             expected=str(leaf.type),
             fix=f"state[{name!r}] = np.array(state[{name!r}], dtype=np.{leaf.dtype.name})",
         )
+    if state[name] is not value:  # an .npz file that is open reads it anew at each access
+        raise GraphError(
+            f"{label} is updated in place, but the state makes a new array whenever it is asked",
+            got=f"a state of type {type(state).__name__}",
+            expected="a dict of arrays",
+            fix="state = dict(state)",
+        )
     if not value.flags.writeable:
         raise GraphError(
             f"{label} is updated in place, but its array is read-only",
@@ -217,7 +224,7 @@ def as_array(value: Any, dtype: np.dtype, label: str) -> np.ndarray:
             f"{label} has the wrong dtype",
             got=_kind_of(array),
             expected=dtype.name,
-            fix=_dtype_fix(kind, dtype),
+            fix=_dtype_fix(array, dtype),
         )
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
@@ -271,14 +278,19 @@ def _described(value: Any) -> str:
     return repr(value) if isinstance(value, Node) else f"a value of type {type(value).__name__}"
 
 
-def _dtype_fix(kind: str, dtype: np.dtype) -> str | None:
+def _dtype_fix(array: np.ndarray, dtype: np.dtype) -> str | None:
+    kind = array.dtype.kind
     if kind == "f" and dtype.kind == "i":
+        if array.ndim > 1 and np.all(array.sum(axis=-1) == 1):
+            return "rows of one 1 become indices by .argmax(axis=-1)"
         return f"round it on purpose: .astype(np.{dtype.name})"
     if dtype.kind == "b" and kind in "iuf":
         return "compare it: x != 0"
     if kind == "c":
         return "graphs are real: pass the real and the imaginary part as two inputs"
-    return None
+    if kind == "O" and hasattr(array.flat[0], "toarray"):
+        return "a sparse matrix becomes an array by .toarray()"
+    return f"where they are numbers: .astype(np.{dtype.name})" if kind in "OSU" else None
 
 
 def check_distinct(params: Mapping[str, np.ndarray], written: Container[str]) -> None:

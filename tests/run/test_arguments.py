@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
@@ -147,6 +150,13 @@ def test_a_fitting_array_is_not_copied() -> None:
     assert as_array(array, FLOAT32, "x") is array
 
 
+class Sparse:
+    """What NumPy makes of a matrix of another library: an object."""
+
+    def toarray(self) -> np.ndarray:
+        return np.eye(3)
+
+
 @pytest.mark.parametrize(
     ("value", "dtype", "words"),
     [
@@ -166,6 +176,10 @@ def test_a_fitting_array_is_not_copied() -> None:
         ([2**70], FLOAT64, "got       numbers as Python objects"),
         (np.ma.masked_greater(np.arange(4.0), 2), FLOAT64, "1 of 4 are masked"),
         ([[1, 2], [3]], FLOAT64, "same length"),
+        (np.array(["1.5"]), FLOAT32, "where they are numbers: .astype(np.float32)"),
+        (np.array([[1.5, 2]], object), FLOAT32, "where they are numbers: .astype(np.float32)"),
+        (np.eye(3), INT64, "become indices by .argmax(axis=-1)"),
+        (Sparse(), FLOAT64, "by .toarray()"),
     ],
     ids=str,
 )
@@ -215,6 +229,19 @@ def test_updated_parameters_must_be_writable_arrays_of_their_type() -> None:
     assert "parameter 'b' is updated in place" in refused(b=[1, 1, 1])
     assert "float64" in refused(b=np.ones(3))
     assert "read-only" in refused(b=read_only)
+
+
+def test_a_state_that_is_read_anew_at_each_access_would_lose_its_updates(tmp_path: Path) -> None:
+    weights = {name: np.ones(3, "f4") for name in "ab"}
+    np.savez(tmp_path / "state.npz", **weights)
+    with np.load(tmp_path / "state.npz") as archive:
+        with pytest.raises(GraphError, match="makes a new array") as error:
+            bind(halving(), archive, {})
+        assert "NpzFile" in str(error.value) and "state = dict(state)" in str(error.value)
+        bind(halving(), dict(archive), {})
+        reading = Graph({"total": OPS["sum"](OPS["param"]("a", (3,)))}, name="reading")
+        bind(reading, archive, {})  # what is only read may come from anywhere
+    bind(halving(), MappingProxyType(weights), {})
 
 
 def test_updates_write_into_what_a_subclass_shows_by_plain_operators() -> None:
