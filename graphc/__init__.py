@@ -18,7 +18,6 @@ from graphc.build.from_function import from_function
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, graph, input, param
 from graphc.compile import compile, emit, load, optimize, parse
-from graphc.differentiate.custom import define_pointwise
 from graphc.draw.traces import derive, forward_backward_table, trace
 from graphc.errors import GraphError, GraphWarning
 from graphc.explore import explore
@@ -31,6 +30,7 @@ from graphc.run.methods import compare_methods
 from graphc.run.price import dependence
 from graphc.run.reference import interpret
 from graphc.stable_derivatives import grad
+from graphc.stable_ops import define_pointwise
 
 __version__ = "0.1.0"
 

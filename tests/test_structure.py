@@ -27,7 +27,7 @@ HOUSE = (
     ("emit",),
     ("run",),
     ("draw", "train"),
-    ("stable_derivatives",),
+    ("stable_derivatives", "stable_ops"),
     ("compile", "explore"),
     ("graphc",),
     ("commands",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.differentiate.formula_cost import cost_of
@@ -34,19 +34,21 @@ _FREE = ("x", "a", "b", "c", "u", "v", "w")
 _INTERVALS = ((-2.0, 2.0), (0.3, 2.0), (-0.8, 0.8), (0.1, 0.9), (1.2, 3.0), (-3.0, -1.2))
 
 
-def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> Pointwise:
+def define_pointwise(
+    name: str,
+    function: Callable[..., Any],
+    doc: str = "",
+    computed: Callable[[str, Sequence[str]], str] = lambda formula, args: formula,
+) -> Pointwise:
     """Return a new op, registered under `name`, that applies the function to each element.
 
-    `function` takes one real SymPy symbol for each argument and returns a SymPy expression.
-    `Piecewise`, `Max`, `Min` and `Abs` state the convention at their kinks as the ops of graphc do.
-    The op's derivative, text form, code and pictures follow from the expression. Defining the same
-    function under the same name again returns the op that is there.
+    computed    of the formula and its arguments' names, the formula by which it is computed
 
     Raises:
         GraphError: where the name is taken or not an identifier, and where the expression holds
             something that graphc has no op for.
     """
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         raise GraphError("an op's name must be an identifier", got=repr(name))
     args = _arguments(name, function)
     tree = _tree(name, _value(name, function, args), args)
@@ -60,6 +62,7 @@ def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> 
             doc or f"{name}({', '.join(args)}) = {formula}.",
             formula,
             args=" ".join(args),
+            lowering=computed(formula, args),
             domain=[_interval(tree, args)],
             flops=max(1, round(cost_of(formula))),
         )
@@ -68,6 +71,12 @@ def define_pointwise(name: str, function: Callable[..., Any], doc: str = "") -> 
 
 def _arguments(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the function's parameters, those that are taken replaced."""
+    if not callable(function):
+        raise GraphError(
+            f"{name}: an op is made of a function",
+            got=f"{function!r} of type {type(function).__name__}",
+            expected="such as lambda x: x * sympy.tanh(x)",
+        )
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in parameters):
         raise GraphError(

@@ -288,7 +288,7 @@ def _dtype_fix(array: np.ndarray, dtype: np.dtype) -> str | None:
         return "compare it: x != 0"
     if kind == "c":
         return "graphs are real: pass the real and the imaginary part as two inputs"
-    if kind == "O" and hasattr(array.flat[0], "toarray"):
+    if kind == "O" and array.size and hasattr(array.flat[0], "toarray"):
         return "a sparse matrix becomes an array by .toarray()"
     return f"where they are numbers: .astype(np.{dtype.name})" if kind in "OSU" else None
 

@@ -11,12 +11,12 @@ import sympy
 from evaluation import central_difference, evaluate, total, variable
 
 import graphc as gc
-from graphc.differentiate.custom import define_pointwise
 from graphc.differentiate.derive import derive
 from graphc.differentiate.gradient import grad
 from graphc.differentiate.local import partial
 from graphc.errors import GraphError
 from graphc.ops import OPS
+from graphc.stable_ops import define_pointwise
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,43 @@ def test_far_out_values_stay_finite() -> None:
         x = variable("x", far)
         (gradient,) = grad(total(define_pointwise(name, FUNCTIONS[name])(x)), [x])
         np.testing.assert_allclose(evaluate([gradient], {"x": far})[0], [0.0, 1.5], atol=1e-12)
+
+
+TEXTBOOK = {
+    "log(1 + exp(x))": (lambda x: sympy.log(1 + sympy.exp(x)), OPS["softplus"]),
+    "log(cosh(x))": (lambda x: sympy.log(sympy.cosh(x)), OPS["log_cosh"]),
+    "exp(x) - 1": (lambda x: sympy.exp(x) - 1, OPS["expm1"]),
+    "(exp(x) - exp(-x))/(exp(x) + exp(-x))": (
+        lambda x: (sympy.exp(x) - sympy.exp(-x)) / (sympy.exp(x) + sympy.exp(-x)),
+        OPS["tanh"],
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("formula", TEXTBOOK)
+def test_a_textbook_formula_is_computed_in_its_stable_form(formula: str, style: str) -> None:
+    function, stable = TEXTBOOK[formula]
+    op = define_pointwise("textbook", function)
+    assert op.lowering == f"{stable.name}(x)" != op.formula
+    x = gc.input("x", ("N",), dtype="float64")
+    far = np.array([-700.0, -40.0, -1e-9, 0.0, 1e-9, 40.0, 700.0])
+    for level in (0, 2):
+        f = gc.compile(gc.graph({"y": op(x)}), style=style, optimize=level)
+        with np.errstate(over="raise", invalid="raise"):
+            found = f(x=far)["y"]
+        np.testing.assert_allclose(found, stable.reference([far], {}, x.type), rtol=1e-15)
+
+
+def test_a_stable_form_may_share_and_keep_other_operands() -> None:
+    two = define_pointwise("two", lambda x, k: sympy.log(sympy.exp(x) + sympy.exp(k)) / k)
+    assert two.lowering == "logaddexp(k, x) / k"
+    repeated = define_pointwise(
+        "repeated", lambda x: sympy.log(1 + sympy.exp(x)) * sympy.tanh(sympy.log(1 + sympy.exp(x)))
+    )
+    assert repeated.lowering == "softplus(x) * tanh(softplus(x))"
+    plain = define_pointwise("plain", lambda x: x / (1 + x**2))
+    assert plain.lowering == plain.formula
 
 
 def test_cases_keep_their_boundaries() -> None:
@@ -131,6 +168,7 @@ def test_the_same_definition_gives_the_same_op() -> None:
         (lambda x: math.exp(x), "does not take SymPy's symbols"),
         (lambda x: x if x > 0 else 0, "does not take SymPy's symbols\n.*\n.*Piecewise for .* if"),
         (lambda x: x.tanh(), "does not take SymPy's symbols"),
+        ("x*tanh(x)", "made of a function\n.*'x.tanh\\(x\\)' of type str"),
         (lambda x: 1.0, "depends on none of its arguments\n.*1.0\n.*a function of x"),
     ],
 )

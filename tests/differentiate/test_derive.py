@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from graphc.differentiate import derive as module
-from graphc.differentiate.custom import define_pointwise
 from graphc.differentiate.derive import derive
 from graphc.errors import GraphError
 from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
+from graphc.stable_ops import define_pointwise
 
 FORMS = {
     "sigmoid": "y*(1 - y)",
