@@ -85,7 +85,7 @@ def executed(text: str, name: str) -> str:
 
 def _executed(text: str, name: str) -> str:
     text = PART.sub(written, text)
-    namespace: dict[str, Any] = {"__name__": "page"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     printed = ""
     parts, position = [], 0
     for block in blocks(text):

@@ -14,10 +14,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphc.build.clipping import ClipByNorm, ClipByValue, MaxNorm
+from graphc.build.groups import Groups
 from graphc.build.schedules import (
     SCHEDULES,
     Constant,
     Schedule,
+    adjustable,
     as_schedule,
     constant,
     cosine,
@@ -42,11 +44,13 @@ __all__ = [
     "adagrad",
     "adam",
     "adamw",
+    "adjustable",
     "clip_by_norm",
     "clip_by_value",
     "constant",
     "cosine",
     "exponential",
+    "groups",
     "inverse_time",
     "linear_warmup",
     "max_norm",
@@ -258,11 +262,12 @@ class AdamW(Adam):
 
 
 sgd, adagrad, rmsprop, adam, adamw = Sgd, Adagrad, RmsProp, Adam, AdamW
-clip_by_norm, clip_by_value, max_norm = ClipByNorm, ClipByValue, MaxNorm
+clip_by_norm, clip_by_value, max_norm, groups = ClipByNorm, ClipByValue, MaxNorm, Groups
 
 #: Text-form name -> optimizer or transformation.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    cls.name: cls for cls in (Sgd, Adagrad, RmsProp, Adam, AdamW, ClipByNorm, ClipByValue, MaxNorm)
+    cls.name: cls
+    for cls in (*(Sgd, Adagrad, RmsProp, Adam, AdamW), ClipByNorm, ClipByValue, MaxNorm, Groups)
 }
 
 
@@ -305,9 +310,14 @@ def _parsed(tree: ast.expr, text: str) -> Any:
             ) from None
     if isinstance(tree, ast.Name) and tree.id in OPTIMIZERS:
         return _parsed(ast.Call(tree, [], []), text)  # `adam` alone: with its defaults
+    if isinstance(tree, ast.Dict):
+        keys = [key.value if isinstance(key, ast.Constant) else None for key in tree.keys]
+        if None in keys:
+            raise _unreadable(text)
+        return dict(zip(keys, [_parsed(value, text) for value in tree.values], strict=True))
     try:
         return ast.literal_eval(tree)
-    except ValueError:
+    except (ValueError, TypeError):
         raise _unreadable(text) from None
 
 

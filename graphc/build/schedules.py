@@ -10,6 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from graphc.build.graphs import param
 from graphc.build.settings import NotNegative, Positive, Settings, call_text, is_number
 from graphc.errors import GraphError
 from graphc.ir.node import Node
@@ -18,6 +19,7 @@ from graphc.ops.registry import OPS
 __all__ = [
     "SCHEDULES",
     "Schedule",
+    "adjustable",
     "as_schedule",
     "constant",
     "cosine",
@@ -40,7 +42,7 @@ class Schedule(metaclass=Settings):
         """Return the rate after `t` finished steps. **Shapes.** t: [] float -> []"""
 
     def __repr__(self) -> str:
-        return call_text(self.name, self)
+        return call_text(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,14 +147,33 @@ class LinearWarmup(Schedule):
         return OPS["multiply"](share, as_schedule(self.rate).at(t))
 
 
+@dataclass(frozen=True, repr=False)
+class Adjustable(Schedule):
+    """A rate that stands in the state under its name, where it may be changed between steps."""
+
+    name = "adjustable"
+    rate: Positive
+    key: str = "learning_rate"
+
+    def at(self, t: Node) -> Node:
+        return param(self.key, (), t.dtype, init=self.rate, slot=True)
+
+
+adjustable = Adjustable
 constant, step_decay, exponential, cosine = Constant, StepDecay, Exponential, Cosine
 inverse_time, polynomial, linear_warmup = InverseTime, Polynomial, LinearWarmup
 
 #: Text-form name -> schedule.
 SCHEDULES = {
     cls.name: cls
-    for cls in (Constant, StepDecay, Exponential, InverseTime, Polynomial, Cosine, LinearWarmup)
+    for cls in (
+        *(Constant, StepDecay, Exponential, InverseTime, Polynomial, Cosine, LinearWarmup),
+        Adjustable,
+    )
 }
+
+
+_OF_STEPS = "adjustable(0.1) is a number of the state; derive gc.optim.Schedule for any other rate"
 
 
 def as_schedule(rate: float | Schedule) -> Schedule:
@@ -164,6 +185,8 @@ def as_schedule(rate: float | Schedule) -> Schedule:
         return rate
     if not (is_number(rate) and 0 < rate < math.inf):
         raise GraphError(
-            "the learning rate must be a positive number, or a schedule", got=repr(rate)
+            "the learning rate must be a positive number, or a schedule",
+            got=repr(rate),
+            fix=None if is_number(rate) else _OF_STEPS,
         )
     return Constant(rate)

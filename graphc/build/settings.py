@@ -55,6 +55,9 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
 }
 
 
+_AS_DATA = "name its settings as fields: @dataclass(frozen=True, repr=False)"
+
+
 class Settings(ABCMeta):
     """Dataclasses whose constructor answers a wrong call with a GraphError.
 
@@ -88,6 +91,7 @@ class Settings(ABCMeta):
                 got=", ".join([*map(repr, args), *[f"{k}={v!r}" for k, v in words.items()]])
                 or "no settings",
                 expected=signature_text(cls),
+                fix=None if "__dataclass_params__" in vars(cls) else _AS_DATA,
             )
         values = {**dict(zip(known, args, strict=False)), **words}
         values = {e.name: _allowed(cls, e, values[e.name]) for e in settings if e.name in values}
@@ -164,8 +168,8 @@ def _name(cls: type) -> str:
     return str(getattr(cls, "name", cls.__name__))
 
 
-def call_text(name: str, settings: Any) -> str:
-    """Return `name(0.1, momentum=0.9)`: the first and all required settings by place."""
+def call_text(settings: Any) -> str:
+    """Return `sgd(0.1, momentum=0.9)`: the first and all required settings by place."""
     words = []
     for place, entry in enumerate(fields(settings)):
         value = getattr(settings, entry.name)
@@ -173,4 +177,4 @@ def call_text(name: str, settings: Any) -> str:
             words.append(repr(value))
         elif value != entry.default:
             words.append(f"{entry.name}={value!r}")
-    return f"{name}({', '.join(words)})"
+    return f"{_name(type(settings))}({', '.join(words)})"

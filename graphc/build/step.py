@@ -30,6 +30,7 @@ class Step:
         self.rows = dict(rows or {})
         self._whole: dict[Node, tuple[Rows, Node]] = {}
         self._finished: Node | None = None
+        self._rates: list[tuple[Schedule, Node]] = []
 
     def slot(self, owner: str, kind: str, like: Node, start: float = 0.0) -> Node:
         """Return the slot `owner.kind`, of a parameter's type."""
@@ -70,9 +71,13 @@ class Step:
         schedule = as_schedule(rate)
         if isinstance(schedule, Constant):
             return float(schedule.rate)
-        # In float64, as Python would compute it; only the result is rounded to the dtype.
-        value = schedule.at(OPS["cast"](self.finished, FLOAT64))
-        return OPS["cast"](value, dtype).named("learning_rate")
+        value = next((node for known, node in self._rates if known == schedule), None)
+        if value is None:
+            # In float64, as Python would compute it; only the result is rounded to the dtype.
+            value = schedule.at(OPS["cast"](self.finished, FLOAT64))
+            self._rates.append((schedule, value))
+        value = OPS["cast"](value, dtype)
+        return value if value.op.is_leaf else value.named("learning_rate")
 
     def bias_correction(self, beta: float, dtype: Any) -> Node:
         """Return 1 - beta**(t + 1), in float64 before it is rounded to the dtype."""
@@ -118,7 +123,7 @@ class Optimizer(metaclass=Settings):
             rows = {} if self.only_subtracts else rows_by_parameter(params, gradients)
             if rows and not self.is_elementwise:
                 raise GraphError(
-                    f"{self.name} needs whole parameters, but {next(iter(rows))!r} is sparse",
+                    f"{self!r} needs whole parameters, but {next(iter(rows))!r} is sparse",
                     fix="leave sparse=True away",
                 )
             step = Step(next(iter(gradients), ""), rows)
@@ -139,7 +144,10 @@ class Optimizer(metaclass=Settings):
 
     def one(self, step: Step, key: str, value: Node, gradient: Node) -> Node:
         """Return the next value of one parameter."""
-        raise NotImplementedError(f"{type(self).__name__} states neither `next_values` nor `one`")
+        raise GraphError(
+            f"{self!r} does not say what becomes of a parameter",
+            fix="def one(self, step, key, value, gradient): return value - 0.1 * gradient",
+        )
 
     def __repr__(self) -> str:
-        return call_text(self.name, self)
+        return call_text(self)

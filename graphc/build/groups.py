@@ -1,0 +1,81 @@
+"""One optimizer for some parameters, others for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from graphc.build.step import Nodes, Optimizer, Step
+from graphc.errors import GraphError, nearest
+from graphc.ir.node import Node
+
+_EXAMPLE = 'groups(adam(0.001), {"*.b": adam(0.002)})'
+
+
+@dataclass(frozen=True, repr=False)
+class Groups(Optimizer):
+    """An optimizer for all parameters but those whose names match a pattern, which have others.
+
+    The first pattern that matches decides: `groups(adamw(0.001), {"*.b": adam(0.001)})` decays no
+    bias. All count the same steps.
+    **Raises.** GraphError for a pattern that no trained parameter matches.
+    """
+
+    name = "groups"
+    optimizer: Optimizer
+    others: Mapping[str, Optimizer]
+
+    def __post_init__(self) -> None:
+        others = self.others if isinstance(self.others, Mapping) else {}
+        if not others or not all(isinstance(pattern, str) for pattern in others):
+            raise GraphError(
+                "groups takes optimizers by pattern", got=repr(self.others), fix=_EXAMPLE
+            )
+        for optimizer in (self.optimizer, *others.values()):
+            if not isinstance(optimizer, Optimizer):
+                raise GraphError("groups holds optimizers", got=repr(optimizer), fix=_EXAMPLE)
+        object.__setattr__(self, "others", _Pairs(others))
+
+    @property
+    def _all(self) -> tuple[Optimizer, ...]:
+        return (self.optimizer, *self.others.values())
+
+    @property
+    def only_subtracts(self) -> bool:
+        return all(optimizer.only_subtracts for optimizer in self._all)
+
+    @property
+    def is_elementwise(self) -> bool:
+        return all(optimizer.is_elementwise for optimizer in self._all)
+
+    def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
+        for pattern in self.others:
+            if not any(_matches(key, pattern) for key in gradients):
+                hint = nearest(pattern, list(gradients))
+                raise GraphError(
+                    f"no parameter that is trained matches {pattern!r}",
+                    got=repr(self),
+                    expected=", ".join(gradients),
+                    fix=f"did you mean {hint!r}?" if hint else None,
+                )
+        members: dict[str | None, dict[str, Node]] = {None: {}, **{p: {} for p in self.others}}
+        for key, gradient in gradients.items():
+            chosen = next((p for p in self.others if _matches(key, p)), None)
+            members[chosen][key] = gradient
+        values: dict[str, Node] = {}
+        for chosen, group in members.items():
+            optimizer = self.optimizer if chosen is None else self.others[chosen]
+            values |= optimizer.next_values(step, params, group) if group else {}
+        return {key: values[key] for key in gradients}
+
+
+def _matches(key: str, pattern: str) -> bool:
+    return key == pattern or fnmatchcase(key, pattern)
+
+
+class _Pairs(dict[str, Optimizer]):
+    """Optimizers by pattern, which are hashed as what they are: in their order."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # nothing writes into a setting
+        return hash(tuple(self.items()))
