@@ -84,8 +84,14 @@ def load(path: str | Path) -> Graph:
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise GraphError("not a graph file: it is not text", where=str(file)) from None
+    except UnicodeDecodeError as problem:
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        raise GraphError(
+            "not a graph file: it is not text in UTF-8",
+            where=str(file),
+            got=f"the byte 0x{problem.object[problem.start]:02x} in line {line}",
+            fix="save it as UTF-8, where it is text",
+        ) from None
     except OSError as problem:
         beside = [f.name for f in file.parent.glob("*.graph") if f.is_file()]
         hint = nearest(f"{file.stem}.graph", beside) if file.name else None

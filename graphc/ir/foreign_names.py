@@ -225,6 +225,7 @@ KEYWORDS = {
     "out_channels": "size=",
     "out_features": "size=",
     "p": "rate=",
+    "reduction": "leave it out, and reduce what comes back: gc.mean(…) or gc.sum(…)",
     "requires_grad": "leave it out: gc.param is trained, and gc.grad takes any node",
     "reverse": "gc.flip before and after: gc.flip(gc.cumsum(gc.flip(x, axis), axis), axis)",
     "size": "shape=",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import graphc as gc
@@ -19,6 +21,27 @@ HEAD = "x: input(f32, N, 4)\ny: input(f32, N)\nm: input(bool, N)\n"
         ("z = relu + x", "not something a graph can compute with", "call it: relu(x)"),
         ("z = softmax_cross_entropy(x, y)", "class indices are integers", "target as int64"),
         ("for i in range(3):", "`for` is no part of the text form", "scan(cell, init=h0, xs=x)"),
+        (
+            "lambda: param(f32)",
+            "'lambda' is a word of Python's",
+            'lambda_: input(f32, name="lambda")',
+        ),
+        ("lambda = 0.1", "'lambda' is a word of Python's", "call it lambda_"),
+        ("class: input(f32, N)", "'class' is a word of Python's", "call it class_"),
+        (
+            "z = 0.1 * lambda * x",
+            "cannot read this",
+            "'lambda' is a word of Python's: call it lambda_",
+        ),
+        ("z = x if class else y", "cannot read this", "call it class_"),
+        ("z = x − 1", "invalid character", "type - for −"),
+        ("z = x × y", "invalid character", "type * for ×"),
+        ("z = x²", "invalid character", "type **2 for ²"),
+        ("with scope(“a”):", "invalid character", 'type " for “'),
+        ("z = x\u2009* 2", "invalid non-printable character", "type a space"),
+        ("z = x @ W", "no value is called 'W'", "W: param(f32, …)"),
+        ("v: input(f32, (N, 3))", "not a dim", "one by one: N, 3"),
+        ('z = absolute_error(y, y, reduction="sum")', "has no argument", "mean(…) or sum(…)"),
         ("if N > 2:", "`if` is no part of the text form", "where(condition, a, b)"),
     ],
 )
@@ -49,3 +72,17 @@ def test_operators_of_truth_values_stay() -> None:
 def test_attributes_and_numbers_of_another_kind_are_refused_at_their_place(line: str) -> None:
     with pytest.raises(gc.GraphError, match=r"^m\.graph:4:"):
         gc.parse(f"{HEAD}{line}\noutput(z)\n", "m.graph")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252"])
+def test_a_text_in_another_encoding_is_told_which_one_is_read(
+    tmp_path: Path, encoding: str
+) -> None:
+    text = '"""m: Modèle."""\nx: input(f32, N)\noutput(x)\n'
+    (tmp_path / "m.graph").write_bytes(text.encode(encoding))
+    with pytest.raises(gc.GraphError, match=r"not text in UTF-8[\s\S]*in line 1[\s\S]*as UTF-8"):
+        gc.load(tmp_path / "m.graph")
+    for known in ("utf-8", "utf-8-sig"):
+        for newline in ("\n", "\r\n", "\r"):
+            (tmp_path / "m.graph").write_bytes(text.replace("\n", newline).encode(known))
+            assert gc.load(tmp_path / "m.graph").doc == "Modèle."

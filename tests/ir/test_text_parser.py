@@ -157,7 +157,8 @@ m.graph:3:16: sum has no argument 'axs'
 m.graph:4:13: no value is called 'y'
         ж = x * y
                 ^
-  expected  a name that stands on an earlier line""",
+  expected  a name that stands on an earlier line
+  fix       declare it above: y: input(f32, …), or y: param(f32, …)""",
     "y = exp(x": """
 m.graph:3:8: cannot read this: '(' was never closed
     y = exp(x
@@ -177,7 +178,8 @@ m.graph:3:8: no dim is called 'M'
 m.graph:4:5: no value is called 'qq'
       + qq)
         ^^
-  expected  a name that stands on an earlier line""",
+  expected  a name that stands on an earlier line
+  fix       declare it above: qq: input(f32, …), or qq: param(f32, …)""",
     "\ty = x": """
 m.graph:3:2: the indentation fits no open block
     \ty = x

@@ -103,7 +103,8 @@ class Expressions:
             tree,
             f"no value is called {tree.id!r}",
             expected="a name that stands on an earlier line",
-            fix=suggestion(tree.id, [*self.env, *self.functions]),
+            fix=suggestion(tree.id, [*self.env, *self.functions])
+            or f"declare it above: {tree.id}: input(f32, …), or {tree.id}: param(f32, …)",
         )
 
     def _tuple(self, tree: ast.Tuple) -> tuple[Value, ...]:

@@ -22,6 +22,7 @@ from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import too_deep
 from graphc.ir.text.functions import LoopFunction, has_plain_parameters, is_def
 from graphc.ir.text.lines import LogicalLine, logical_lines
+from graphc.ir.text.misread import name_for, what_was_meant, word_as_name
 from graphc.ir.text.statements import Statements
 from graphc.ir.text.title import UNNAMED, read_title
 
@@ -224,6 +225,13 @@ class _Parser:
     def _trees(self) -> list[ast.stmt]:
         """Return the syntax of the line at hand; a block's head comes with `pass` as its body."""
         text = self.here.text
+        word = word_as_name(text)
+        if word:
+            raise GraphTextError(
+                f"{word!r} is a word of Python's, which no value can have as its name",
+                self._start(len(word)),
+                fix=name_for(word),
+            )
         refused = _BLOCK_WORDS.match(text)
         if refused:
             raise GraphTextError(
@@ -258,7 +266,7 @@ class _Parser:
             f"cannot read this: {problem.msg}",
             self._place(row, column, 1),
             expected="one statement, such as `z = x @ W + b`",
-            fix="a product is 2*x" if "decimal literal" in problem.msg else None,
+            fix=what_was_meant(self.here.text, problem.msg),
         )
 
     def _later(self, name: str) -> int | None:

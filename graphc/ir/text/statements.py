@@ -210,7 +210,9 @@ class Statements:
         value = self.expressions.value(tree)
         if type(value) is int or (is_dim(value) and is_number(value)):
             return self.expressions.guarded(tree, as_dim, value)
-        raise self.error(tree, "not a dim", expected="an integer, a dim such as N, or N // 2 + 1")
+        fix = "name the sizes one by one: N, 3" if isinstance(tree, (ast.Tuple, ast.List)) else None
+        expected = "an integer, a dim such as N, or N // 2 + 1"
+        raise self.error(tree, "not a dim", expected=expected, fix=fix)
 
     def _type(self, tree: ast.expr) -> TensorType:
         """Return a written type: `f32[N, 10]`, or `f32` for a single number."""

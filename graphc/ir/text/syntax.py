@@ -45,7 +45,7 @@ ATTRIBUTES = {"T": "transpose", "mT": "matrix_transpose"}
 
 #: Python that is no part of the text form: what it is called, and what to write instead.
 REFUSED: dict[type[ast.AST], tuple[str, str | None]] = {
-    ast.Lambda: ("a lambda", None),
+    ast.Lambda: ("a lambda", "a `def` is the body of a scan; a value may be called lambda_"),
     ast.NamedExpr: ("an assignment inside an expression", "give the value a line of its own"),
     ast.JoinedStr: ("a formatted string", None),
     ast.ListComp: ("a comprehension", None),

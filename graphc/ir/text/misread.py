@@ -1,0 +1,60 @@
+"""What was meant by a line that Python cannot read? Words of Python's, and signs that resemble."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+#: Words of Python's that stand in lines of the text form with that meaning.
+_MEANT = {"and", "as", "def", "for", "if", "in", "is", "not", "or", "return", "with"}
+_WORD = re.compile(r"[^\W\d]\w*|\"[^\"]*\"|'[^']*'|#.*")
+_NAMED = re.compile(r"(?P<word>[^\W\d]\w*)\s*(?P<rest>:\s*(?:input|param|dim)\b|=(?!=))")
+
+#: What is pasted from a page -> what is typed.
+_TYPED = {
+    **dict.fromkeys("−–—‐‑", "-"),
+    **dict.fromkeys("×·⋅∗⊙", "*"),
+    **dict.fromkeys("÷∕⁄", "/"),
+    **dict.fromkeys("“”„«»", '"'),
+    **dict.fromkeys("‘’‚′", "'"),
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "²": "**2",
+    "³": "**3",
+    "√": "sqrt(…)",
+    "∑": "sum(…)",
+    "，": ",",
+    "：": ":",
+    "（": "(",
+    "）": ")",
+    "＝": "=",
+    "…": "...",
+}
+_INVALID = re.compile(r"invalid (?:non-printable )?character .*\(?U\+(?P<code>[0-9A-F]+)\)?")
+
+
+def word_as_name(line: str) -> str | None:
+    """Return the word of Python's to which a line gives a value: `lambda` of `lambda = 0.1`."""
+    found = _NAMED.match(line)
+    return found["word"] if found and keyword.iskeyword(found["word"]) else None
+
+
+def name_for(word: str) -> str:
+    """Return how a value is called that cannot be called by a word of Python's."""
+    return f'call it {word}_; in calls the name stays by {word}_: input(f32, name="{word}")'
+
+
+def what_was_meant(line: str, problem: str) -> str | None:
+    """Return how a line is mended that Python cannot read, as far as that is plain."""
+    if "decimal literal" in problem:
+        return "a product is 2*x"
+    invalid = _INVALID.match(problem)
+    if invalid:
+        sign = chr(int(invalid["code"], 16))
+        if sign in _TYPED:
+            return f"type {_TYPED[sign]} for {sign}"
+        return "type a space" if not sign.isprintable() else None
+    words = [word for word in _WORD.findall(line) if keyword.iskeyword(word)]
+    strange = [w for w in words if w not in _MEANT and w not in ("True", "False", "None")]
+    return f"{strange[0]!r} is a word of Python's: {name_for(strange[0])}" if strange else None
