@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,6 +25,17 @@ def out_of_range(
             if np.any(is_outside):
                 return _error(node, operand, indices, is_outside, size)
     return None
+
+
+def counted_from_the_end(nodes: Iterable[Node], arrays: Mapping[str, np.ndarray]) -> set[str]:
+    """Return the names of those inputs among `arrays` that index something by numbers below 0."""
+    found = set()
+    for node in nodes:
+        for position, operand in enumerate(node.inputs):
+            name = str(_source(operand).attrs.get("name"))
+            if name in arrays and any(True for _ in node.op.indexed_dims(node, position)):
+                found |= {name} if np.any(arrays[name] < 0) else set()
+    return found
 
 
 def _error(

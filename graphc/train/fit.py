@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from graphc.build.whole_numbers import whole
+from graphc.errors import GraphWarning
 from graphc.run.arguments import check_state_names
 from graphc.run.compiled import CompiledFunction
+from graphc.run.indices import counted_from_the_end
 from graphc.train import checkpoint as files
 from graphc.train.batches import as_data
 from graphc.train.callbacks import Callback
@@ -82,6 +85,13 @@ def fit(
     check_state_names(step.graph, state)
     epochs, seed = whole("epochs", epochs, 0), whole("seed", seed, 0)
     examples = as_data(step.graph, data, batch_dim)
+    for name in sorted(counted_from_the_end(step.graph.nodes, examples.arrays)):
+        warnings.warn(
+            f"data {name!r} hold indices below 0, which count from the end: -1 is the last class; "
+            "examples without a class need ignore_index=-1 or are left out",
+            GraphWarning,
+            stacklevel=2,
+        )
     size = examples.count
     if batch_size is not None:
         size = whole("batch_size", batch_size, 1, fix="None takes all examples at once")

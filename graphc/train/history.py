@@ -59,10 +59,12 @@ class History:
         """
         rows = [epoch.columns() for epoch in self.epochs]
         if any(name not in row for row in rows):
+            held_out = name.startswith("validation ") and not any(e.validation for e in self.epochs)
+            hint = did_you_mean(name, self.columns)
             raise GraphError(
                 f"the history has no column {name!r}",
                 expected=", ".join(self.columns),
-                fix=did_you_mean(name, self.columns),
+                fix="give fit validation data" if held_out else hint,
             )
         return [row[name] for row in rows]
 

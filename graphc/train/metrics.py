@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,7 +72,9 @@ def as_number(what: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise GraphError(f"{what} is no number", got=repr(value)) from None
+        shape = np.shape(value) if isinstance(value, np.ndarray) else ()
+        got = f"an array of shape {[*shape]}" if shape else reprlib.repr(value)
+        raise GraphError(f"{what} is no number", got=got) from None
 
 
 def add(totals: dict[str, float], found: Mapping[str, float], count: int) -> None:

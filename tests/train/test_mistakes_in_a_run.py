@@ -66,6 +66,27 @@ def test_a_metric_is_a_number(step: gc.CompiledFunction, value: Any) -> None:
     assert "the metric 'a' is no number" in found
 
 
+def test_a_metric_that_is_an_array_is_told_by_its_shape(step: gc.CompiledFunction) -> None:
+    found = message(step, metrics={"a": lambda outputs, batch: np.zeros((32, 4))})
+    assert found.splitlines()[1] == "  got       an array of shape [32, 4]"
+
+
+def test_a_rule_that_looks_at_validation_needs_some(step: gc.CompiledFunction) -> None:
+    found = message(step, epochs=3, stop=gc.train.patience(1, "validation loss"))
+    assert found.endswith("fix       give fit validation data")
+
+
+def test_labels_below_zero_are_warned_of(step: gc.CompiledFunction) -> None:
+    unknown = np.where(np.arange(10) == 5, -1, Y)
+    with pytest.warns(gc.GraphWarning, match="data 'y' hold indices below 0.*ignore_index=-1"):
+        gc.train.fit(step, step.init(), {"x": X, "y": unknown}, 1)
+    x, y = gc.input("x", ("N", 3)), gc.input("y", ("N",), dtype="int64")
+    z = gc.nn.dense(x, 2, name="z")
+    ignoring = gc.nn.softmax_cross_entropy(z, y, ignore_index=-1).mean()
+    silent = gc.compile(gc.graph({"loss": ignoring}), minimize="loss", optimizer="sgd(0.1)")
+    gc.train.fit(silent, silent.init(), {"x": X, "y": unknown}, 1)
+
+
 def test_a_folder_is_no_checkpoint(step: gc.CompiledFunction, tmp_path: Path) -> None:
     (tmp_path / "run.npz").mkdir()
     state = step.init()
