@@ -328,7 +328,7 @@ def train(
     ] = None,
     level: Level = 2,
 ) -> None:
-    """Train a model on arrays in a file. Dims that they lack have sizes by --at H=20."""
+    """Train a model on arrays in files. --at H=20 sizes a dim, --at @w.npz is where to start."""
     step = gc.compile(gc.load(model), minimize=minimize, optimizer=optimizer, optimize=level)
     history = train_model(
         step,
@@ -337,7 +337,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        sizes=parse_values(at or []),
+        at=parse_values(at or []),
         validation=validation,
         wait=patience,
         right=accuracy,

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from graphc.commands.files import check_writable, save_arrays
-from graphc.commands.values import parse_values
+from graphc.commands.values import parse_values, split_state
 from graphc.errors import GraphError, GraphWarning
+from graphc.run.arguments import as_array
 from graphc.run.compiled import CompiledFunction
 from graphc.run.figures import FORMATS, matplotlib_module
 from graphc.train import History, accuracy, fit, patience
@@ -25,7 +28,7 @@ def train(
     epochs: int,
     batch_size: int,
     seed: int,
-    sizes: Mapping[str, int],
+    at: Mapping[str, Any],
     validation: Sequence[str] | None = None,
     wait: int | None = None,
     right: str | None = None,
@@ -38,7 +41,7 @@ def train(
 
     data        `.npz` files with inputs by name, or words such as `x=@x.npy`
     batch_size  0 takes all examples at once
-    sizes       of the parameters' named dims that the data do not tell
+    at          first values of parameters, and sizes of their named dims that the data do not tell
     wait        epochs without improvement of the loss, validation's if there is any, that end it
     right       `OUTPUT=INPUT`: report how often the output decides for the input's class
     """
@@ -49,7 +52,10 @@ def train(
         check_writable(output, "npz")
     metrics = _metrics(right)
     arrays = _examples(step, data, tell=True)
+    first, sizes = split_state(at, step.graph.params)
     state = step.init(seed=seed, **sizes_of_state(step.graph, arrays, sizes))
+    for name, value in first.items():
+        _put(state[name], value, f"parameter {name!r}")
     history = fit(
         step,
         state,
@@ -71,6 +77,16 @@ def train(
         params = step.graph.params
         save_arrays(output, {n: state[n] for n, leaf in params.items() if not leaf.attrs["slot"]})
     return history
+
+
+def _put(array: np.ndarray, value: Any, label: str) -> None:
+    """Write a given value of a parameter over its initial one."""
+    given = as_array(value, array.dtype, label)
+    if given.shape != array.shape:
+        raise GraphError(
+            f"{label} has the wrong shape", got=str([*given.shape]), expected=str([*array.shape])
+        )
+    array[...] = given
 
 
 def _examples(step: CompiledFunction, items: Sequence[str], *, tell: bool) -> dict[str, Any]:

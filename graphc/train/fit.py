@@ -87,8 +87,8 @@ def fit(
     examples = as_data(step.graph, data, batch_dim)
     for name in sorted(counted_from_the_end(step.graph.nodes, examples.arrays)):
         warnings.warn(
-            f"data {name!r} hold indices below 0, which count from the end: -1 is the last class; "
-            "examples without a class need ignore_index=-1 or are left out",
+            f"data {name!r} hold indices below 0, which count from the end: -1 is the last; "
+            "for labels that mean nothing there is ignore_index=-1",
             GraphWarning,
             stacklevel=2,
         )

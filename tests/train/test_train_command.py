@@ -119,3 +119,16 @@ def test_mistakes_are_one_readable_error(
     out = graphc(*words)
     assert out.startswith("exit error: ") and message in out and "Traceback" not in out
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_training_starts_where_it_is_told(graphc: Callable[..., str], tmp_path: Path) -> None:
+    graphc("--epochs", "3", "-o", "first.npz")
+    graphc("--epochs", "0", "-o", "same.npz", "--at", "@first.npz", "--optimizer", "adam(0.1)")
+    first, same = np.load(tmp_path / "first.npz"), np.load(tmp_path / "same.npz")
+    assert all(np.array_equal(first[name], same[name]) for name in ("W", "b"))
+    graphc("--epochs", "0", "-o", "part.npz", "--at", "b=[3, 4]")
+    part = np.load(tmp_path / "part.npz")
+    assert part["b"].tolist() == [3, 4] and part["b"].dtype == np.float32
+    assert not np.array_equal(part["W"], first["W"])
+    assert "exit error: parameter 'b' has the wrong shape" in graphc("--at", "b=[1, 2, 3]")
+    assert "no parameter has a dim called 'V'" in graphc("--at", "V=3")
