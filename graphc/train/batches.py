@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -187,4 +188,15 @@ def _check_ranks(
                 f"data {name!r} has the wrong number of axes",
                 got=str(list(array.shape)),
                 expected=f"{graph.inputs[name].type}" + (", once for each example" * one_by_one),
+                fix=_reshaped(name, array, graph.inputs[name]) if axes.get(name) == 0 else None,
             )
+
+
+def _reshaped(name: str, array: np.ndarray, leaf: Node) -> str | None:
+    """Return how flat examples get the shape of their input, or pictures without channels one."""
+    sizes = [size for size in leaf.shape[1:] if isinstance(size, int)]
+    if leaf.ndim != len(sizes) + 1 or not array.ndim or not array.size:
+        return None
+    each = array.size // array.shape[0]
+    shape = ", ".join(map(str, [-1, *sizes]))
+    return f"{name}.reshape({shape})" if each == math.prod(sizes) else None

@@ -87,6 +87,30 @@ def test_labels_below_zero_are_warned_of(step: gc.CompiledFunction) -> None:
     gc.train.fit(silent, silent.init(), {"x": X, "y": unknown}, 1)
 
 
+@pytest.mark.parametrize(
+    ("shape", "fix"),
+    [
+        ((6, 64), "  fix       x.reshape(-1, 1, 8, 8)"),
+        ((6, 8, 8), "  fix       x.reshape(-1, 1, 8, 8)"),
+        ((6, 63), None),
+        ((0, 64), None),
+        ((), None),
+    ],
+)
+def test_flat_pictures_are_told_how_to_stand_up(shape: tuple[int, ...], fix: str | None) -> None:
+    x = gc.input("x", ("N", 1, 8, 8))
+    loss = (gc.nn.conv2d(x, 2, 3, name="c") ** 2).mean()
+    step = gc.compile(gc.graph({"loss": loss}), minimize="loss", optimizer="sgd(0.1)")
+    with pytest.raises(GraphError, match="wrong number of axes") as error:
+        gc.train.fit(step, step.init(), {"x": np.zeros(shape)}, 1)
+    last = str(error.value).splitlines()[-1]
+    assert last == fix if fix else last.startswith("  expected")
+
+
+def test_a_column_of_labels_is_told_how_to_lie_down(step: gc.CompiledFunction) -> None:
+    assert message(step, y=Y[:, None]).endswith("fix       y.reshape(-1)")
+
+
 def test_a_folder_is_no_checkpoint(step: gc.CompiledFunction, tmp_path: Path) -> None:
     (tmp_path / "run.npz").mkdir()
     state = step.init()
