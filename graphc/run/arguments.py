@@ -22,6 +22,8 @@ from graphc.run.overlap import find_overlap
 from graphc.run.sizes import dims_of_state, init_call
 
 Arrays = dict[Node, np.ndarray]
+#: What makes labels of words.
+NUMBERED = "words are numbered by np.unique(y, return_inverse=True)[1]"
 
 
 @dataclass(frozen=True)
@@ -290,7 +292,10 @@ def _dtype_fix(array: np.ndarray, dtype: np.dtype) -> str | None:
         return "graphs are real: pass the real and the imaginary part as two inputs"
     if kind == "O" and array.size and hasattr(array.flat[0], "toarray"):
         return "a sparse matrix becomes an array by .toarray()"
-    return f"where they are numbers: .astype(np.{dtype.name})" if kind in "OSU" else None
+    if kind in "OSU":
+        plain = f"where they are numbers: .astype(np.{dtype.name})"
+        return f"{plain}; {NUMBERED}" if dtype.kind == "i" else plain
+    return None
 
 
 def check_distinct(params: Mapping[str, np.ndarray], written: Container[str]) -> None:

@@ -18,7 +18,9 @@ from graphc.build.settings import is_number
 from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
+from graphc.ir.types import FLOAT32
 from graphc.ops.axes import one_axis
+from graphc.run.arguments import NUMBERED, as_array, as_generator
 
 __all__ = [
     "Standardizer",
@@ -59,7 +61,7 @@ def standardizer(x: Any, axis: int | tuple[int, ...] = 0) -> Standardizer:
     """Return the map to mean 0 and standard deviation 1 over `axis`; constant features become 0.
 
     **Shapes.** x: [N, ...]; axis 0 scales each feature, (0, 2, 3) each channel of [N, C, H, W].
-    **Raises.** GraphError where there are no examples.
+    **Raises.** GraphError where there are no examples, or where one is not finite.
 
     >>> to_standard = standardizer([[1.0, 5.0], [3.0, 5.0]])
     >>> to_standard([[4.0, 6.0]])
@@ -68,6 +70,13 @@ def standardizer(x: Any, axis: int | tuple[int, ...] = 0) -> Standardizer:
     array = _floating(x)
     if not array.size:
         raise GraphError("there are no examples to measure", got=str(list(array.shape)))
+    odd = np.argwhere(~np.isfinite(array))
+    if odd.size:
+        raise GraphError(
+            "there is no mean of what is not finite",
+            got=f"{len(odd)} of {array.size} values, the first at {odd[0].tolist()}",
+            fix="leave those examples out, or fill them: np.nan_to_num(x)",
+        )
     mean = array.mean(axis=axis, keepdims=True, dtype=np.float64)
     spread = array.std(axis=axis, keepdims=True, dtype=np.float64)
     # Rounding gives a constant column a spread of about 1e-17 times its size, not 0.
@@ -79,7 +88,7 @@ def subtract_mean(x: Any, axis: int | tuple[int, ...] = 0) -> Standardizer:
     """Return the map that takes the mean over `axis` away and leaves the scale as it is.
 
     **Shapes.** x: [N, ...]; axis 0 is the mean image, (0, 2, 3) the mean of each channel.
-    **Raises.** GraphError where there are no examples.
+    **Raises.** GraphError where there are no examples, or where one is not finite.
     """
     mean = standardizer(x, axis).mean
     return Standardizer(mean, np.ones_like(mean))
@@ -87,7 +96,9 @@ def subtract_mean(x: Any, axis: int | tuple[int, ...] = 0) -> Standardizer:
 
 def _floating(x: Any) -> np.ndarray:
     array = np.asarray(x)
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
+    if array.dtype.kind in "iub":
+        return array.astype(np.float32)
+    return array if array.dtype.kind == "f" else as_array(x, FLOAT32, "x")
 
 
 # -- labels --------------------------------------------------------------------------------------
@@ -105,7 +116,11 @@ def one_hot(labels: Any, classes: int | None = None, dtype: Any = "float32") -> 
     """
     indices = np.asarray(labels)
     if indices.dtype.kind not in "iu":
-        raise GraphError("one_hot takes integers", got=indices.dtype.name)
+        raise GraphError(
+            "one_hot takes integers",
+            got=indices.dtype.name,
+            fix=NUMBERED if indices.dtype.kind in "USO" else None,
+        )
     most = int(indices.max()) if indices.size else -1  # unsigned integers have no -1
     count = whole("classes", most + 1 if classes is None else classes, 0, of="one_hot")
     outside = indices[(indices < 0) | (indices >= count)]
@@ -156,13 +171,19 @@ def batches(
     """
     data, count = _examples(arrays)
     size = whole("size", size, 1, of="batches")
-    order = np.arange(count) if rng is None else rng.permutation(count)
+    order = np.arange(count) if rng is None else as_generator(rng, "batches").permutation(count)
     parts = [order[first : first + size] for first in range(0, count, size)]
     return ({name: array[rows] for name, array in data.items()} for rows in parts)
 
 
 def _examples(arrays: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], int]:
     """Return the arrays and their common length."""
+    if not isinstance(arrays, Mapping):
+        raise GraphError(
+            "data must name its arrays",
+            got=f"a value of type {type(arrays).__name__}",
+            expected='{"x": …, "y": …}',
+        )
     data = {name: np.asarray(array) for name, array in arrays.items()}
     lengths = {name: len(array) if array.ndim else 0 for name, array in data.items()}
     if len(set(lengths.values())) != 1:
@@ -185,7 +206,7 @@ def random_crop(
     **Raises.** GraphError where the window is larger than the padded image, and for a size or a
     padding that is no whole number.
     """
-    array = _images(images, "random_crop")
+    array, rng = _images(images, "random_crop"), as_generator(rng, "random_crop")
     size, padding = _window(size), whole("padding", padding, 0, of="random_crop")
     frame = [(0, 0)] * (array.ndim - 2) + [(padding, padding)] * 2
     padded = np.pad(array, frame)
@@ -212,7 +233,7 @@ def random_flip(
     **Shapes.** images: [N, ..., H, W] -> the same shape.
     **Raises.** GraphError for an axis that is the images' own or none, or no probability.
     """
-    array = _images(images, "random_flip")
+    array, rng = _images(images, "random_flip"), as_generator(rng, "random_flip")
     if one_axis(axis, array.ndim, "random_flip") == 0:
         raise GraphError("random_flip: no axis of an image", got=f"axis {axis}")
     if not is_number(plain(probability)) or not 0 <= probability <= 1:

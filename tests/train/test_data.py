@@ -192,6 +192,15 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ("half an axis", lambda: data.random_flip(IMAGES, RNG, axis=1.5), "random_flip"),  # type: ignore[arg-type]
     ("no chance", lambda: data.random_flip(IMAGES, RNG, probability="a"), "random_flip"),  # type: ignore[arg-type]
     ("half a window", lambda: data.ngram_windows([1, 2, 3], 2.5), "size of ngram_windows"),  # type: ignore[arg-type]
+    ("nan", lambda: data.standardizer([[1.0, 2.0], [np.nan, 3.0]]), r"1 of 4 values.*\[1, 0\]"),
+    ("inf", lambda: data.subtract_mean([1.0, np.inf]), "no mean of what is not finite"),
+    ("words to scale", lambda: data.standardizer(["a", "b"]), "wrong dtype\n.*text"),
+    ("words as labels", lambda: data.one_hot(["cat", "dog"]), r"np.unique\(y, return_inverse=True"),
+    ("a pair", lambda: data.split((np.ones(3), np.ones(3))), "must name its arrays\n.*tuple"),
+    ("an array", lambda: list(data.batches(np.ones(3), 2)), "must name its arrays\n.*ndarray"),
+    ("a seed", lambda: data.batches({"x": [1, 2]}, 1, 0), r"rng=np.random.default_rng\(0\)"),
+    ("crop", lambda: data.random_crop(np.ones((1, 4, 4)), (2, 2), 1), r"default_rng\(1\)"),
+    ("flip", lambda: data.random_flip(np.ones((1, 4, 4)), None), "needs a generator"),
 ]
 
 
