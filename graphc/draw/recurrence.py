@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 from graphc.draw import palette
@@ -12,14 +13,13 @@ from graphc.draw.drawing import Drawing
 from graphc.draw.recurrence_emitted import BEFORE, GIVEN, SLICE, STATE, Names
 from graphc.draw.recurrence_layout import Place, joint_name, placed
 from graphc.draw.recurrence_looks import looks_of
-from graphc.draw.recurrence_pieces import COLUMN, RADIUS, ROW, Pieces, set_step
+from graphc.draw.recurrence_pieces import COLUMN, RADIUS, ROW, Pieces, set_step, widest
 from graphc.draw.recurrence_told import told
 from graphc.draw.recurrent_loops import Loop, Reading, Recurrences, find_recurrences
 from graphc.draw.short_names import short
 from graphc.draw.typography import (
     listed,
     name_text,
-    text_width,
 )
 from graphc.errors import GraphError
 from graphc.ir.given import takes_graph
@@ -49,6 +49,9 @@ def recurrence(graph: Graph, *, steps: int = 3, truncate: int | None = None) -> 
     return scene.canvas.drawing(title, told(found))
 
 
+#: How far from the middle of a state the names of the matrices begin by which it reads itself.
+_BESIDE = 57.0
+
 # -- the drawing -------------------------------------------------------------------------------
 
 
@@ -66,10 +69,10 @@ class _Scene(Pieces):
     def draw(self, truncate: int | None) -> None:
         groups = sorted({place.group for place in self.places})
         middle = -(1.55 if self._starts_outside() else 0.55) * COLUMN
-        left = middle + (0.2 - len(groups) * 1.9) * COLUMN
+        left = middle + 0.2 * COLUMN - len(groups) * self._pitch
         loops = range(len(self.found.loops))
         for index in loops:
-            self._rolled(index, left + self.places[index].group * 1.9 * COLUMN)
+            self._rolled(index, left + self.places[index].group * self._pitch)
             for number in self._emitted_by(index):
                 self._rolled_emitted(number)
         for reading in range(len(self.found.readings)):
@@ -85,6 +88,13 @@ class _Scene(Pieces):
         for reading in range(len(self.found.readings)):
             self._unrolled_reading(reading)
         self._caption(left, truncate)
+
+    @cached_property
+    def _pitch(self) -> float:
+        """The distance of two groups when rolled up: the names beside a state have room."""
+        names = [self.matrix_text(loop.from_before) for loop in self.found.loops]
+        room = _BESIDE + max(widest(name, 11) for name in names) + 12 + RADIUS
+        return max(1.9 * COLUMN, room)
 
     def _starts_outside(self) -> bool:
         """Say whether an upper loop starts from inputs of its own, which then stand beside it."""
@@ -126,7 +136,7 @@ class _Scene(Pieces):
             if earlier in loop.whole:
                 words = f"{words and 'first, and '}at each step"
                 text = f"{self.matrix_text(matrices)}: {words}" if matrices else words
-            half = text_width(text, 10) / 2 if isinstance(text, str) else 30
+            half = widest(text, 10) / 2 if isinstance(text, str) else 30
             middle = min((ax + bx) / 2, bx - RADIUS - 6 - half)
             high = (middle, max(ay, by) + 103) if ax != bx else (ax - 50 - half, (ay + by) / 2)
             self.canvas.words(f"m_r{earlier}_{key}", high, text, color=color, size=10)
@@ -193,7 +203,7 @@ class _Scene(Pieces):
         )  # fmt: skip
         if matrices:
             text = self.matrix_text(matrices)
-            middle = x + 57 + text_width(text, 11) / 2
+            middle = x + _BESIDE + widest(text, 11) / 2
             self.canvas.words(
                 f"m_{key}_{key}", (middle, y), text, color=color, size=11, slanted=True, over=True
             )
@@ -203,7 +213,7 @@ class _Scene(Pieces):
         key = f"ry{number}"
         group = max(self.places[i].group for i in reading.loops)
         same = [r for r in self.found.readings[:number] if self._column(r) == group]
-        x = left + group * 1.9 * COLUMN + 0.6 * COLUMN * len(same)
+        x = left + group * self._pitch + 0.6 * COLUMN * len(same)
         suffix = "t" if reading.each_step else self._once(reading)
         name = name_text(short(reading.name))
         self.circle(key, (x, self.top * ROW), name, suffix, palette.OUTPUT_FILL, "output")

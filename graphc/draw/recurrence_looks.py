@@ -8,6 +8,8 @@ from graphc.draw.recurrent_loops import Recurrences
 
 _COLOURS = (palette.VALUE, palette.ADJOINT, palette.GREEN, palette.PURPLE)
 _DASHES = (("solid", 1.6), ("solid", 2.6), ("dashed", 1.6), ("dotted", 2.2))
+#: By how many dashes each round of the colours is ahead: the second shares no dash with the first.
+_AHEAD = (0, 2, 1, 3)
 _PLAIN = (palette.EDGE, "solid", 1.4)
 
 
@@ -26,6 +28,7 @@ def looks_of(found: Recurrences) -> dict[Names, tuple[str, str, float]]:
 
 
 def _look(number: int) -> tuple[str, str, float]:
-    """Return a pair of colour and dash; sixteen of them differ."""
-    style, width = _DASHES[(number + number // len(_COLOURS)) % len(_DASHES)]
-    return _COLOURS[number % len(_COLOURS)], style, width
+    """Return colour, dash and width: eight differ in colour or dash, sixteen in width as well."""
+    turn, place = divmod(number, len(_COLOURS))
+    style, width = _DASHES[(place + _AHEAD[turn % len(_AHEAD)]) % len(_DASHES)]
+    return _COLOURS[place], style, width

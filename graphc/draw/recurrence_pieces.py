@@ -14,6 +14,7 @@ from graphc.draw.typography import escape, fitted, italic, listed, name_text, te
 
 RADIUS = 22.0
 COLUMN, ROW = 92.0, 88.0
+_WIDEST = 90.0  # of names that stand on one line
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Pieces:
         if not text or not named:
             return
         self.named.add(matrices)
-        half = text_width(text, 11) / 2 + 6
+        half = widest(text, 11) / 2 + 6
         x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
         if passes:
             x = a[0] - (46 if far else 30) - half
@@ -89,12 +90,16 @@ class Pieces:
         self.canvas.words(words, (x, y), text, color=color, size=11, slanted=True, over=True)
 
     def matrix_text(self, matrices: Names) -> str:
-        """Return the names of matrices, without their layers' where no two are called alike."""
+        """Return the names of matrices, without their layers' where no two are called alike.
+
+        Several long ones stand one below another.
+        """
         every = dict.fromkeys(name for names in self.looks for name in names)
         lasts = [name.rpartition(".")[2] for name in every]
         is_clear = len(set(lasts)) == len(lasts)
         shown = [name.rpartition(".")[2] if is_clear else name for name in matrices]
-        return ", ".join(map(name_text, shown))
+        text = ", ".join(map(name_text, shown))
+        return text if text_width(text, 11) <= _WIDEST else text.replace(", ", ",\n")
 
     def cut(self, key: str, at: Point) -> None:
         """Draw two strokes across an edge, and the word that says what they mean."""
@@ -124,6 +129,11 @@ class Pieces:
         for at in found.junctions:
             self.canvas.dot(at, color)
         self.has_bus |= len(sources) + len(targets) > 2
+
+
+def widest(text: str, size: float) -> float:
+    """Return the width of the widest line of a text, in points."""
+    return max(text_width(line, size) for line in text.split("\n"))
 
 
 def set_step(name: str, step: str, size: float = 10.0) -> str:

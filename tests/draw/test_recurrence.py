@@ -57,6 +57,21 @@ def best_path() -> gc.Graph:
     return gc.graph({"total": total, "path": path}, name="path")
 
 
+def decoder_of_ones_own() -> gc.Graph:
+    """A decoder that reads what it said before: its state is computed by four matrices."""
+    memory = gc.nn.rnn(sequence(), 4, name="encoder")[1]
+    table, out = gc.param("embedding", (9, 4)), gc.param("decoder.output", (4, 9))
+    W, U = gc.param("decoder.weight", (4, 4)), gc.param("decoder.recurrent_weight", (4, 4))
+
+    def say(h: gc.Node, word: gc.Node) -> tuple[gc.Node, ...]:
+        h = gc.tanh(table[word] @ W + h @ U)
+        word = gc.argmax(h @ out, axis=1)
+        return h, word, word
+
+    first = gc.zeros(("N",), "int64")
+    return gc.graph({"said": gc.scan(say, init=(memory, first), length=5)[2]}, name="decoder")
+
+
 def look(picture: Drawing, key: str) -> tuple[str, ...]:
     """Return colour, dash and width of an edge."""
     line = next(x for x in picture.source.splitlines() if f'id="{key}"' in x)
@@ -101,6 +116,13 @@ def test_sixteen_matrices_have_sixteen_looks() -> None:
     picture = gc.draw.recurrence(graph)
     keys = [f"e_r{i}_r{i}" for i in range(6)] + [f"e_r{i}_r{i + 1}" for i in range(5)]
     assert len({look(picture, key) for key in keys}) == 11
+
+
+def test_eight_matrices_differ_in_colour_or_dash_and_not_in_width_alone() -> None:
+    picture = gc.draw.recurrence(many_to_many(2, layers=4))
+    keys = [f"e_r{i}_r{i}" for i in range(4)] + [f"e_r{i}_r{i + 1}" for i in range(3)]
+    keys.append("e_rx0_r0")
+    assert len({look(picture, key)[:2] for key in keys}) == 8
 
 
 def test_the_state_before_the_first_step_stands_in_front() -> None:
@@ -155,7 +177,15 @@ def test_truncation_cuts_the_edges_between_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [many_to_many, many_to_one, encoder_decoder, stacked_with_starts, best_path]
+    "make",
+    [
+        many_to_many,
+        many_to_one,
+        encoder_decoder,
+        stacked_with_starts,
+        best_path,
+        decoder_of_ones_own,
+    ],
 )
 def test_nothing_overlaps(make: object) -> None:
     found = boxes(gc.draw.recurrence(make()))
