@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw import palette
-from graphc.draw.typography import escape, italic, overlined, printable, text_width
+from graphc.draw.typography import escape, has_bar, italic, overlined, printable, text_width
 
 FONT = "DejaVu Sans"
 FORMULA_SIZE = 14
 VALUE_SIZE = 11
 NAME_HEIGHT = 20
 LINE_HEIGHT = 18
+BAR_HEIGHT = 4  # of the space above a line in which letters have bars
 
 
 def quote(text: str) -> str:
@@ -97,17 +98,25 @@ class BoxLook:
     @property
     def height(self) -> int:
         """The height of the box itself, in points."""
-        return max(self.min_height, 18 + LINE_HEIGHT * len(self.formula) + 15 * len(self.details))
+        lines = 18 + LINE_HEIGHT * len(self.formula) + 15 * len(self.details)
+        below = [*self.formula, *self.details][1:]
+        return max(self.min_height, lines + BAR_HEIGHT * sum(map(has_bar, below)))
+
+
+def _next_line(text: str, color: str, size: int) -> str:
+    """Return one more line; a bar over its letters keeps clear of the line above."""
+    room = f"<BR/>{font(' ', color, BAR_HEIGHT)}" if has_bar(text) else ""
+    return f"{room}<BR/>{font(overlined(text) or ' ', color, size)}"
 
 
 def box_label(look: BoxLook, sideways: bool) -> Html:
     """Return the label: name above (or left of) the box, notes below (or right of) it."""
-    inside = "<BR/>".join(overlined(line) or " " for line in look.formula) or " "
-    inside = font(inside, look.formula_color, FORMULA_SIZE)
+    first, *more = look.formula or [""]
+    inside = font(overlined(first) or " ", look.formula_color, FORMULA_SIZE)
     if look.mark:
         inside = font(escape(look.mark) + " ", look.name_color, VALUE_SIZE + 1) + inside
-    for line in look.details:
-        inside += "<BR/>" + font(escape(line), palette.MUTED, VALUE_SIZE)
+    inside += "".join(_next_line(line, look.formula_color, FORMULA_SIZE) for line in more)
+    inside += "".join(_next_line(line, palette.MUTED, VALUE_SIZE) for line in look.details)
     name = font(italic(look.name), look.name_color, FORMULA_SIZE)
     box = (
         f'<TD PORT="b" BORDER="{2 if look.doubled else 1}" COLOR="{look.frame}" '

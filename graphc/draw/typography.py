@@ -179,6 +179,11 @@ def italic(text: str) -> str:
     return f"<I>{overlined(text)}</I>" if text else " "
 
 
+def has_bar(text: str) -> bool:
+    """Say whether a line stands over letters of the text, as `overlined` draws it."""
+    return _OVERLINE in text
+
+
 def overlined(text: str) -> str:
     """Return an HTML-like label in which one line stands over letters that have a bar each.
 

@@ -300,3 +300,16 @@ def test_what_a_collapsed_layer_sends_back_is_one_product() -> None:
     found = picture.description.partition("Backward: ")[2]
     assert re.search(r"d/dh₁ = v̄₃₅ · ∂v₃₅/∂h₁ \+ h̄₂\.", found), found
     assert "√" not in found and "and W̄, b̄" in texts(picture)
+
+
+def test_a_bar_over_letters_keeps_clear_of_the_line_above() -> None:
+    x = gc.input("x", ("N", 3))
+    with gc.scope("tower"):
+        h = gc.nn.dense(x, 4, name="first", activation=gc.tanh)
+    both = gc.concat([h, h], axis=1).named("both")
+    picture = gc.draw.backprop(gc.graph({"J": gc.sum(both)}), collapse=True)
+    lines = re.findall(r'<text[^>]* y="([^"]+)"[^>]*>([^<]*)</text>', picture.svg())
+    at = {words.replace("\u00a0", " ").strip(): float(y) for y, words in lines}
+    barred, small = at["+"] - at["h\u0304 ="], at["and"] - at["+"]
+    plain = at["first.W [3, 4]"] - at["h = tanh(x · first.W + first.b)"]
+    assert min(barred, small) >= plain + 4
