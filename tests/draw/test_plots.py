@@ -52,6 +52,19 @@ def test_each_curve_has_a_dash_of_its_own() -> None:
     ]
 
 
+def test_eight_activations_have_eight_looks_without_their_colours() -> None:
+    names = ["sigmoid", "tanh", "relu", "softplus", "hardtanh", "elu", "positive", "gelu"]
+    left, _ = panels(gc.draw.curves(names, title="activations"))
+    looks = {f"{line._dash_pattern[1]} {line.get_marker()}" for line in left.lines[:8]}
+    assert len(looks) == 8
+    assert left.get_title() == "activations: values"
+
+
+def test_a_function_of_two_arguments_is_told_how_to_be_drawn() -> None:
+    with pytest.raises(gc.GraphError, match=r"'heaviside': lambda x: gc.heaviside\(x, …\)"):
+        gc.draw.curves(["heaviside"])
+
+
 def test_a_jump_is_a_gap_and_not_a_line() -> None:
     step = {"step": lambda x: gc.where(x >= 0, gc.ones_like(x), 0.0)}
     (axes,) = panels(gc.draw.curves(step, derivatives=False))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from graphc.build.pointwise import POINTWISE
 from graphc.differentiate.gradient import grad
 from graphc.draw.palette import ADJOINT, GREEN, INK, MUTED, PURPLE, VALUE
 from graphc.draw.plots.plot import Plot
@@ -16,7 +18,7 @@ from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
-#: Colour and dash of each function: the dash alone tells them apart.
+#: Colour and dash of the first functions: the dash alone tells them apart.
 _LOOKS = (
     (VALUE, "-"),
     (ADJOINT, "--"),
@@ -25,6 +27,8 @@ _LOOKS = (
     (INK, (0, (6, 1, 1, 1, 1, 1))),
     (MUTED, (0, (1, 3))),
 )
+#: Each further round of dashes has marks on its lines, and other colours.
+_MARKS = ("", "o", "s", "^", "D", "v", "P", "X")
 
 Function = Callable[[Node], Node]
 
@@ -67,15 +71,30 @@ def curves(
             panels = [axes.figure.add_subplot(spec[0, k]) for k in range(2)]
         for k, panel in enumerate(panels):
             for i, (name, pair) in enumerate(found.items()):
-                color, dash = _LOOKS[i % len(_LOOKS)]
-                panel.plot(at, _broken(pair[k]), color=color, linestyle=dash, label=name, lw=1.8)
+                panel.plot(at, _broken(pair[k]), label=name, lw=1.8, **_look(i, points))
             panel.axhline(0, color=MUTED, lw=0.6, zorder=0)
             panel.axvline(0, color=MUTED, lw=0.6, zorder=0)
             panel.set_xlabel(label)
-            panel.set_title(("values", "derivatives")[k] if derivatives else title)
+            of = ("values", "derivatives")[k] if derivatives else ""
+            panel.set_title(": ".join(filter(None, (title, of))))
         panels[0].legend(frameon=False)
 
     return Plot(draw, title or ", ".join(named), (8.4 if derivatives else 5.0, 3.8))
+
+
+def _look(number: int, points: int) -> dict[str, Any]:
+    """Return how a line of so many points looks, by the number of its function."""
+    turn, place = divmod(number, len(_LOOKS))
+    look: dict[str, Any] = {
+        "color": _LOOKS[(place + turn) % len(_LOOKS)][0],
+        "linestyle": _LOOKS[place][1],
+    }
+    if turn:
+        apart = max(1, points // 16)
+        first = place * apart // len(_LOOKS)  # marks of lines that coincide stand beside each other
+        marker = _MARKS[turn % len(_MARKS)]
+        look |= {"marker": marker, "markevery": (first, apart), "markersize": 5}
+    return look
 
 
 def values_and_slopes(
@@ -98,13 +117,20 @@ def values_and_slopes(
 
 
 def _op(name: str) -> Function:
-    known = {n: op for n, op in OPS.items() if isinstance(op, Pointwise) and op.arity == 1}
-    if name not in known:
-        raise GraphError(
-            f"no function of one argument is called {name!r}",
-            fix=did_you_mean(name, known),
-        )
-    return known[name]
+    """Return an op of one argument, also where others have values of their own: elu's alpha."""
+    known: dict[str, Function] = {n: f for n, f in POINTWISE.items() if _takes_one(f)}
+    known |= {n: op for n, op in OPS.items() if isinstance(op, Pointwise) and op.arity == 1}
+    if name in known:
+        return known[name]
+    fix = did_you_mean(name, known)
+    if name in POINTWISE:
+        fix = f"{{{name!r}: lambda x: gc.{name}(x, …)}} gives it its other arguments"
+    raise GraphError(f"no function of one argument is called {name!r}", fix=fix)
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    needed = [p for p in signature(function).parameters.values() if p.default is p.empty]
+    return len(needed) == 1
 
 
 def _broken(values: np.ndarray) -> np.ndarray:
