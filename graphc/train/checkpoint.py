@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ class Checkpoint:
     numbers to stay the same; `streams` the random generators before the next step.
     """
 
-    state: State
-    history: History
+    state: State = field(repr=False)
+    history: History = field(repr=False)
     position: Position
     settings: Mapping[str, Any]
-    streams: Mapping[str, Any]
+    streams: Mapping[str, Any] = field(repr=False)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an `.npz` file, whole or not at all."""

@@ -16,6 +16,9 @@ from graphc.run.figures import save_figure
 from graphc.run.files import write_whole
 from graphc.train.plot import history_figure
 
+#: A longer run is shown without its middle, by so many epochs at each end.
+_MOST_SHOWN, _ENDS = 60, 10
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -72,14 +75,14 @@ class History:
         return len(self.epochs)
 
     def _cells(self) -> list[list[str]]:
-        """Return the table as text: a row of titles, then one row an epoch."""
+        """Return the table as text: titles, then one row an epoch; long runs lack their middle."""
         names = self.columns
         rows = [["epoch", *names, "seconds"]]
-        for epoch in self.epochs:
-            found = epoch.columns()
-            numbers = [f"{found[name]:.6g}" if name in found else "" for name in names]
-            rows.append([str(epoch.number), *numbers, f"{epoch.seconds:.2f}"])
-        return rows
+        if len(self.epochs) <= _MOST_SHOWN:
+            return rows + [_row(epoch, names) for epoch in self.epochs]
+        rows += [_row(epoch, names) for epoch in self.epochs[:_ENDS]]
+        rows.append(["⋮"] * len(rows[0]))
+        return rows + [_row(epoch, names) for epoch in self.epochs[-_ENDS:]]
 
     def __str__(self) -> str:
         rows = self._cells()
@@ -127,6 +130,12 @@ class History:
         if not found:
             self.column(name)
         return found
+
+
+def _row(epoch: Epoch, names: Sequence[str]) -> list[str]:
+    found = epoch.columns()
+    numbers = [f"{found[name]:.6g}" if name in found else "" for name in names]
+    return [str(epoch.number), *numbers, f"{epoch.seconds:.2f}"]
 
 
 def _html_row(kind: str, cells: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.errors import GraphError
@@ -21,8 +21,8 @@ class Restart:
 
     seed: int
     value: float
-    state: State
-    history: History
+    state: State = field(repr=False)
+    history: History = field(repr=False)
 
 
 def random_restarts(
