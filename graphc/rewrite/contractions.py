@@ -291,7 +291,8 @@ _LABELS = "the labels say it, and nothing moves"
 
 _rule = partial(Rule, exactness=REASSOCIATES, roots=("einsum",))
 
-CONTRACTIONS = (
+#: What puts transposes into labels, and nothing else.
+TRANSPOSES = (
     _rule(
         "transposed_operand",
         "einsum('ij,jk', x.T, w)",
@@ -311,6 +312,10 @@ CONTRACTIONS = (
         operands=("einsum",),
         example=_M + "y = (x @ w).T",
     ),
+)
+
+CONTRACTIONS = (
+    *TRANSPOSES,
     _rule(
         "copied_operand",
         "einsum('ij,jk', broadcast_to(v), w)",

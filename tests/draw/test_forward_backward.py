@@ -264,3 +264,70 @@ def test_what_adds_in_places_is_no_statement_inside_a_formula() -> None:
     for format in ("text", "latex", "html"):
         inside = table.format(format).replace("dz += ", "").replace(r"dz} \mathrel{+}= ", "")
         assert "[y] +=" not in inside and "onehot" in inside
+
+
+def lines_of(outputs: dict[str, gc.Node], **words: str) -> dict[str, tuple[str, ...]]:
+    """Return the backward lines of a table by the formulas beside them."""
+    rows = gc.forward_backward_table(gc.graph(outputs), **words).rows
+    return {row.forward: row.backward for row in rows}
+
+
+def test_a_frozen_parameter_gets_no_line() -> None:
+    x, t = gc.input("x", (3,)), gc.input("t", (2,))
+    W = gc.param("W", (3, 4), trainable=False)
+    y = (gc.tanh(x @ W).named("h") @ gc.param("V", (4, 2))).named("y")
+    table = str(gc.forward_backward_table(gc.graph({"J": gc.sum((y - t) ** 2) / 2})))
+    assert "dJ/dV" in table and "dJ/dx" in table
+    assert "dJ/dW" not in table
+    assert "dJ/dW" not in gc.draw.unit_chain(gc.graph({"J": gc.sum((y - t) ** 2)})).source
+
+
+def test_a_factor_of_one_is_not_written() -> None:
+    x, t, w = gc.input("x", ("N",)), gc.input("t", ("N",)), gc.param("w")
+    y = (w * x).named("y")
+    error = (gc.sum((y - t) ** 2) / 2).named("E")
+    lines = lines_of({"J": error + (w**2).named("R")}, notation="matrix")
+    assert lines["E = sum((y − t)²)/2"] == ("dJ/dy += dJ/dE·(y − t)",)  # and none for the label
+
+
+SKIP_GRAM = """
+center: input(i64, N)
+context: input(i64, N)
+negative: input(i64, N, 5)
+U: param(f32, 20, 4)
+V: param(f32, 20, 4)
+v = V[center]
+near = sum(U[context] * v, axis=1)
+J = -mean(log(sigmoid({score})) + sum(log(sigmoid(-einsum("nd,nkd->nk", v, U[negative]))), axis=1))
+output(J)
+"""
+
+
+@pytest.mark.parametrize("score", ["near", "sum(U[context] * v, axis=1)"])
+def test_skip_gram_is_a_sigmoid_of_inner_products(score: str) -> None:
+    graph = gc.parse(SKIP_GRAM.format(score=score))
+    rows = gc.forward_backward_table(graph).rows
+    assert [row.module for row in rows].count("Sigmoid") == 1
+    assert max(len(line) for row in rows for line in row.backward) < 60
+
+
+def test_the_fraction_of_a_softmax_that_has_no_name_is_derived_in_one_piece() -> None:
+    x, U = gc.input("x", ("N", 4)), gc.param("U", (9, 4))
+    s = (x @ U.T).named("s")
+    p = gc.exp(s[:, 0]) / gc.sum(gc.exp(s), axis=1)
+    lines = lines_of({"J": -gc.mean(gc.log(p))}, notation="matrix")
+    assert any("softmax(s, axis=1)" in line for found in lines.values() for line in found)
+    assert lines["s = x · Uᵀ"] == ("dJ/dU += dJ/dsᵀ · x", "dJ/dx += dJ/ds · U")
+
+
+def test_a_logistic_loss_is_about_its_score() -> None:
+    x, w, t = gc.input("x", (3,)), gc.param("w", (3,)), gc.input("t")
+    lines = lines_of({"J": -gc.log(gc.sigmoid(t * gc.sum(w * x)))})
+    assert list(lines) == ["J = −ln(v₆)", "v₆ = σ(t·v₄)", "v₄ = Σᵢ wᵢ·xᵢ"]
+    assert lines["v₆ = σ(t·v₄)"][0] == "dJ/dv₄ += dJ/dv₆·v₆·(1 − v₆)·t"
+
+
+def test_a_loop_is_called_by_its_layer() -> None:
+    hidden, _ = gc.nn.rnn(gc.input("x", ("T", "N", 3)), 4, name="encoder")
+    rows = gc.forward_backward_table(gc.graph({"J": gc.sum(hidden**2)})).rows
+    assert [row.module for row in rows] == ["Loss", "Encoder"]

@@ -83,7 +83,7 @@ def test_layers_in_every_format(layer: str, format: str) -> None:
     assert gc.trace(graph, at, mode="reverse").format(format)
     assert gc.forward_backward_table(graph).format(format)
     assert gc.derive(graph, "layer.U").format(format)
-    assert "Loop" in gc.draw.unit_chain(graph, at=at).description
+    assert "Layer" in gc.draw.unit_chain(graph, at=at).description
 
 
 def test_a_graph_without_a_loop_is_left_alone() -> None:

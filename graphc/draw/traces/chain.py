@@ -229,8 +229,19 @@ def _with_first(node: Node, change: Callable[[Node], Node | None]) -> Node | Non
     changed = change(node)
     for outer in reversed(following):
         if changed is not None:
-            changed = outer.op.make([changed, *outer.inputs[1:]], **outer.attrs)
+            changed = _first_put(changed, outer)
     return changed
+
+
+def _first_put(first: Node, outer: Node) -> Node:
+    """Return a product, quotient or view with another first operand; 1·x is x, (−1)·x is −x."""
+    number = number_of(first)
+    if outer.op.infix == "*" and number in (1, -1) and outer.inputs[1].type == outer.type:
+        other = outer.inputs[1]
+        return other if number == 1 else OPS["negative"](other)
+    if outer.op.is_view and number is not None:
+        return OPS["full"](outer.shape, number, outer.dtype)
+    return outer.op.make([first, *outer.inputs[1:]], **outer.attrs)
 
 
 def _multiple(factor: Node | float, tangent: Node) -> Node:

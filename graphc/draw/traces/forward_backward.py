@@ -80,8 +80,8 @@ def forward_backward_table(
     """Return the table of the modules that compute `of`, from the loss down to the input.
 
     Each line `dJ/dv += …` adds what one module sends to one of its operands; all derivatives start
-    at 0 and dJ/dJ is 1. Parameters come before other operands, and what only the loss reads beside
-    its prediction (a label) gets no line.
+    at 0 and dJ/dJ is 1. Parameters come before other operands; what only the loss reads beside
+    its prediction (a label) gets no line, and neither does a parameter that is frozen.
 
     `notation` "index" writes elements and sums, aⱼ = Σᵢ αⱼᵢ·xᵢ; "matrix" writes arrays, and is what
     a network falls back to that moves elements in a way that indices do not show.
@@ -143,11 +143,25 @@ class ModuleWriter:
     def _active(self) -> set[Node]:
         """Return the variables whose derivatives are written: not labels, and not integers."""
         leaves = [*self.graph.inputs.values(), *self.graph.params.values()]
-        loss = self.found[0] if self.found and self.graph.params else None
-        labels = {x for x in loss.operands if x.op is OPS["input"]} if loss is not None else set()
-        others = {x for module in self.found[1:] for x in module.operands}
+        head = self._head() if self.graph.params else set()
+        labels = {x for module in head for x in module.operands if x.op is OPS["input"]}
+        others = {x for module in self.found if module not in head for x in module.operands}
         varied = [x for x in leaves if x.dtype.kind == "f" and x not in labels - others]
+        varied = [x for x in varied if x.attrs.get("trainable", True)]  # what is frozen rests
         return reaching(self.graph.nodes, varied)
+
+    def _head(self) -> set[Module]:
+        """Return the loss, and what it alone reads that holds no parameter: σ(t·s) of a score s."""
+        head: set[Module] = set()
+        read_elsewhere: set[Node] = set()  # by modules that are no part of it
+        for module in self.found:
+            given = [x.op is OPS["input"] for x in module.operands if not x.inputs]
+            is_about = all(given) and len(given) < len(module.operands)
+            if not head or (is_about and module.root not in read_elsewhere):
+                head.add(module)
+            else:
+                read_elsewhere.update(module.operands)
+        return head
 
     def written(self) -> ForwardBackward:
         remark = [_partial(self.name(self.target), self.name(self.target)), relation("=")]

@@ -77,6 +77,11 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
             is_unit = _is_known_by_name(node) and len(numbering.uses.get(source, ())) == 1
             if _feeds(numbering, node, sums) or is_unit:
                 ends.add(node)
+        elif is_activation:
+            scores = sums & set(_scaled_by_data(numbering, source))
+            ends |= scores
+            if scores and len(source.inputs) > 1 and _is_known_by_name(node):
+                ends.add(node)
     ends |= _shared(numbering, order, ends)
     return ends | _cuts(numbering, order, ends)
 
@@ -101,12 +106,27 @@ def _weighted_sums(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
     for node in order:
         sources = [numbering.source(x)[0] for x in node.inputs]
         rule = rule_of(node, range(len(sources))) if sources else ""
-        weighs = rule == "product" and any(x.op is OPS["param"] for x in sources)
-        is_sum = rule == "sum" and isinstance(node.op, Pointwise)
+        weighs = rule == "product" and any(_rows_of(numbering, x) for x in sources)
         weighs = weighs or node.op.family == _CONTRACTION
-        if weighs or (is_sum and any(x in found for x in sources)):
+        if weighs or (rule == "sum" and any(x in found for x in sources)):
             found.add(node)
     return found
+
+
+def _scaled_by_data(numbering: Numbering, node: Node) -> list[Node]:
+    """Return the factors of -s and t·s, where t is given: what bends that is about the score s."""
+    factors = [numbering.source(x)[0] for x in node.inputs]
+    rule = rule_of(node, range(len(factors))) if factors else ""
+    is_signed = rule == "constant factor" and len(factors) == 1
+    given = rule == "product" and any(x.op is OPS["input"] for x in factors)
+    return factors if is_signed or given else []
+
+
+def _rows_of(numbering: Numbering, node: Node) -> bool:
+    """Say whether a node is a parameter, or rows of one that were looked up: U[context]."""
+    while node.op is OPS["gather"]:
+        node = numbering.source(node.inputs[0])[0]
+    return node.op is OPS["param"]
 
 
 def _shared(numbering: Numbering, order: Sequence[Node], ends: set[Node]) -> set[Node]:
@@ -146,13 +166,15 @@ def _name(
     if _is_linear(nodes, operands):
         return "Linear"
     ops = [node for node in nodes if node.inputs and not node.op.is_view]
+    scope = root.provenance.scope.rpartition("/")[2]
+    if scope and isinstance(root.op, LoopResult):
+        return _title(scope)
     if len(ops) == 1:
         return _title(ops[0].op.name)
     if meaning is not root:
         return _title(meaning.op.name)
     if is_loss:
         return "Loss"
-    scope = root.provenance.scope.rpartition("/")[2]
     return _title(scope) if scope else "Formula"
 
 

@@ -23,6 +23,7 @@ from graphc.draw.traces.chain import (
 )
 from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.modules import Module
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
@@ -31,6 +32,11 @@ from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
+from graphc.rewrite.contractions import TRANSPOSES
+from graphc.rewrite.engine import rewrite
+
+#: From so many ops on, a derivative that was built step by step is compared with that of the whole.
+_LONG = 6
 
 
 def contributions(
@@ -67,15 +73,23 @@ def contributions(
     places = {leaf: operand for operand, leaf in leaves.items()}
     places |= {meaning: module.meaning, result: module.meaning}
     found = {x: parts[leaves[x]] for x in operands if leaves[x] in parts}
-    sent = {x: substitute([_total(parts)], places)[0] for x, parts in found.items()}
-    if expanded or all(len(parts) < 2 for parts in found.values()):
+    sent = dict(zip(found, _untransposed(map(_total, found.values())), strict=True))
+    sent = {x: substitute([part], places)[0] for x, part in sent.items()}
+    is_short = all(len(parts) < 2 for parts in found.values())
+    if expanded or (is_short and all(_length(part) < _LONG for part in sent.values())):
         return sent
-    # On several ways a derivative may fall into parts that cancel: (σ(s) - t)/N says it in one.
+    # On several or long ways a derivative may fall into parts that cancel: (σ(s) - t)/N is one.
     whole = _of_stable_form(meaning, seed, {x: leaves[x] for x in sent}, leaves)
     return {
-        x: whole[x] if x in whole and 2 * _length(whole[x]) < _length(part) else part
+        x: whole[x] if x in whole and 1.5 * _length(whole[x]) < _length(part) else part
         for x, part in sent.items()
     }
+
+
+def _untransposed(built: Iterable[Node]) -> list[Node]:
+    """Return formulas in which a product reads U where it read the transpose of Uᵀ."""
+    outputs = {f"{i}": node for i, node in enumerate(built)}
+    return list(rewrite(Graph(outputs, warns=False), TRANSPOSES)[0].outputs.values())
 
 
 def _length(root: Node) -> int:
