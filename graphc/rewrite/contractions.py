@@ -291,8 +291,7 @@ _LABELS = "the labels say it, and nothing moves"
 
 _rule = partial(Rule, exactness=REASSOCIATES, roots=("einsum",))
 
-#: What puts transposes into labels, and nothing else.
-TRANSPOSES = (
+CONTRACTIONS = (
     _rule(
         "transposed_operand",
         "einsum('ij,jk', x.T, w)",
@@ -312,10 +311,6 @@ TRANSPOSES = (
         operands=("einsum",),
         example=_M + "y = (x @ w).T",
     ),
-)
-
-CONTRACTIONS = (
-    *TRANSPOSES,
     _rule(
         "copied_operand",
         "einsum('ij,jk', broadcast_to(v), w)",

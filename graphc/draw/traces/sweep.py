@@ -32,9 +32,10 @@ from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
-from graphc.rewrite.contractions import TRANSPOSES
+from graphc.rewrite.contractions import CONTRACTIONS
 from graphc.rewrite.engine import rewrite
 
+_TRANSPOSES = tuple(rule for rule in CONTRACTIONS if rule.name.startswith("transposed_"))
 #: From so many ops on, a derivative that was built step by step is compared with that of the whole.
 _LONG = 6
 
@@ -89,7 +90,7 @@ def contributions(
 def _untransposed(built: Iterable[Node]) -> list[Node]:
     """Return formulas in which a product reads U where it read the transpose of Uᵀ."""
     outputs = {f"{i}": node for i, node in enumerate(built)}
-    return list(rewrite(Graph(outputs, warns=False), TRANSPOSES)[0].outputs.values())
+    return list(rewrite(Graph(outputs, warns=False), _TRANSPOSES)[0].outputs.values())
 
 
 def _length(root: Node) -> int:
