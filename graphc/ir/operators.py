@@ -33,6 +33,16 @@ def _binary(name: str) -> tuple[Function, Function]:
     return forward, reflected
 
 
+def _starting_with_zero(add: Function) -> Function:
+    """Return an addition that leaves out the 0 with which Python's `sum` of nodes begins."""
+
+    def reflected(self: Node, other: object) -> Node:
+        is_start = type(other) is int and other == 0 and self.dtype.kind != "b"
+        return self if is_start else add(self, other)
+
+    return reflected
+
+
 def _method(name: str) -> Function:
     def method(self: Node, *args: Any, **kwargs: Any) -> Any:
         return BINDINGS[name](self, *args, **kwargs)
@@ -85,7 +95,7 @@ class ArrayOperators:
         def transpose(self, *axes: Any) -> Node: ...
         def astype(self, dtype: Any) -> Node: ...
     else:
-        __add__, __radd__ = _binary("add")
+        __add__, __radd__ = _binary("add")[0], _starting_with_zero(_binary("add")[1])
         __sub__, __rsub__ = _binary("subtract")
         __mul__, __rmul__ = _binary("multiply")
         __truediv__, __rtruediv__ = _binary("divide")

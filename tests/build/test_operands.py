@@ -87,3 +87,12 @@ def test_what_is_computed_from_a_mask_of_numbers_takes_the_dtype_of_what_it_meet
         counted = gc.where(mask, 1, 0).sum() * x
     wide = (gc.full((4,), 2.0, dtype="float64") + 1) * x
     assert [y.dtype.name for y in (m, counted, wide)] == ["float64"] * 3
+
+
+def test_the_sum_of_python_begins_with_its_first_node() -> None:
+    weights = [gc.param(name, (3,)) for name in "uvw"]
+    total = gc.graph({"total": sum(gc.sum(w**2) for w in weights)})
+    assert "total: f32 = sum(u**2) + sum(v**2) + sum(w**2)" in str(total)
+    flag = gc.input("flag", (), "bool")
+    assert (0 + flag).dtype == np.int64
+    assert gc.graph({"y": 0.0 + weights[0]}).outputs["y"].op.name == "add"
