@@ -227,7 +227,9 @@ class _Finder:
             chain.append(chain[-1].inputs[0])
         leaf = chain[-1]
         if leaf.op is OPS["input"] and leaf not in self.stage:
-            self.stages.append(Stage("input", "input", leaf.shape[1:] or (1,), (), None))
+            first = chain[-2] if len(chain) > 1 else leaf
+            image = first if leaf.ndim == 2 and first.op is OPS["reshape"] else leaf
+            self.stages.append(Stage("input", "input", image.shape[1:] or (1,), (), None))
             self.stage[leaf] = len(self.stages) - 1
         for inner in reversed(chain):
             if inner.inputs and inner.inputs[0] in self.stage:

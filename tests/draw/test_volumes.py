@@ -374,3 +374,10 @@ def test_rows_of_the_matrix_stand_under_one_another() -> None:
     tops = [center(found[f"a_{r}_0"])[1] for r in range(4)]
     assert tops == sorted(tops, reverse=True)
     assert tops == [center(found[f"y_{r}"])[1] for r in range(4)]
+
+
+def test_rows_of_pixels_that_become_an_image_are_drawn_as_one() -> None:
+    x = gc.input("x", ("N", 64))
+    h = gc.nn.conv2d(x.reshape(-1, 1, 8, 8), 4, 3, padding=1, name="conv")
+    picture = gc.draw.volumes(gc.graph({"y": gc.nn.max_pool2d(h, 2)}))
+    assert [text for text in texts(picture) if "@" in text] == ["1 @ 8×8", "4 @ 8×8", "4 @ 4×4"]
