@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, UNARY, Code, Notation
+from graphc.ir.code import ATOM, POWER, UNARY, Code, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case, Op
@@ -238,7 +238,8 @@ class Pointwise(Op):
             left, right = args
             return infix(self.infix, left, right)
         if self.prefix == "-":
-            return Code("-" + args[0].within(UNARY), UNARY)
+            is_signed = args[0].text.startswith("-")  # -(-x), for readers
+            return Code("-" + args[0].within(POWER if is_signed else UNARY), UNARY)
         return super().text(node, args)
 
     def label(self, node: Node, args: Sequence[str]) -> str:

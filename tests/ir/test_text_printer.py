@@ -164,3 +164,10 @@ def test_identifiers() -> None:
 @pytest.mark.parametrize("text", ["x", 'a"b', "a'b", "a\\b\n", "\0", "é\u2028", ""])
 def test_string_literals(text: str) -> None:
     assert eval(quoted(text)) == text
+
+
+def test_two_signs_stand_apart() -> None:
+    graph = parse("x: input(f32)\ny = --x\nz = exp(-(-x))\noutput(y, z)", FUNCTIONS)
+    text = graph_text(graph)
+    assert "y: f32 = -(-x)" in text and "exp(-(-x))" in text
+    assert parse(text, FUNCTIONS) == graph
