@@ -375,7 +375,19 @@ class _Scene(Pieces):
             words.append("t−1: of the state before")
         if truncate:
             words.append("cut: the value goes on, no gradient comes back")
+        words += self._abbreviations()
         right = max(x for x, _ in self.at.values())
         low = min(y for _, y in self.at.values()) - 52
         text = ";  ".join(words)
         self.canvas.words("caption", ((left + right) / 2, low), text, color=palette.MUTED, size=12)
+
+    def _abbreviations(self) -> list[str]:
+        """Return what the short names in circles stand for: `p: prev`."""
+        groups = [(*loop.sequences, *loop.start, *loop.given) for loop in self.found.loops]
+        names = [name for group in groups for name in group]
+        names += [value.name for value in (*self.found.emitted, *self.found.readings)]
+        return [
+            f"{name_text(short(name))}: {name_text(name)}"
+            for name in dict.fromkeys(names)
+            if short(name) != name
+        ]

@@ -267,3 +267,12 @@ def test_the_caption_counts_the_matrices_of_an_edge() -> None:
     assert one.replace("one matrix", "their matrices") in texts(
         gc.draw.recurrence(gc.graph({"y": last}))
     )
+
+
+def test_the_caption_says_what_short_names_stand_for() -> None:
+    image, words = gc.input("image", ("N", 4)), gc.input("words", ("T", "N", 3))
+    hidden, _ = gc.nn.rnn(words, 4, name="rnn", initial=image)
+    graph = gc.graph({"scores": gc.nn.dense(hidden, 2, name="out").named("scores")})
+    caption = texts(gc.draw.recurrence(graph))[-1]
+    assert caption.endswith("w: words;  i: image;  s: scores")
+    assert ":" not in texts(gc.draw.recurrence(many_to_many()))[-1]
