@@ -11,7 +11,7 @@ from graphc.draw.canvas import Canvas, Point
 from graphc.draw.dot_source import Html
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrence_emitted import BEFORE, GIVEN, SLICE, STATE, Names
-from graphc.draw.recurrence_layout import Place, joint_name, placed
+from graphc.draw.recurrence_layout import Place, joint_name, placed, start_of
 from graphc.draw.recurrence_looks import looks_of
 from graphc.draw.recurrence_pieces import COLUMN, RADIUS, ROW, Pieces, set_step, widest
 from graphc.draw.recurrence_told import told
@@ -162,7 +162,8 @@ class _Scene(Pieces):
         """Return the words on the edge from a loop to the one that starts where it ends."""
         place, loop = self.places[earlier], self.found.loops[earlier]
         last = (place.steps[0 if loop.reverse else -1] or "") if place.steps else "0"
-        return Html(f"{set_step(place.name, last)} → {set_step(self.places[index].name, '0')}")
+        start = set_step(self.places[index].name, start_of(self.found.loops[index]))
+        return Html(f"{set_step(place.name, last)} → {start}")
 
     def _emitted_by(self, index: int) -> list[int]:
         """Return the numbers of what a loop emits besides its states."""
@@ -287,7 +288,8 @@ class _Scene(Pieces):
         key = f"s{index}_{column}"
         is_input = self._starts_as_named(index)
         fill = palette.INPUT_FILL if is_input else palette.CONSTANT_FILL
-        self.circle(key, at, place.name, "0", fill, "input" if is_input else "start")
+        step = "0" if is_input else start_of(loop)
+        self.circle(key, at, place.name, step, fill, "input" if is_input else "start")
         for earlier in loop.before:
             self.edge(self._end(earlier), key, ())
         if loop.start and not is_input:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.draw.recurrent_loops import Recurrences
+from graphc.draw.recurrent_loops import Loop, Recurrences
 from graphc.draw.short_names import short
 from graphc.draw.typography import name_text, superscript
 from graphc.ir.dims import Dim, dim_text
@@ -97,6 +97,11 @@ def _shown_steps(length: Dim, steps: int) -> tuple[str | None, ...]:
     if isinstance(length, int) and length <= steps + 1:
         return tuple(str(t + 1) for t in range(length))
     return (*[str(t + 1) for t in range(steps)], None, dim_text(length))
+
+
+def start_of(loop: Loop) -> str:
+    """Return the number of the state before the first step: T+1 where a loop runs backwards."""
+    return dim_text(loop.length + 1).replace(" ", "") if loop.reverse else "0"
 
 
 def joint_name(names: Sequence[str]) -> str:

@@ -29,7 +29,10 @@ class Pieces:
 
     def circle(self, key: str, at: Point, name: str, step: str, fill: str, role: str) -> None:
         size = 16.0 if text_width(name, 16) < 26 else 12.0
-        while text_width(name, size) > 33 and size > 9:
+        while size > 9 and (
+            text_width(name, size) > 33
+            or text_width(name, size) + text_width(step, 0.7 * size) > 38
+        ):
             size -= 1
         name = fitted(name, size, 33)
         label = Html(font(set_step(name, step, size), palette.INK, size))

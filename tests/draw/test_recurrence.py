@@ -276,3 +276,10 @@ def test_the_caption_says_what_short_names_stand_for() -> None:
     caption = texts(gc.draw.recurrence(graph))[-1]
     assert caption.endswith("w: words;  i: image;  s: scores")
     assert ":" not in texts(gc.draw.recurrence(many_to_many()))[-1]
+
+
+def test_a_loop_that_runs_back_begins_behind_the_last_step() -> None:
+    assert "T+1" in texts(gc.draw.recurrence(both_directions()))
+    hidden, _ = gc.nn.rnn(sequence(3), 4, name="rnn", reverse=True)
+    numbers = texts(gc.draw.recurrence(gc.graph({"y": gc.nn.dense(hidden, 2, name="out")})))
+    assert "4" in numbers and "0" not in numbers
