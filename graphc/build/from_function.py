@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.build.graphs import input, named_outputs
+from graphc.build.variables import call_with_variables
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -29,16 +30,20 @@ def from_function(function: Callable[..., Any], *, name: str | None = None, **in
     _expect_arguments(function, inputs)
     nodes = {key: _input_of(key, value) for key, value in inputs.items()}
     by_place = isinstance(function, np.ufunc)  # such as np.tanh, whose arguments have no names
-    results = function(*nodes.values()) if by_place else function(**nodes)
+    variables: Mapping[Node, str] = {}
+    if by_place:
+        results = function(*nodes.values())
+    else:
+        results, variables = call_with_variables(function, **nodes)
     if isinstance(results, Mapping):
         named = {key: _result(value, function) for key, value in results.items()}
     else:
         several = results if isinstance(results, (list, tuple)) else [results]
-        named = named_outputs([_result(value, function) for value in several], {})
+        named = named_outputs([_result(value, function) for value in several], variables)
     own_name = getattr(function, "__name__", "graph")
     label = name or (own_name if own_name.isidentifier() else "graph")
     doc = "" if by_place else (getattr(function, "__doc__", None) or "").strip()
-    return Graph(named, name=label, doc=doc, inputs=nodes.values())
+    return Graph(named, name=label, doc=doc, inputs=nodes.values(), names=variables)
 
 
 def _expect_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:

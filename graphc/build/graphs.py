@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.build.init import as_initializer
+from graphc.build.variables import variables_of
 from graphc.errors import GraphError, counted, did_you_mean
 from graphc.ir.attributes import ArrayLiteral, Attributes
 from graphc.ir.body import Body, bodies
@@ -103,8 +103,8 @@ def graph(
 ) -> Graph:
     """Return the graph that computes the outputs; inputs and parameters are found by walking.
 
-    `outputs` is a mapping from name to node, or one or several nodes. Nodes without a name take
-    the name of the caller's local variable that holds them, the first one if several do.
+    `outputs` is a mapping from name to node, or one or several nodes. Nodes that nobody
+    named take the name of the caller's local variable that holds them, the first one if several do.
     `updates` maps a parameter's name to the node of its next value; it reads what the parameters
     are before an optimizer's step.
 
@@ -116,7 +116,7 @@ def graph(
             raise GraphError(
                 f"a graph's {what} is a text", where=user_location(), got=f"{what}={text!r}"
             )
-    variables = _variables(user_frame())
+    variables = variables_of(user_frame())
     if isinstance(outputs, Mapping):
         if more:
             raise _named_and_more(outputs, more, variables)
@@ -149,28 +149,11 @@ def _named_and_more(
     )
 
 
-def _variables(frame: FrameType | None) -> dict[Node, str]:
-    """Return the caller's names for nodes that have none of their own."""
-    names: dict[Node, str] = {}
-    if frame is None:
-        return names
-    for scope in (frame.f_locals, frame.f_globals):
-        for variable, value in list(scope.items()):
-            if isinstance(value, Node) and not value.name and _is_speaking(variable):
-                names.setdefault(value, variable)
-    return names
-
-
-def _is_speaking(variable: str) -> bool:
-    """Say whether a variable names what it holds: not `_`, and not a debugger's own."""
-    return variable.isidentifier() and not variable.startswith("_")
-
-
 def named_outputs(nodes: Sequence[Node], variables: Mapping[Node, str]) -> dict[str, Node]:
     """Return outputs under their own names, or out, out_2, … where they have none."""
     named: dict[str, Node] = {}
     for node in nodes:
-        named[free_name(node.name or variables.get(node) or "out", named)] = node
+        named[free_name(variables.get(node) or node.name or "out", named)] = node
     return named
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.build.indexing import getitem
+from graphc.build.variables import call_with_variables
 from graphc.errors import GraphError, counted
 from graphc.ir.body import Body
 from graphc.ir.dims import Dim, as_dim, dim_text, same
@@ -130,9 +131,8 @@ class _Built:
         types += [x.type.with_shape(x.shape[1:]) for x in sequences]
         types += [x.type for x in given]
         self.leaves = _placeholders(names, types)
-        results = _results(
-            _called(function, self.leaves, len(carries)), self.leaves[: len(carries)], self.name
-        )
+        returned, self.variables = _called(function, self.leaves, len(carries))
+        results = _results(returned, self.leaves[: len(carries)], self.name)
         self.constants: list[Node] = list(given)
         self.found: list[Node] = []
         self.body = self._closed(results, names, len(carries))
@@ -140,19 +140,26 @@ class _Built:
     def _closed(self, results: Sequence[Node], names: Sequence[str], carries: int) -> Body:
         """Return the body with a placeholder for each node of its surroundings."""
         taken = set(names)
+        carried = {*results[:carries]}  # which is named after the carry
+        called = {
+            x: name
+            for x, name in self.variables.items()
+            if x not in carried and name not in taken and (x.inputs or self._is_outer(x))
+        }
         new: dict[Node, Node] = {leaf: leaf for leaf in self.leaves}
         for node in topological(results, self._is_outer):
             if node in new:
                 continue
             if self._is_outer(node):
-                name = free_name(node.name or node.op.name, taken)
+                name = free_name(called.get(node) or node.name or node.op.name, taken)
                 taken.add(name)
                 new[node] = OPS["input"](name, node.shape, node.dtype)
                 self.constants.append(node)
                 self.found.append(new[node])
             else:
                 self._refuse_effects(node)
-                new[node] = rebuilt(node, tuple([new[x] for x in node.inputs]))
+                again = rebuilt(node, tuple([new[x] for x in node.inputs]))
+                new[node] = again.named(called[node]) if node in called else again
         outputs: dict[str, Node] = {}
         for i, result in enumerate(results):
             name = f"{names[i]}_next" if i < carries else new[result].name or "emitted"
@@ -202,7 +209,10 @@ def _placeholders(names: Sequence[str], types: Sequence[TensorType]) -> list[Nod
     return [OPS["input"](n, kind.shape, kind.dtype) for n, kind in zip(names, types, strict=True)]
 
 
-def _called(function: Callable[..., Any], leaves: Sequence[Node], carries: int) -> Any:
+def _called(
+    function: Callable[..., Any], leaves: Sequence[Node], carries: int
+) -> tuple[Any, dict[Node, str]]:
+    """Return what the body returns, and what it calls the nodes that it holds then."""
     try:
         inspect.signature(function).bind(*leaves)
     except TypeError as problem:
@@ -217,7 +227,7 @@ def _called(function: Callable[..., Any], leaves: Sequence[Node], carries: int) 
         ) from None
     except ValueError:
         pass  # a builtin without a signature
-    return function(*leaves)
+    return call_with_variables(function, *leaves)
 
 
 def _called_flat(carries: int, others: int) -> str | None:
@@ -313,7 +323,8 @@ def _unrolled(
         values = [*carried, *[getitem(x, t) for x in sequences], *given]
         # To a step, what it is given is given: a gradient in it goes no further back.
         leaves = _placeholders(names, [x.type for x in values])
-        results = _results(_called(body, leaves, len(carries)), leaves[: len(carries)], name)
+        returned, _ = _called(body, leaves, len(carries))
+        results = _results(returned, leaves[: len(carries)], name)
         new.update(zip(leaves, values, strict=True))
         for result in results:
             for node in new_nodes(result, new):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from graphc.emit.leaf_names import is_output_named_by_op
+from graphc.emit.leaf_names import is_named_by_op, is_output_named_by_op
 from graphc.emit.names import Namer, one_line
 from graphc.emit.tables import is_table, table
 from graphc.emit.wrapping import WIDTH, steps
@@ -14,6 +14,7 @@ from graphc.ir.dims import shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD
 from graphc.ops.leaf import constant, full
+from graphc.ops.loop import Item
 from graphc.plan.program import ON_DEMAND, Program, Statement
 
 #: What gradients are called: `d_W`, and `change_of_W` where the step is in them already.
@@ -47,6 +48,8 @@ class Expressions:
             if node not in program.model or not label.startswith(f"d_{of}_d_")
         }
         self.labels = {**before, **gradients, **labels}
+        #: In a loop's body, what each step adds to a carry: a `d_W_2` to the `d_W` of all steps.
+        self.parts: set[Node] = set()
         #: Names inside of loops that nobody gave -> what they are called instead.
         self.renamed: dict[str, str] = {}
         self.code: dict[Node, Code] = {}
@@ -62,8 +65,23 @@ class Expressions:
 
     def _find_stems(self) -> None:
         for node in self.program.graph.nodes:
-            own = [self.labels.get(node), self.layer(node)]
-            self.stems[node] = next(filter(None, [*own, *[self.stems[x] for x in node.inputs]]), "")
+            own = [self.labels.get(node), self.layer(node), self._stem_of_steps(node)]
+            of_inputs = [self.stems[x] for x in node.inputs]
+            if node.provenance.phase == BACKWARD:  # a cotangent passes through, not a mask
+                of_inputs.sort(key=lambda stem: not stem.startswith("d_"))
+            self.stems[node] = next(filter(None, [*own, *of_inputs]), "")
+
+    def _stem_of_steps(self, node: Node) -> str:
+        """Return what a loop's result is about: as its steps call it, not what the loop reads."""
+        if not isinstance(node.op, Item):
+            return ""
+        loop = self.program.loops[node.inputs[0]]
+        found = (*loop.following, *loop.emitted)[node.attrs["index"]]
+        while found.name is None and found.inputs:
+            found = found.inputs[0]
+        if found.inputs or not found.op.is_leaf:
+            return found.name or ""
+        return "" if is_named_by_op(found) else str(found.attrs["name"])
 
     def of_body(
         self, program: Program, about: Mapping[Node, str], constants: Sequence[Node]
@@ -73,6 +91,13 @@ class Expressions:
         What a derivative names after a constant is then named after what that is.
         """
         inner = Expressions(program, self.namer, self.notation, self.of)
+        updates = [(x, program.graph.params[name]) for name, x in program.graph.updates.items()]
+        inner.parts = {
+            part
+            for total, carry in updates
+            for part in total.inputs[1:]
+            if total.inputs[0] is carry and part.name == carry.attrs["name"]
+        }
         inner.tables, inner.renamed = self.tables, self.renamed
         inner.known_tables = self.known_tables
         for leaf in constants:
@@ -206,12 +231,18 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     if note.startswith("adjoint of "):
         # What is on the way to an adjoint has no name of its own, or one that tells of itself.
         named = _GRADIENT.match(expressions.rename(node.name or ""))
-        if named and named.group(1).startswith("d_") and _is_numbered(expressions, node):
+        if not (named and expressions.of):
+            return ""
+        if named.group(1).startswith("d_") and _is_numbered(expressions, node):
             return ""  # of several derivatives of one name it is not said which
-        return f"d{expressions.of}/d{named.group(1)}" if named and expressions.of else ""
+        formula = f"d{expressions.of}/d{named.group(1)}"
+        return f"this step's {formula}" if node in expressions.parts else formula
     if not note or note.startswith("tangent of ") or "\n" in note or len(note) >= 60:
         return ""
     users = expressions.program.graph.consumers[node]
+    name = expressions.code[node].text if node in expressions.code else ""
+    if name.isidentifier() and re.search(rf"\b{name}\b", note):
+        return ""  # of stop_gradient(h), the h that is called so tells nothing
     # A step on the way to softplus(z) is no softplus(z) yet.
     is_step = "(" in note and any(user.provenance.origin.note == note for user in users)
     return "" if is_step else note

@@ -86,7 +86,8 @@ class Fast(FastBody):
         operands = [self._variable(x) for x in statement.operands]
         inner = body_expressions(self, loop, operands)
         names = loop_names(self, loop, inner)
-        for item, stack in zip(loop.stacks, names.stacks, strict=True):
+        for j in loop.in_order:
+            item, stack = loop.stacks[j], names.stacks[j]
             self.take_buffer(item, stack)
         for i, variable in enumerate(names.carries.values()):
             self._start(loop, i, variable, operands[i])
@@ -197,21 +198,21 @@ class FastSteps(Steps, Fast):
                 self.expressions.code[leaf] = Code(variable)
                 self.stacked[leaf] = (node, array)
         carried = dict(zip(loop.following, self.names.carries.values(), strict=True))
-        self.places: list[str | None] = []
-        for item, node, stack in zip(loop.stacks, loop.emitted, self.names.stacks, strict=True):
+        #: Stack -> the variable of a step's place in it; a slice of no axes is no array.
+        self.places: dict[int, str] = {}
+        for j in loop.in_order:
+            node = loop.emitted[j]
             of_carry = f"{carried[node]}_t" if node in carried else None
-            wanted = of_carry or self.expressions.wanted_name(node)
-            self.places.append(fresh(wanted) if item.ndim > 1 else None)
-            if self.places[-1]:
-                self.rows.add(self.places[-1], stack)
+            if loop.stacks[j].ndim > 1:
+                self.places[j] = fresh(of_carry or self.expressions.wanted_name(node))
+                self.rows.add(self.places[j], self.names.stacks[j])
 
     def slot(self, stack: int) -> str:
         """Return the place of this step in a stack."""
-        place = self.places[stack]
-        if place is None:  # a slice of no axes is no array
+        if stack not in self.places:
             self.rows.step = self.names.step
             return self.names.slot(stack)
-        return place
+        return self.places[stack]
 
     def compute(self, statement: Statement, codes: list[Code]) -> None:
         node = statement.node

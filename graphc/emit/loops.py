@@ -83,7 +83,8 @@ class Readable(LayerLoops):
         inner = body_expressions(self, loop, operands)
         names = loop_names(self, loop, inner)
         notation = self.expressions.notation
-        for item, stack in zip(loop.stacks, names.stacks, strict=True):
+        for j in loop.in_order:
+            item, stack = loop.stacks[j], names.stacks[j]
             shape, dtype = notation.size(item.shape), notation.dtype(item.dtype)
             self.emit(f"{stack} = np.empty({shape}, {dtype})", item)
         for variable, operand in zip(names.carries.values(), operands, strict=False):
@@ -222,13 +223,15 @@ def loop_names(outer: Body, loop: Loop, inner: Expressions) -> Names:
     namer = outer.expressions.namer
     names = {leaf.attrs["name"]: inner.rename(leaf.attrs["name"]) for leaf in loop.carries}
     carried = dict(zip(loop.following, names.values(), strict=True))
-    stacks = []
-    for item, node in zip(loop.stacks, loop.emitted, strict=True):
+    stacks: dict[int, str] = {}
+    for j in loop.in_order:  # so that the second of a name inside is the second outside
+        node = loop.emitted[j]
         of_step = carried.get(node) or inner.wanted_name(node)
-        wanted = outer.expressions.labels.get(item) or f"{of_step.removesuffix('_next')}_steps"
-        stacks.append(namer.fresh(wanted))
+        steps = f"{of_step.removesuffix('_next')}_steps"
+        stacks[j] = namer.fresh(outer.expressions.labels.get(loop.stacks[j]) or steps)
     step = namer.fresh("t")
-    return Names(step, {old: namer.fresh(name) for old, name in names.items()}, tuple(stacks))
+    carries = {old: namer.fresh(name) for old, name in names.items()}
+    return Names(step, carries, tuple([stacks[j] for j in range(len(stacks))]))
 
 
 def bind_inputs(inner: Expressions, loop: Loop, operands: Sequence[str], names: Names) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import symbols_of
-from graphc.ir.labels import labels_of
+from graphc.ir.labels import labels_of, own_name
 from graphc.ir.leaves import leaves_of, warn_of_unread
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.pickled import Row, nodes_of, rows_of
@@ -332,7 +332,7 @@ def with_own_names(graph: Graph) -> Graph:
     for node in graph.nodes:
         again = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
         label = labels.get(node)
-        if label and not again.name and not again.op.is_leaf:
+        if label and not own_name(node, graph.names) and not again.op.is_leaf:
             again = again.named(label)
         new[node] = again
     return graph.mapped(new, names={})

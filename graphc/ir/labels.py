@@ -20,7 +20,7 @@ def labels_of(
     wanted = [(leaf, name) for name, leaf in leaves]
     shown = {node: name for name, node in reversed(list(outputs.items()))}
     for node in nodes:
-        name = node.name or given.get(node) or shown.get(node)
+        name = own_name(node, given) or given.get(node) or shown.get(node)
         if name and not node.op.is_leaf:
             wanted.append((node, name))
     # An output keeps its own name even when an inner node of the same name comes first.
@@ -31,6 +31,12 @@ def labels_of(
         taken.add(name)
         labels[node] = name
     return labels
+
+
+def own_name(node: Node, given: Mapping[Node, str]) -> str | None:
+    """Return a node's own name, unless the user has one for what differentiation called `d_x`."""
+    is_renamed = node in given and node.provenance.is_called_after_primal
+    return None if is_renamed else node.name
 
 
 def _numbered(name: str, taken: set[str], reserved: set[str], counts: dict[str, int]) -> str:

@@ -71,6 +71,12 @@ class Provenance:
         """Whether the node was built by differentiation, in reverse or in forward mode."""
         return self.origin.note.startswith((ADJOINT, TANGENT))
 
+    @property
+    def is_called_after_primal(self) -> bool:
+        """Whether the name is the `d_x` that differentiation gives the adjoint of `x`."""
+        primal = self.origin.note.removeprefix(f"{ADJOINT} ")
+        return primal != self.origin.note and self.name == f"d_{primal}"
+
     def renamed(self, name: str | None) -> Provenance:
         return replace(self, name=name)
 
@@ -98,9 +104,14 @@ def current_provenance(name: str | None = None) -> Provenance:
 def user_frame() -> FrameType | None:
     """Return the frame of the nearest caller outside graphc."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and not is_users(frame):
         frame = frame.f_back
     return frame
+
+
+def is_users(frame: FrameType) -> bool:
+    """Say whether a frame runs code that is not graphc's."""
+    return not frame.f_code.co_filename.startswith(_PACKAGE)
 
 
 def user_origin() -> Origin:

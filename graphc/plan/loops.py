@@ -39,6 +39,12 @@ class Loop:
         return self.items[len(self.carries) :]
 
     @cached_property
+    def in_order(self) -> tuple[int, ...]:
+        """The stacks in the order in which a step computes what they hold."""
+        place = {s.node: i for i, s in enumerate(self.inside.statements)}
+        return tuple(sorted(range(len(self.emitted)), key=lambda j: place.get(self.emitted[j], -1)))
+
+    @cached_property
     def slots(self) -> Mapping[int, int]:
         """Carry -> the first stack that holds all its values, for those that are emitted."""
         place: dict[Node, int] = {}

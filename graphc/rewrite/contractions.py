@@ -291,6 +291,16 @@ _LABELS = "the labels say it, and nothing moves"
 
 _rule = partial(Rule, exactness=REASSOCIATES, roots=("einsum",))
 
+COMMON_OPERAND = _rule(
+    "common_operand",
+    "a @ b + a @ c",
+    "a @ (b + c)",
+    "one contraction instead of two",
+    apply=_common_operand,
+    roots=("add", "subtract"),
+    operands=("einsum",),
+    example=_M + "v: input(f64, 4, 2)\ny = x @ w + x @ v",
+)
 CONTRACTIONS = (
     _rule(
         "transposed_operand",
@@ -366,16 +376,7 @@ CONTRACTIONS = (
         operands=("multiply",),
         example=_M + "y = sum(x[:, :, None]*w[None], axis=1)",
     ),
-    _rule(
-        "common_operand",
-        "a @ b + a @ c",
-        "a @ (b + c)",
-        "one contraction instead of two",
-        apply=_common_operand,
-        roots=("add", "subtract"),
-        operands=("einsum",),
-        example=_M + "v: input(f64, 4, 2)\ny = x @ w + x @ v",
-    ),
+    COMMON_OPERAND,
     _rule(
         "squared_length",
         "sum(x**2)",

@@ -21,6 +21,7 @@ from graphc.ops.leaf import fill
 from graphc.rewrite.condition import holds
 from graphc.rewrite.facts import Facts
 from graphc.rewrite.index import Candidate, RuleIndex, indexed, kind_of
+from graphc.rewrite.names_of_views import with_names_of_views
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.pattern import Match, match
 from graphc.rewrite.rule import Firing, Rule
@@ -63,9 +64,12 @@ def rewrite(
             run.settle(node)
     if not run.firings and all(run.settled[node] is node for node in graph.nodes):
         return graph, ()
+    following = graph.mapped(run.settled, history=())
+    following, renamed = with_names_of_views(graph, following, run.settled)
     if became is not None:
-        became.update((n, run.settled[n]) for n in graph.nodes if run.settled[n] is not n)
-    return graph.mapped(run.settled, history=()), tuple(run.firings)
+        settled = {n: renamed.get(run.settled[n], run.settled[n]) for n in graph.nodes}
+        became.update((n, new) for n, new in settled.items() if new is not n)
+    return following, tuple(run.firings)
 
 
 class _Run:

@@ -109,7 +109,7 @@ def _slice(node: Node, facts: Facts) -> Node | None:
     x, bounds = node.inputs[0], node.attrs["bounds"]
     if x.op is full:
         return fill(x.attrs["value"], node.shape, node.dtype)
-    if _is_whole(node):
+    if _is_whole(x, bounds):
         return x
     handler = _SLICES.get(x.op.name)
     return handler(x, bounds, facts) if handler else None
@@ -118,9 +118,14 @@ def _slice(node: Node, facts: Facts) -> Node | None:
 Bounds = tuple[tuple[Dim, Dim, int], ...]
 
 
-def _is_whole(node: Node) -> bool:
-    pairs = zip(node.attrs["bounds"], node.inputs[0].shape, strict=True)
+def _is_whole(x: Node, bounds: Bounds) -> bool:
+    pairs = zip(bounds, x.shape, strict=True)
     return all(b[0] == 0 and b[2] == 1 and same(b[1], dim) for b, dim in pairs)
+
+
+def _sliced(x: Node, bounds: Bounds) -> Node:
+    """Return a slice, or what it is one of where it leaves nothing out."""
+    return x if _is_whole(x, bounds) else OPS["slice"].make([x], bounds=bounds)
 
 
 def _slice_of_slice(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
@@ -153,7 +158,7 @@ def _slice_of_concat(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
         if is_at_least(start, before) and is_at_least(after, stop):
             inner = list(bounds)
             inner[axis] = (as_dim(start - before), as_dim(stop - before), 1)
-            return OPS["slice"].make([part], bounds=tuple(inner))
+            return _sliced(part, tuple(inner))
         before = after
     return None
 
@@ -161,20 +166,14 @@ def _slice_of_concat(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
 def _slice_of_broadcast(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
     source = x.inputs[0]
     lead = x.ndim - source.ndim
-    inner, moved = [], False
+    inner = []
     for dim, bound, wide in zip(source.shape, bounds[lead:], x.shape[lead:], strict=True):
         if same(dim, wide):
             inner.append(bound)
         else:
             inner.append((0, 1, 1))
     shape = tuple([slice_length(b) for b in bounds])
-    moved = any(
-        not (b[0] == 0 and b[2] == 1 and same(b[1], d))
-        for b, d in zip(inner, source.shape, strict=True)
-    )
-    if moved:
-        source = OPS["slice"].make([source], bounds=tuple(inner))
-    return OPS["broadcast_to"](source, shape)
+    return OPS["broadcast_to"](_sliced(source, tuple(inner)), shape)
 
 
 def _slice_of_write(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
@@ -201,7 +200,7 @@ def _slice_of_pad(x: Node, bounds: Bounds, facts: Facts) -> Node | None:
         if step < 1 or not (is_at_least(start, width) and is_at_least(width + dim, stop)):
             return None
         inner.append((as_dim(start - width), as_dim(stop - width), step))
-    return OPS["slice"].make(x.inputs, bounds=tuple(inner))
+    return _sliced(x.inputs[0], tuple(inner))
 
 
 _SLICES = {
@@ -252,8 +251,7 @@ def _merged(left: Node, right: Node, axis: int, facts: Facts) -> Node | None:
     if not others or a[axis][2] != 1 or b[axis][2] != 1 or not same(a[axis][1], b[axis][0]):
         return None
     bounds = (*a[:axis], (a[axis][0], b[axis][1], 1), *a[axis + 1 :])
-    whole = OPS["slice"].make([left.inputs[0]], bounds=bounds)
-    return whole.inputs[0] if _is_whole(whole) else whole
+    return _sliced(left.inputs[0], bounds)
 
 
 def _pad(node: Node, facts: Facts) -> Node | None:

@@ -15,7 +15,7 @@ from graphc.rewrite.arithmetic import ARITHMETIC
 from graphc.rewrite.bodies import has_loops, in_bodies
 from graphc.rewrite.borders import BORDERS
 from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
-from graphc.rewrite.contractions import CONTRACTIONS
+from graphc.rewrite.contractions import COMMON_OPERAND, CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.engine import Memory, rewrite
@@ -172,6 +172,12 @@ CONTRACT_PASS = Pass(
     SIMPLIFY,
     level=2,
 )
+COMMON_PASS = Pass(
+    "common operands",
+    "Multiply once what two products share, now that nothing stops gradients",
+    (COMMON_OPERAND,),
+    level=2,
+)
 CONVOLVE_PASS = Pass(
     "convolutions",
     "Make products of windows products of matrices",
@@ -306,12 +312,14 @@ PASSES = (
     SPECIALIZE_PASS,
     LOWER_PASS,
     MERGE_PASS,
+    COMMON_PASS,
     replace(READ_PASS, is_for_loops=True),
     replace(PRUNE_PASS, is_for_loops=True),
     ONCE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
     MERGE_PASS,
+    replace(EMIT_PASS, is_for_loops=True),
     DEAD_PASS,
 )
 
@@ -320,7 +328,7 @@ _BEFORE_COLUMNS = PASSES.index(CONVOLVE_PASS)
 FAST_PASSES = (
     *PASSES[:_BEFORE_COLUMNS],
     CHANNELS_PASS,
-    *PASSES[_BEFORE_COLUMNS:-1],
+    *PASSES[_BEFORE_COLUMNS:-2],
     JOIN_PASS,
     replace(EMIT_PASS, is_for_loops=True),
     replace(APART_PASS, is_for_loops=True),

@@ -35,6 +35,11 @@ EMIT_WHOLE = Rule(
     "one array is stacked instead of several slices of it",
     exactness=EXACT,
     apply=by_whole_pass,
+    example=(
+        "x: input(f64, 3, 4)\ns: input(f64, 4)\n"
+        "def cell(h, x_t):\n    n = tanh(h + x_t)\n    return n, n[:2], n[2:]\n"
+        "last, a, b = scan(cell, init=s, xs=x)\ny = a*b"
+    ),
 )
 
 _SLICE = OPS["slice"]
@@ -181,5 +186,6 @@ def _emitting_whole(node: Node, used: set[int]) -> dict[int, Node] | None:
         emitted = before[j]
         stack = item(loop, first + of_base[emitted.inputs[0]])
         bounds = [slice(None), *[slice(*bound) for bound in emitted.attrs["bounds"]]]
-        results[index] = _SLICE(stack, bounds)
+        part, name = _SLICE(stack, bounds), before[j].name
+        results[index] = part.named(f"{name}_steps") if name else part
     return results

@@ -45,11 +45,11 @@ def test_no_value_of_a_step_is_named_after_ops_alone(style: str) -> None:
     """Not `multiply_t_3_multiply`, `slice_t_2_add`, `concat_2_steps`."""
     source = gc.compile(attention(), gradient_of="loss", style=style).source
     assert not re.findall(r"\b(?:add|multiply|slice|reshape|subtract|concat)\w* = ", source)
-    assert "softmax_steps" in source
+    assert "a_steps" in source and "d_context" in source  # the user's own names
 
 
 def test_what_two_loops_call_alike_is_not_mixed_up() -> None:
-    """Each of them finds an `item` around it, another one."""
+    """Each of them finds something `around` it, another one."""
     x, W = gc.input("x", ("T", 3)), gc.param("W", (3,), init=0.5)
 
     def sums(around: Node | None, scale: float) -> Node:
@@ -65,7 +65,7 @@ def test_what_two_loops_call_alike_is_not_mixed_up() -> None:
         function = gc.compile(graph, gradient_of="loss", style=style, optimize=level)
         function.module.check()
         backward = function.source.partition("# backward")[2]
-        assert "d_item" in backward  # which of both a derivative means is not known
+        assert "d_around" in backward  # which of both a derivative means is not known
         assert "d_first" not in backward and "d_other" not in backward
 
 
