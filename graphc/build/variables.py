@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from graphc.ir.node import Node
-from graphc.ir.provenance import is_users
+from graphc.ir.provenance import watching
 
 
 def variables_of(frame: FrameType | None) -> dict[Node, str]:
@@ -33,33 +33,10 @@ def _has_name(node: Node) -> bool:
     return bool(node.name) and not node.provenance.is_called_after_primal
 
 
-class _Watch:
-    """A hook of the interpreter's that looks at what a function holds as it returns."""
-
-    def __init__(self, caller: FrameType) -> None:
-        self.caller = caller
-        self.variables: dict[Node, str] = {}
-
-    def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "return" and frame.f_back is self.caller and is_users(frame):
-            self.variables = variables_of(frame)
-
-
 def call_with_variables(
     function: Callable[..., Any], *args: Any, **options: Any
 ) -> tuple[Any, dict[Node, str]]:
-    """Call a function; return its result, and what a user's function called its nodes inside.
-
-    A function's variables are gone after the call, so a hook reads them as it returns. Where a
-    profiler has that hook, nothing is read: names are all that would come of it.
-    """
-    before = sys.getprofile()
-    if before is not None and not isinstance(before, _Watch):
-        return function(*args, **options), {}
-    watch = _Watch(sys._getframe())
-    sys.setprofile(watch)
-    try:
+    """Call a function; return its result, and what a user's function called its nodes inside."""
+    with watching(sys._getframe()) as watch:
         result = function(*args, **options)
-    finally:
-        sys.setprofile(before)
-    return result, watch.variables
+        return result, variables_of(watch.frame)

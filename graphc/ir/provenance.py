@@ -114,11 +114,48 @@ def is_users(frame: FrameType) -> bool:
     return not frame.f_code.co_filename.startswith(_PACKAGE)
 
 
+class Watch:
+    """The frame of a user's function that another frame calls, known once it builds a node.
+
+    A frame that is held keeps its variables when the function has returned.
+    """
+
+    def __init__(self, caller: FrameType) -> None:
+        self.caller = caller
+        self.frame: FrameType | None = None
+
+    def look(self, frame: FrameType) -> None:
+        """Find the called function's frame among those that lead to one of the user's."""
+        at: FrameType | None = frame
+        while at is not None and at.f_back is not self.caller:
+            at = at.f_back
+        if at is not None and is_users(at):
+            self.frame = at
+
+
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watching(caller: FrameType) -> Iterator[Watch]:
+    """Watch out for the frame of the user's function that a frame calls now."""
+    watch = Watch(caller)
+    token = _watch.set(watch)
+    try:
+        yield watch
+    finally:
+        _watch.reset(token)
+        vars(watch).clear()  # frames hold what they call, and so on in circles
+
+
 def user_origin() -> Origin:
     """Return the nearest caller's line outside graphc."""
     frame = user_frame()
     if frame is None:
         return Origin()
+    watch = _watch.get()
+    if watch is not None and watch.frame is None:
+        watch.look(frame)
     return Origin(frame.f_code.co_filename, frame.f_lineno)
 
 
