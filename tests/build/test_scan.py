@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+
 import numpy as np
 import pytest
 
@@ -270,3 +273,70 @@ def test_a_draw_made_before_the_loop_is_the_same_in_every_step() -> None:
     f = gc.compile(gc.graph({"last": last, "noise": noise}))
     got = f(start=np.zeros(3), xs=np.zeros((4, 3)), rng=np.random.default_rng(0))
     np.testing.assert_allclose(got["last"], 4 * got["noise"], rtol=1e-6)
+
+
+def test_the_variables_of_a_body_name_what_they_hold() -> None:
+    x, W, V = gc.input("x", ("T", 3)), gc.param("W", (3, 3)), gc.param("V", (3, 2))
+    U = gc.param("U", (3, 3))
+
+    def gated(h: gc.Node, x_t: gc.Node) -> tuple[gc.Node, gc.Node]:
+        def fresh(h: gc.Node) -> gc.Node:
+            inside = h @ W  # a function within a function keeps its variables
+            return gc.tanh(x_t + inside)
+
+        z = gc.sigmoid(h @ U)
+        candidate = fresh(h)
+        h = (1 - z) * h + z * candidate
+        y = h @ V
+        return h, y
+
+    text = str(gc.graph({"y": gc.scan(gated, init=gc.zeros((3,)), xs=x)[1]}))
+    assert "z: f32[3] = sigmoid(h @ U)" in text
+    assert "candidate: f32[3] = tanh(x_t + h @ W)" in text
+    assert "h_next: f32[3] = (1 - z) * h + z * candidate" in text
+    assert "return h_next, y" in text and "inside" not in text
+    assert gc.parse(text) == gc.graph({"y": gc.scan(gated, init=gc.zeros((3,)), xs=x)[1]})
+
+
+def test_a_body_in_a_body_keeps_both_their_variables() -> None:
+    x = gc.input("x", ("T", "S", 3))
+
+    def outer(total: gc.Node, rows: gc.Node) -> tuple[gc.Node, gc.Node]:
+        def inner(h: gc.Node, row: gc.Node) -> tuple[gc.Node, gc.Node]:
+            bent = gc.tanh(row)
+            return h + bent, bent
+
+        last, _ = gc.scan(inner, init=gc.zeros((3,)), xs=rows)
+        scaled = 2 * last
+        return total + scaled, scaled
+
+    text = str(gc.graph({"y": gc.scan(outer, init=gc.zeros((3,)), xs=x)[0]}))
+    assert "bent: f32[3] = tanh(row)" in text
+    assert "scaled: f32[3] = 2 *" in text
+
+
+def test_a_profiler_goes_on_while_a_body_is_built() -> None:
+    x = gc.input("x", ("T", 3))
+    seen = []
+
+    def body(h: gc.Node, x_t: gc.Node) -> tuple[gc.Node]:
+        step = gc.tanh(x_t)
+        return (h + step,)
+
+    def profiler(frame: FrameType, event: str, _: object) -> None:
+        seen.append(frame.f_code.co_name)
+
+    before = sys.getprofile()
+    sys.setprofile(profiler)
+    try:
+        profiled = gc.scan(body, init=gc.zeros((3,)), xs=x)
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(before)
+    assert "body" in seen
+    assert gc.graph({"h": profiled[0]}) == gc.graph(
+        {"h": gc.scan(body, init=gc.zeros((3,)), xs=x)[0]}
+    )
+    with pytest.raises(ZeroDivisionError):
+        gc.scan(lambda h, x_t: 1 / 0, init=gc.zeros((3,)), xs=x)
+    assert sys.getprofile() is before

@@ -184,3 +184,18 @@ def test_the_caption_names_only_the_shapes_that_are_there() -> None:
     rnn = gc.graph({"h": gc.nn.rnn(gc.input("x", ("T", "N", 3)), 4)[0]})
     caption = next(t for t in texts(gc.draw.cell(rnn)) if "yellow" in t)
     assert caption == "yellow: with weights"
+
+
+def test_gates_are_called_by_the_variables_of_the_step() -> None:
+    x, W, U = gc.input("x", ("T", "N", 3)), gc.param("W", (3, 4)), gc.param("U", (4, 4))
+    V = gc.param("V", (4, 4))
+
+    def step(h: gc.Node, x_t: gc.Node) -> tuple[gc.Node, gc.Node]:
+        z = gc.sigmoid(x_t @ W + h @ U)
+        h_tilde = gc.tanh(x_t @ W + h @ V)
+        h = (1 - z) * h + z * h_tilde
+        return h, h
+
+    _, states = gc.scan(step, init=gc.zeros(("N", 4)), xs=x)
+    picture = gc.draw.cell(gc.graph({"h": states}), highlight="z")
+    assert "▸ z" in texts(picture)
