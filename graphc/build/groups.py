@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from graphc.build.step import Nodes, Optimizer, Step
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, did_you_mean
 from graphc.ir.node import Node
 
 _EXAMPLE = 'groups(adam(0.001), {"*.b": adam(0.002)})'
@@ -52,12 +52,11 @@ class Groups(Optimizer):
     def next_values(self, step: Step, params: Nodes, gradients: Nodes) -> dict[str, Node]:
         for pattern in self.others:
             if not any(_matches(key, pattern) for key in gradients):
-                hint = nearest(pattern, list(gradients))
                 raise GraphError(
                     f"no parameter that is trained matches {pattern!r}",
                     got=repr(self),
                     expected=", ".join(gradients),
-                    fix=f"did you mean {hint!r}?" if hint else None,
+                    fix=did_you_mean(pattern, gradients),
                 )
         members: dict[str | None, dict[str, Node]] = {None: {}, **{p: {} for p in self.others}}
         for key, gradient in gradients.items():

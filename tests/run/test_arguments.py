@@ -153,6 +153,9 @@ def test_a_fitting_array_is_not_copied() -> None:
 class Sparse:
     """What NumPy makes of a matrix of another library: an object."""
 
+    def __repr__(self) -> str:  # as the test's name has it, which every process calls alike
+        return "sparse"
+
     def toarray(self) -> np.ndarray:
         return np.eye(3)
 
