@@ -78,9 +78,8 @@ def test_a_table_is_no_file_of_arrays(graphc: Callable[..., str], tmp_path: Path
 
 def test_data_may_stand_in_files_of_their_own(graphc: Callable[..., str]) -> None:
     words = ("train", "noisy.graph", "--epochs", "1")
-    assert graphc(*words, "--data", "x=@x.npy", "--data", "y=y.npy") == graphc(
-        *words, "--data", "data.npz"
-    )
+    apart = graphc(*words, "--data", "x=@x.npy", "--data", "y=y.npy")
+    assert apart.split()[:-1] == graphc(*words, "--data", "data.npz").split()[:-1]  # but seconds
     assert "give it one: name=@x.npy" in graphc(*words, "--data", "x.npy")
 
 
