@@ -99,9 +99,8 @@ def test_a_model_is_run_in_use(graphc: Callable[..., str]) -> None:
     assert "[0.5, 0.5]" in told and "loss" not in told  # W is all ones: both scores are equal
     # Labels may be there, and are not looked at.
     assert told == graphc("run", "noisy.graph", "--predict", "p", "--at", "@data.npz")
-    assert "no input called 'weights'" in graphc(
-        "run", "noisy.graph", "--predict", "p", "--at", "@more.npz"
-    )
+    more = graphc("run", "noisy.graph", "--predict", "p", "--at", "@more.npz")
+    assert "no input called 'weights'" in more and "--at x=@data.npz takes one array" in more
     assert "no node is called 'q'" in graphc("run", "noisy.graph", "--predict", "q")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from graphc.commands.stage import in_use
 from graphc.commands.values import split_state
 from graphc.compile import compile
+from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
 from graphc.run.points import known_sizes
 from graphc.run.reference import interpret
@@ -40,6 +41,7 @@ def evaluate(
     given, inputs = split_state(values, graph.params)
     sizes = known_sizes(graph, values)
     inputs = {n: v for n, v in inputs.items() if n in graph.inputs or n not in sizes}
+    _check_names(graph, inputs)
     state = {**graph.init(seed=seed, **sizes), **given} if graph.params else None
     if any(node.op.is_random for node in graph.nodes):
         inputs["rng"] = np.random.default_rng(seed)
@@ -48,3 +50,18 @@ def evaluate(
         return interpret(graph, state, check_finite=check_finite, **inputs)
     function = compile(graph, gradient_of=gradient, wrt=wrt, optimize=level)
     return function(state, check_finite=check_finite, **inputs)
+
+
+def _check_names(graph: Graph, inputs: Mapping[str, Any]) -> None:
+    """Raise a GraphError for a value that the model does not take: a file may hold several."""
+    known = [*graph.inputs, *graph.params]
+    strange = [n for n in inputs if n not in graph.inputs and not nearest(n, known)]
+    if strange:
+        first = next(iter(graph.inputs), "x")
+        raise GraphError(
+            f"{graph.name} has no input called {strange[0]!r}",
+            got=", ".join(inputs),
+            expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items())
+            or "no inputs",
+            fix=f"--at {first}=@data.npz takes one array of a file",
+        )

@@ -22,6 +22,7 @@ from graphc.differentiate.symbolic import (
     tree_of,
 )
 from graphc.errors import GraphError
+from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS, register
@@ -32,6 +33,17 @@ _IN_SYMPY = "write it in SymPy: sympy.exp(x) for np.exp(x), sympy.Piecewise for 
 _FREE = ("x", "a", "b", "c", "u", "v", "w")
 #: Intervals to draw test points from; the first one inside the op's domain is taken.
 _INTERVALS = ((-2.0, 2.0), (0.3, 2.0), (-0.8, 0.8), (0.1, 0.9), (1.2, 3.0), (-3.0, -1.2))
+
+
+class OfExponentials(Pointwise):
+    """A user's op in which something grows without bound: derived through what computes it.
+
+    Its whole derivative, written flat, may cancel or be infinity times 0 where the parts are not:
+    that of x*tanh(exp(x)) has x*exp(x) - x*exp(x)*tanh(exp(x))**2.
+    """
+
+    def expand(self, node: Node) -> Node | None:
+        return self.lower(node)
 
 
 def define_pointwise(
@@ -56,8 +68,9 @@ def define_pointwise(
     there = OPS.get(name)
     if isinstance(there, Pointwise) and (there.args, there.formula) == (args, formula):
         return there
+    kind = OfExponentials if any(map(_grows, leaves(tree))) else Pointwise
     return register(
-        Pointwise(
+        kind(
             name,
             doc or f"{name}({', '.join(args)}) = {formula}.",
             formula,
@@ -194,6 +207,13 @@ def _check_leaf(name: str, leaf: Expression) -> None:
         raise GraphError(
             f"{name}: something is left to be evaluated", got=str(leaf), fix="add .doit()"
         )
+
+
+def _grows(leaf: Expression) -> bool:
+    """Say whether an expression holds an exponential."""
+    sympy = sympy_module()
+    powers = [power for power in leaf.atoms(sympy.Pow) if power.exp.free_symbols]
+    return bool(powers or leaf.atoms(sympy.exp, sympy.sinh, sympy.cosh))
 
 
 def _interval(tree: Tree, args: tuple[str, ...]) -> tuple[float, float]:

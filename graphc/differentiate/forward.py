@@ -126,5 +126,6 @@ class ForwardSweep:
 
 
 def is_derived_from_formula(op: Op) -> bool:
-    """Say whether an op's partials come from its formula; other ops state a linearization."""
-    return isinstance(op, Pointwise) and type(op).linearize is Op.linearize
+    """Say whether an op's partials come from its formula; other ops state what they come from."""
+    own = type(op)
+    return isinstance(op, Pointwise) and own.linearize is Op.linearize and own.expand is Op.expand

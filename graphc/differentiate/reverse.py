@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from graphc.differentiate.checkpoints import with_recomputation
+from graphc.differentiate.forward import is_derived_from_formula
 from graphc.differentiate.loops import pulled_back
 from graphc.differentiate.product import Slope, Slopes, total
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import ADJOINT, BACKWARD, inherit
 from graphc.ir.walk import new_nodes, reaching, topological
 from graphc.ops.loop import Item, Scan
-from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 
@@ -97,7 +97,7 @@ class Sweep:
                 part = node.op.transpose(node, cotangent, i)
                 if part is not None:
                     after = self.slopes.through_transpose(node, i, slope)
-                elif isinstance(node.op, Pointwise):
+                elif is_derived_from_formula(node.op):
                     part, after = self.slopes.product(node, i, cotangent, slope)
                 else:
                     nonlinear.append(i)

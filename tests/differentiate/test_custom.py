@@ -98,6 +98,44 @@ def test_a_textbook_formula_is_computed_in_its_stable_form(formula: str, style: 
         np.testing.assert_allclose(found, stable.reference([far], {}, x.type), rtol=1e-15)
 
 
+FAR = {
+    "tanh": (lambda x: (sympy.exp(x) - sympy.exp(-x)) / (sympy.exp(x) + sympy.exp(-x)), [0, 0]),
+    "log of two": (lambda x: sympy.log(sympy.exp(x) + sympy.exp(2 * x)), [1, 2]),
+    "sech": (lambda x: 1 / sympy.cosh(x), [0, 0]),
+    "elish": (
+        lambda x: sympy.Piecewise(
+            (x / (1 + sympy.exp(-x)), x >= 0), ((sympy.exp(x) - 1) / (1 + sympy.exp(-x)), True)
+        ),
+        [0, 1],
+    ),
+    "log of cosh": (lambda x: sympy.log((sympy.exp(x) + sympy.exp(-x)) / 2), [-1, 1]),
+    "power": (lambda x: sympy.log(1 + 2**x) / sympy.log(2), [0, 1]),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_the_derivative_of_a_textbook_formula_is_finite_far_out(name: str) -> None:
+    function, slopes = FAR[name]
+    op, x = define_pointwise("far", function), gc.input("x", ("N",), dtype="float64")
+    graph = gc.graph({"y": op(x).sum(), "near": op(x)})
+    assert gc.check_gradient(graph, of="y", at={"x": [-1.3, -0.4, 0.7, 2.1]}).passed
+    far = {"x": np.array([-2000.0, 2000.0])}
+    reverse = gc.compile(graph, gradient_of="y", wrt=["x"])(**far)["d_y_d_x"]
+    forward = gc.compile(graph.tangent(["x"]))(**far, x_dot=np.ones(2))["near_dot"]
+    for found in (reverse, forward):
+        np.testing.assert_allclose(found, slopes, atol=1e-300)
+
+
+def test_a_derivative_does_not_cancel_where_its_parts_do_not() -> None:
+    op = define_pointwise("tanhexp", lambda x: x * sympy.tanh(sympy.exp(x)))
+    x = gc.input("x", dtype="float64")
+    f = gc.compile(gc.graph({"y": op(x)}), gradient_of="y", wrt=["x"])
+    assert f(x=100.0)["d_y_d_x"] == 1
+    root = define_pointwise("root", lambda x: x / sympy.sqrt(1 + x**2))
+    f = gc.compile(gc.graph({"y": root(x)}), gradient_of="y", wrt=["x"])
+    assert f(x=1e4)["d_y_d_x"] == pytest.approx((1 + 1e8) ** -1.5, rel=1e-14)
+
+
 def test_a_stable_form_may_share_and_keep_other_operands() -> None:
     two = define_pointwise("two", lambda x, k: sympy.log(sympy.exp(x) + sympy.exp(k)) / k)
     assert two.lowering == "logaddexp(k, x) / k"
