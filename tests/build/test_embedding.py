@@ -24,6 +24,8 @@ OPTIMIZER_TEXTS = [
     "adam(0.1)",
     "adam(cosine(0.1, 10), weight_decay=0.1)",
     "adamw(0.1)",
+    'groups(sgd(0.5), {"words": adam(0.1)})',
+    'groups(adam(0.1), {"words": sgd(0.5)})',
     # The limits are below the gradients of the model, which are small.
     "clip_by_norm(sgd(1e5), 1e-7)",
     "clip_by_norm(adam(0.1), 1e-7)",
