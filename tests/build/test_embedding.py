@@ -31,7 +31,6 @@ OPTIMIZER_TEXTS = [
     "clip_by_norm(adam(0.1), 1e-7)",
     "clip_by_value(sgd(1e5, momentum=0.9), 1e-7)",
     "clip_by_value(clip_by_norm(sgd(1e5), 1e-7), 1e-7)",
-    'groups(adam(0.1), {"words": sgd(0.5, momentum=0.9)})',
     'groups(sgd(0.5), {"w*": adagrad(0.3)})',
 ]
 #: Batches with repeated, negative (-1 is 6) and absent words.
