@@ -203,3 +203,12 @@ def test_the_differential_of_a_squared_error_is_written_as_a_person_would() -> N
     p, t = gc.input("p", ("N", 2), "float64"), gc.input("t", ("N", 2), "float64")
     card = gc.derive(gc.graph({"J": ((p - t) ** 2).sum() / 2}), "J")
     assert card.part("local derivative") == ("dJ = sum((dp − dt) ⊙ (p − t))",)
+
+
+def test_a_textbook_formula_is_derived_in_the_steps_of_the_function_that_it_is() -> None:
+    graph = gc.parse("a: input(f64, 3)\nz = 1/(1 + exp(-a))\nJ = sum(z)\noutput(J)")
+    card = gc.derive(graph, "z", of="J")
+    assert card.part("formula") == ("z = 1/(1 + exp(−a))", "= σ(a)")
+    steps = card.part("local derivative")
+    assert len(steps) == 9
+    assert steps[0] == "∂z/∂a = ∂/∂a[1/(1 + exp(−a))]" and steps[-1] == "= z·(1 − z)"

@@ -160,7 +160,16 @@ class CardWriter:
             return []
         operands = {operand: self.symbol(operand) for operand in self.module.operands}
         formula = Formula(self.node, operands, whole=True)
-        return [_equal("formula", self.symbol(self.node), [formula])]
+        lines = [_equal("formula", self.symbol(self.node), [formula])]
+        if self._is_known():
+            known = Formula(self.module.meaning, operands, whole=True)
+            lines.append(_equal("formula", _NOTHING, [known], "the same as one function"))
+        return lines
+
+    def _is_known(self) -> bool:
+        """Say whether a formula of several ops is that of one: 1/(1 + exp(−a)) is σ(a)."""
+        module = self.module
+        return module is not None and module.meaning is not module.root and not _is_one_op(module)
 
     def _local(self) -> list[Line]:
         """Return the local derivatives: step by step for one op, in one line for a formula."""
@@ -173,8 +182,10 @@ class CardWriter:
         same_shape = all(x.shape == self.node.shape for x in found)
         if not (same_shape and all(isinstance(n.op, Pointwise) for n in module.nodes if n.inputs)):
             return self._differential(module, list(found)) if found else []
-        if sum(bool(n.inputs) and not n.op.is_view for n in module.nodes) == 1:
-            return self._steps(list(found))
+        if _is_one_op(module):
+            return self._steps(self.node, list(found))
+        if self._is_known() and isinstance(module.meaning.op, Pointwise):
+            return self._steps(module.meaning, list(found))
         symbols = self._symbols(module)
         return [
             _equal(
@@ -186,12 +197,12 @@ class CardWriter:
             for operand, value in found.items()
         ]
 
-    def _steps(self, operands: Sequence[Node]) -> list[Line]:
-        """Return the steps of the derivation of the node's op, by each operand."""
-        node, lines = self.node, []
+    def _steps(self, node: Node, operands: Sequence[Node]) -> list[Line]:
+        """Return the steps of the derivation of an op, by each operand; its value is the node's."""
+        lines: list[Line] = []
         sources = [self.numbering.source(x)[0] for x in node.inputs]
         names = [self.symbol(x) for x in sources]
-        own = self.symbol(node)
+        own = self.symbol(self.node)
         for index, source in enumerate(sources):
             if source not in set(operands):
                 continue
@@ -317,6 +328,10 @@ _TIMES = Piece("·", r" \cdot ", "·")
 _PLUS = Piece(" + ", " + ", " + ")
 _ONE, _ZERO = (Piece(digit, digit, digit) for digit in "10")
 _ELLIPSIS = Piece("…", r"\dots", "…")
+
+
+def _is_one_op(module: Module) -> bool:
+    return sum(bool(node.inputs) and not node.op.is_view for node in module.nodes) == 1
 
 
 def _equal(part: str, left: Piece, right: Phrase, reason: str | Piece = "") -> Line:
