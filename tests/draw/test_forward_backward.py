@@ -327,6 +327,26 @@ def test_a_logistic_loss_is_about_its_score() -> None:
     assert lines["v₆ = σ(t·v₄)"][0] == "dJ/dv₄ += dJ/dv₆·v₆·(1 − v₆)·t"
 
 
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [
+        (gc.nn.hinge, "dJ/dv⁽³⁾ₙ += −dJ/dv⁽⁶⁾ₙ·(v⁽⁶⁾ₙ > 0)·tₙ"),
+        (gc.nn.perceptron_loss, "dJ/dv⁽³⁾ₙ += −(1/N)·(relu(−tₙ·v⁽³⁾ₙ) > 0)·tₙ"),
+        (gc.nn.squared_error, "dJ/dv⁽³⁾ₙ += (1/N)·(v⁽³⁾ₙ − tₙ)"),
+    ],
+)
+def test_a_loss_is_about_its_score_whatever_shifts_and_scales_it(
+    loss: Callable[[gc.Node, gc.Node], gc.Node], line: str
+) -> None:
+    x, t = gc.input("x", ("N", 3)), gc.input("t", ("N",))
+    J = gc.mean(loss(x @ gc.param("w", (3,)), t))
+    rows = gc.forward_backward_table(gc.graph({"J": J})).rows
+    assert rows[0].module == "Loss"
+    assert (rows[-1].module, rows[-1].forward) == ("Linear", "v⁽³⁾ₙ = Σᵢ xₙᵢ·wᵢ")
+    assert line in [each for row in rows for each in row.backward]
+    assert not any("/dt" in each for row in rows for each in row.backward)
+
+
 def test_a_loop_is_called_by_its_layer() -> None:
     hidden, _ = gc.nn.rnn(gc.input("x", ("T", "N", 3)), 4, name="encoder")
     rows = gc.forward_backward_table(gc.graph({"J": gc.sum(hidden**2)})).rows

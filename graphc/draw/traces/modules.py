@@ -72,16 +72,14 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
     for node in order:
         source = numbering.source(node.inputs[0])[0] if len(node.inputs) == 1 else node
         is_activation = isinstance(node.op, Pointwise) and node.inputs and _bends(node)
-        if source in sums and is_activation:
-            ends.add(source)
-            is_unit = _is_known_by_name(node) and len(numbering.uses.get(source, ())) == 1
-            if _feeds(numbering, node, sums) or is_unit:
-                ends.add(node)
-        elif is_activation:
-            scores = sums & set(_scaled_by_data(numbering, source))
-            ends |= scores
-            if scores and len(source.inputs) > 1 and _is_known_by_name(node):
-                ends.add(node)
+        score = _score(numbering, source, sums) if is_activation else None
+        if score is None:
+            continue
+        ends.add(score)
+        is_unit = _is_known_by_name(node) and len(numbering.uses.get(source, ())) == 1
+        is_signed = score is not source and len(source.inputs) == 1  # -s
+        if _feeds(numbering, node, sums) or (is_unit and not is_signed):
+            ends.add(node)
     ends |= _shared(numbering, order, ends)
     return ends | _cuts(numbering, order, ends)
 
@@ -113,13 +111,22 @@ def _weighted_sums(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
     return found
 
 
-def _scaled_by_data(numbering: Numbering, node: Node) -> list[Node]:
-    """Return the factors of -s and t·s, where t is given: what bends that is about the score s."""
-    factors = [numbering.source(x)[0] for x in node.inputs]
-    rule = rule_of(node, range(len(factors))) if factors else ""
-    is_signed = rule == "constant factor" and len(factors) == 1
-    given = rule == "product" and any(x.op is OPS["input"] for x in factors)
-    return factors if is_signed or given else []
+def _score(numbering: Numbering, node: Node, sums: set[Node]) -> Node | None:
+    """Return the weighted sum that a node is about, however data shift and scale it: s of 1 - t·s.
+
+    What bends that is a formula of s, and what was given (a label) is not looked for below.
+    """
+    found = None
+    at: Node | None = node
+    while at is not None:
+        found = at if at in sums else found
+        sources = [numbering.source(x)[0] for x in at.inputs]
+        varied = [x for x in sources if x.op is not OPS["input"] and not is_fill(x)]
+        rule = rule_of(at, range(len(sources))) if sources else ""
+        scales = rule == "product" and any(x.op is OPS["input"] for x in sources)
+        is_about = scales or at.op in (OPS["subtract"], OPS["negative"])
+        at = varied[0] if len(varied) == 1 and is_about else None
+    return found
 
 
 def _rows_of(numbering: Numbering, node: Node) -> bool:
@@ -169,6 +176,9 @@ def _name(
     scope = root.provenance.scope.rpartition("/")[2]
     if scope and isinstance(root.op, LoopResult):
         return _title(scope)
+    adds_up = len(ops) == 1 and rule_of(ops[0], range(len(ops[0].inputs))) == "sum"
+    if is_loss and adds_up:
+        return "Loss"
     if len(ops) == 1:
         return _title(ops[0].op.name)
     if meaning is not root:
