@@ -388,7 +388,7 @@ class _Scene(Pieces):
         groups = [(*loop.sequences, *loop.start, *loop.given) for loop in self.found.loops]
         names = [name for group in groups for name in group]
         names += [value.name for value in self.found.emitted]
-        names += [value.name for value in self.found.readings]
+        names += [reading.name for reading in self.found.readings]
         return [
             f"{name_text(short(name))}: {name_text(name)}"
             for name in dict.fromkeys(names)
