@@ -162,7 +162,7 @@ def _cells(node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) 
     result = _of_objects(concrete_type(node.type, sizes, node))
     try:
         value = op.reference(inputs, attrs, result)
-    except (TypeError, AttributeError, ValueError):
+    except (TypeError, AttributeError, ValueError, SystemError):  # so says NumPy's argmax
         raise GraphError(f"{op.name} has no closed form", got=repr(node)) from None
     if isinstance(result, TupleType):
         return value

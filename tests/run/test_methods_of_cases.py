@@ -57,3 +57,14 @@ def test_numbers_put_around_an_array_are_numbers_of_its_formula() -> None:
     graph = gc.parse("x: input(f64, 2)\nloss = sum(sin(pad(x, 1)))\noutput(loss)")
     found = gc.compare_methods(graph, at={"x": [0.3, -0.4]})
     np.testing.assert_allclose(found["symbolic"].values["x"], np.cos([0.3, -0.4]))
+
+
+def test_places_that_depend_on_values_have_no_formula() -> None:
+    graph = gc.parse(
+        "x: input(f64, 3, 2)\nz: input(f64, 3, 2)\n"
+        "loss = sum(take_along_axis(z, argmax(x*z, axis=0, keepdims=True), axis=0))\noutput(loss)"
+    )
+    at = {"x": np.arange(6.0).reshape(3, 2), "z": np.ones((3, 2))}
+    found = gc.compare_methods(graph, at=at, wrt=["z"])
+    assert "argmax has no closed form" in str(found)
+    np.testing.assert_array_equal(found["reverse mode"].values["z"], [[0, 0], [0, 0], [1, 1]])
