@@ -260,7 +260,8 @@ class _Scene(Pieces):
             at, name = (column * COLUMN, 0.0), joint_name(loop.sequences)
             self.circle(below, at, name, step, palette.INPUT_FILL, "input")
         for source in self._slices(index, below, f"s{{}}_{column}") if SLICE in loop.reads else ():
-            self.edge(source, f"s{index}_{column}", loop.from_below)
+            if source in self.at:  # a loop below may have fewer steps
+                self.edge(source, f"s{index}_{column}", loop.from_below)
 
     def _unrolled_emitted(self, number: int) -> None:
         emitted, place = self.found.emitted[number - len(self.found.loops)], self.places[number]

@@ -283,3 +283,14 @@ def test_a_loop_that_runs_back_begins_behind_the_last_step() -> None:
     hidden, _ = gc.nn.rnn(sequence(3), 4, name="rnn", reverse=True)
     numbers = texts(gc.draw.recurrence(gc.graph({"y": gc.nn.dense(hidden, 2, name="out")})))
     assert "4" in numbers and "0" not in numbers
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_loop_may_have_more_steps_than_the_one_below(parts: int) -> None:
+    def stack(xs: gc.Node) -> gc.Node:
+        return gc.scan(lambda h, v: (gc.tanh(h + v),) * 2, init=gc.zeros((3,)), xs=xs)[1]
+
+    x = gc.input("x", (2, 3))
+    below = [stack(x[:1]), x[1:], x] if parts == 1 else [stack(x[:1]), stack(x[1:])]
+    drawing = gc.draw.recurrence(gc.graph({"y": gc.sum(stack(gc.concat(below)))}))
+    assert "<svg" in drawing.svg()
