@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from graphc.differentiate.local import specialized
 from graphc.ir.access import Access, Span, identity, reads, whole
-from graphc.ir.dims import Dim, Shape, normal, same
+from graphc.ir.dims import Dim, Shape, normal
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.leaf import is_fill
@@ -34,7 +34,11 @@ def spans_of(of: Node, wrt: Node) -> Access | None:
         if parts:
             found[node] = _united(parts, shape)
     spans = found.get(of)
-    return None if spans is None or any(same(span.width, 0) for span in spans) else spans
+    return None if spans is None or any(map(_is_empty, spans)) else spans
+
+
+def _is_empty(span: Span) -> bool:
+    return isinstance(span.width, int) and span.width <= 0
 
 
 def flowing(node: Node) -> Iterator[tuple[int, Node]]:

@@ -237,7 +237,7 @@ def test_no_elements_at_all() -> None:
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize("dims", [("N", "M"), (2, 3), ("N", 1)])
-@pytest.mark.parametrize("part", [slice(1, None), slice(0, 0), slice(None, -1)])
+@pytest.mark.parametrize("part", [slice(1, None), slice(0, 0), slice(None, -1), slice(0, 0, 3)])
 def test_parts_that_may_hold_nothing(part: slice, dims: tuple[str | int, ...], mode: str) -> None:
     """An element that depends on no place of an axis takes part in no pass, nor is one read."""
     x = gc.input("x", dims, "float64")
