@@ -175,7 +175,7 @@ class Scan(Op):
             results = step([*carried, *[x[t] for x in sequences], *constants])
             carried = results[:first]
             for stack, value in zip(stacks, results[first:], strict=True):
-                stack[t] = value
+                stack[t, ...] = value  # without dots, an expression would be kept in its array
         if kind is not None:  # one that no complex operand reaches is complex like the others
             carried = [c.astype(kind) if c.dtype.kind == "f" else c for c in carried]
         return (*carried, *stacks)

@@ -45,6 +45,14 @@ def test_a_loop_is_written_out_step_by_step(step: str, reverse: bool) -> None:
     assert found["central difference"].error < 1e-8
 
 
+def test_a_loop_may_emit_a_number_each_step() -> None:
+    x, h = gc.input("x", ("T", 2), "float64"), gc.input("h", (2,), "float64")
+    _, means = gc.scan(lambda h, v: (gc.tanh(h + v), gc.mean(h * v)), init=h, xs=x)
+    graph = gc.graph({"loss": gc.sum(gc.sin(means))})
+    found = gc.compare_methods(graph, at={"x": [[0.1, 0.2], [0.3, -0.4]], "h": [0.5, 0.6]})
+    assert found["symbolic"].error < 1e-14 and found["reverse mode"].error < 1e-14
+
+
 def test_a_loop_too_long_for_one_formula_is_said_to_be() -> None:
     x, w = gc.input("x", ("T", 2)), gc.param("w", (2,), init=0.1)
     (h,) = gc.scan(lambda h, v: (gc.tanh(h * w + v),), init=gc.zeros((2,)), xs=x)
