@@ -122,7 +122,7 @@ class AddAlongAxis(Op):
         base, values, indices = arrays
         places: list[np.ndarray] = list(np.indices(indices.shape, sparse=True))
         places[attrs["axis"]] = indices
-        total = np.array(base)
+        total = np.array(base, result.dtype)
         np.add.at(total, tuple(places), values)
         return total
 

@@ -39,7 +39,7 @@ class RecomputeFrom(Op):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        return arrays[0]
+        return np.asarray(arrays[0], result.dtype)
 
     def is_differentiable(self, node: Node, index: int) -> bool:
         return index == 0 and super().is_differentiable(node, index)

@@ -123,7 +123,7 @@ class PutRows(Op):
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
         base, values, rows = arrays
-        changed = np.array(base)
+        changed = np.array(base, result.dtype)
         for row, value in zip(rows, values, strict=True):
             changed[row] = value
         return changed

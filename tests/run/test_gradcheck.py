@@ -115,6 +115,9 @@ ADDED: dict[str, Callable[[Node], Node]] = {
     "scatter_add": lambda x: gc.scatter_add(
         gc.zeros((3,), "float64"), x, gc.constant([0, 2, 0, 1])
     ),
+    "add_along_axis": lambda x: gc.grad(
+        gc.sum(gc.take_along_axis(x, gc.constant([0, 2, 0, 1]), axis=0) ** 3), [x]
+    )[0],
     "windows": lambda x: gc.grad(gc.sum(gc.windows(x, 2) ** 3), [x])[0],
     "max_pool": lambda x: gc.grad(gc.sum(gc.nn.max_pool1d(x[None, None], 2) ** 3), [x])[0],
 }
@@ -125,6 +128,16 @@ def test_complex_numbers_are_added_to_an_array_of_real_ones(name: str) -> None:
     x = gc.input("x", (4,), "float64")
     graph = gc.graph({"y": gc.sum(gc.sin(ADDED[name](x)))})
     found = check_gradient(graph, at={"x": [0.1, 0.5, -0.3, 0.8]}, method="complex")
+    assert found and found.method == "complex" and found.max_error < 1e-14
+
+
+def test_what_is_computed_again_is_real_beside_a_complex_cotangent() -> None:
+    x, w = gc.input("x", (3,), "float64"), gc.input("w", (), "float64")
+    with gc.checkpoint("again"):
+        y = gc.sin(gc.tanh(x))
+    slope = gc.grad(gc.sum(y * w), [x])[0]
+    graph = gc.graph({"z": gc.sum(slope)})
+    found = check_gradient(graph, at={"x": [0.1, 0.5, -0.3], "w": 0.7}, method="complex", wrt=["w"])
     assert found and found.method == "complex" and found.max_error < 1e-14
 
 
