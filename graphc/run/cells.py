@@ -148,7 +148,8 @@ def _cells(node: Node, inputs: Sequence[Cells], sizes: Sizes, meaning: Meaning) 
     op = node.op
     if isinstance(op, Pointwise):
         if op.is_identity:
-            return inputs[0]
+            is_truth = node.inputs[0].dtype.kind == "b" and node.dtype.kind != "b"
+            return _each(partial(_truth_as_number, meaning), inputs) if is_truth else inputs[0]
         return _each(lambda *operands: meaning.pointwise(op, operands), inputs)
     root = op.textbook(node)
     if root is not None and root is not node:
@@ -178,6 +179,16 @@ def _of_objects(type_: TensorType) -> TensorType:
         i if number else _of_objects(i) for i, number in zip(type_.items, is_number, strict=True)
     ]
     return TupleType(tuple(items))
+
+
+def _truth_as_number(meaning: Meaning, truth: Any) -> Any:
+    """Return 1 where a condition holds, else 0: SymPy's do not add up as truths do."""
+    if isinstance(truth, Written):
+        return truth
+    one, zero = meaning.constant(1.0), meaning.constant(0.0)
+    if isinstance(truth, (bool, np.bool_)):
+        return one if truth else zero
+    return _piecewise(Branch(truth, one, zero))
 
 
 def _sympified(value: Any) -> Any:

@@ -24,6 +24,16 @@ def test_a_comparison_that_sympy_turns_round_has_a_symbolic_derivative(
     assert found["reverse mode"].error < 1e-14 and found["forward mode"].error < 1e-14
 
 
+@pytest.mark.parametrize(
+    "formula", ["m * x", "sin(m + x)", "sum(m) * x", "maximum(x, m - 1)", "where(m < 0.5, x, x*x)"]
+)
+def test_a_condition_cast_to_a_number_is_a_number_of_the_formula(formula: str) -> None:
+    text = f"x: input(f64, 2)\nm = cast(x > 0, f64)\nloss = sum({formula})\noutput(loss)"
+    found = gc.compare_methods(gc.parse(text), at={"x": [0.3, -0.4]})
+    assert np.any(found["symbolic"].values["x"])
+    assert found["reverse mode"].error < 1e-14 and found["central difference"].error < 1e-8
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize(
     "step", ["tanh(w*v + h)", "maximum(h, v*w) + 0.1*h", "where(k > 1, h, v*w)"]
