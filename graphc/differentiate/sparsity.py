@@ -17,7 +17,7 @@ import numpy as np
 from graphc.differentiate.structure import flowing
 from graphc.ir.access import Span, reads
 from graphc.ir.node import Node
-from graphc.ir.types import FLOAT64
+from graphc.ir.types import FLOAT64, TupleType
 from graphc.ir.walk import topological
 from graphc.ops.contraction import Einsum
 from graphc.ops.contraction_spec import label_sizes, split_spec
@@ -62,7 +62,8 @@ def pattern(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Pa
 def sparsity(of: Node, wrt: Node) -> Pattern | None:
     """Return which elements of `of` depend on which of `wrt`, both flattened in row-major order.
 
-    None where a dim on the way is named, or where the pattern is too dense to be worth knowing.
+    None where a dim on the way is named, where a loop is, or where the pattern is too dense to be
+    worth knowing.
     """
     try:
         with np.errstate(all="ignore"):
@@ -85,7 +86,7 @@ def _followed(order: Sequence[Node], of: Node, wrt: Node) -> Pattern | None:
         if not sources:
             continue
         height = _size(node)
-        if height is None:
+        if height is None or isinstance(node.type, TupleType):
             return None
         if isinstance(node.op, Pointwise):
             parts = list(dict.fromkeys(found[x] for _, x in sources))

@@ -106,6 +106,13 @@ def test_a_pattern_that_is_dense_is_given_up() -> None:
     assert sparsity(gc.sin(named), named) is None
 
 
+def test_the_pattern_of_a_loop_is_given_up() -> None:
+    x = input_("x", (3, 4), "float64")
+    last, _ = gc.scan(lambda h, v: (gc.tanh(h + v), h), init=gc.zeros((4,), "float64"), xs=x)
+    assert sparsity(last[::-1], x) is None
+    assert str(gc.graph({"y": gc.cumsum(last)}).jacobian_structure("y", "x"))
+
+
 @given(st.sets(st.tuples(st.integers(0, 11), st.integers(0, 9)), max_size=40))
 def test_no_row_meets_a_color_twice(entries: set[tuple[int, int]]) -> None:
     places = np.array(sorted(entries), int).reshape(-1, 2)
