@@ -38,7 +38,9 @@ class Expressions:
         self.namer = namer
         self.notation = notation
         # Only a caller may ask for some gradients: no output leads to them, so no label is theirs.
-        gradients = {x: f"d_{name}" for name, x in program.observed.items() if not x.op.is_leaf}
+        self.gradients = {
+            x: f"d_{name}" for name, x in program.observed.items() if not x.op.is_leaf
+        }
         asked = (s.node for s in program.statements if s.block == ON_DEMAND)
         before = {node: node.name for node in asked if node.name and not node.op.is_leaf}
         # A value that the model computes is not called after the derivative that it happens to be.
@@ -47,7 +49,8 @@ class Expressions:
             for node, label in program.graph.labels.items()
             if node not in program.model or not label.startswith(f"d_{of}_d_")
         }
-        self.labels = {**before, **gradients, **labels}
+        self.labels = {**before, **self.gradients, **labels}
+        self._call_gradients_first()
         #: In a loop's body, what each step adds to a carry: a `d_W_2` to the `d_W` of all steps.
         self.parts: set[Node] = set()
         #: Names inside of loops that nobody gave -> what they are called instead.
@@ -62,6 +65,17 @@ class Expressions:
         #: What each value is about: its layer, or the named value that it is computed from first.
         self.stems: dict[Node, str] = {}
         self._find_stems()
+
+    def _call_gradients_first(self) -> None:
+        """Leave the name of a gradient to what is one, not to its elements in another order."""
+        holders = {label: node for node, label in self.labels.items()}
+        shown = {*self.program.graph.roots(), *self.program.graph.inputs.values()}
+        for node, label in self.gradients.items():
+            holder = holders.get(label, node)
+            is_second = self.labels[node].startswith(f"{label}_") and node not in shown
+            if is_second and holder.size == node.size and holder not in {*shown, *self.gradients}:
+                del self.labels[holder]
+                self.labels[node] = label
 
     def _find_stems(self) -> None:
         for node in self.program.graph.nodes:
@@ -230,7 +244,9 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
         return ""  # a derivative in the model itself is not one of its output
     if note.startswith("adjoint of "):
         # What is on the way to an adjoint has no name of its own, or one that tells of itself.
-        named = _GRADIENT.match(expressions.rename(node.name or ""))
+        named = _GRADIENT.match(
+            expressions.rename(node.name or expressions.gradients.get(node, ""))
+        )
         if not (named and expressions.of):
             return ""
         if named.group(1).startswith("d_") and _is_numbered(expressions, node):

@@ -122,3 +122,16 @@ def test_two_products_with_what_only_one_derives_by_are_one() -> None:
     graph = gc.graph({"loss": gc.mean(gc.exp(learns)) - gc.mean(gc.square(teaches))}, name="game")
     source = gc.compile(graph, gradient_of="loss", style="readable").source
     assert source.count("fake.T @") == 1
+
+
+def test_a_gradient_has_its_name_in_its_own_order_of_axes() -> None:
+    """Filters come out as rows of columns; the array of their shape is called `d_conv_W`."""
+    x, y = gc.input("x", (N, 3, 8, 8)), gc.input("y", (N,), dtype="int64")
+    h = gc.nn.batch_norm(gc.nn.conv2d(x, 4, 3, padding=1, name="conv"), name="bn")
+    z = gc.nn.dense(gc.relu(h).mean(axis=(2, 3)), 3, name="out")
+    graph = gc.graph({"loss": gc.mean(gc.nn.softmax_cross_entropy(z, y))}, name="model")
+    function = gc.compile(graph, minimize="loss", optimizer="adam(0.001)")
+    function.module.check()
+    assert "d_conv_W_2" not in function.source
+    told = set(re.findall(r"\]  dloss/d(\S+)$", function.source, re.M))
+    assert told >= {"conv.W", "bn.W", "bn.b", "out.W", "out.b"}
