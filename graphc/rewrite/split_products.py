@@ -108,6 +108,22 @@ def _piece_by_piece(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _summed_pieces(node: Node, facts: Facts) -> Node | None:
+    """sum(concat(a @ d, b @ d)) → concat(sum(a @ d), sum(b @ d)), which no product is written for.
+
+    So the gradient of a weight that was multiplied apart is one product over all steps.
+    """
+    joined, axes = node.inputs[0], node.attrs["axis"]
+    axis = joined.attrs["axis"]
+    if axis in axes or facts.is_shared(joined):
+        return None
+    if not any(part.op is OPS["einsum"] and not facts.is_shared(part) for part in joined.inputs):
+        return None
+    sums = [node.op.make([part], **node.attrs) for part in joined.inputs]
+    kept = axis if node.attrs["keepdims"] else axis - sum(a < axis for a in axes)
+    return joined.op(*sums, axis=kept)
+
+
 def _without_zeros(node: Node, facts: Facts) -> Node | None:
     """einsum('ti,to->io', concat(zeros, a), d) → a.T @ d[k:], of rows that lie together."""
     terms, out = split_spec(node.attrs["spec"])
@@ -144,6 +160,17 @@ PRODUCTS_OF_PIECES = (
         apply=_piece_by_piece,
         example="x: input(f64, 200, 12)\nw: input(f64, 200, 12)\nd: input(f64, 200, 5)\n"
         "y = concat(exp(x), exp(w), axis=1).T @ d",
+    ),
+    _rule(
+        "summed_pieces",
+        "sum(concat(a @ d, b @ d), axis=0)",
+        "concat(sum(a @ d, axis=0), sum(b @ d, axis=0))",
+        "each sum is one product, and small",
+        apply=_summed_pieces,
+        roots=("sum",),
+        operands=("concat",),
+        example="x: input(f64, 5, 2, 3)\nw: input(f64, 5, 4, 3)\nd: input(f64, 5, 3, 6)\n"
+        "y = sum(concat(x @ d, w @ d, axis=1), axis=0)",
     ),
     _rule(
         "without_zero_rows",
