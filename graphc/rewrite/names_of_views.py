@@ -23,10 +23,14 @@ def with_names_of_views(
     `became` has the node of `after` for each node of `before`. With the graph comes what stands
     for each of its nodes that does not stay.
     """
-    present = {node: node.name for node in after.nodes}
-    taken = {*present.values(), *after.names.values()}
+    taken = {node.name for node in after.nodes}
+    lost = [node for node in before.nodes if node.name is not None and node.name not in taken]
+    if not lost:
+        return after, {}
+    present = {*after.nodes}
+    taken.update(after.names.values())
     moved: dict[Node, str] = {}
-    for node in before.nodes:
+    for node in lost:
         if node.name is None or node.name in taken:
             continue
         is_there = became.get(node, node) in present
