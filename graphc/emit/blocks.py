@@ -264,9 +264,10 @@ class _Blocks:
         return str(code) if node.shape else f"float({code})"
 
     def into(self, node: Node, codes: Sequence[Code], name: str) -> str:
-        """Return the call that writes a block into its place in the whole array."""
+        """Return the statement that writes a block into its place in the whole array."""
         kept = replace(self.body.expressions.notation, owns_out=True)
-        return str(node.op.numpy_into(node, codes, name, kept))
+        made = node.op.numpy_into(node, codes, name, kept)
+        return made or f"{name}[...] = {node.op.numpy(node, codes, kept)}"
 
     def head(self, blocks: dict[Buffer, str], multiplies: bool) -> None:
         """Write the head of the function, and the variables that show a block of each array."""

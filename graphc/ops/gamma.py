@@ -34,13 +34,13 @@ _HIGHEST_ORDER = 170
 
 _LOGGAMMA = '''
 def _loggamma(x):
-    """Return log|Γ(x)|; within 6 units in the last place for x > 0, and +inf at the poles.
+    """Return log|Γ(x)|: +inf at the poles, within 6 units in the last place for x > 0.
 
-    Rational up to 8, with the zeros at 1 and 2 as factors; Stirling's series above; reflection
-    below 0 (Abramowitz & Stegun 6.1.41 and 6.1.17).
+    Rational up to 8, with the zeros at 1 and 2 as factors; Stirling's series above;
+    reflection below 0 (Abramowitz & Stegun 6.1.41 and 6.1.17).
     """
     dtype = x.dtype
-    x = np.maximum(x, -(2.0**53), dtype=np.float64)  # all floats below are whole numbers
+    x = np.maximum(x, -(2.0**53), dtype=np.float64)  # below, all floats are whole
     t = np.where(x < 1, np.abs(x), x - 1)  # the steps below are for Γ(1 + t)
     m = np.minimum(t, 7)
     p, q = 0 * m, 0 * m
@@ -81,20 +81,21 @@ def _loggamma(x):
     if np.any(small := x < 1):
         v, up = x[small], y[small]
         sine = np.abs(np.sin(np.pi * (v - np.round(v))))
-        mirrored = np.log(np.where(v < 0, sine, 1)) + up
-        y[small] = np.where(v < 0, 1.1447298858494002 - mirrored, up - np.log(np.abs(v)))
+        mirrored = 1.1447298858494002 - np.log(np.where(v < 0, sine, 1)) - up
+        y[small] = np.where(v < 0, mirrored, up - np.log(np.abs(v)))
     return y.astype(dtype)
 '''
 
 _DIGAMMA = '''
 def _digamma(x):
-    """Return Γ'(x)/Γ(x); within 6 units in the last place for x > 0, NaN at -1, -2, ...
+    """Return Γ'(x)/Γ(x): NaN at -1, -2, ..., within 6 units in the last place above 0.
 
-    Rational up to 8, with the zero at 1.46 as a factor; an asymptotic series above; reflection
-    below 0 (Abramowitz & Stegun 6.3.18 and 6.3.7). It is -inf at 0 and +inf at -0.
+    Rational up to 8, with the zero at 1.46 as a factor; an asymptotic series above;
+    reflection below 0 (Abramowitz & Stegun 6.3.18 and 6.3.7). It is -inf at 0 and +inf
+    at -0.
     """
     dtype = x.dtype
-    x = np.maximum(x, -(2.0**53), dtype=np.float64)  # all floats below are whole numbers
+    x = np.maximum(x, -(2.0**53), dtype=np.float64)  # below, all floats are whole
     t = np.where(x < 1, np.abs(x), x - 1)  # the steps below are for digamma(1 + t)
     m = np.minimum(t, 7)
     p, q = 0 * m, 0 * m
@@ -144,7 +145,7 @@ def _digamma(x):
 
 _POLYGAMMA = '''
 def _zeta(s, x):
-    """Return the sum of (x + k)**-s over k = 0, 1, ... for s >= 2, x > 0 (Euler-Maclaurin)."""
+    """Return the sum of (x + k)**-s over k = 0, 1, ..., by Euler-Maclaurin, s >= 2."""
     z = x + 16
     rest = z ** (1 - s)
     term = rest / z
@@ -170,10 +171,11 @@ def _zeta(s, x):
 
 
 def _polygamma(n, x):
-    """Return the n-th derivative of digamma(x), n >= 1, as ±n! times a sum of (x + k)**-(n + 1).
+    """Return the n-th derivative of digamma: ±n! times the sum of (x + k)**-(n + 1).
 
-    At 0, -1, -2, ... it is +inf for odd n and NaN for even n, whose sign changes there. Below 0
-    the sum over all whole k, without those below 0, has no large terms that cancel.
+    At 0, -1, -2, ... it is +inf for odd n and NaN for even n, whose sign changes there.
+    Below 0 the sum over all whole k, without those below 0, has no large terms that
+    cancel.
     """
     dtype = np.result_type(x)
     x, n = np.asarray(x, np.float64), np.asarray(n, np.float64)
