@@ -28,19 +28,24 @@ def _symbol_class() -> Any:
 
 
 class _Numberless:
-    """What a dim has before SymPy's symbol, which it is equal to: a call fixes its number."""
+    """What a dim has before SymPy's symbol, which it is equal to: a call fixes its number.
+
+    The class is made where SymPy is first needed, so what it has of `Symbol` is not told here.
+    """
 
     __slots__ = ()
 
     def __eq__(self, other: object) -> Any:
         if self is other:
             return True
-        if type(other) is sympy_module().Symbol:
-            return self._hashable_content() == other._hashable_content()  # type: ignore[attr-defined]
+        symbol = sympy_module().Symbol
+        content = symbol._hashable_content
+        if type(other) is symbol:
+            return bool(content(self) == content(other))
         return super().__eq__(other)
 
     def __reduce_ex__(self, protocol: object) -> Any:
-        return dim_symbol, (self.name,)  # type: ignore[attr-defined]
+        return dim_symbol, (self.name,)  # type: ignore[attr-defined]  # Symbol's
 
     def _eval_subs(self, old: Any, new: Any) -> Any:
         """Substitute for SymPy's own symbol of this name, too."""
@@ -48,7 +53,7 @@ class _Numberless:
 
     def sqrt(self) -> Any:
         """Return the root: `np.sqrt` calls this method of what is no array."""
-        return self**0.5  # type: ignore[operator]
+        return self**0.5  # type: ignore[operator]  # Symbol's
 
     def log(self) -> NoReturn:
         """Raise: `np.log` calls this method of what is no array."""

@@ -24,22 +24,22 @@ def with_names_of_views(
     for each of its nodes that does not stay.
     """
     taken = {node.name for node in after.nodes}
-    lost = [node for node in before.nodes if node.name is not None and node.name not in taken]
+    lost = {node: node.name for node in before.nodes if node.name and node.name not in taken}
     if not lost:
         return after, {}
     present = {*after.nodes}
     taken.update(after.names.values())
     moved: dict[Node, str] = {}
-    for node in lost:
-        if node.name is None or node.name in taken:
+    for node, name in lost.items():
+        if name in taken:
             continue
         is_there = became.get(node, node) in present
         for other in [node] if is_there else _same_elements(node, before):
             heir = became.get(other, other)
             is_free = heir in present and not (heir.name or heir in after.names or heir in moved)
             if is_free and heir.inputs and heir.size == node.size:
-                moved[heir] = node.name
-                taken.add(node.name)
+                moved[heir] = name
+                taken.add(name)
                 break
     if not moved:
         return after, {}

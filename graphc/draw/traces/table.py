@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -41,12 +42,12 @@ class Table:
         return Table(self.title, self.remark, [self.columns[i] for i in kept], rows)
 
 
-class Tabular:
+class Tabular(ABC):
     """What is shown as a table: `str()` is its text, and a notebook shows it as HTML."""
 
+    @abstractmethod
     def table(self) -> Table:
         """Return the table."""
-        raise NotImplementedError
 
     def format(self, format: str = "text") -> str:
         """Return the table as "text", "markdown", "latex" or "html".
