@@ -78,7 +78,7 @@ def test_every_optimizer_agrees_with_the_reference(name: str, small_pieces: None
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_large_arrays_are_taken_in_pieces(dtype: str) -> None:
-    shapes: list[Shape] = [(300, 400), (200_000,), (2, 60_000), (7, 100, 150), (40,), (9, 5)]
+    shapes: list[Shape] = [(600, 400), (200_000,), (2, 120_000), (7, 200, 150), (40,), (9, 5)]
     step = gc.compile(weighed(shapes, dtype), minimize="loss", optimizer="adam(0.01)")
     whole = gc.compile(weighed(shapes, dtype), minimize="loss", optimizer="adam(0.01)", optimize=0)
     assert PIECES in step.source
