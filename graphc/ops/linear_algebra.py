@@ -25,6 +25,7 @@ from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import cast
 from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
+from graphc.ops.triangles import SOLVE_TRIANGLE, side_in_blocks
 
 
 class OfSquareMatrix(Op):
@@ -221,18 +222,28 @@ class Solve(Op):
         return OPS["reshape"](column, right.shape)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        return Code(f"np.linalg.solve({args[0]}, {args[1]})")
+        side = side_in_blocks(node.inputs[0])
+        if side is None:
+            return Code(f"np.linalg.solve({args[0]}, {args[1]})")
+        return Code(f"_solve_{side}({args[0]}, {args[1]})")
+
+    def helper(self, node: Node) -> str | None:
+        return SOLVE_TRIANGLE if side_in_blocks(node.inputs[0]) else None
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\left({args[0]}\right)^{{-1}} {args[1]}"
 
     def flops(self, node: Node) -> Dim:
         order = node.inputs[0].shape[-1]
+        if side_in_blocks(node.inputs[0]):
+            return node.size * order
         return _over_3(2 * node.inputs[0].size * order) + 2 * node.size * order
 
     def scratch(self, node: Node) -> Dim:
         order = node.inputs[0].shape[-1]
         columns = node.shape[-1] if node.ndim > 1 else 1
+        if side_in_blocks(node.inputs[0]):  # both in float64, and what is known of a block
+            return 8 * (node.inputs[0].size + node.size + 32 * columns)
         return node.dtype.itemsize * (order**2 + order * columns)
 
 

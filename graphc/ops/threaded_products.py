@@ -60,7 +60,7 @@ def matmul_in_tiles(a, b, out):
     deep = -(-depth // -(-depth // deepest))
     area = most // deep  # of a tile; one near to a square reads least
     if deep > 64 and b.strides[-2] < b.strides[-1]:
-        area = min(area, 1024)  # of a transposed matrix, larger tiles take twice as long
+        area = min(area, 1024)  # of a transposed matrix, larger ones are slow
     wide = min(columns, 1 << area.bit_length() // 2)
     high = min(rows, area // wide)
     high -= high % 8 if 8 < high < rows else 0
