@@ -31,7 +31,8 @@ def _solve_lower(a, b):
 def _solve_upper(a, b):
     """Return x with a @ x = b for an upper triangle a: the lower one in reversed order."""
     columns = b.reshape(*a.shape[:-1], -1)
-    return _solve_lower(a[..., ::-1, ::-1], columns[..., ::-1, :])[..., ::-1, :].reshape(b.shape)
+    x = _solve_lower(a[..., ::-1, ::-1], columns[..., ::-1, :])
+    return x[..., ::-1, :].reshape(b.shape)
 '''
 
 
