@@ -37,7 +37,8 @@ def helpers(program: Program, body: Sequence[Sequence[str]]) -> list[list[str]]:
     for source in dict.fromkeys(brought):
         for function in filter(None, source.split("\n\n\n")):
             code = function.strip("\n")
-            sources[code[code.index("def ") + len("def ") : code.index("(")]] = code
+            _, _, header = code.partition("def ")
+            sources[header[: header.index("(")]] = code
     # A style may do without a function that another one calls.
     texts = ["\n".join(part) for part in body]
     called: set[str] = set()

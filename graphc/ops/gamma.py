@@ -33,6 +33,7 @@ _POSITIVE = ((0.3, 3.0),)
 _HIGHEST_ORDER = 170
 
 _LOGGAMMA = '''
+@in_parts(0)
 def _loggamma(x):
     """Return log|Γ(x)|: +inf at the poles, within 6 units in the last place for x > 0.
 
@@ -87,6 +88,7 @@ def _loggamma(x):
 '''
 
 _DIGAMMA = '''
+@in_parts(0)
 def _digamma(x):
     """Return Γ'(x)/Γ(x): NaN at -1, -2, ..., within 6 units in the last place above 0.
 

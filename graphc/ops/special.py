@@ -11,38 +11,45 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.ranges import Range
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import FLOAT32, TensorType
 from graphc.ops import images
-from graphc.ops.algebras import NODES
-from graphc.ops.formula import evaluate_formula
 from graphc.ops.pointwise import Pointwise
-from graphc.ops.registry import OPS, register
+from graphc.ops.registry import register
 
-#: Elements that a helper computes at a time, in less than half the time: its arrays stay in the
-#: second-level cache, and below the size from which the C library asks the system for fresh pages.
-PART = 8192
+#: Elements that a helper computes at a time: its arrays stay in the cache, and threads, which wait
+#: for one another between two calls, seldom do. Fresh arrays, of helpers that take no spare ones,
+#: stay below the size from which the C library asks the system for pages.
+PART, PART_IN_FRESH_ARRAYS = 65536, 8192
 
 _IN_PARTS = f'''
-def in_parts(function):
-    """Let a function of elements go through large arrays by parts that stay cached."""
+def in_parts(spare, kind=None):
+    """Let a function of elements go through large arrays by parts that stay cached.
 
-    def written(x, out=None):
-        if x.size <= {PART} and out is None:
-            return function(x)
-        out = np.empty(x.shape, x.dtype) if out is None else out
-        source, target = x.reshape(-1), out.reshape(-1)
-        for start in range(0, x.size, {PART}):
-            part = slice(start, start + {PART})
-            target[part] = function(source[part])
-        return out
+    It returns a part's values or, given spare arrays, writes them into its second.
+    """
 
-    return written
+    def by_parts(function):
+        def written(x, out=None):
+            out = np.empty(x.shape, x.dtype) if out is None else out
+            source, target = x.reshape(-1), out.reshape(-1)
+            most = {PART} if spare else {PART_IN_FRESH_ARRAYS}
+            arrays = np.empty((spare, min(x.size, most)), kind or x.dtype)
+            for start in range(0, x.size, most):
+                values = source[start : start + most]
+                place = target[start : start + most]
+                if spare:
+                    function(values, place, *arrays[:, : values.size])
+                else:
+                    place[...] = function(values)
+            return out
+
+        return written
+
+    return by_parts
 '''
 
 
@@ -51,8 +58,8 @@ class Special(Pointwise):
 
     `source` is that helper and `single` the shorter one that has the digits of float32, where one
     does not serve both; `shared` is a function that several helpers call; `held` gives the most
-    bytes that a helper holds for an element, given the bytes of the element; `meaning` is the
-    function of numbers that the reference applies.
+    bytes that a helper holds for an element, given the bytes of the element, and `part` for how
+    many elements at a time; `meaning` is the function of numbers that the reference applies.
     """
 
     def __init__(
@@ -66,17 +73,18 @@ class Special(Pointwise):
         held: Mapping[int, int],
         meaning: Callable[..., float],
         shared: str = "",
+        part: int = PART_IN_FRESH_ARRAYS,
         **settings: Any,
     ) -> None:
         self.source = f"{shared}\n\n{self.written(source)}" if shared else self.written(source)
         self.single = single and self.written(single)
-        self.held = held
+        self.held, self.part = held, part
         self.meaning = meaning
         super().__init__(name, doc, formula, **settings)
 
     def written(self, source: str) -> str:
         """Return the helper as it stands in the module: large arrays go through it in parts."""
-        return f"{_IN_PARTS}\n\n@in_parts{source}"
+        return f"{_IN_PARTS}\n\n{source.lstrip()}"
 
     @property
     def is_primitive(self) -> bool:
@@ -102,8 +110,8 @@ class Special(Pointwise):
         return f"_{self.name}_float32" if is_single else f"_{self.name}"
 
     def scratch(self, node: Node) -> Dim:
-        size = node.size
-        at_once = min(size, PART) if isinstance(size, int) else sympy_module().Min(size, PART)
+        size, part = node.size, self.part
+        at_once = min(size, part) if isinstance(size, int) else sympy_module().Min(size, part)
         return self.held[node.dtype.itemsize] * at_once
 
     def helper(self, node: Node) -> str:
@@ -115,12 +123,14 @@ class Special(Pointwise):
 # One formula serves tiny and large x alike: log(erfc(a)) is nearly linear in a, and expm1 keeps
 # the digits that 1 - exp(...) would cancel. All coefficients are positive, so nothing cancels.
 _ERF = '''
-def _erf(x):
-    """Return the error function within 3 units in the last place."""
-    a = np.minimum(np.abs(x), 6)  # erf(6) rounds to 1
-    p, q = 0 * a, 0 * a
+@in_parts(3)
+def _erf(x, y, a, p, q):
+    """Write the error function of x into y, within 3 units in the last place."""
+    np.abs(x, out=a)
+    np.minimum(a, 6, out=a)  # erf(6) rounds to 1
+    p.fill(1.3817458199613939e-05)
+    q.fill(0)
     for p_k, q_k in (  # p/q = -log(erfc(a))/a
-        (1.3817458199613939e-05, 0.0),
         (0.0005578963268768394, 1.3818513512076483e-05),
         (0.007783394836753506, 0.0005577057513488567),
         (0.05851586828118604, 0.007712884619509566),
@@ -136,15 +146,20 @@ def _erf(x):
         q *= a
         q += q_k
     p /= q
-    p *= -a
-    return np.copysign(np.expm1(p), x)
+    np.negative(a, out=a)
+    p *= a
+    np.expm1(p, out=p)
+    np.copysign(p, x, out=y)
 '''
 
 _ERF_FLOAT32 = '''
-def _erf_float32(x):
-    """Return the error function within 4 units in the last place, for float32."""
-    a = np.minimum(np.abs(x), np.float32(4))  # erf(4) rounds to 1
-    p, q = 0.040376925 * a, 0.040420265 * a
+@in_parts(3)
+def _erf_float32(x, y, a, p, q):
+    """Write the error function of x into y, within 4 units in the last place."""
+    np.abs(x, out=a)
+    np.minimum(a, 4, out=a)  # erf(4) rounds to 1
+    np.multiply(a, 0.040376925, out=p)
+    np.multiply(a, 0.040420265, out=q)
     for p_k, q_k in (  # p/q = -log(erfc(a))/a
         (0.29621046, 0.29385664),
         (0.94645546, 0.8044016),
@@ -158,18 +173,22 @@ def _erf_float32(x):
     p += 1.1283792
     q += 1
     p /= q
-    p *= -a
-    return np.copysign(np.expm1(p), x)
+    np.negative(a, out=a)
+    p *= a
+    np.expm1(p, out=p)
+    np.copysign(p, x, out=y)
 '''
 
 # The square is split, so that exp(-a*a) keeps its digits where a*a is large.
 _ERFC = '''
-def _erfc(x):
-    """Return 1 - erf(x) with a relative error below 2e-15."""
-    a = np.minimum(np.abs(x), 28)  # erfc(28) rounds to 0
-    p, q = 0 * a, 0 * a
+@in_parts(4)
+def _erfc(x, y, a, h, p, q):
+    """Write 1 - erf(x) into y, with a relative error below 2e-15."""
+    np.abs(x, out=a)
+    np.minimum(a, 28, out=a)  # erfc(28) rounds to 0
+    p.fill(0)
+    q.fill(0.00011115308904949597)
     for p_k, q_k in (  # p/q = exp(a*a)*erfc(a)
-        (0.0, 0.00011115308904949597),
         (6.271141502069576e-05, 0.0021130824995880602),
         (0.0011921791354718696, 0.019725091704608778),
         (0.011097335564956852, 0.11703106771586222),
@@ -186,25 +205,30 @@ def _erfc(x):
         q *= a
         q += q_k
     p /= q
-    h = a.astype(np.float32).astype(np.float64)  # h*h is exact
-    q = h - a
-    q *= h + a
-    p *= np.exp(q)
-    h *= -h
-    p *= np.exp(h)
-    p -= x < 0
-    p = np.abs(p)
-    p += x < 0  # 2 - p where x is negative
-    return p
+    np.add(a, 2**32, out=h)
+    h -= 2**32  # the leading bits of a: their square is exact
+    np.subtract(h, a, out=q)
+    a += h
+    q *= a
+    p *= np.exp(q, out=q)
+    np.negative(h, out=q)
+    h *= q
+    p *= np.exp(h, out=h)
+    np.less(x, 0, out=q)
+    p -= q
+    np.abs(p, out=p)
+    np.add(p, q, out=y)  # 2 - p where x is negative
 '''
 
 # A few coefficients have the digits of float32, and arithmetic of float64 keeps them.
 _ERFC_FLOAT32 = '''
-def _erfc_float32(x):
-    """Return 1 - erf(x) within a unit in the last place, for float32."""
-    a = np.minimum(np.abs(x), np.float32(10.1))  # erfc(10.1) rounds to 0
-    a = a.astype(np.float64)
-    p, q = 0.03279763958 * a, 0.05813160385 * a
+@in_parts(3, np.float64)
+def _erfc_float32(x, y, a, p, q):
+    """Write 1 - erf(x) into y, within a unit in the last place."""
+    np.abs(x, out=a)
+    np.minimum(a, 10.1, out=a)  # erfc(10.1) rounds to 0
+    np.multiply(a, 0.03279763958, out=p)
+    np.multiply(a, 0.05813160385, out=q)
     for p_k, q_k in (  # p/q = exp(a*a)*erfc(a)
         (0.2292247831, 0.4063167489),
         (0.7316172803, 1.325392976),
@@ -219,12 +243,14 @@ def _erfc_float32(x):
     q *= a
     q += 1
     p /= q
-    a *= -a
-    p *= np.exp(a)
-    p -= x < 0
-    p = np.abs(p)
-    p += x < 0  # 2 - p where x is negative
-    return p.astype(np.float32)
+    np.negative(a, out=q)
+    a *= q
+    p *= np.exp(a, out=a)
+    np.less(x, 0, out=q)
+    p -= q
+    np.abs(p, out=p)
+    p += q  # 2 - p where x is negative
+    y[...] = p
 '''
 
 erf = register(
@@ -234,7 +260,8 @@ erf = register(
         "erf(x)",
         source=_ERF,
         single=_ERF_FLOAT32,
-        held={4: 20, 8: 40},
+        held={4: 12, 8: 24},
+        part=PART,
         meaning=math.erf,
         flops=45,
         image=images.within(-1, 1),
@@ -247,146 +274,10 @@ erfc = register(
         "1 - erf(x)",
         source=_ERFC,
         single=_ERFC_FLOAT32,
-        held={4: 33, 8: 41},
+        held={4: 24, 8: 32},
+        part=PART,
         meaning=math.erfc,
         flops=75,
         image=images.within(0, 2),
-    )
-)
-
-# exp(-x*x/2) is taken out of the tail: what is left of it is between 1 and 1/x.
-_SCALED_TAIL = '''
-def _scaled_tail(a):
-    """Return exp(a*a)*erfc(a) within 5 units in the last place, for a >= 0."""
-    u = 2 / (2 + np.minimum(a, 1e300))
-    p, q = 0 * u, 0 * u
-    for p_k, q_k in (  # all positive, so nothing cancels
-        (0.0, 0.004721512307805608),
-        (0.4910186195840299, 0.04790747566913222),
-        (1.6380340055347928, 0.30290670746370796),
-        (3.396000000147403, 0.8619308904935941),
-        (5.360293209107882, 2.7647171224986966),
-        (6.735511675783477, 3.6948636562730917),
-        (7.419144938448137, 8.303744112208989),
-        (6.272429541371067, 5.572854783621675),
-        (5.338275885038018, 10.313042967423634),
-        (2.7541656545392392, 3.1868563621503636),
-        (1.9458942326288655, 5.450145263661878),
-        (0.4436984883108635, 0.5728701884950858),
-        (0.28209479177387814, 1.0),
-    ):
-        p *= u
-        p += p_k
-        q *= u
-        q += q_k
-    return u * p / q
-'''
-
-_LOG_NDTR = '''
-def _log_ndtr(x):
-    """Return the logarithm of the normal distribution function, exact in both tails."""
-    z = np.minimum(x, 40, dtype=np.float64)  # 0 from there on
-    tail = 0.5 * _scaled_tail(np.abs(z) * 0.7071067811865476)
-    e = -0.5 * z * z
-    y = np.where(z < 0, np.log(tail) + e, np.log1p(-tail * np.exp(e)))
-    return y.astype(x.dtype)
-'''
-
-_INVERSE_MILLS_RATIO = '''
-def _inverse_mills_ratio(x):
-    """Return the normal density over the distribution function, which is above -x."""
-    z = np.minimum(x, 40, dtype=np.float64)  # 0 from there on
-    tail = 0.5 * _scaled_tail(np.abs(z) * 0.7071067811865476)
-    e = np.exp(-0.5 * np.maximum(z, 0) ** 2)
-    y = np.maximum(0.3989422804014327 * e / np.where(z < 0, tail, 1 - tail * e), -z)
-    return y.astype(x.dtype)
-'''
-
-
-def _log_ndtr(x: float) -> float:
-    """Return log(erfc(-x/sqrt(2))/2); far out through a continued fraction."""
-    if x > 0:
-        return math.log1p(-0.5 * math.erfc(x / math.sqrt(2)))
-    if x > -10:
-        return math.log(0.5 * math.erfc(-x / math.sqrt(2)))
-    return -0.5 * x * x - math.log(math.sqrt(2 * math.pi) * _mills_continued(-x))
-
-
-def _inverse_mills_ratio(x: float) -> float:
-    if not x <= -10:
-        density = math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-        return density / (0.5 * math.erfc(-x / math.sqrt(2)))
-    return _mills_continued(-x)
-
-
-def _mills_continued(x: float) -> float:
-    """Return x + 1/(x + 2/(x + 3/...)) for x >= 10, the density over the tail beyond x.
-
-    **Source.** Abramowitz & Stegun 26.2.14.
-    """
-    value = x
-    for k in range(60, 0, -1):
-        value = x + k / value
-    return value
-
-
-class OfTail(Special):
-    """What the normal tail is made into: SymPy's derivative of it is 0/0 where erfc underflows."""
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else self.transpose(node, tangents[0], 0)
-
-    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        return OPS["multiply"](cotangent, self.slope(node, node.inputs[0]))
-
-    def slope(self, node: Node, x: Node) -> Node:
-        """Return the derivative at x, where the op has the value `node`."""
-        raise NotImplementedError
-
-
-class LogNdtr(OfTail):
-    def slope(self, node: Node, x: Node) -> Node:
-        return inverse_mills_ratio(x)
-
-
-class InverseMillsRatio(OfTail):
-    """Its derivative is -y*(x + y), and far below 0 the series of that (A&S 26.2.12)."""
-
-    def slope(self, node: Node, x: Node) -> Node:
-        end = -float((50 / np.finfo(node.dtype).eps) ** 0.125)  # both lose the same digits there
-        known = {"x": x, "h": node, "s": OPS["square"](OPS["minimum"](x, end)), "end": end}
-        return evaluate_formula("-where(x > end, h*(x + h), 1 - 1/s + 6/s/s)", known, NODES)
-
-
-def _increasing_to_0(a: Bounds) -> Bounds:
-    return Bounds(_log_ndtr(a.low) if a.low > -math.inf else a.low, 0.0, False, a.pole)
-
-
-log_ndtr = register(
-    LogNdtr(
-        "log_ndtr",
-        "Logarithm of the normal distribution function, exact in the tail.",
-        "log(erfc(-x/sqrt(2))/2)",
-        source=_LOG_NDTR,
-        shared=_SCALED_TAIL,
-        held={4: 80, 8: 80},
-        meaning=_log_ndtr,
-        flops=90,
-        image=images.Image(_increasing_to_0, lambda a: Range(-math.inf, 0.0, a.nan)),
-    )
-)
-inverse_mills_ratio = register(
-    InverseMillsRatio(
-        "inverse_mills_ratio",
-        "Normal density over distribution function: the derivative of log_ndtr.",
-        "sqrt(2)*exp(-x**2/2)/(sqrt(pi)*erfc(-x/sqrt(2)))",
-        source=_INVERSE_MILLS_RATIO,
-        shared=_SCALED_TAIL,
-        held={4: 80, 8: 80},
-        meaning=_inverse_mills_ratio,
-        flops=80,
-        image=images.Image(
-            lambda a: Bounds(0.0, math.inf, False, a.pole), lambda a: Range(0.0, math.inf, a.nan)
-        ),
     )
 )

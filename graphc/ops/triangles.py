@@ -17,7 +17,7 @@ _FEW = 64
 # each column by itself. Like that one, these compute in float64.
 SOLVE_TRIANGLE = '''
 def _solve_lower(a, b):
-    """Return x with a @ x = b for a lower triangle a: forward substitution by 32 rows."""
+    """Return x with a @ x = b for a lower triangle a, by 32 rows at a time."""
     kind, shape, n = b.dtype, b.shape, a.shape[-1]
     a = a.astype(np.float64, copy=False)
     x = b.astype(np.float64).reshape(*a.shape[:-1], -1)
@@ -29,7 +29,7 @@ def _solve_lower(a, b):
 
 
 def _solve_upper(a, b):
-    """Return x with a @ x = b for an upper triangle a: the lower one in reversed order."""
+    """Return x with a @ x = b for an upper triangle a: a lower one, reversed."""
     columns = b.reshape(*a.shape[:-1], -1)
     x = _solve_lower(a[..., ::-1, ::-1], columns[..., ::-1, :])
     return x[..., ::-1, :].reshape(b.shape)
