@@ -197,8 +197,9 @@ def _rolled(node: Node, amount: Dim, axis: int) -> Node:
         amount = amount % size if size else 0
     if type(amount) is int and amount == 0:
         return node
-    if type(amount) is not int:  # counted from the front, where 0 is a place as any
-        amount = remainder(amount, size) - size
+    if type(amount) is not int or (type(size) is not int and abs(amount) > 1):
+        # Counted from the front, where 0 is a place as any; one place is always there.
+        amount = -remainder(-amount, size)
     first, second = slice_axis(node, axis, slice(-amount, None)), slice(None, -amount)
     return OPS["concat"](first, slice_axis(node, axis, second), axis=axis)
 

@@ -47,6 +47,9 @@ class Bounded(Movement):
             if all(isinstance(value, int) for value in (start, stop, dim)):
                 continue
             behind = 0 if step > 0 else 1  # a slice that goes down stops before its first place
+            places = slice_length(bounds)
+            if step > 1 and type(places) is int and places:
+                stop = start + step * (places - 1) + 1  # [:2:2] takes the first place alone
             for position in (normal(start + behind), normal(stop + behind)):
                 if not (same(position, dim) or same(position, 0)):
                     found.append((axis, position, dim))

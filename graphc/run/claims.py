@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.body import bodies
@@ -33,7 +34,7 @@ def check_claims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> None:
             known = symbols_of([position, size])
             if any(name not in sizes for name in known):
                 continue
-            place, places = evaluate(position, sizes), evaluate(size, sizes)
+            place, places = (known_size(dim, sizes, node) for dim in (position, size))
             if not 0 <= place <= places:
                 shown = [x.name or x.op.name for x in node.inputs]
                 raise GraphError(
@@ -45,13 +46,35 @@ def check_claims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> None:
     for node in nodes:  # a claim says more than a size
         for dim in _may_fall_short(node):
             known = symbols_of([dim])
-            size = evaluate(dim, sizes) if all(name in sizes for name in known) else 0
+            size = known_size(dim, sizes, node) if all(name in sizes for name in known) else 0
             if size < 0:
                 raise GraphError(
                     f"{dim_text(dim)} is below zero, so it is no size",
                     where=str(node.provenance.origin) or None,
                     got=", ".join(f"{name} = {sizes[name]}" for name in known),
                 )
+
+
+def known_size(dim: Dim, sizes: Mapping[str, int], node: Node) -> Any:
+    """Return what a dim that a node has is at this call.
+
+    Raises: GraphError where no argument fixes it, and where it divides by a size that is 0.
+    """
+    try:
+        return evaluate(dim, sizes)
+    except KeyError as missing:
+        raise GraphError(
+            f"no argument of this call fixes the dim {missing.args[0]}",
+            where=str(node.provenance.origin) or None,
+            got=repr(node),
+            fix="use the dim in the shape of an input or a parameter",
+        ) from None
+    except ZeroDivisionError:
+        raise GraphError(
+            f"{dim_text(dim)} divides by zero",
+            where=str(node.provenance.origin) or None,
+            got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([dim])),
+        ) from None
 
 
 def _may_fall_short(node: Node) -> list[Dim]:

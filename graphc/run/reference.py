@@ -14,7 +14,6 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.body import Body
 from graphc.ir.dims import dim_text, symbols_of
-from graphc.ir.dims import evaluate as evaluate_dim
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -28,7 +27,7 @@ from graphc.run.arguments import (
     bind_dims,
     given_as_options,
 )
-from graphc.run.claims import check_claims
+from graphc.run.claims import check_claims, known_size
 from graphc.run.finite import check_node
 from graphc.run.indices import out_of_range
 
@@ -227,21 +226,7 @@ def concrete(value: Any, sizes: Mapping[str, int], node: Node) -> Any:
         return slice(*[concrete(part, sizes, node) for part in parts])
     if not hasattr(value, "free_symbols"):
         return value
-    try:
-        return evaluate_dim(value, sizes)
-    except KeyError as missing:
-        raise GraphError(
-            f"no argument of this call fixes the dim {missing.args[0]}",
-            where=str(node.provenance.origin) or None,
-            got=repr(node),
-            fix="use the dim in the shape of an input or a parameter",
-        ) from None
-    except ZeroDivisionError:
-        raise GraphError(
-            f"{dim_text(value)} divides by zero",
-            where=str(node.provenance.origin) or None,
-            got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([value])),
-        ) from None
+    return known_size(value, sizes, node)
 
 
 def _is_complex(value: np.ndarray | tuple[np.ndarray, ...]) -> bool:

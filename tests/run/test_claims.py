@@ -45,6 +45,19 @@ def test_a_slice_of_a_named_axis_must_fit(
         assert Path(__file__).name in str(error.value)
 
 
+def test_what_a_step_leaves_out_need_not_be_there() -> None:
+    for call in calls(of_rows(lambda x: x[:2:2] * 2 + x[1:5:9] * 3)):
+        found = call(x=np.array([[1, 2], [3, 4]], np.float32))["y"]
+        np.testing.assert_array_equal(found, [[11, 16]])
+        with pytest.raises(gc.GraphError, match="reaches outside of axis 0"):
+            call(x=np.ones((1, 2), np.float32))
+    for call in calls(of_rows(lambda x: x[:2:2] * 2)):
+        np.testing.assert_array_equal(call(x=np.ones((1, 2), np.float32))["y"], [[2, 2]])
+    for call in calls(of_rows(lambda x: x[:3:2] * 2)):
+        with pytest.raises(gc.GraphError, match="got +3, for T = 2"):
+            call(x=np.ones((2, 2), np.float32))
+
+
 def positions() -> gc.Graph:
     """Return the textbook's learned positions: a table of sixteen, as many rows as the sentence."""
     x, table = gc.input("x", (T, 2)), gc.param("P", (16, 2), init=gc.init.normal(1.0))
