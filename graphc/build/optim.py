@@ -29,7 +29,7 @@ from graphc.build.schedules import (
     polynomial,
     step_decay,
 )
-from graphc.build.settings import NotNegative, Share
+from graphc.build.settings import NotNegative, Share, UpToOne
 from graphc.build.sparse import minus_scaled
 from graphc.build.step import Nodes, Optimizer, Step
 from graphc.errors import GraphError, did_you_mean
@@ -94,7 +94,7 @@ class Sgd(Optimizer):
 
     name = "sgd"
     learning_rate: float | Schedule
-    momentum: NotNegative = 0.0
+    momentum: UpToOne = 0.0
     nesterov: bool = False
     weight_decay: NotNegative = 0.0
 
@@ -166,7 +166,7 @@ class RmsProp(Optimizer):
     alpha: Share = 0.99
     eps: NotNegative = 1e-8
     weight_decay: NotNegative = 0.0
-    momentum: NotNegative = 0.0
+    momentum: UpToOne = 0.0
     centered: bool = False
 
     def __post_init__(self) -> None:

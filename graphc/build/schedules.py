@@ -6,6 +6,7 @@ In the equations t counts finished steps: 0 in the first one.
 from __future__ import annotations
 
 import math
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -183,7 +184,7 @@ def as_schedule(rate: float | Schedule) -> Schedule:
     """
     if isinstance(rate, Schedule):
         return rate
-    if not (is_number(rate) and 0 < rate < math.inf):
+    if not (is_number(rate) and 0 < rate <= sys.float_info.max):
         raise GraphError(
             "the learning rate must be a positive number, or a schedule",
             got=repr(rate),

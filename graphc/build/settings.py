@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
+import sys
 from abc import ABCMeta
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
@@ -16,6 +16,7 @@ from graphc.ir.provenance import user_location
 Positive: TypeAlias = float
 NotNegative: TypeAlias = float
 Share: TypeAlias = float
+UpToOne: TypeAlias = float
 
 #: What annotates a setting -> what it must be, in words, and whether a finite number is that.
 _RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
@@ -23,6 +24,7 @@ _RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "Positive": ("a positive number", lambda number: number > 0),
     "NotNegative": ("0 or a positive number", lambda number: number >= 0),
     "Share": ("a number in [0, 1)", lambda number: 0 <= number < 1),
+    "UpToOne": ("a number in [0, 1]", lambda number: 0 <= number <= 1),
 }
 
 #: What other libraries call a setting -> its names here, the first that fits.
@@ -127,7 +129,7 @@ def _allowed(cls: type, entry: Field[Any], value: Any) -> Any:
         expected, is_right = "True or False", isinstance(value, bool)
     elif entry.type in _RANGES:
         expected, is_within = _RANGES[entry.type]
-        is_right = is_number(value) and math.isfinite(value) and is_within(value)
+        is_right = is_number(value) and abs(value) <= sys.float_info.max and is_within(value)
     else:
         return value
     if not is_right:

@@ -43,8 +43,12 @@ def test_numpy_numbers_become_pythons_in_initializers(made: Callable[[], Any]) -
 
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
-    (lambda: gc.optim.sgd(0.1, momentum="a"), "momentum of sgd must be 0 or a positive number"),
-    (lambda: gc.optim.sgd(0.1, momentum=-1), "momentum of sgd must be 0 or a positive number"),
+    (lambda: gc.optim.sgd(0.1, momentum="a"), r"momentum of sgd must be a number in \[0, 1\]"),
+    (lambda: gc.optim.sgd(0.1, momentum=-1), r"momentum of sgd must be a number in \[0, 1\]"),
+    (lambda: gc.optim.sgd(0.1, momentum=2), r"momentum of sgd must be a number in \[0, 1\]"),
+    (lambda: gc.optim.rmsprop(momentum=1.5), r"momentum of rmsprop must be a number in \[0, 1\]"),
+    (lambda: gc.optim.sgd(10**400), "learning rate must be a positive number"),
+    (lambda: gc.optim.cosine(0.1, 10**400), "steps of cosine must be a positive number"),
     (lambda: gc.optim.sgd(0.1, weight_decay=None), "weight_decay of sgd must be 0 or a positive"),
     (lambda: gc.optim.sgd(0.1, weight_decay=np.nan), "weight_decay of sgd must be 0 or a positive"),
     (lambda: gc.optim.sgd(0.1, 0.9, "yes"), "nesterov of sgd must be True or False"),

@@ -54,7 +54,7 @@ def test_what_a_step_leaves_out_need_not_be_there() -> None:
     for call in calls(of_rows(lambda x: x[:2:2] * 2)):
         np.testing.assert_array_equal(call(x=np.ones((1, 2), np.float32))["y"], [[2, 2]])
     for call in calls(of_rows(lambda x: x[:3:2] * 2)):
-        with pytest.raises(gc.GraphError, match="got +3, for T = 2"):
+        with pytest.raises(gc.GraphError, match=r"got +3, for T = 2"):
             call(x=np.ones((2, 2), np.float32))
 
 
