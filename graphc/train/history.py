@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 
 from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError, did_you_mean
@@ -99,7 +100,17 @@ class History:
         return "\n".join([*lines, "</table>", *remark])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the table as a CSV file."""
+        """Write the table as a CSV file.
+
+        Raises: GraphError for a path with another ending, and where it cannot be written.
+        """
+        if Path(path).suffix.lower() not in (".csv", ""):
+            numbers = "{name: history.column(name) for name in history.columns}"
+            raise GraphError(
+                f"cannot write a history as {os.fspath(path)!r}",
+                expected=".csv",
+                fix=f"for another format, these are its numbers: {numbers}",
+            )
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["epoch", *self.columns])

@@ -475,6 +475,13 @@ def test_history_prints_a_table() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["h.json", "h.svg", "h.npz", "h.txt"])
+def test_a_history_is_not_written_as_what_it_is_not(tmp_path: Path, name: str) -> None:
+    with pytest.raises(GraphError, match=rf"a history as .*{name}'\n  expected  \.csv"):
+        history().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_history_saves_and_plots(tmp_path: Path) -> None:
     history().save(tmp_path / "h.csv")
     lines = (tmp_path / "h.csv").read_text().splitlines()
