@@ -28,6 +28,19 @@ _WORTH = 12
 _FEWEST_MOMENTS = 8
 
 
+def with_params_of(graph: Graph, model: Graph) -> Graph:
+    """Return the graph with every parameter of the model that it was made of.
+
+    What rewriting found that nobody needs is drawn, too: otherwise the others would begin with
+    other random numbers than in the model.
+    """
+    if not graph.params or all(name in graph.params for name in model.params):
+        return graph
+    first = [graph.params.get(name, node) for name, node in model.params.items()]
+    rest = [node for name, node in graph.params.items() if name not in model.params]
+    return graph.mapped({}, params=[*first, *rest])
+
+
 def init_function(graph: Graph) -> list[list[str]]:
     """Return `init`, which draws the parameters in order from one generator.
 

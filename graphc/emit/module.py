@@ -12,7 +12,7 @@ from graphc.emit.dims import read_dims
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import Expressions
 from graphc.emit.fast_loops import Fast
-from graphc.emit.initial import init_function
+from graphc.emit.initial import init_function, with_params_of
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
     lines_before_update,
@@ -88,7 +88,7 @@ def write_module(
         docstring(graph, title, model),
         [*imports(program), *tables(layout.tables)],
         *helpers(program, body),
-        *init_function(graph),
+        *init_function(with_params_of(graph, model)),
         *body,
     ]
     if gradient_of is not None:
@@ -231,38 +231,63 @@ def _check_lines(graph: Graph, layout: Layout, more: Sequence[str]) -> list[str]
             got.append(f"{variable} {{{variable}.shape}}")
     if not tests:
         return []
-    tests += more
-    condition = f"{INDENT}if {' or '.join(tests)}:"
+    return _raised([*tests, *more], wanted, got, "ValueError", INDENT)
+
+
+def _dtype_lines(graph: Graph, layout: Layout) -> list[str]:
+    """Return the check that floats fit the buffers, made where these are: once for each shape.
+
+    Integers of any width index alike, and numbers may be Python's.
+    """
+    leaves = {
+        layout.inputs[name]: node.dtype.name
+        for name, node in graph.inputs.items()
+        if node.shape and node.dtype.kind == "f"
+    }
+    if not leaves:
+        return []
+    tests = [f"{variable}.dtype != np.{dtype}" for variable, dtype in leaves.items()]
+    wanted = [f"{variable} {dtype}" for variable, dtype in leaves.items()]
+    got = [f"{variable} {{{variable}.dtype}}" for variable in leaves]
+    return _raised(tests, wanted, got, "TypeError", INDENT * 2)
+
+
+def _raised(
+    tests: Sequence[str], wanted: Sequence[str], got: Sequence[str], error: str, indent: str
+) -> list[str]:
+    """Return the lines that raise an error where one of the tests holds."""
+    condition, inner = f"{indent}if {' or '.join(tests)}:", indent + INDENT
     if len(condition) <= WIDTH:
         lines = [condition]
     else:
-        lines = [f"{INDENT}if ("]
-        lines += [f"{INDENT * 2}{'or ' if i else ''}{t}" for i, t in enumerate(tests)]
-        lines.append(f"{INDENT}):")
+        lines = [f"{indent}if ("]
+        lines += [f"{inner}{'or ' if i else ''}{t}" for i, t in enumerate(tests)]
+        lines.append(f"{indent}):")
     message = f"expected {', '.join(wanted)}; got {', '.join(got)}"
-    raised = f'{INDENT * 2}raise ValueError(f"{message}")'
+    raised = f'{inner}raise {error}(f"{message}")'
     if len(raised) <= WIDTH:
         return [*lines, raised]
     # With the words in variables the lines fit, whatever width a formatter allows.
-    types = f'{INDENT * 2}expected = "{", ".join(wanted)}"'
-    shapes = f'{INDENT * 2}got = f"{", ".join(got)}"'
-    if max(len(types), len(shapes)) <= WIDTH:
-        raised = f'{INDENT * 2}raise ValueError(f"expected {{expected}}; got {{got}}")'
-        return [*lines, types, shapes, raised]
-    lines.append(f"{INDENT * 2}raise ValueError(")
-    if len(message) + 15 <= WIDTH:
-        return [*lines, f'{INDENT * 3}f"{message}"', f"{INDENT * 2})"]
+    types = f'{inner}expected = "{", ".join(wanted)}"'
+    found = f'{inner}got = f"{", ".join(got)}"'
+    if max(len(types), len(found)) <= WIDTH:
+        raised = f'{inner}raise {error}(f"expected {{expected}}; got {{got}}")'
+        return [*lines, types, found, raised]
+    lines.append(f"{inner}raise {error}(")
+    if len(message) + len(inner) + 7 <= WIDTH:
+        return [*lines, f'{inner}{INDENT}f"{message}"', f"{inner})"]
     pieces = [f"expected {', '.join(wanted)}; ", f"got {', '.join(got)}"]
     for prefix, piece in zip(("", "f"), pieces, strict=True):
-        lines += [f"{INDENT * 3}{prefix}{string_literal(part)}" for part in _chunks(piece)]
-    return [*lines, f"{INDENT * 2})"]
+        parts = _chunks(piece, WIDTH - len(inner) - 10)
+        lines += [f"{inner}{INDENT}{prefix}{string_literal(part)}" for part in parts]
+    return [*lines, f"{inner})"]
 
 
-def _chunks(text: str) -> list[str]:
+def _chunks(text: str, width: int) -> list[str]:
     """Return the text in pieces that fit a line, broken between items."""
     pieces, current = [], ""
     for word in re.findall(r"[^,]*,? ?", text):
-        if current and len(current) + len(word) > WIDTH - 18:
+        if current and len(current) + len(word) > width:
             pieces.append(current)
             current = ""
         current += word
@@ -297,6 +322,7 @@ def _workspace(
         f"{INDENT}if workspace is None:",
         f"{INDENT * 2}workspace = {{}}",
         f'{INDENT}if workspace.get("dims") != {key}:',
+        *_dtype_lines(body.program.graph, layout),
         # In this order: where memory is short, the workspace stays what it was.
         f'{INDENT * 2}workspace["buffers"] = {allocator}({", ".join(dims)})',
         f'{INDENT * 2}workspace["dims"] = {key}',

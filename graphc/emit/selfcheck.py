@@ -11,7 +11,7 @@ import numpy as np
 from graphc.differentiate.held_back import held_back
 from graphc.emit.domains import Interval, intervals
 from graphc.emit.index_bounds import index_bounds
-from graphc.emit.initial import sizes_of_init
+from graphc.emit.initial import sizes_of_init, with_params_of
 from graphc.emit.names import one_line, string_literal
 from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.ir.code import Notation
@@ -75,6 +75,7 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         return [_why_unchecked(left_out)]
     notation = Notation(dict.fromkeys(graph.dims, str(_SIZE)))
     chosen, bounds = intervals(graph, graph.outputs[of]), index_bounds(graph, _SIZE)
+    first = _first_state(with_params_of(graph, model))
     samples = [
         _sample_line(
             f"    point[{string_literal(name)}]",
@@ -86,11 +87,11 @@ def self_check(graph: Graph, layout: ModuleLayout, of: str, model: Graph) -> lis
         "def check(seed=0):",
         '    """Compare each gradient with central differences along itself."""',
         "    rng = np.random.default_rng(seed)",
-        f"    point = {_first_state(graph) if layout.params else '{}'}",
+        f"    point = {first if layout.params else '{}'}",
         *samples,
         "",
         "    def evaluate(point, gradients=None):",
-        *_call(graph, layout, of, gradient),
+        *_call(graph, layout, of, gradient, first),
         f"        return float(outputs[{string_literal(of)}])",
         "",
         "    gradients = {}",
@@ -181,7 +182,10 @@ def _prefix(of: str) -> str:
     return f"d_{of}_d_"
 
 
-def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, str]) -> list[str]:
+def _call(
+    graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, str], first: str
+) -> list[str]:
+    """Return the lines that call the function at a point, with the names that `first` makes."""
     words = [f"point[{string_literal(name)}]" for name in graph.inputs]
     if layout.params:
         words.insert(0, "state")
@@ -192,7 +196,7 @@ def _call(graph: Graph, layout: ModuleLayout, of: str, gradient: Mapping[str, st
     inner = INDENT * 2
     lines = []
     if layout.params:
-        state = f"{{name: np.array(point[name]) for name in {_first_state(graph)}}}"
+        state = f"{{name: np.array(point[name]) for name in {first}}}"
         lines.append(f"{inner}state = {state}")
     lines.append(f"{inner}outputs = {layout.function}({', '.join(words)})")
     if not gradient:

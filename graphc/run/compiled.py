@@ -14,6 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from graphc.build.init import generator_of
+from graphc.emit.initial import with_params_of
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -102,7 +103,7 @@ class CompiledFunction:
 
         Raises: GraphError where a size is missing, misspelt or no size.
         """
-        known = checked_sizes(self.graph, sizes, seed)
+        known = checked_sizes(with_params_of(self.graph, self._model), sizes, seed)
         generator_of(seed)  # raises for what is no seed
         if not self._params:
             return {}
