@@ -27,6 +27,36 @@ def parse_formula(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
+@cache
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names that a formula reads, each as often as it stands there.
+
+    >>> names_in("where(x > 0, x, slope*x)")
+    ('x', 'x', 'slope', 'x')
+    """
+    return tuple(_names(parse_formula(text)))
+
+
+@cache
+def names_tested(text: str) -> tuple[str, ...]:
+    """Return the names that decide between the cases of a formula.
+
+    >>> names_tested("where(x > 0, x, slope*x)"), names_tested("x*y")
+    (('x',), ())
+    """
+    parts = list(ast.walk(parse_formula(text)))
+    calls = [part for part in parts if isinstance(part, ast.Call)]
+    choices = [call.args[0] for call in calls if ast.unparse(call.func) == "where"]
+    tested = [*choices, *[part for part in parts if isinstance(part, ast.Compare)]]
+    return tuple(dict.fromkeys(name for part in tested for name in _names(part)))
+
+
+def _names(tree: ast.expr) -> list[str]:
+    called = [part.func for part in ast.walk(tree) if isinstance(part, ast.Call)]
+    names = [part for part in ast.walk(tree) if isinstance(part, ast.Name)]
+    return [name.id for name in names if name not in called]
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -22,13 +23,16 @@ from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import new_nodes
-from graphc.ops.formula import evaluate_formula
+from graphc.ops.formula import evaluate_formula, names_in, names_tested
 from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import apply, concrete, concrete_type
 
 #: Objects in an array; integers and truths stay numbers.
 Cells: TypeAlias = "np.ndarray"
 Sizes: TypeAlias = "Mapping[str, int]"
+
+#: From here on, nobody asks how many operations, and how many choices.
+_MANY, _MOST_CHOICES = 10**9, 64
 
 
 class Meaning(Protocol):
@@ -55,16 +59,26 @@ class Formulas:
 
 @dataclass(frozen=True)
 class Written:
-    """The size of an expression that is written out: every use of a part counts."""
+    """The size of an expression that is written out: every use of a part counts.
+
+    `choices` has a bit for each choice between cases in it. SymPy writes a condition that depends
+    on some once for each case, with all that it decides: that takes `folded` operations more.
+    """
 
     operations: int
     depth: int
+    choices: int = 0
+    folded: int = 0
 
     def _with(self, other: Any) -> Written:
         if not isinstance(other, Written):
-            return Written(self.operations + 1, self.depth + 1)
-        depth = 1 + max(self.depth, other.depth)
-        return Written(self.operations + other.operations + 1, depth)
+            return Written(self.operations + 1, self.depth + 1, self.choices, self.folded)
+        return Written(
+            self.operations + other.operations + 1,
+            1 + max(self.depth, other.depth),
+            self.choices | other.choices,
+            min(self.folded + other.folded, _MANY),
+        )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _with
     __truediv__ = __rtruediv__ = _with
@@ -73,13 +87,31 @@ class Written:
 class Counts:
     """Cells are sizes of expressions, so that what is too large need not be built."""
 
+    def __init__(self) -> None:
+        self._choices = 0
+
     def constant(self, value: float) -> Any:
         return Written(0, 0)
 
     def pointwise(self, op: Pointwise, operands: Sequence[Any]) -> Any:
-        sizes = [operand for operand in operands if isinstance(operand, Written)]
-        inner = sum(size.operations for size in sizes)
-        return Written(inner + op.work, 1 + max((size.depth for size in sizes), default=0))
+        names, tested = names_in(op.formula), names_tested(op.formula)
+        sizes = [
+            (name, operand, max(1, names.count(name)))
+            for name, operand in zip(op.args, operands, strict=True)
+            if isinstance(operand, Written)
+        ]
+        operations = op.work + sum(size.operations * uses for _, size, uses in sizes)
+        folded = sum(size.folded * uses for _, size, uses in sizes)
+        choices = reduce(or_, [size.choices for _, size, _ in sizes], 0)
+        decided = reduce(or_, [size.choices for name, size, _ in sizes if name in tested], 0)
+        if decided:
+            folded += (operations + folded) << min(decided.bit_count(), _MOST_CHOICES)
+        if tested and self._choices < _MOST_CHOICES:
+            self._choices += 1
+        if tested:
+            choices |= 1 << self._choices
+        depth = 1 + max((size.depth for _, size, _ in sizes), default=0)
+        return Written(operations, depth, choices, min(folded, _MANY))
 
 
 def cells_of(

@@ -23,6 +23,7 @@ from graphc.run.cells import Cells, Counts, Formulas, Written, cells_of
 #: Larger expressions are not built, and not derived by many variables: SymPy takes its time.
 MOST_OPERATIONS = 5000
 MOST_DERIVED = 20_000
+MOST_FOLDED = 100_000
 MOST_ELEMENTS = 20_000
 #: SymPy works by recursion.
 DEEPEST = 60
@@ -53,7 +54,7 @@ class ClosedForm:
         with mpmath.workdps(digits):
             exact = [mpmath.mpf(v) for v in numbers]
             for name, cells in self.derivatives.items():
-                function = sympy.lambdify(flat, cells.ravel().tolist(), "mpmath")
+                function = sympy.lambdify(flat, cells.ravel().tolist(), "mpmath", cse=True)
                 values = np.array([float(v) for v in function(*exact)])
                 found[name] = values.reshape(cells.shape)
         return found
@@ -78,6 +79,9 @@ def closed_form(
     count: Written = cells_of(of, free, point, sizes, Counts()).item()
     if count.operations > MOST_OPERATIONS or count.depth > DEEPEST:
         return ClosedForm(None, {}, count.operations, {}, 0, "too large to build")
+    if count.folded > MOST_FOLDED:
+        why = "in more cases than can be built"
+        return ClosedForm(None, {}, count.operations, {}, 0, why)
     symbols = {name: _symbols(name, point[leaf].shape) for name, leaf in leaves.items()}
     given = {leaf: symbols[name] for name, leaf in leaves.items()}
     expression = cells_of(of, given, point, sizes, Formulas()).item()

@@ -71,6 +71,31 @@ def test_a_loop_too_long_for_one_formula_is_said_to_be() -> None:
     assert found["forward mode"].error < 1e-14
 
 
+def test_nested_loops_are_derived_in_seconds() -> None:
+    """SymPy asked for minutes whether what stands in each tanh is real."""
+    x, w = gc.input("x", ("T", 3)), gc.param("w", (3,), init=gc.init.normal(0.5))
+
+    def step(total: gc.Node, row: gc.Node) -> tuple[gc.Node, gc.Node]:
+        (last,) = gc.scan(lambda h, v: (gc.tanh(h * w + v * row),), init=total, xs=x)
+        return last, last
+
+    h, hs = gc.scan(step, init=gc.zeros((3,)), xs=x)
+    graph = gc.graph({"loss": gc.sum(h) + gc.sum(hs**2)})
+    found = gc.compare_methods(graph, at={"x": np.linspace(-1, 1, 9).reshape(3, 3)})
+    assert found["symbolic"].error == 0 and found["reverse mode"].error < 1e-14
+    assert found["symbolic"].operations > 5000
+
+
+@pytest.mark.parametrize("layers, is_built", [(1, True), (2, True), (4, False)])
+def test_choices_that_decide_on_choices_are_counted(layers: int, is_built: bool) -> None:
+    h = gc.input("x", (2,))
+    for number in range(layers):
+        h = gc.relu(h @ gc.param(f"W{number}", (2, 2), init=gc.init.normal(0.5)))
+    found = gc.compare_methods(gc.graph({"loss": gc.sum(h)}), wrt="W0")
+    assert ("in more cases than can be built" in str(found)) != is_built
+    assert any(method.name == "symbolic" for method in found.methods) == is_built
+
+
 def test_numbers_put_around_an_array_are_numbers_of_its_formula() -> None:
     graph = gc.parse("x: input(f64, 2)\nloss = sum(sin(pad(x, 1)))\noutput(loss)")
     found = gc.compare_methods(graph, at={"x": [0.3, -0.4]})
