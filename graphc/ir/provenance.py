@@ -159,9 +159,14 @@ def user_origin() -> Origin:
     return Origin(frame.f_code.co_filename, frame.f_lineno)
 
 
+def around_now() -> Origin:
+    """Return the user's line that is being executed, or read."""
+    return _around.get().origin or user_origin()
+
+
 def user_location() -> str | None:
     """Return `model.py:12  z = x @ W`, the user's line that is being executed."""
-    origin = _around.get().origin or user_origin()
+    origin = around_now()
     if not origin.file:
         return None
     line = origin.source_line

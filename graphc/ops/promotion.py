@@ -11,13 +11,15 @@ import numpy as np
 from graphc.errors import GraphWarning, counted
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, dim_text, same_shape
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import around_now, user_location
 from graphc.ir.types import BOOL, FLOAT32, FLOAT64, TensorType, promote
 from graphc.ops.leaf import fill
 from graphc.ops.registry import OPS
 
 #: Functions of numbers are short; what is longer is not looked through.
 _MOST_NUMBERS = 32
+#: Where a warning was given already, as Python keeps it for each module that warns.
+_warned: dict[Any, Any] = {}
 
 
 def is_weak(value: Any) -> bool:
@@ -58,13 +60,15 @@ def _warn_of_promotion(operands: Sequence[Node]) -> None:
 
 def warn_of_float64(beside: str, fix: str) -> None:
     """Warn that something beside float32 makes float64 of it, and how that is avoided."""
-    where = user_location()
-    warnings.warn(
+    where, origin = user_location(), around_now()
+    warnings.warn_explicit(  # Python shows the user's line, not one of these
         f"float32 with {beside} gives float64, as in NumPy"
         + (f"; at {where}" if where else "")
         + f"; to stay in float32, {fix}",
         GraphWarning,
-        stacklevel=2,
+        origin.file or "<graph>",
+        origin.line,
+        registry=_warned,
     )
 
 

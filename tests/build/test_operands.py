@@ -35,8 +35,9 @@ def test_a_float64_number_beside_float32_is_told(build: Callable[[], Any]) -> No
 
 
 def test_a_float64_array_beside_float32_is_told() -> None:
-    with pytest.warns(GraphWarning, match="array of NumPy's gives float64.*astype"):
+    with pytest.warns(GraphWarning, match="array of NumPy's gives float64.*astype") as found:
         assert (X + np.ones(3)).dtype == np.float64
+    assert found[0].filename == __file__
 
 
 def test_what_widens_nothing_is_not_told() -> None:
