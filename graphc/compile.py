@@ -93,13 +93,13 @@ def load(path: str | Path) -> Graph:
             fix="save it as UTF-8, where it is text",
         ) from None
     except OSError as problem:
-        beside = [f.name for f in file.parent.glob("*.graph") if f.is_file()]
-        hint = nearest(f"{file.stem}.graph", beside) if file.name else None
+        beside = [f.stem for f in file.parent.glob("*.graph") if f.is_file()]
+        hint = nearest(file.stem, beside) if file.name and not file.exists() else None
         raise GraphError(
             "cannot read the graph file",
             where=str(file),
             got=problem.strerror,
-            fix=f"did you mean {str(file.with_name(hint))!r}?" if hint else None,
+            fix=f"did you mean {str(file.with_name(f'{hint}.graph'))!r}?" if hint else None,
         ) from None
     graph = parse(text, str(file))
     return graph if graph.name != "graph" else renamed(graph, file.stem)

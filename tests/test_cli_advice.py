@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphc import cli
@@ -45,6 +46,7 @@ A, B = ("--at", "a=[[1,2,3]]"), ("--at", "b=[1,2,3]")
             ("compile", "m.graph", "--minimize", "loss", "--optimizer", "adma"),
             "did you mean 'adam'",
         ),
+        (("train", "m.graph", "--data", "d.npz", "--resume"), "--checkpoint run.npz"),
         (("derive", "m.graph"), "graphc derive MODEL.graph --node loss"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -57,6 +59,7 @@ def test_a_fix_can_be_typed(
 ) -> None:
     (tmp_path / "m.graph").write_text(MODEL)
     (tmp_path / "s.graph").write_text(SINE)
+    np.savez(tmp_path / "d.npz", a=np.ones((2, 3), np.float32), b=np.ones(2, np.float32))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["graphc", *words])
     with pytest.raises(SystemExit) as ended:

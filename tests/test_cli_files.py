@@ -101,6 +101,7 @@ def test_a_model_is_run_in_use(graphc: Callable[..., str]) -> None:
     assert told == graphc("run", "noisy.graph", "--predict", "p", "--at", "@data.npz")
     more = graphc("run", "noisy.graph", "--predict", "p", "--at", "@more.npz")
     assert "no input called 'weights'" in more and "--at x=@data.npz takes one array" in more
+    assert "parameters are W" in more
     assert "no node is called 'q'" in graphc("run", "noisy.graph", "--predict", "q")
 
 

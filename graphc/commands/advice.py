@@ -36,6 +36,7 @@ _RULES: list[tuple[re.Pattern[str], _Written]] = [
     (re.compile(r"\bsizes=\{'(\w+)': (\d+)\}"), r"--at \1=\2"),
     (re.compile(r"\bwrt=\[?'(\w+)'\]?"), r"--wrt \1"),
     (re.compile(r"\bwrt=\.\.\."), "--wrt NAMES"),
+    (re.compile(r"\bcheckpoint=\"([\w.]+)\""), r"--checkpoint \1"),
     # minimize="loss", optimizer=gc.optim.sgd(0.1)  →  --minimize loss --optimizer "sgd(0.1)"
     (re.compile(r"gc\.compile\(g, ((?:[^()]|\([^()]*\))*)\)"), r"\1"),
     (re.compile(r"\boptimizer=gc\.optim\.(\w+\([^()]*\))"), r'--optimizer "\1"'),

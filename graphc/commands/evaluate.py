@@ -63,5 +63,6 @@ def _check_names(graph: Graph, inputs: Mapping[str, Any]) -> None:
             got=", ".join(inputs),
             expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items())
             or "no inputs",
-            fix=f"--at {first}=@data.npz takes one array of a file",
+            fix=f"--at {first}=@data.npz takes one array of a file"
+            + (f"; parameters are {', '.join(graph.params)}" if graph.params else ""),
         )

@@ -37,7 +37,8 @@ def accuracy(prediction: str = "p", target: str = "y") -> Metric:
             y = y[..., 0]
         classes = y.argmax(axis=-1) if y.ndim == p.ndim and p.ndim > 1 else y
         decided = p.argmax(axis=-1) if p.ndim > classes.ndim else p > 0.5
-        if decided.shape != classes.shape:
+        is_other_rows = y.ndim == p.ndim > 1 and y.shape != p.shape
+        if is_other_rows or decided.shape != classes.shape:
             raise GraphError(
                 "accuracy: predictions and classes do not fit",
                 got=shapes,

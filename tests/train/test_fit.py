@@ -375,6 +375,8 @@ def test_accuracy(p: object, y: object, share: float) -> None:
 def test_accuracy_of_what_does_not_fit_is_an_error() -> None:
     with pytest.raises(GraphError, match=r"do not fit(.|\n)*p \[3\], y \[2\]"):
         accuracy()({"p": np.zeros(3)}, {"y": np.zeros(2)})
+    with pytest.raises(GraphError, match="do not fit"):  # features are no one-hot rows
+        accuracy()({"p": np.zeros((5, 3))}, {"y": np.zeros((5, 13))})
 
 
 def test_nan_is_never_the_best() -> None:

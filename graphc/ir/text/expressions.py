@@ -34,6 +34,11 @@ _MAX_BITS = 1024
 _PYTHON = re.compile(r"\bgc\.(?:init\.|nn\.)?")
 
 
+def in_text(advice: str | None) -> str | None:
+    """Return advice for Python in the words of a text, which needs no module's name."""
+    return advice and _PYTHON.sub("", advice)
+
+
 class Expressions:
     """Values of expressions of one text: names from `env`, functions from `functions`."""
 
@@ -332,7 +337,7 @@ class Expressions:
                 problem.what,
                 got=problem.got,
                 expected=problem.expected,
-                fix=problem.fix and _PYTHON.sub("", problem.fix),
+                fix=in_text(problem.fix),
             ) from problem
 
     def _misused(

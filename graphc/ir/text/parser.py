@@ -19,7 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.text.blocks import Block
 from graphc.ir.text.errors import GraphTextError, Place
-from graphc.ir.text.expressions import too_deep
+from graphc.ir.text.expressions import in_text, too_deep
 from graphc.ir.text.functions import LoopFunction, has_plain_parameters, is_def
 from graphc.ir.text.lines import LogicalLine, logical_lines
 from graphc.ir.text.misread import name_for, what_was_meant, word_as_name
@@ -112,7 +112,11 @@ class _Parser:
             )
         except GraphError as problem:
             raise GraphTextError(
-                problem.what, self._end(), got=problem.got, expected=problem.expected
+                problem.what,
+                self._end(),
+                got=problem.got,
+                expected=problem.expected,
+                fix=in_text(problem.fix),
             ) from problem
 
     # -- loop bodies -------------------------------------------------------------------------
@@ -261,9 +265,10 @@ class _Parser:
         if "too many nested" in problem.msg:
             return too_deep(self._start(len(self.here.text)))
         row = min(problem.lineno or 1, self.here.text.count("\n") + 1)
+        message = problem.msg.partition(" (detected at line")[0]  # a line of this statement
         column = (problem.offset or 1) + (len(self.here.indent) if row == 1 else 0)
         return GraphTextError(
-            f"cannot read this: {problem.msg}",
+            f"cannot read this: {message}",
             self._place(row, column, 1),
             expected="one statement, such as `z = x @ W + b`",
             fix=what_was_meant(self.here.text, problem.msg),
