@@ -15,6 +15,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dim_expressions import dim_expression, is_arithmetic
 from graphc.ir.dim_symbols import dim_symbol
+from graphc.ir.provenance import user_location
 from graphc.ir.symbols import sympy_module
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def as_dim(value: object) -> Dim:
     if isinstance(value, int):
         if value < 0:
             fix = _OPEN if value == -1 else None
-            raise GraphError("a dimension cannot be negative", got=value, fix=fix)
+            where = user_location()
+            raise GraphError("a dimension cannot be negative", where=where, got=value, fix=fix)
         return int(value)
     if isinstance(value, str):
         if not value.isidentifier():
@@ -50,6 +52,7 @@ def as_dim(value: object) -> Dim:
 def _no_dim(value: object) -> GraphError:
     return GraphError(
         "not a dimension",
+        where=user_location(),
         got=f"{value!r} of type {type(value).__name__}",
         expected="an int, a name such as 'N', or an expression of gc.dim(...)",
         fix=_instead_of_dim(value),
@@ -69,6 +72,7 @@ def _no_name(text: str) -> GraphError:
     is_number = text.strip().isdecimal()
     return GraphError(
         "a dimension is a whole number or a name",
+        where=user_location(),
         got=repr(text),
         expected="an int, a name that is an identifier, or an expression of gc.dim(...)",
         fix=f"write {int(text)}, without quotes" if is_number else _name_of_dims(text),
@@ -197,9 +201,10 @@ def symbols_of(shape: Iterable[Dim]) -> list[str]:
 def linear_parts(dim: Dim, name: str) -> tuple[Dim, Dim] | None:
     """Return (a, b) of a dim that is a*name + b, with neither holding the symbol, else None.
 
-    >>> from graphc.ir.dim_symbols import dim_symbol
-    >>> linear_parts(2 * dim_symbol("K") + 1, "K")
-    (2, 1)
+        >>> from graphc.ir.dim_symbols import dim_symbol
+    from graphc.ir.provenance import user_location
+        >>> linear_parts(2 * dim_symbol("K") + 1, "K")
+        (2, 1)
     """
     if isinstance(dim, int):
         return None
@@ -245,11 +250,12 @@ def broadcast_shapes(*shapes: Shape) -> Shape | None:
 def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool = False) -> str:
     """Return a dim as a Python expression: floor(a/b) is written a//b.
 
-    `is_exact` is for a number made from dims, which is not multiplied out again as a size is.
+        `is_exact` is for a number made from dims, which is not multiplied out again as a size is.
 
-    >>> from graphc.ir.dim_symbols import dim_symbol
-    >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
-    '(W - 3)//2 + 1'
+        >>> from graphc.ir.dim_symbols import dim_symbol
+    from graphc.ir.provenance import user_location
+        >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
+        '(W - 3)//2 + 1'
     """
     if isinstance(dim, int):
         return str(dim)
@@ -261,9 +267,10 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool =
 def size_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
     """Return a dim as a Python expression that gives an int: N/2, which is whole, as N//2.
 
-    >>> from graphc.ir.dim_symbols import dim_symbol
-    >>> size_text((dim_symbol("N") + 1) / 2)
-    '(N + 1)//2'
+        >>> from graphc.ir.dim_symbols import dim_symbol
+    from graphc.ir.provenance import user_location
+        >>> size_text((dim_symbol("N") + 1) / 2)
+        '(N + 1)//2'
     """
     if isinstance(dim, int) or dim.is_Symbol:
         return dim_text(dim, rename)

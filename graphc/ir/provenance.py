@@ -6,6 +6,7 @@ phase and origin are read from context variables, so two threads can build two g
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import linecache
 import os
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from graphc.errors import GraphError
 
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_NOT_USERS = (str(Path(__file__).parent.parent) + os.sep, contextlib.__file__)
 
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 #: Phase -> its place in time.
@@ -110,8 +111,8 @@ def user_frame() -> FrameType | None:
 
 
 def is_users(frame: FrameType) -> bool:
-    """Say whether a frame runs code that is not graphc's."""
-    return not frame.f_code.co_filename.startswith(_PACKAGE)
+    """Say whether a frame runs code that is not graphc's, nor what enters a context of it."""
+    return not frame.f_code.co_filename.startswith(_NOT_USERS)
 
 
 class Watch:

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import Dim, Shape, product, same_shape, shape_text
+from graphc.ir.provenance import user_location
 
 BOOL = np.dtype(np.bool_)
 INT32 = np.dtype(np.int32)
@@ -33,6 +34,7 @@ def as_dtype(value: Any) -> np.dtype:
         return _BY_NAME[dtype.name]  # one object for each, so that `is` tells them apart
     raise GraphError(
         "unknown dtype",
+        where=user_location(),
         got=repr(value),
         expected="bool, int32, int64, float32 or float64",
         fix=did_you_mean(value, _BY_NAME),

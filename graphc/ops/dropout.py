@@ -18,6 +18,7 @@ from graphc.ir.code import PRODUCT, Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
+from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
 from graphc.ops.leaf import as_node, fill
@@ -31,6 +32,7 @@ def checked_rate(rate: float) -> float:
     if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
         raise GraphError(
             "dropout: the rate is the share of elements that are dropped",
+            where=user_location(),
             got=repr(rate),
             expected="0 <= rate < 1",
         )

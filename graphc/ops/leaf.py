@@ -366,5 +366,5 @@ def as_node(value: Any, dtype: np.dtype | None = None) -> Node:
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise GraphError("a name must be a non-empty string", got=repr(name))
+        raise GraphError("a name must be a non-empty string", where=user_location(), got=repr(name))
     return name

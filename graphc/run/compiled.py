@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,16 @@ class CompiledFunction:
         return state
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the emitted module into a file, whole or not at all."""
+        """Write the emitted module into a file, whole or not at all.
+
+        Raises: GraphError where the path ends as another kind of file, or cannot be written.
+        """
+        if Path(path).suffix not in (".py", ".pyw", ".txt", ""):
+            raise GraphError(
+                f"cannot write a module as {os.fspath(path)!r}",
+                expected=".py",
+                fix="for the parameters: np.savez(path, **state)",
+            )
         write_whole(path, self.source)
 
     def for_inference(self, *outputs: str) -> CompiledFunction:

@@ -34,7 +34,6 @@ HEAD = "x: input(f32, N, 4)\ny: input(f32, N)\nm: input(bool, N)\n"
             "'lambda' is a word of Python's: call it lambda_",
         ),
         ("z = x if class else y", "cannot read this", "call it class_"),
-        ('z = dense(x, 3, name="a', "unterminated string literal", "one statement, such as"),
         ("z = x − 1", "invalid character", "type - for −"),
         ("z = x × y", "invalid character", "type * for ×"),
         ("z = x²", "invalid character", "type **2 for ²"),
@@ -91,7 +90,7 @@ def test_a_text_in_another_encoding_is_told_which_one_is_read(
 
 def test_advice_on_the_whole_graph_stands_in_the_error_of_its_text() -> None:
     text = 'x: input(f32, N, 3)\na = dense(x, 3, name="fc")\nb = dense(a, 2, name="fc")\noutput(b)'
-    with pytest.raises(gc.GraphError, match="two parameters are called 'fc.W'") as error:
+    with pytest.raises(gc.GraphError, match=r"two parameters are called 'fc\.W'") as error:
         gc.parse(text)
     assert error.value.fix == "give one of them another name"
     with pytest.raises(gc.GraphError, match=r"m\.graph:4:\d+: .* literal\n"):  # no second line
@@ -103,5 +102,5 @@ def test_a_file_that_is_nothing_like_it_is_not_what_was_meant(tmp_path: Path) ->
     with pytest.raises(gc.GraphError, match="cannot read the graph file") as error:
         gc.load(tmp_path / "model.graph")
     assert error.value.fix is None
-    with pytest.raises(gc.GraphError, match="did you mean .*wine.graph"):
+    with pytest.raises(gc.GraphError, match=r"did you mean .*wine\.graph"):
         gc.load(tmp_path / "wines.graph")
