@@ -13,7 +13,7 @@ from graphc.commands.checkpoints import costs
 from graphc.commands.describe import derivation, op_page, ops_table
 from graphc.commands.evaluate import evaluate
 from graphc.commands.explain import explained
-from graphc.commands.files import put_text, save_arrays
+from graphc.commands.files import put_text, save_outputs
 from graphc.commands.messages import plain_warnings, readable_errors, take_all_letters
 from graphc.commands.options import (
     At,
@@ -254,7 +254,7 @@ def run(
         check_finite=check_finite,
     )
     if output is not None:
-        save_arrays(output, values)
+        save_outputs(output, values)
         return
     for name, value in values.items():
         print(printed(name, value))
@@ -285,7 +285,8 @@ def check(
 def train(
     model: Model,
     data: Annotated[
-        list[str], typer.Option("--data", help="An .npz file, inputs by name; or x=@x.npy.")
+        list[str],
+        typer.Option("--data", help="An .npz file, inputs by name; or x=@x.npy, x=@x.csv."),
     ],
     minimize: Annotated[
         str, typer.Option("--minimize", metavar="OUTPUT", help="The loss: a scalar output.")

@@ -71,9 +71,46 @@ def test_an_array_of_objects_is_told_of_by_name(graphc: Callable[..., str], tmp_
     assert "cannot read 'x' in 'odd.npz'" in told and ".astype(np.float32)" in told
 
 
-def test_a_table_is_no_file_of_arrays(graphc: Callable[..., str], tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("1,2,0\n3,4,1\n")
-    assert "np.loadtxt" in graphc("train", "noisy.graph", "--data", "data.csv")
+def test_a_table_is_an_array(graphc: Callable[..., str], tmp_path: Path) -> None:
+    arrays = dict(np.load(tmp_path / "data.npz"))
+    for name, titles in (("x.csv", "first,second\n"), ("x.tsv", "\ufeff")):
+        separator = "," if name.endswith("csv") else "\t"
+        rows = [separator.join(map(str, row)) for row in arrays["x"].tolist()]
+        (tmp_path / name).write_text(titles + "\n".join(rows) + "\n\n", encoding="utf-8")
+    (tmp_path / "y.csv").write_text("".join(f"{y}\n" for y in arrays["y"]))
+    words = ("train", "noisy.graph", "--epochs", "1", "--data", "y=@y.csv", "--data")
+    told = graphc(*words, "x=@x.csv").split()[:-1]  # but seconds
+    assert told == graphc(*words, "x=x.tsv").split()[:-1]
+    assert told == graphc(*words[:-1], "--data", "x=@x.npy").split()[:-1]
+    assert "give it one: name=@x.csv" in graphc("train", "noisy.graph", "--data", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no row of numbers"),
+        ("a,b\n", "no row of numbers"),
+        ("1,2\n3,x\n", "'x' in line 2, column 2"),
+        ("a,b\n1,2\n\n3,\n", "'' in line 4, column 2"),
+        ("1,2\n3\n", "1 cell in line 2, 2 in those before"),
+    ],
+)
+def test_what_is_no_table_is_said_to_be(
+    graphc: Callable[..., str], tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    found = graphc("run", "noisy.graph", "--predict", "p", "--at", "x=@t.csv")
+    assert "cannot read 't.csv'" in found and told in found
+
+
+def test_predictions_are_written_as_a_table(graphc: Callable[..., str], tmp_path: Path) -> None:
+    run = ("run", "noisy.graph", "--at", "x=@x.npy", "--predict")
+    graphc(*run, "p", "-o", "p.csv")
+    graphc(*run, "p", "-o", "p.npz")
+    table = np.loadtxt(tmp_path / "p.csv", np.float32, delimiter=",")
+    np.testing.assert_array_equal(table, np.load(tmp_path / "p.npz")["p"])
+    several = graphc(*run, "p,z", "-o", "two.csv")
+    assert "a table holds one array" in several and not (tmp_path / "two.csv").exists()
 
 
 def test_data_may_stand_in_files_of_their_own(graphc: Callable[..., str]) -> None:

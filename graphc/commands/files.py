@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphc.commands.text_tables import is_table, write_table
 from graphc.errors import GraphError
 from graphc.run.files import write_arrays, write_whole
 
@@ -14,6 +15,12 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name into an `.npz` file."""
     check_writable(path, "npz")
     write_arrays(path, arrays)
+
+
+def save_outputs(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write outputs by name into an `.npz` file, or a single one as a table."""
+    check_writable(path, "npz", "csv", "tsv")
+    (write_table if is_table(path) else write_arrays)(path, arrays)
 
 
 def put_text(text: str, output: Path | None) -> None:

@@ -10,7 +10,9 @@ import typer
 Model = Annotated[Path, typer.Argument(metavar="MODEL.graph", help="A graph in the text form.")]
 At = Annotated[
     list[str] | None,
-    typer.Option("--at", metavar="NAME=VALUE", help="A number, [list], @file.npy; or @file.npz."),
+    typer.Option(
+        "--at", metavar="NAME=VALUE", help="A number, [list], @file.npy, @table.csv; or @file.npz."
+    ),
 ]
 Gradient = Annotated[
     str | None,

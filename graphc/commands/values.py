@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from graphc.commands.text_tables import is_table, read_table
 from graphc.errors import GraphError, nearest
 from graphc.run.files import DAMAGED
 
 #: Arrays with more elements are printed in part.
 _SHOWN = 1000
 #: A file of arrays, which no number and no list looks like.
-_FILE = re.compile(r".+(\.npy|\.npz|\.npz:[^\[\](),]+)")
+_FILE = re.compile(r".+(\.npy|\.npz|\.csv|\.tsv|\.npz:[^\[\](),]+)")
 
 
 def parse_values(items: Iterable[str]) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def _value(name: str, text: str) -> Any:
         raise GraphError(
             f"cannot read the value of {name!r}",
             got=text,
-            expected="a number, a list of numbers, True, False or @file.npy",
+            expected="a number, a list of numbers, True, False, @file.npy or @table.csv",
             fix="one --at for each value" if "=" in text else None,
         )
     return value
@@ -113,19 +114,16 @@ def _member(path: str, archive: Any, name: str) -> np.ndarray:
 
 
 def _read(path: str) -> Any:
+    if is_table(path):
+        return read_table(path)
     try:
         return np.load(path, allow_pickle=False)
     except OSError as error:
         reason = error.strerror or "it is not a NumPy file"
     except DAMAGED:
         reason = "it is not a NumPy file of numbers, or it is truncated"
-    table = Path(path).suffix.lower() in (".csv", ".tsv", ".txt")
-    made = 'np.savez("data.npz", x=…, y=…) writes one, np.loadtxt reads a table'
     raise GraphError(
-        f"cannot read {path!r}",
-        got=reason,
-        expected="an .npy or .npz file",
-        fix=made if table else None,
+        f"cannot read {path!r}", got=reason, expected="an .npy, .npz, .csv or .tsv file"
     )
 
 

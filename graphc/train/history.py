@@ -105,11 +105,11 @@ class History:
         Raises: GraphError for a path with another ending, and where it cannot be written.
         """
         if Path(path).suffix.lower() not in (".csv", ""):
-            numbers = "{name: history.column(name) for name in history.columns}"
+            columns = "{name: history.column(name) for name in history.columns}"
             raise GraphError(
                 f"cannot write a history as {os.fspath(path)!r}",
                 expected=".csv",
-                fix=f"for another format, these are its numbers: {numbers}",
+                fix=f"for another format, these are its numbers: {columns}",
             )
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
