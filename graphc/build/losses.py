@@ -239,6 +239,8 @@ def hinge(score: Any, target: Any) -> Node:
 def perceptron_loss(score: Any, target: Any) -> Node:
     """Return max(0, -t*score) for targets -1 and +1; derivative 0 at score 0.
 
+    So nothing moves where all weights begin at 0: draw them.
+
     **Shapes.** [N] or [N, ...] twice -> [N]
     **Raises.** GraphError where the shapes differ.
     """
