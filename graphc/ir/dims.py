@@ -201,10 +201,9 @@ def symbols_of(shape: Iterable[Dim]) -> list[str]:
 def linear_parts(dim: Dim, name: str) -> tuple[Dim, Dim] | None:
     """Return (a, b) of a dim that is a*name + b, with neither holding the symbol, else None.
 
-        >>> from graphc.ir.dim_symbols import dim_symbol
-    from graphc.ir.provenance import user_location
-        >>> linear_parts(2 * dim_symbol("K") + 1, "K")
-        (2, 1)
+    >>> from graphc.ir.dim_symbols import dim_symbol
+    >>> linear_parts(2 * dim_symbol("K") + 1, "K")
+    (2, 1)
     """
     if isinstance(dim, int):
         return None
@@ -250,12 +249,11 @@ def broadcast_shapes(*shapes: Shape) -> Shape | None:
 def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool = False) -> str:
     """Return a dim as a Python expression: floor(a/b) is written a//b.
 
-        `is_exact` is for a number made from dims, which is not multiplied out again as a size is.
+    `is_exact` is for a number made from dims, which is not multiplied out again as a size is.
 
-        >>> from graphc.ir.dim_symbols import dim_symbol
-    from graphc.ir.provenance import user_location
-        >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
-        '(W - 3)//2 + 1'
+    >>> from graphc.ir.dim_symbols import dim_symbol
+    >>> dim_text(floor_divide(dim_symbol("W") - 3, 2) + 1)
+    '(W - 3)//2 + 1'
     """
     if isinstance(dim, int):
         return str(dim)
@@ -267,10 +265,9 @@ def dim_text(dim: Dim, rename: Mapping[str, str] | None = None, is_exact: bool =
 def size_text(dim: Dim, rename: Mapping[str, str] | None = None) -> str:
     """Return a dim as a Python expression that gives an int: N/2, which is whole, as N//2.
 
-        >>> from graphc.ir.dim_symbols import dim_symbol
-    from graphc.ir.provenance import user_location
-        >>> size_text((dim_symbol("N") + 1) / 2)
-        '(N + 1)//2'
+    >>> from graphc.ir.dim_symbols import dim_symbol
+    >>> size_text((dim_symbol("N") + 1) / 2)
+    '(N + 1)//2'
     """
     if isinstance(dim, int) or dim.is_Symbol:
         return dim_text(dim, rename)

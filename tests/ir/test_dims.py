@@ -34,5 +34,7 @@ TRUTHS: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("call", TRUTHS.values(), ids=TRUTHS)
 def test_a_truth_value_is_no_dim(call: Callable[[], object]) -> None:
-    with pytest.raises(GraphError, match=r"not a dimension\n +got +.*(True|False|N).* of type"):
+    with pytest.raises(
+        GraphError, match=r"not a dimension\n +where .*\n +got +.*(True|False|N).* of type"
+    ):
         call()
