@@ -22,6 +22,7 @@ class Part:
     layer: int
     rows: range | None = None  # None: all of them
     first: Dim = 0  # the unit of the blend that the first one goes to
+    spreads: bool = False  # one unit that meets all units of the blend
 
 
 @dataclass(frozen=True)

@@ -328,24 +328,29 @@ class LayerFinder:
 
     def _gate(self, node: Node, operands: Sequence[tuple[Node, Blend | None]]) -> bool:
         """Begin a blend where the units of several layers meet, if each has its place there."""
-        parts: list[Part] = []
+        found: list[Sequence[Part]] = []
         owners: list[tuple[int | None, Dim]] = []
         for x, blend in operands:
             index = self.layer(x)
             if blend is not None:
-                parts += blend.parts
+                found.append(blend.parts)
                 owners.append((blend.axis, blend.size))
             elif index is not None and self.drafts[index].start.ndim > 1 and not narrow(x).ndim:
                 return False  # examples were added up: a part of a loss
             elif index is not None:
-                parts.append(Part(x, index))
+                found.append((Part(x, index),))
                 owners.append((self.drafts[index].axis, self.drafts[index].size))
         axis = next((a for a, _ in owners if a is not None), None)
         size = units_of(node, axis)
         for (x, _), (_, own) in zip(operands, owners, strict=True):
             if not same(units_of(narrow(x), axis), own) or not (same(own, size) or same(own, 1)):
                 return False
-        unique = {(p.layer, p.rows, p.first): p for p in reversed(parts)}
+        parts = [
+            part if same(own, size) else replace(part, spreads=True)
+            for own_parts, (_, own) in zip(found, owners, strict=True)
+            for part in own_parts
+        ]
+        unique = {(p.layer, p.rows, p.first, p.spreads): p for p in reversed(parts)}
         inner = tuple(b.start for _, b in operands if b is not None)
         kept = tuple(reversed(unique.values()))
         self.blends[node] = Blend(node, axis, size, kept, joint_of(node, operands), inner)
@@ -387,5 +392,6 @@ class LayerFinder:
         draft = self.drafts[head]
         draft.read, draft.joint, draft.is_blend = read, blend.joint, True
         for part, tail in zip(blend.parts, tails, strict=True):
-            draft.sources.append(Link(tail, head, None, True, part.first, part.rows))
+            link = Link(tail, head, None, True, part.first, part.rows, spreads=part.spreads)
+            draft.sources.append(link)
         return head

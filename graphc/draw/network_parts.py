@@ -49,8 +49,9 @@ class Link:
     """All edges from one layer to another. Without a weight they go from unit to unit.
 
     `rows` says which units of the tail are read, where not all are. The first of them meets row
-    `first_row` of the weights; without weights, that unit of the head. `read` is what the weights
-    multiply: the tail's variable, or a function of it.
+    `first_row` of the weights; without weights, that unit of the head, or all of them where the
+    tail's one unit `spreads`. `read` is what the weights multiply: the tail's variable, or a
+    function of it.
     """
 
     tail: int
@@ -60,6 +61,7 @@ class Link:
     first_row: Dim = 0
     rows: range | None = None
     read: Node | None = None
+    spreads: bool = False
 
     @property
     def is_frozen(self) -> bool:
@@ -74,10 +76,10 @@ class Link:
         known = isinstance(unit, int) and unit in self.rows
         return self.first_row + self.rows.index(unit) if known else None
 
-    def joins(self, tail: Dim, head: Dim, size: Dim) -> bool:
-        """Say whether a unit of the tail, which has `size` units, has an edge of the head."""
+    def joins(self, tail: Dim, head: Dim) -> bool:
+        """Say whether a unit of the tail has an edge to one of the head."""
         row = self.row(tail)
-        return row is not None and (self.weight is not None or same(row, head) or same(size, 1))
+        return row is not None and (self.weight is not None or self.spreads or same(row, head))
 
 
 @dataclass(frozen=True)

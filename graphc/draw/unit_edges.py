@@ -129,7 +129,7 @@ def _edges(
     for number, link in enumerate(found.links):
         for tail in place.units[link.tail]:
             for head in place.units[link.head]:
-                if link.joins(tail.row, head.row, found.layers[link.tail].size):
+                if link.joins(tail.row, head.row):
                     edge = _edge(number, link, tail, head, names, arrays)
                     ends = (tail.key, head.key, link.read, link.is_frozen)
                     joined.setdefault(ends, []).append(edge)

@@ -82,6 +82,25 @@ def test_one_gating_unit_reaches_every_unit(x: gc.Node) -> None:
     assert {head for tail, head in edges(picture) if tail == "u2_0"} == {"u3_0", "u3_1", "u3_2"}
 
 
+def test_one_unit_of_several_gates_every_unit(x: gc.Node) -> None:
+    """A mixture of experts: each share of the gate multiplies a whole expert."""
+    gate, experts = gc.softmax(dense(x, 2, "g")), [dense(x, 3, f"e{i}") for i in range(2)]
+    mixed = sum(gate[:, i : i + 1] * expert for i, expert in enumerate(experts))
+    picture = gc.draw.network(gc.graph({"out": mixed}))
+    for unit in range(2):
+        assert {head for tail, head in edges(picture) if tail == f"u1_{unit}"} == {
+            "u4_0",
+            "u4_1",
+            "u4_2",
+        }
+
+
+def test_one_unit_that_is_joined_with_others_reaches_only_its_place(x: gc.Node) -> None:
+    both = gc.concat([dense(x, 1, "a"), dense(x, 3, "b")], axis=1)
+    picture = gc.draw.network(gc.graph({"out": gc.relu(both)}))
+    assert {head for tail, head in edges(picture) if tail == "u1_0"} == {"u3_0"}
+
+
 def test_a_highway_layer_mixes_three_layers(x: gc.Node) -> None:
     t = gc.sigmoid(dense(x, 4, "t"))
     mixed = t * gc.tanh(dense(x, 4, "h")) + (1 - t) * x

@@ -90,6 +90,8 @@ def contributions(
 def _untransposed(built: Iterable[Node]) -> list[Node]:
     """Return formulas in which a product reads U where it read the transpose of Uᵀ."""
     outputs = {f"{i}": node for i, node in enumerate(built)}
+    if not outputs:
+        return []  # a mask sends nothing back to what it compares
     return list(rewrite(Graph(outputs, warns=False), _TRANSPOSES)[0].outputs.values())
 
 
