@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ FORMATS = ("svg", "png", "pdf", "dot", "html")
 
 #: How much DOT a message shows; the error's `source` holds all of it.
 _SHOWN_SOURCE = 4000
+
+#: What dot says of a picture that is larger than a bitmap can be.
+_TOO_LARGE = re.compile(r"too large for \S+ bitmaps. Scaling by ([\d.]+) to fit")
 
 _INSTALL = (
     "install Graphviz: apt install graphviz, brew install graphviz, "
@@ -54,6 +58,8 @@ class Drawing:
     def save(self, path: str | os.PathLike[str], *, dpi: int = 144) -> Path:
         """Write the drawing, whole or not at all; the ending decides the format.
 
+        A PNG has `dpi` dots per inch, or as many as the largest picture has that one can hold.
+
         **Raises** GraphError for an unknown ending, and with the DOT source attached where `dot`
         is absent, fails, or has anything to say.
         """
@@ -85,7 +91,15 @@ class Drawing:
     def png(self, dpi: int = 144) -> bytes:
         """Return a PNG; only here is `dpi` stated, because in the source it would scale SVG too."""
         head, brace, body = self.source.partition("{")
-        return render(f"{head}{brace}\n  graph [dpi={int(dpi)}];{body}", self.engine, "png")
+        while True:
+            try:
+                return render(f"{head}{brace}\n  graph [dpi={dpi}];{body}", self.engine, "png")
+            except DrawingError as error:
+                scale = _TOO_LARGE.search(str(error.got))
+                smaller = int(dpi * float(scale[1])) if scale else dpi
+                if not 1 <= smaller < dpi:
+                    raise
+                dpi = smaller
 
     def html(self) -> str:
         """Return a page that holds nothing but the drawing."""

@@ -82,6 +82,13 @@ def test_a_long_source_is_cut_in_the_message_only() -> None:
     assert len(str(caught.value)) < len(source)
 
 
+def test_a_picture_too_wide_for_a_png_has_fewer_dots() -> None:
+    wide = Drawing('digraph { a [pos="0,0!"]; b [pos="30000,0!"]; }', "neato")
+    width = int.from_bytes(wide.png(144)[16:20])
+    assert 30_000 < width < 32_768
+    assert width < int.from_bytes(wide.png(72)[16:20]) * 1.1
+
+
 def test_dpi_scales_png_alone(picture: Drawing) -> None:
     assert "dpi" not in picture.source
     small, large = (int.from_bytes(picture.png(dpi)[16:20]) for dpi in (72, 144))

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw.numbering import Numbering
+from graphc.draw.recurrent_loops import weight_nodes, weight_of
 from graphc.draw.traces.chain import rule_of
 from graphc.draw.traces.loops import LoopResult
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.walk import new_nodes, substitute
+from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import Pointwise
@@ -62,7 +63,8 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
     """Return the variables between which formulas stand.
 
     Those are leaves, results of loops, what the user named, what several named variables share,
-    and on either side of an activation what feeds it and what it gives.
+    on either side of an activation what feeds it and what it gives, and what passes from one
+    layer to the next.
     """
     labels = numbering.graph.labels
     ends = {node for node in order if not node.inputs or node in labels or node is of}
@@ -70,8 +72,11 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
     ends -= {node for node in order if is_fill(node)}
     sums = _weighted_sums(numbering, order)
     for node in order:
-        source = numbering.source(node.inputs[0])[0] if len(node.inputs) == 1 else node
-        is_activation = isinstance(node.op, Pointwise) and node.inputs and _bends(node)
+        varied = [x for x in node.inputs if not is_fill(numbering.source(x)[0])]
+        source = numbering.source(varied[0])[0] if len(varied) == 1 else node
+        is_activation = len(varied) == 1 and (
+            node.op.family == "composite" or (isinstance(node.op, Pointwise) and _bends(node))
+        )
         score = _score(numbering, source, sums) if is_activation else None
         if score is None:
             continue
@@ -80,8 +85,44 @@ def _boundaries(numbering: Numbering, order: Sequence[Node], of: Node) -> set[No
         is_signed = score is not source and len(source.inputs) == 1  # -s
         if _feeds(numbering, node, sums) or (is_unit and not is_signed):
             ends.add(node)
+    ends |= _around_layers(numbering, order)
     ends |= _shared(numbering, order, ends)
     return ends | _cuts(numbering, order, ends)
+
+
+def _around_layers(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
+    """Return what passes between layers that follow one another without an activation.
+
+    That is what products read of layers, whatever moves it there; and what is pooled or normalized
+    on the way is a module too, so that no formula holds two layers.
+    """
+    weights = weight_nodes(numbering.graph.nodes, ())
+    products = [node for node in order if node.op.family == _CONTRACTION]
+    layers = {node for node in products if weight_of(node, weights) is not None}
+    behind, ahead = reaching(numbering.graph.nodes, layers), set(topological(list(layers)))
+    ends: set[Node] = set()
+    for node in order:
+        is_step = node.op.family == "composite" or (
+            node.op.family == "reduction" and "size" in node.attrs
+        )
+        is_step &= node in ahead
+        if is_step or node.op.family == _CONTRACTION:
+            ends |= behind & _moved(numbering, node)
+            ends |= {node} if is_step else set()
+    return ends
+
+
+def _moved(numbering: Numbering, node: Node) -> set[Node]:
+    """Return the variables that a node reads, or that movements bring to it."""
+    found: set[Node] = set()
+    pending = list(node.inputs)
+    while pending:
+        source, _ = numbering.source(pending.pop())
+        if source.op.family == "movement":
+            pending += source.inputs
+        else:
+            found.add(source)
+    return found
 
 
 def _cuts(numbering: Numbering, order: Sequence[Node], ends: set[Node]) -> set[Node]:
@@ -99,14 +140,18 @@ def _cuts(numbering: Numbering, order: Sequence[Node], ends: set[Node]) -> set[N
 
 
 def _weighted_sums(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
-    """Return what weighs its operands: contractions, products with a parameter, sums of them."""
+    """Return what weighs its operands: contractions, products with a parameter, sums of them.
+
+    One that was moved is one too: groups of channels are joined before the bias is added.
+    """
     found: set[Node] = set()
     for node in order:
         sources = [numbering.source(x)[0] for x in node.inputs]
         rule = rule_of(node, range(len(sources))) if sources else ""
         weighs = rule == "product" and any(_rows_of(numbering, x) for x in sources)
         weighs = weighs or node.op.family == _CONTRACTION
-        if weighs or (rule == "sum" and any(x in found for x in sources)):
+        passes_on = rule == "sum" or node.op.family == "movement"
+        if weighs or (passes_on and any(x in found for x in sources)):
             found.add(node)
     return found
 
@@ -171,8 +216,11 @@ def _name(
 ) -> str:
     """Return what a module is called: Linear, by its only op, or Loss."""
     if _is_linear(nodes, operands):
-        return "Linear"
+        ops = {node.op.name for node in nodes}
+        spreads = "Transposed convolution" if "windows_add" in ops else "Linear"
+        return "Convolution" if "windows" in ops else spreads
     ops = [node for node in nodes if node.inputs and not node.op.is_view]
+    ops = [node for node in ops if node.op is not OPS["pad"]] or ops
     scope = root.provenance.scope.rpartition("/")[2]
     if scope and isinstance(root.op, LoopResult):
         return _title(scope)
@@ -189,6 +237,8 @@ def _name(
 
 
 def _title(name: str) -> str:
+    if name in ("window_max", "window_min"):
+        return f"{name.removeprefix('window_').capitalize()} pool"
     return name.replace("_", " ").capitalize()
 
 
