@@ -11,9 +11,10 @@ from graphc.draw.canvas import Canvas, Point
 from graphc.draw.dot_source import Html
 from graphc.draw.drawing import Drawing
 from graphc.draw.recurrence_emitted import BEFORE, GIVEN, SLICE, STATE, Names
-from graphc.draw.recurrence_layout import Place, joint_name, placed, start_of
+from graphc.draw.recurrence_labels import abbreviations, joint_name, set_step, starts_as_named
+from graphc.draw.recurrence_layout import Place, placed, start_of
 from graphc.draw.recurrence_looks import looks_of
-from graphc.draw.recurrence_pieces import COLUMN, RADIUS, ROW, Pieces, set_step, widest
+from graphc.draw.recurrence_pieces import COLUMN, RADIUS, ROW, Pieces, widest
 from graphc.draw.recurrence_told import told
 from graphc.draw.recurrent_loops import Loop, Reading, Recurrences, find_recurrences
 from graphc.draw.short_names import short
@@ -106,9 +107,7 @@ class _Scene(Pieces):
     def _starts_as_named(self, index: int) -> bool:
         """Say whether the state before the first step is an input that is called so: h0."""
         loop, place = self.found.loops[index], self.places[index]
-        named = [name_text(f"{state}0") for state in loop.states]
-        is_alone = place.name == joint_name(loop.states)
-        return loop.starts_plainly and is_alone and named == list(map(name_text, loop.start))
+        return place.name == joint_name(loop.states) and starts_as_named(loop)
 
     # -- rolled up -----------------------------------------------------------------------------
 
@@ -378,20 +377,8 @@ class _Scene(Pieces):
             words.append("t−1: of the state before")
         if truncate:
             words.append("cut: the value goes on, no gradient comes back")
-        words += self._abbreviations()
+        words += abbreviations(self.found)
         right = max(x for x, _ in self.at.values())
         low = min(y for _, y in self.at.values()) - 52
         text = ";  ".join(words)
         self.canvas.words("caption", ((left + right) / 2, low), text, color=palette.MUTED, size=12)
-
-    def _abbreviations(self) -> list[str]:
-        """Return what the short names in circles stand for: `p: prev`."""
-        groups = [(*loop.sequences, *loop.start, *loop.given) for loop in self.found.loops]
-        names = [name for group in groups for name in group]
-        names += [value.name for value in self.found.emitted]
-        names += [reading.name for reading in self.found.readings]
-        return [
-            f"{name_text(short(name))}: {name_text(name)}"
-            for name in dict.fromkeys(names)
-            if short(name) != name
-        ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from graphc.draw.recurrence_labels import joint_name
 from graphc.draw.recurrent_loops import Loop, Recurrences
-from graphc.draw.short_names import short
-from graphc.draw.typography import name_text, superscript
+from graphc.draw.typography import superscript
 from graphc.ir.dims import Dim, dim_text
 
 
@@ -102,13 +102,3 @@ def _shown_steps(length: Dim, steps: int) -> tuple[str | None, ...]:
 def start_of(loop: Loop) -> str:
     """Return the number of the state before the first step: T+1 where a loop runs backwards."""
     return dim_text(loop.length + 1).replace(" ", "") if loop.reverse else "0"
-
-
-def joint_name(names: Sequence[str]) -> str:
-    """Return the name of what one circle stands for; a step's number then belongs to all of it.
-
-    >>> joint_name(["h"]), joint_name(["h", "c"])
-    ('h', '(h,c)')
-    """
-    text = ",".join(name_text(short(name)) for name in names)
-    return f"({text})" if len(names) > 1 else text

@@ -7,10 +7,10 @@ from typing import Any
 
 from graphc.draw import palette
 from graphc.draw.canvas import Canvas, Point, towards
-from graphc.draw.dot_source import Html, font
 from graphc.draw.recurrence_bus import bus as line_of
 from graphc.draw.recurrence_emitted import Names
-from graphc.draw.typography import escape, fitted, italic, listed, name_text, text_width
+from graphc.draw.recurrence_labels import circle_label, written
+from graphc.draw.typography import listed, name_text, text_width
 
 RADIUS = 22.0
 COLUMN, ROW = 92.0, 88.0
@@ -28,14 +28,7 @@ class Pieces:
     has_bus: bool = False
 
     def circle(self, key: str, at: Point, name: str, step: str, fill: str, role: str) -> None:
-        size = 16.0 if text_width(name, 16) < 26 else 12.0
-        while size > 9 and (
-            text_width(name, size) > 33
-            or text_width(name, size) + text_width(step, 0.7 * size) > 38
-        ):
-            size -= 1
-        name = fitted(name, size, 33)
-        label = Html(font(set_step(name, step, size), palette.INK, size))
+        label = circle_label(written(name, step), step)
         self.at[key] = at
         self.canvas.shape(
             key, at, (2 * RADIUS, 2 * RADIUS), label, kind="circle", fill=fill, more=role,
@@ -137,9 +130,3 @@ class Pieces:
 def widest(text: str, size: float) -> float:
     """Return the width of the widest line of a text, in points."""
     return max(text_width(line, size) for line in text.split("\n"))
-
-
-def set_step(name: str, step: str, size: float = 10.0) -> str:
-    """Return an HTML-like label of a state's name with the number of its step below."""
-    small = f'<SUB><FONT POINT-SIZE="{max(8.0, 0.7 * size):.0f}">{escape(step)}</FONT></SUB>'
-    return italic(name) + (small if step else "")

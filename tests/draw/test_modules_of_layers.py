@@ -1,4 +1,4 @@
-"""Each layer is a module of its own in the Forward | Backward table, whatever stands between two."""
+"""Each layer is a module of the Forward | Backward table, whatever stands between two."""
 
 from __future__ import annotations
 

@@ -294,3 +294,38 @@ def test_a_loop_may_have_more_steps_than_the_one_below(parts: int) -> None:
     below = [stack(x[:1]), x[1:], x] if parts == 1 else [stack(x[:1]), stack(x[1:])]
     drawing = gc.draw.recurrence(gc.graph({"y": gc.sum(stack(gc.concat(below)))}))
     assert "<svg" in drawing.svg()
+
+
+def carrying(*names: str) -> gc.Graph:
+    """A loop that carries states of these names, which start from inputs of any name."""
+    init = tuple(gc.input(f"of_{name}", (3,)) for name in names)
+    with_names = ", ".join(names)
+    step = eval(f"lambda {with_names}: ({with_names}, {names[0]})")
+    return gc.graph({"y": gc.scan(step, init=init, length=3)[-1]}, name="carrying")
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        (("h", "c", "n"), ["(h,c,n)"]),
+        (("h", "c", "ctx"), ["(h,c,", "ctx)"]),
+        (("hidden", "cell", "mean", "m2"), ["(h,c,", "m,m₂)"]),
+        (tuple("abcdefgh"), ["(a,b,", "c,d,e,f,", "g,h)"]),
+    ],
+)
+def test_all_states_that_fit_stand_in_the_circle(names: tuple[str, ...], lines: list[str]) -> None:
+    picture = gc.draw.recurrence(carrying(*names))
+    shown = texts(picture)
+    at = shown.index(lines[0])
+    assert shown[at : at + len(lines)] == lines
+    assert any("h: hidden" in text for text in shown) == ("hidden" in names)
+
+
+def test_states_that_fit_into_no_circle_are_told_below_it() -> None:
+    picture = gc.draw.recurrence(carrying(*[f"s{i}" for i in range(14)]))
+    caption = next(text for text in texts(picture) if "s₁₃" in text)
+    assert "…: s₀, s₁, s₂, s₃, s₄, …, s₁₃" in caption
+
+
+def test_names_in_one_circle_differ() -> None:
+    assert "(he,ha)" in texts(gc.draw.recurrence(carrying("heat", "hate")))
