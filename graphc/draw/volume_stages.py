@@ -11,11 +11,13 @@ from graphc.draw.dim_formula import dim_code, short_sizes, sizes_formula
 from graphc.draw.recurrent_loops import weight_nodes, weight_of
 from graphc.errors import GraphError
 from graphc.ir.code import UNARY
-from graphc.ir.dims import Dim, product, same_shape
+from graphc.ir.dims import Dim, product, same, same_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
+from graphc.ir.walk import behind_views
 from graphc.ops import OPS
+from graphc.ops.loop import Item
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,16 @@ class Branch:
     """What meets the main way at a join: from which stage, or from an input of its own."""
 
     start: int | None
-    words: str  # what is done on the way: conv 1×1; nothing where a stage is handed on
+    stages: tuple[Stage, ...]  # on the way, an input of its own first; none where one is handed on
+
+    @property
+    def words(self) -> str:
+        """What is done on the way: `conv 1×1`."""
+        names = [
+            f"input {shape_words(stage.shape)}" if stage.kind == "input" else stage.words
+            for stage in self.stages
+        ]
+        return ", ".join(names)
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class Stage:
     before: int | None
     spreads: bool = False  # transposed: one position of the stage before adds to a window here
     branches: tuple[Branch, ...] = ()  # what else a join reads
+    groups: int = 1  # of channels, each of which reads its own share of those before
 
 
 @dataclass(frozen=True)
@@ -105,8 +117,8 @@ def _last(graph: Graph, finder: _Finder) -> int | None:
 
 
 def _branch(graph: Graph, finder: _Finder, way: Sequence[int], start: int) -> Branch:
-    """Return what is done between the main way and a join."""
-    words: list[str] = []
+    """Return the stages between the main way and a join."""
+    found: list[Stage] = []
     at: int | None = start
     while at is not None and at not in way:
         stage = finder.stages[at]
@@ -116,9 +128,9 @@ def _branch(graph: Graph, finder: _Finder, way: Sequence[int], start: int) -> Br
                 expected="one way through the volumes, and branches from it or to it",
                 fix="gc.draw.computation_graph(g) draws any graph",
             )
-        words.append(stage.words if stage.kind != "input" else f"input {shape_words(stage.shape)}")
+        found.append(stage)
         at = stage.before
-    return Branch(None if at is None else way.index(at), ", ".join(reversed(words)))
+    return Branch(None if at is None else way.index(at), tuple(reversed(found)))
 
 
 def shape_words(shape: tuple[Dim, ...]) -> str:
@@ -141,6 +153,7 @@ class _Finder:
         self.fed: set[Node] = set()  # functions of inputs
         self.windows: dict[Node, Mapping[str, Any]] = {}
         self.products: set[Node] = set()  # dense products, moved or not
+        self.loops: dict[Node, int] = {}
         self.overlaps: dict[Node, int] = {}  # windows that were added up: how many axes they have
 
     def way(self, end: int | None) -> list[int]:
@@ -171,7 +184,9 @@ class _Finder:
         before = self._longest(known)
         window = next((self.windows[x] for x in node.inputs if x in self.windows), None)
         self.stage[node] = before
-        if node.op is OPS["windows_add"]:
+        if node.op.family == "loop":
+            self._loop(node, before)
+        elif node.op is OPS["windows_add"]:
             self._add_up(node, before)
         elif not is_layer and self._is_join(node, known):
             self._join(node)
@@ -183,6 +198,7 @@ class _Finder:
         elif is_layer:
             kind = "dense" if window is None else "conv"
             self._open(node, kind, kind, window, before)
+            self._group(node, weight, window)
             self.products |= {node} if window is None else set()
         elif node.op.family == "reduction" and window is not None:
             self._open(node, "pool", f"{node.op.name} pool", window, before)
@@ -204,6 +220,17 @@ class _Finder:
             self.stages[at] = replace(self.stages[at], shape=shape)
         elif rank and same_shape(node.shape[-rank:], node.inputs[0].shape[-rank:]):
             self.overlaps[node] = rank  # groups are joined before the frame is cut off
+
+    def _loop(self, node: Node, before: int) -> None:
+        """Open one stage for all that a loop results in: its states, whatever reads them."""
+        if not isinstance(node.op, Item):
+            return
+        loop = node.inputs[0]
+        if loop in self.loops:
+            self.stage[node] = self.loops[loop]
+            return
+        self._open(node, "dense", "loop", None, before)
+        self.loops[loop] = self.stage[node]
 
     def _add_up(self, node: Node, before: int) -> None:
         """Open the stage of windows that are added where they overlap, a transposed convolution.
@@ -309,6 +336,22 @@ class _Finder:
             self.stages.append(stage)
         self.stages[at] = stage
         self.stage[node] = at
+
+    def _group(self, node: Node, weight: Node | None, window: Mapping[str, Any] | None) -> None:
+        """Tell the groups of channels of a convolution, by the shape of its filters."""
+        at = self.stage[node]
+        stage = self.stages[at]
+        before = stage.before
+        filters = () if weight is None else behind_views(weight).shape
+        size = tuple(window["size"]) if window else ()
+        if before is None or not size or len(filters) != len(size) + 2:
+            return
+        (out, own, *window_of), whole = filters, self.stages[before].shape[0]
+        known = isinstance(own, int) and isinstance(whole, int) and whole > own and not whole % own
+        if known and same(out, stage.shape[0]) and same_shape(tuple(window_of), size):
+            groups = int(whole // own)
+            words = f"{stage.words}, {groups} groups"
+            self.stages[at] = replace(stage, words=words, groups=groups)
 
 
 def _volume(node: Node, rank: int) -> tuple[Dim, ...]:

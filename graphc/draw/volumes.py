@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw import palette
@@ -11,6 +11,7 @@ from graphc.draw.canvas import Canvas, Point
 from graphc.draw.drawing import Drawing
 from graphc.draw.typography import listed, text_width
 from graphc.draw.volume_arcs import WORDS_SIZE, Top, arcs
+from graphc.draw.volume_rows import Cell, Grid, Line, Skip, grid
 from graphc.draw.volume_stages import Stage, find_way, shape_words
 from graphc.ir.dims import Dim
 from graphc.ir.given import takes_graph
@@ -18,6 +19,7 @@ from graphc.ir.graph import Graph
 
 _LARGEST, _SMALLEST, _SHEETS, _SHIFT = 120.0, 14.0, 6, 5.0
 _GAP = 46.0
+_ROW = 214.0  # from one row of volumes to the next
 _MORE = "⋰"
 _FILLS = {
     "input": palette.INPUT_FILL,
@@ -36,7 +38,8 @@ def volumes(graph: Graph) -> Drawing:
     is done. The small square on a volume is the window that one element of the next one reads; a
     filled one is the window over which a transposed convolution spreads one element of the last.
     Where stages meet, a grey volume says how (`concat`, `sum`), and thin lines from above come from
-    the stages that skipped others, with what is done on the way.
+    the stages that skipped others, with what is done on the way. Ways of several layers have a row
+    of their own below the longest one, and so have groups of channels, as AlexNet's two towers.
     Stages are found by pattern: windows contracted with weights, pooled windows, dense products.
 
     **Raises** GraphError for a graph in which no window slides, and for one with branches that
@@ -45,16 +48,21 @@ def volumes(graph: Graph) -> Drawing:
     way = find_way(graph)
     stages = way.stages
     canvas = Canvas(graph.name, wires_first=False)
-    placed = _volumes_in_a_row(canvas, stages)
+    found = grid(stages)
+    placed = _volumes_in_rows(canvas, found)
     shown: list[bool] = []
-    for i in range(1, len(stages)):
-        start, end = (placed[i - 1].right + 5, 0.0), (placed[i].left - 5, 0.0)
-        canvas.wire([start, end], key=f"e{i}", tail=f"v{i - 1}", head=f"v{i}", more=stages[i].kind)
-        if _window(canvas, i, stages, placed[i if stages[i].spreads else i - 1]):
-            shown.append(stages[i].spreads)
-    _draw_arcs(canvas, stages, [volume.top for volume in placed])
-    x = (placed[0].left + placed[-1].right) / 2
-    _legend(canvas, x, shown, any(map(_leaves_out, stages)), way.left_out)
+    for line in found.lines:
+        _draw_line(canvas, line, found, placed)
+        stage = found.cells[line.head].stage
+        over = line.head if stage.spreads else line.tail
+        if line.way == "straight" and _window(canvas, line, found, placed[over]):
+            shown.append(stage.spreads)
+    main = [placed[f"v{i}"] for i in range(len(stages))]
+    _draw_arcs(canvas, found.skips, [volume.top for volume in main])
+    x = (main[0].left + main[-1].right) / 2
+    has_more = any(_leaves_out(cell.stage) for cell in found.cells.values())
+    low = _lowest(found)
+    _legend(canvas, (x, low), shown, has_more, way.left_out)
     told = " ".join(f"{_told(stage, stages)}." for stage in stages)
     return canvas.drawing(f"Volumes of {graph.name}", told)
 
@@ -66,6 +74,7 @@ class _Placed:
     corner: Point  # the middle of the front sheet
     size: Point
     depth: float
+    edge: float  # how far right its column reaches
 
     @property
     def left(self) -> float:
@@ -76,46 +85,94 @@ class _Placed:
         return self.corner[0] + self.size[0] / 2 + self.depth
 
     @property
+    def middle(self) -> float:
+        return self.corner[1] + self.depth / 2
+
+    @property
     def top(self) -> Top:
         (x, y), (width, height) = self.corner, self.size
         return Top((x + self.depth, y + self.depth + height / 2), width)
 
 
-def _volumes_in_a_row(canvas: Canvas, stages: Sequence[Stage]) -> list[_Placed]:
-    """Draw the volumes, their shapes under them, and between them what is done."""
-    largest = max((_size(dim) for s in stages for dim in _positions(s)), default=1)
-    widest = max((_size(s.shape[0]) for s in stages if not _positions(s)), default=1)
+def _volumes_in_rows(canvas: Canvas, found: Grid) -> dict[str, _Placed]:
+    """Draw the volumes column by column, their shapes under them, and before them what is done."""
+    cells = list(found.cells.values())
+    largest = max((_size(dim) for c in cells for dim in _positions(c.stage)), default=1)
+    flat = [c.stage.shape[0] for c in cells if not _positions(c.stage)]
+    widest = max(map(_size, flat), default=1)
     x = 0.0
-    placed: list[_Placed] = []
-    for i, stage in enumerate(stages):
-        if i:
-            x += _step(canvas, i, stage.words.replace(", ", "\n"), x)
-        width, height, depth = _extent(stage, largest, widest)
-        text = shape_words(stage.shape)
-        column = max(width + depth, text_width(text, 12))
-        middle = x + column / 2
-        placed.append(_Placed((middle - depth / 2, -depth / 2), (width, height), depth))
-        _stack(canvas, f"v{i}", placed[-1], stage, _sheets(stage))
-        if _leaves_out(stage):
-            edge = placed[-1].left + depth / 2 - 6, height / 2 + 6
-            canvas.words(f"more{i}", edge, _MORE, size=14, color=palette.MUTED)
-        y = -_LARGEST / 2 - _SHEETS * _SHIFT - 16
-        canvas.words(f"shape{i}", (middle, y), text, size=12)
-        x += column
+    placed: dict[str, _Placed] = {}
+    for column in range(1 + max(cell.column for cell in cells)):
+        here = [cell for cell in cells if cell.column == column]
+        words = {c.key: c.stage.words.replace(", ", "\n") for c in here if column and c.says}
+        gap = max((_words_width(text) for text in words.values()), default=0.0)
+        for key, text in words.items():
+            y = 16.0 + 7 * text.count("\n") - _ROW * found.cells[key].row
+            canvas.words(f"step{_name(key)}", (x + gap / 2, y), text, size=11, color=palette.MUTED)
+        x += gap
+        extents = {c.key: _extent(c.stage, largest, widest) for c in here}
+        shapes = {c.key: shape_words(c.stage.shape) for c in here}
+        wide = max(
+            max(width + depth, text_width(shapes[key], 12))
+            for key, (width, _, depth) in extents.items()
+        )
+        for cell in here:
+            middle = x + wide / 2, -_ROW * cell.row
+            placed[cell.key] = _volume(canvas, cell, middle, extents[cell.key], x + wide)
+            y = middle[1] - _LARGEST / 2 - _SHEETS * _SHIFT - 16
+            canvas.words(f"shape{_name(cell.key)}", (middle[0], y), shapes[cell.key], size=12)
+        x += wide
     return placed
 
 
-def _step(canvas: Canvas, i: int, words: str, x: float) -> float:
-    """Write what is done before stage i, right of x; return how much room that takes."""
-    gap = max(_GAP, 14 + max(text_width(line, 11) for line in words.split("\n")))
-    y = 16.0 + 7 * words.count("\n")
-    canvas.words(f"step{i}", (x + gap / 2, y), words, size=11, color=palette.MUTED)
-    return gap
+def _volume(
+    canvas: Canvas, cell: Cell, middle: Point, extent: tuple[float, float, float], edge: float
+) -> _Placed:
+    """Draw one volume, and the sign of those that have more maps than sheets."""
+    (width, height, depth), (x, y) = extent, middle
+    placed = _Placed((x - depth / 2, y - depth / 2), (width, height), depth, edge)
+    _stack(canvas, cell.key, placed, cell.stage, _sheets(cell.stage))
+    if _leaves_out(cell.stage):
+        edge = placed.left + depth / 2 - 6, y + height / 2 + 6
+        canvas.words(f"more{_name(cell.key)}", edge, _MORE, size=14, color=palette.MUTED)
+    return placed
 
 
-def _draw_arcs(canvas: Canvas, stages: Sequence[Stage], tops: Sequence[Top]) -> None:
-    """Draw a line for each branch that meets the main way."""
-    lines = [(b.start, i, b.words) for i, stage in enumerate(stages) for b in stage.branches]
+def _name(key: str) -> str:
+    """Return how the words of a volume are called: by its number on the main way."""
+    return key.removeprefix("v")
+
+
+def _words_width(text: str) -> float:
+    return max(_GAP, 14 + max(text_width(line, 11) for line in text.split("\n")))
+
+
+def _lowest(found: Grid) -> float:
+    """Return where the words below the lowest row begin."""
+    return -_LARGEST / 2 - _SHEETS * _SHIFT - 44 - _ROW * (found.rows - 1)
+
+
+def _draw_line(canvas: Canvas, line: Line, found: Grid, placed: Mapping[str, _Placed]) -> None:
+    """Draw an arrow: from and to a branch it leaves the main way, or joins it, at a dot."""
+    tail, head = placed[line.tail], placed[line.head]
+    start, end = (tail.right + 5, tail.middle), (head.left - 5, head.middle)
+    key, more = f"e_{line.tail}_{line.head}", found.cells[line.head].stage.kind
+    points = [start, end]
+    if line.way == "out":
+        at = tail.edge + 5
+        points = [(at, start[1]), (at, end[1]), end]
+        canvas.dot(points[0])
+    elif line.way == "back":
+        at = end[0] - 14
+        points = [start, (at, start[1]), (at, end[1])]
+        canvas.dot(points[-1])
+    is_read = line.way != "back"
+    canvas.wire(points, key=key, tail=line.tail, head=line.head, arrow=is_read, more=more)
+
+
+def _draw_arcs(canvas: Canvas, skips: Sequence[Skip], tops: Sequence[Top]) -> None:
+    """Draw a line for each branch that meets the main way and has no row of its own."""
+    lines = [(skip.start, skip.end, skip.words) for skip in skips]
     for k, arc in enumerate(arcs(lines, tops)):
         tail = None if arc.start is None else f"v{arc.start}"
         canvas.wire(
@@ -127,7 +184,7 @@ def _draw_arcs(canvas: Canvas, stages: Sequence[Stage], tops: Sequence[Top]) -> 
 
 
 def _legend(
-    canvas: Canvas, x: float, shown: Sequence[bool], has_more: bool, left_out: Sequence[str]
+    canvas: Canvas, at: Point, shown: Sequence[bool], has_more: bool, left_out: Sequence[str]
 ) -> None:
     """Say under the picture what the windows are that it shows: those read, and those written.
 
@@ -136,7 +193,7 @@ def _legend(
     """
     parts = ["□ what one element of the next volume reads"] if not all(shown) else []
     parts += ["■ where one element of the volume before is added"] if any(shown) else []
-    y = -_LARGEST / 2 - _SHEETS * _SHIFT - 44
+    x, y = at
     if shown:
         canvas.words("legend", (x, y), "     ".join(parts), size=11, color=palette.ADJOINT)
         y -= 20
@@ -209,10 +266,12 @@ def _share(window: Dim, size: Dim) -> float:
     return min(1.0, window / max(size, 1))
 
 
-def _window(canvas: Canvas, i: int, stages: Sequence[Stage], under: _Placed) -> bool:
-    """Draw the window of stage i on the front sheet of the volume that it slides over, if any."""
-    spreads = stages[i].spreads
-    window, over = stages[i].window, _positions(stages[i if spreads else i - 1])
+def _window(canvas: Canvas, line: Line, found: Grid, under: _Placed) -> bool:
+    """Draw the window of a step on the front sheet of the volume that it slides over, if any."""
+    stage = found.cells[line.head].stage
+    spreads = stage.spreads
+    window = stage.window
+    over = _positions(found.cells[line.head if spreads else line.tail].stage)
     if not window or len(over) < len(window):
         return False
     width, height = under.size
@@ -223,7 +282,7 @@ def _window(canvas: Canvas, i: int, stages: Sequence[Stage], under: _Placed) -> 
     right, up = (-0.3, -0.3) if spreads else (0.1, 0.1)
     at = (under.corner[0] + right * (width - wide), under.corner[1] + up * (height - high))
     canvas.shape(
-        f"window{i}", at, (wide, high), fill=palette.ADJOINT if spreads else None,
-        frame=palette.ADJOINT, width=1.6, more="window", tooltip=f"window of {stages[i].words}",
+        f"window{_name(line.head)}", at, (wide, high), fill=palette.ADJOINT if spreads else None,
+        frame=palette.ADJOINT, width=1.6, more="window", tooltip=f"window of {stage.words}",
     )  # fmt: skip
     return True

@@ -49,7 +49,7 @@ def test_stride_dilation_groups_and_means_are_told() -> None:
     graph = gc.graph({"y": gc.nn.dense(h.mean(axis=(2, 3)), 3)})
     assert stages(graph) == [
         ("input", (4, 32, 32)),
-        ("conv 5×5, stride 2", (8, 14, 14)),
+        ("conv 5×5, stride 2, 2 groups", (8, 14, 14)),
         ("mean pool 2×2", (8, 7, 7)),
         ("conv 3×3, dilation 2", (16, 3, 3)),
         ("mean of all positions", (16,)),
@@ -212,13 +212,16 @@ def inception() -> gc.Graph:
     return gc.graph({"y": conv(gc.concat(ways, axis=1), 2)}, name="inception")
 
 
-def test_parallel_ways_are_lines_beside_the_longest() -> None:
+def test_parallel_ways_are_found_beside_the_longest() -> None:
     assert branches(inception()) == [(0, 3, "conv 1×1"), (0, 3, "conv 1×1, conv 5×5")]
     assert stages(inception())[3] == ("concat", (16, 8, 8))
 
 
 def test_lines_beside_the_main_way_neither_cross_nor_hide_words() -> None:
-    picture = gc.draw.volumes(inception())
+    x = image(3)
+    shortcuts = [conv(x, 4, 1) for _ in range(2)]
+    graph = gc.graph({"y": conv(conv(x, 4), 4) + shortcuts[0] + shortcuts[1]}, name="shortcuts")
+    picture = gc.draw.volumes(graph)
     found = re.findall(r'id="skip\d", pos="e,(\S+),\S+ (\S+),\S+ [^"]*"', picture.source)
     (end0, start0), (end1, start1) = [(float(end), float(start)) for end, start in found]
     assert start1 < start0 < end0 < end1  # the outer line is the longer one
