@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from graphc.draw import palette
@@ -10,6 +10,7 @@ from graphc.draw.dense_layers import find_network
 from graphc.draw.dot_source import FONT, Html, attributes, edge_line, font, node_line, quote
 from graphc.draw.drawing import Drawing
 from graphc.draw.idle_units import dropped_units, without_edges
+from graphc.draw.lookups import Lookup, find_lookups, lookup_lines
 from graphc.draw.network_parts import Layer, Network
 from graphc.draw.typography import escape, italic, name_text, text_width
 from graphc.draw.unit_edges import Edge, Picture, arranged
@@ -44,7 +45,8 @@ def network(
     """Draw the dense layers of a graph as a network: one circle per unit, no bias, no loss.
 
     The layers are found by pattern, whether `nn.dense` or raw operations built them. Units that
-    others make one by one, as gates and maxout do, are a layer with dotted edges. `state` maps
+    others make one by one, as gates and maxout do, are a layer with dotted edges; those that an
+    index picks, as embeddings are, stand right of their table. `state` maps
     parameters to arrays: each edge then shows its weight's sign by colour and dash, and its size
     by width. Layers of more than `max_units` show the first few, ⋮ and the last, and networks of
     more than `max_columns` leave out the middle.
@@ -69,16 +71,19 @@ def network(
     picture = arranged(found, names, arrays, max_units, weight_labels, bias)
     crossed = dropped_units(picture, found, names, dropped or {})
     picture = without_edges(picture, crossed)
+    lookups = find_lookups(found)
     lines = [
         *_head(graph, picture),
         *_unit_lines(picture, found, crossed),
+        *lookup_lines(lookups, picture),
         *[_edge_line(picture, edge) for edge in picture.edges],
         *_label_lines(picture),
-        *_caption_lines(picture, found, bool(crossed)),
+        *_caption_lines(picture, found, bool(crossed), lookups),
         "}",
     ]
     title = f"Neural network {graph.name}"
-    return Drawing("\n".join(lines) + "\n", "neato", title, _told(found, names))
+    told = [_told(found, names), *[f"Looked up: {lookup.told}." for lookup in lookups]]
+    return Drawing("\n".join(lines) + "\n", "neato", title, " ".join(told))
 
 
 def _head(graph: Graph, picture: Picture) -> list[str]:
@@ -190,11 +195,16 @@ def _label_lines(picture: Picture) -> list[str]:
     return lines
 
 
-def _caption_lines(picture: Picture, found: Network, has_dropped: bool) -> list[str]:
+def _caption_lines(
+    picture: Picture, found: Network, has_dropped: bool, lookups: Sequence[Lookup]
+) -> list[str]:
     lines, lowest = [], picture.low + RADIUS - 92
+    looked_up = {lookup.layer: lookup.role for lookup in lookups}
     for level, x in enumerate(picture.arrangement.columns):
-        inside = [layer for layer in found.layers if layer.level == level]
-        rows = list(dict.fromkeys(escape(_role(layer)) for layer in inside))
+        numbers = [i for i, layer in enumerate(found.layers) if layer.level == level]
+        inside = [found.layers[i] for i in numbers]
+        roles = [looked_up.get(i) or _role(found.layers[i]) for i in numbers]
+        rows = list(dict.fromkeys(map(escape, roles)))
         ahead = [layer.beyond for layer in inside if layer.beyond and layer.role != "input"]
         rows += [f"on to {words}" for words in dict.fromkeys(ahead)]
         sizes = [dim_text(layer.size) for layer in inside if layer.node.ndim]
@@ -216,6 +226,8 @@ def _caption_lines(picture: Picture, found: Network, has_dropped: bool) -> list[
         remarks.append("dotted: handed on unchanged")
     if any(layer.joint for layer in handed):
         remarks.append("dotted: unit by unit, without weights")
+    if lookups:
+        remarks.append("bold: rows that an index picks")
     if picture.largest:
         remarks.append(f"dashed: negative;  width: size, up to {picture.largest:.2g}")
     if any(link.is_frozen for link in found.links):

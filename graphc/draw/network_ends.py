@@ -15,9 +15,10 @@ _LOOP, _MAPS, _LAYERS = "a loop", "feature maps", "other layers"
 
 def hangs_behind(node: Node) -> str:
     """Return what computes the units of a first layer; nothing where they are inputs."""
-    if node.op.family == "loop":
+    behind = topological([node])
+    if any(x.op.family == "loop" for x in behind):
         return _LOOP
-    return _MAPS if any(map(_slides, topological([node]))) else ""
+    return _MAPS if any(map(_slides, behind)) else ""
 
 
 def leads_on(graph: Graph, node: Node, weights: set[Node]) -> str:

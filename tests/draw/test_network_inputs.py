@@ -62,8 +62,16 @@ def test_a_layer_reads_whatever_is_computed_from_inputs_alone(
     found = find_network(graph)
     assert [layer.size for layer in found.layers] == [x.shape[-1], 5, 2]
     shown = texts(gc.draw.network(graph))
-    caption = "from feature maps" if source is convolved else "input"
-    assert caption in shown and "hidden · tanh" in shown and "from other layers" not in shown
+    captions = {
+        convolved: "from feature maps",
+        embedding: "row of a table",
+        bag_of_words: "mean of rows",
+    }
+    assert (
+        captions.get(source, "input") in shown
+        and "hidden · tanh" in shown
+        and "from other layers" not in shown
+    )
 
 
 def test_features_of_an_image_do_not_go_by_its_name() -> None:
