@@ -21,6 +21,8 @@ from graphc.errors import GraphError
 from graphc.ir.dims import dim_text
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
+from graphc.rewrite.merge_common import merge_common
+from graphc.rewrite.numbering import ValueNumbers
 
 BIASES = (None, "badge", "node")
 _FILLS = {
@@ -64,6 +66,7 @@ def network(
         raise GraphError("max_units must be at least 4", got=max_units)
     if max_columns < 3:
         raise GraphError("max_columns must be at least 3", got=max_columns)
+    graph, _ = merge_common(graph, {}, ValueNumbers())  # exp(x @ W)/sum(exp(x @ W)) is one layer
     whole = find_network(graph)
     found = whole.shortened(max_columns)
     names = names_of(graph, found, whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from drawn_graphs import texts
+from drawn_graphs import edges, texts
 
 import graphc as gc
 from graphc.draw.dense_layers import find_network
@@ -72,6 +72,19 @@ def test_a_layer_reads_whatever_is_computed_from_inputs_alone(
         and "hidden · tanh" in shown
         and "from other layers" not in shown
     )
+
+
+def test_a_product_that_is_written_twice_is_one_layer() -> None:
+    """As a textbook writes the softmax, over and under the line."""
+    x, table = gc.input("x", ("N", 3)), gc.param("table", (5, 3))
+    p = gc.exp(x @ table.T) / gc.exp(x @ table.T).sum(axis=1, keepdims=True)
+    picture = gc.draw.network(gc.graph({"p": p.named("p")}))
+    shown = texts(picture)
+    assert [text for text in shown if text.startswith(("input", "output"))] == [
+        "input",
+        "output · softmax",
+    ]
+    assert len({head for _, head in edges(picture)}) == 5
 
 
 def test_features_of_an_image_do_not_go_by_its_name() -> None:
