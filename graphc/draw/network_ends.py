@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 
 from graphc.draw.recurrent_loops import weight_of
+from graphc.ir.dims import same
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
 from graphc.ir.walk import topological
 
 _LOOP, _MAPS, _LAYERS = "a loop", "feature maps", "other layers"
+_PRODUCT = "a product with other units"
 
 
 def hangs_behind(node: Node) -> str:
@@ -24,14 +26,15 @@ def hangs_behind(node: Node) -> str:
 def leads_on(graph: Graph, node: Node, weights: set[Node]) -> str:
     """Return what reads a last layer that is no output: a loop, or products with other weights.
 
+    An output that multiplies it with other units is one, too: the layer made weights for them.
     What is one number is a part of a loss, whatever reads it.
     """
     leaving = set(graph.outputs.values())
-    waiting, seen = deque([(node, False)]), {node}
+    waiting, seen = deque([(node, False, False)]), {node}
     while waiting:
-        current, slides = waiting.popleft()
+        current, slides, is_mixed = waiting.popleft()
         if current in leaving:
-            return ""
+            return _PRODUCT if is_mixed else ""
         for reader in graph.consumers[current]:
             if reader in seen or reader.provenance.phase != FORWARD:
                 continue
@@ -41,9 +44,12 @@ def leads_on(graph: Graph, node: Node, weights: set[Node]) -> str:
                 continue
             seen.add(reader)
             is_slid = slides or _slides(reader)
-            if reader.op.family == "contraction" and weight_of(reader, weights) is not None:
+            is_product = reader.op.family == "contraction" and len(reader.inputs) > 1
+            if is_product and weight_of(reader, weights) is not None:
                 return _MAPS if is_slid else _LAYERS
-            waiting.append((reader, is_slid))
+            # A product that leaves each unit its place only adds up over examples or neighbours.
+            is_other = is_product and not same(reader.shape[-1], node.shape[-1] if node.ndim else 1)
+            waiting.append((reader, is_slid, is_mixed or is_other))
     return ""
 
 

@@ -26,6 +26,15 @@ def recurrent(also: bool = False) -> gc.Graph:
     return gc.graph({"h": states} | ({"read": read} if also else {}))
 
 
+def test_weights_that_a_layer_makes_are_no_output() -> None:
+    """A hypernetwork: its last layer is the matrix that the input of another one meets."""
+    x, context = gc.input("x", ("N", 3)), gc.input("c", ("N", 2))
+    made = gc.nn.dense(gc.nn.dense(context, 5, name="a"), 12, name="b").reshape(-1, 3, 4)
+    y = gc.tanh(gc.einsum("ni,nij->nj", x, made))
+    shown = texts(gc.draw.network(gc.graph({"y": y})))
+    assert "on to a product with other units" in shown and "output" not in shown
+
+
 def test_flattened_feature_maps_are_no_input() -> None:
     shown = texts(gc.draw.network(convolutional()))
     assert "from feature maps" in shown and "output" in shown and "input" not in shown
