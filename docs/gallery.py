@@ -154,6 +154,16 @@ picture = gc.draw.network(gc.graph({"word": word}, name="CBOW"))
 """,
         ),
         Entry(
+            "Embeddings",
+            "Who likes which film: an index picks a row of each table; side by side, they are read.",
+            """
+user, film = (gc.input(name, ("N",), "int64") for name in ("user", "film"))
+rows = [gc.nn.embedding(user, 600, 3, name="users"), gc.nn.embedding(film, 900, 2, name="films")]
+h = gc.nn.dense(gc.concat(rows, axis=1), 4, activation=gc.relu, name="hidden")
+picture = gc.draw.network(gc.graph({"rating": gc.nn.dense(h, 1, name="out")}, name="ratings"))
+""",
+        ),
+        Entry(
             "Dropped-out units",
             "What dropout leaves out has neither edges nor weights in this step.",
             """
@@ -260,6 +270,32 @@ picture = gc.draw.cell(gc.graph({"h": gc.nn.gru(x, 4, form="textbook")[0]}), hig
             "Feature maps as stacked sheets, their shapes from shape inference.",
             """
 picture = gc.draw.volumes(gc.load("examples/lenet.graph"))
+""",
+        ),
+        Entry(
+            "Two towers",
+            "Groups of channels that never meet stand in rows, as on the two cards of AlexNet.",
+            """
+def layer(x, size, groups=1):
+    return gc.nn.conv2d(x, size, 3, padding=1, groups=groups, activation=gc.relu)
+
+h = gc.nn.max_pool2d(layer(gc.input("x", ("N", 3, 48, 48)), 16), 2)
+h = gc.nn.max_pool2d(layer(h, 32, groups=2), 2)
+h = gc.nn.max_pool2d(layer(layer(h, 48), 32, groups=2), 2)
+y = gc.nn.dense(h.reshape(-1, 32 * 6 * 6), 10, name="out").named("y")
+picture = gc.draw.volumes(gc.graph({"y": y}, name="towers"))
+""",
+        ),
+        Entry(
+            "An Inception module",
+            "Ways of several layers beside the longest one have rows of their own, until they meet.",
+            """
+def conv(x, size, kernel):
+    return gc.nn.conv2d(x, size, kernel, padding=kernel // 2, activation=gc.relu)
+
+x = gc.input("x", ("N", 24, 14, 14))
+ways = [conv(conv(x, 16, 1), 32, 3), conv(x, 16, 1), conv(conv(x, 4, 1), 8, 5)]
+picture = gc.draw.volumes(gc.graph({"y": gc.concat(ways, axis=1)}, name="inception"))
 """,
         ),
         Entry(

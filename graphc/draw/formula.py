@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from graphc.draw.dim_formula import dim_code, number_from_dims
+from graphc.draw.roots import root_of
 from graphc.draw.typography import literal_text, raised_exponents
 from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
 from graphc.ir.node import Node
@@ -69,7 +70,11 @@ def _leaf(node: Node) -> Code:
     number = number_from_dims(node)
     if number is not None:
         return dim_code(number)
-    text = literal_text(node.op.label(node, []))
+    label = node.op.label(node, [])
+    root = root_of(label)
+    if root is not None:
+        return Code(root.text, ATOM if root.factor == 1 else PRODUCT)
+    text = literal_text(label)
     negative = text.startswith("−")
     return Code(text, UNARY if negative else ATOM if _is_simple(text) else SUM)
 

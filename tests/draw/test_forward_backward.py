@@ -318,3 +318,13 @@ def test_a_loop_is_called_by_its_layer() -> None:
     hidden, _ = gc.nn.rnn(gc.input("x", ("T", "N", 3)), 4, name="encoder")
     rows = gc.forward_backward_table(gc.graph({"J": gc.sum(hidden**2)})).rows
     assert [row.module for row in rows] == ["Loss", "Encoder"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_roots_are_no_decimal_numbers(dtype: str) -> None:
+    x = gc.input("x", (2,), dtype)
+    table = gc.forward_backward_table(gc.graph({"J": gc.gelu(x).sum()}))
+    assert "erf(√2·xᵢ/2)" in " ".join(table.rows[-1].backward)
+    assert r"2\sqrt{\pi}" in table.format("latex") and "1.414" not in str(table)
+    plain = gc.forward_backward_table(gc.graph({"J": (1.41 * x).sum()}))
+    assert "1.41·x" in str(plain)

@@ -18,6 +18,8 @@ from graphc.ops.pointwise import Pointwise
 from graphc.rewrite.pipeline import stabilize_forward
 
 _CONTRACTION = OPS["einsum"].family
+#: What is not called by its op's name.
+_TITLES = {"window_max": "Max pool", "window_min": "Min pool", "gather": "Lookup"}
 #: How many ops the formula of one module holds at most.
 _LARGEST = 24
 
@@ -237,9 +239,7 @@ def _name(
 
 
 def _title(name: str) -> str:
-    if name in ("window_max", "window_min"):
-        return f"{name.removeprefix('window_').capitalize()} pool"
-    return name.replace("_", " ").capitalize()
+    return _TITLES.get(name) or name.replace("_", " ").capitalize()
 
 
 def _is_linear(nodes: Sequence[Node], operands: Sequence[Node]) -> bool:

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from graphc.draw.dim_formula import dim_code, dim_latex, number_from_dims
 from graphc.draw.formula import formula, is_product
+from graphc.draw.roots import root_of
 from graphc.draw.silent import bare, is_silent
 from graphc.draw.traces.pieces import Piece, power_of_ten
 from graphc.draw.typography import literal_text, subscript
@@ -313,6 +314,9 @@ def _binding(node: Node, marks: Sequence[str]) -> int:
 
 
 def _leaf_latex(text: str) -> str:
+    root = root_of(text)
+    if root is not None:
+        return root.latex
     if re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text):
         return power_of_ten(literal_text(text).replace("−", "-"))
     return rf"\text{{{latex_escape(text)}}}"
