@@ -155,7 +155,7 @@ picture = gc.draw.network(gc.graph({"word": word}, name="CBOW"))
         ),
         Entry(
             "Embeddings",
-            "Who likes which film: an index picks a row of each table; side by side, they are read.",
+            "Who likes which film: an index picks a row of each table, and both are read.",
             """
 user, film = (gc.input(name, ("N",), "int64") for name in ("user", "film"))
 rows = [gc.nn.embedding(user, 600, 3, name="users"), gc.nn.embedding(film, 900, 2, name="films")]
@@ -279,6 +279,7 @@ picture = gc.draw.volumes(gc.load("examples/lenet.graph"))
 def layer(x, size, groups=1):
     return gc.nn.conv2d(x, size, 3, padding=1, groups=groups, activation=gc.relu)
 
+
 h = gc.nn.max_pool2d(layer(gc.input("x", ("N", 3, 48, 48)), 16), 2)
 h = gc.nn.max_pool2d(layer(h, 32, groups=2), 2)
 h = gc.nn.max_pool2d(layer(layer(h, 48), 32, groups=2), 2)
@@ -288,10 +289,11 @@ picture = gc.draw.volumes(gc.graph({"y": y}, name="towers"))
         ),
         Entry(
             "An Inception module",
-            "Ways of several layers beside the longest one have rows of their own, until they meet.",
+            "Ways of several layers beside the longest one have rows of their own until they meet.",
             """
 def conv(x, size, kernel):
     return gc.nn.conv2d(x, size, kernel, padding=kernel // 2, activation=gc.relu)
+
 
 x = gc.input("x", ("N", 24, 14, 14))
 ways = [conv(conv(x, 16, 1), 32, 3), conv(x, 16, 1), conv(conv(x, 4, 1), 8, 5)]

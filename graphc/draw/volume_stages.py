@@ -246,21 +246,28 @@ class _Finder:
     def _from_input(self, node: Node) -> None:
         """Open a stage at the input that a first layer reads, padded or not."""
         chain = [node]
-        while chain[-1].inputs and chain[-1] not in self.stage:
+        while chain[-1].inputs and chain[-1] not in self.stage and not self._is_rows(chain[-1]):
             if chain[-1].op is OPS["concat"] and self._reads_inputs(chain[-1]):
                 self._open_inputs(chain[-1])
                 self._join(chain[-1])
                 break
             chain.append(chain[-1].inputs[0])
         leaf = chain[-1]
-        if leaf.op is OPS["input"] and leaf not in self.stage:
+        if (leaf.op is OPS["input"] or self._is_rows(leaf)) and leaf not in self.stage:
             first = chain[-2] if len(chain) > 1 else leaf
-            image = first if leaf.ndim == 2 and first.op is OPS["reshape"] else leaf
-            self.stages.append(Stage("input", "input", image.shape[1:] or (1,), (), None))
+            is_image = leaf.ndim == 2 and first.op is OPS["reshape"]
+            turned = self._is_rows(leaf) and first.op is OPS["transpose"]
+            image = first if is_image or turned else leaf
+            words = "embedding" if self._is_rows(leaf) else "input"
+            self.stages.append(Stage("input", words, image.shape[1:] or (1,), (), None))
             self.stage[leaf] = len(self.stages) - 1
         for inner in reversed(chain):
             if inner.inputs and inner.inputs[0] in self.stage:
                 self.stage.setdefault(inner, self.stage[inner.inputs[0]])
+
+    def _is_rows(self, node: Node) -> bool:
+        """Say whether a node looks up rows of a table of weights: an image of words."""
+        return node.op is OPS["gather"] and node.inputs[0] in self.weights
 
     # -- joins -----------------------------------------------------------------------------------
 

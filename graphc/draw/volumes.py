@@ -133,8 +133,8 @@ def _volume(
     placed = _Placed((x - depth / 2, y - depth / 2), (width, height), depth, edge)
     _stack(canvas, cell.key, placed, cell.stage, _sheets(cell.stage))
     if _leaves_out(cell.stage):
-        edge = placed.left + depth / 2 - 6, y + height / 2 + 6
-        canvas.words(f"more{_name(cell.key)}", edge, _MORE, size=14, color=palette.MUTED)
+        corner = placed.left + depth / 2 - 6, y + height / 2 + 6
+        canvas.words(f"more{_name(cell.key)}", corner, _MORE, size=14, color=palette.MUTED)
     return placed
 
 

@@ -45,7 +45,7 @@ def towers() -> gc.Graph:
     return gc.graph({"y": gc.nn.dense(gc.reshape(h, ("N", 32)), 2)}, name="towers")
 
 
-def rows(picture: Drawing) -> dict[float, list[str]]:
+def rows_of(picture: Drawing) -> dict[float, list[str]]:
     """Return the volumes in each row, from the uppermost one down, from left to right."""
     shapes = {key: box for key, box in boxes(picture).items() if key.startswith("shape")}
     found: dict[float, list[str]] = {}
@@ -56,7 +56,11 @@ def rows(picture: Drawing) -> dict[float, list[str]]:
 
 def test_the_ways_of_an_inception_module_are_rows() -> None:
     picture = gc.draw.volumes(inception())
-    assert list(rows(picture).values()) == [["0", "1", "2", "3", "4"], ["b0_0"], ["b1_0", "b1_1"]]
+    assert list(rows_of(picture).values()) == [
+        ["0", "1", "2", "3", "4"],
+        ["b0_0"],
+        ["b1_0", "b1_1"],
+    ]
     assert {("v0", "b0_0"), ("b0_0", "v3"), ("v0", "b1_0"), ("b1_1", "v3")} <= edges(picture)
     shown = texts(picture)
     assert shown.count("4 @ 8×8") == 4 and "conv 5×5" in shown and "2 @ 8×8" in shown
@@ -64,7 +68,7 @@ def test_the_ways_of_an_inception_module_are_rows() -> None:
 
 def test_a_second_input_begins_a_row() -> None:
     picture = gc.draw.volumes(two_streams())
-    assert list(rows(picture).values()) == [["0", "1", "2", "3", "4"], ["b0_0", "b0_1", "b0_2"]]
+    assert list(rows_of(picture).values()) == [["0", "1", "2", "3", "4"], ["b0_0", "b0_1", "b0_2"]]
     assert texts(picture).count("4 @ 8×8") == 2
     assert {("b0_0", "b0_1"), ("b0_2", "v3")} <= edges(picture)
 
@@ -72,7 +76,7 @@ def test_a_second_input_begins_a_row() -> None:
 def test_groups_of_channels_are_two_towers() -> None:
     picture = gc.draw.volumes(towers())
     tower = [f"{i}_row1" for i in range(1, 7)]
-    assert list(rows(picture).values()) == [[str(i) for i in range(8)], tower]
+    assert list(rows_of(picture).values()) == [[str(i) for i in range(8)], tower]
     shown = texts(picture)
     assert shown.count("4 @ 8×8") == 3 and shown.count("6 @ 4×4") == 2  # an image of 4 channels
     drawn = edges(picture)
@@ -86,7 +90,7 @@ def test_groups_of_channels_are_two_towers() -> None:
 def test_groups_that_a_page_has_no_rows_for_are_told() -> None:
     graph = gc.graph({"y": conv(conv(image(), 4, groups=4), 2)}, name="depthwise")
     picture = gc.draw.volumes(graph)
-    assert len(rows(picture)) == 1
+    assert len(rows_of(picture)) == 1
     assert "4 groups" in texts(picture)
 
 
@@ -100,6 +104,17 @@ def test_no_line_runs_through_words_or_volumes(build: Callable[[], gc.Graph]) ->
             for key, (left, low, right, high) in fixed.items():
                 inside = left + 1 < x < right - 1 and low + 1 < y < high - 1
                 assert not inside, (edge["id"], key)
+
+
+def test_rows_of_a_table_are_an_image_of_words() -> None:
+    words = gc.input("words", ("N", 20), "int64")
+    rows = gc.transpose(gc.nn.embedding(words, 100, 6, name="embed"), (0, 2, 1))
+    ways = [gc.nn.conv1d(rows, 3, k, name=f"k{k}").max(axis=2) for k in (2, 3)]
+    graph = gc.graph({"y": gc.nn.dense(gc.concat(ways, axis=1), 2, name="out")}, name="text")
+    picture = gc.draw.volumes(graph)
+    assert list(rows_of(picture).values()) == [["0", "1", "2", "3", "4"], ["b0_0", "b0_1"]]
+    assert {"6 @ 20", "3 @ 19", "3 @ 18"} <= set(texts(picture))
+    assert picture.description.startswith("embedding: 6 @ 20.")
 
 
 def test_a_loop_behind_a_convnet_is_a_volume() -> None:

@@ -218,9 +218,9 @@ def _name(
 ) -> str:
     """Return what a module is called: Linear, by its only op, or Loss."""
     if _is_linear(nodes, operands):
-        ops = {node.op.name for node in nodes}
-        spreads = "Transposed convolution" if "windows_add" in ops else "Linear"
-        return "Convolution" if "windows" in ops else spreads
+        names = {node.op.name for node in nodes}
+        spreads = "Transposed convolution" if "windows_add" in names else "Linear"
+        return "Convolution" if "windows" in names else spreads
     ops = [node for node in nodes if node.inputs and not node.op.is_view]
     ops = [node for node in ops if node.op is not OPS["pad"]] or ops
     scope = root.provenance.scope.rpartition("/")[2]
