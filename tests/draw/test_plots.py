@@ -184,6 +184,21 @@ def test_live_memory_is_what_each_statement_needs() -> None:
     assert axes.texts[0].get_text() == "most: 240.0 bytes"
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+def test_the_words_at_the_peak_stay_inside_the_plot(at_end: bool) -> None:
+    x = gc.input("x", (100, 1))
+    small = x.sum()
+    for _ in range(20):
+        small = gc.sin(small)
+    large = gc.exp(x @ gc.constant(np.ones((1, 90), "float32"))).sum()
+    start = small + large if not at_end else gc.exp(x @ (small * np.ones((1, 90), "float32")))
+    figure = gc.draw.memory(gc.graph({"y": start.sum()})).figure()
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    words, frame = axes.texts[0].get_window_extent(), axes.get_window_extent()
+    assert frame.x0 <= words.x0 and words.x1 <= frame.x1
+
+
 def test_the_peak_of_the_plot_is_the_peak_of_the_cost() -> None:
     x, w = gc.input("x", ("N", 8)), gc.param("w", (8, 8))
     loss = (gc.tanh(gc.tanh(x @ w) @ w) ** 2).sum().named("loss")

@@ -16,6 +16,8 @@ from graphc.plan.amounts import Amount
 from graphc.plan.cost import live_amounts
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
+#: How near to an end of the plot, as a share of it, a peak is told towards the middle.
+_EDGE = 0.15
 
 
 @takes_graph()
@@ -32,6 +34,8 @@ def memory(graph: Graph, title: str = "", **sizes: int) -> Plot:
     heights = live_bytes(graph, sizes)
     unit, word = next((u, w) for u, w in _UNITS if heights.max() >= u or u == 1)
     peak = int(heights.argmax())
+    share = peak / max(len(heights) - 1, 1)
+    side = "left" if share < _EDGE else "right" if share > 1 - _EDGE else "center"
 
     def draw(axes: Any) -> None:
         at = np.arange(len(heights))
@@ -40,7 +44,7 @@ def memory(graph: Graph, title: str = "", **sizes: int) -> Plot:
         axes.plot(peak, heights[peak] / unit, "v", color=ADJOINT, ms=8)
         axes.annotate(
             f"most: {heights[peak] / unit:,.1f} {word}", (peak, heights[peak] / unit),
-            textcoords="offset points", xytext=(0, 10), ha="center", color=ADJOINT,
+            textcoords="offset points", xytext=(0, 10), ha=side, color=ADJOINT,
         )  # fmt: skip
         axes.set_ylim(0, 1.18 * heights.max() / unit)
         axes.set_xlabel("statement")
