@@ -33,7 +33,7 @@ _FOLDS: dict[np.ufunc, tuple[str, str | None]] = {
     np.minimum: ("min", None),
     np.logical_and: ("all", None),
     np.logical_or: ("any", None),
-    np.logaddexp: ("logsumexp", None),
+    np.logaddexp: ("logsumexp", "logcumsumexp"),
 }
 
 #: NumPy's name of a parameter -> graphc's, where they differ.

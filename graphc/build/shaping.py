@@ -223,6 +223,14 @@ def cumprod(x: Any, axis: int | None = None) -> Node:
     return OPS["cumprod"](x, axis)
 
 
+def logcumsumexp(x: Any, axis: int | None = None) -> Node:
+    """Take log(cumsum(exp(x))) without overflow. All -inf so far gives -inf, with derivative 0.
+
+    **Shapes.** x: [..., n, ...] -> the same shape; [size] without an axis.
+    """
+    return OPS["logcumsumexp"](x, axis)
+
+
 def diff(x: Any, n: int = 1, axis: int = -1) -> Node:
     """Take differences of neighbours along an axis, n times.
 

@@ -1,23 +1,27 @@
-"""Running folds along one axis: cumulative sum and product, and the recurrence behind both."""
+"""Running folds along one axis: cumulative sums and products, and the recurrence behind them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
+from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.ranges import Range, range_of_products
-from graphc.ir.types import INT64, TensorType
+from graphc.ir.types import FLOAT64, INT64, TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node, fill, zeros_like
+from graphc.ops.minus_infinity import may_hold_minus_infinity
 from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS, register
 
@@ -27,13 +31,21 @@ class Cumulative(Op):
 
     family = "movement"
 
+    @property
+    def function(self) -> str:
+        """NumPy's function, as emitted code calls it."""
+        return f"np.{self.name}"
+
     def __call__(self, x: Any, axis: int | None = None) -> Node:
-        node = as_node(x)
-        if node.dtype.kind in "bi" and node.dtype != INT64:
-            node = cast(node, INT64)
+        node = self.prepared(as_node(x))
         if axis is None:
             node, axis = OPS["reshape"](node, -1), 0
         return self.make([node], axis=one_axis(axis, node.ndim, self.name))
+
+    def prepared(self, node: Node) -> Node:
+        """Return the operand in the dtype that this fold computes in."""
+        is_small = node.dtype.kind in "bi" and node.dtype != INT64
+        return cast(node, INT64) if is_small else node
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
@@ -50,12 +62,12 @@ class Cumulative(Op):
         return past_first_axis(node, carried, size)
 
     def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
-        return Code(f"np.{self.name}({args[0]}, axis={node.attrs['axis']})")
+        return Code(f"{self.function}({args[0]}, axis={node.attrs['axis']})")
 
     def numpy_into(
         self, node: Node, args: Sequence[Code], out: str, notation: Notation
     ) -> str | None:
-        return f"np.{self.name}({args[0]}, axis={node.attrs['axis']}, out={out})"
+        return f"{self.function}({args[0]}, axis={node.attrs['axis']}, out={out})"
 
     def flops(self, node: Node) -> Dim:
         return node.size
@@ -68,6 +80,12 @@ class CumulativeSum(Cumulative):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         axis = node.attrs["axis"]
         return flipped(self(flipped(cotangent, axis), axis), axis)
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return OPS["sum"].bounds(node, operands)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return OPS["sum"].range(node, operands)
 
 
 class CumulativeProduct(Cumulative):
@@ -82,6 +100,47 @@ class CumulativeProduct(Cumulative):
 
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return range_of_products(operands)
+
+
+class CumulativeLogSumExp(Cumulative):
+    """log(cumsum(exp(x))). Where all are -inf so far: value -inf, derivative 0.
+
+    Its tangent obeys d_k = exp(y_{k-1} - y_k) d_{k-1} + exp(x_k - y_k) t_k, a mean with weights
+    that add up to 1: nothing overflows, and what one exponent was rounded by, the next takes back.
+    """
+
+    function = "np.logaddexp.accumulate"
+
+    def prepared(self, node: Node) -> Node:
+        return node if node.dtype.kind == "f" else cast(node, FLOAT64)
+
+    def reference(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+    ) -> np.ndarray:
+        return np.logaddexp.accumulate(arrays[0], axis=attrs["axis"])
+
+    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        if tangents[0] is None:
+            return None
+        axis, x, total = node.attrs["axis"], node.inputs[0], node
+        if may_hold_minus_infinity(x):  # of -inf and -inf, exp(x - total) would be nan
+            total = OPS["maximum"](node, float(np.finfo(node.dtype).min))
+        kept = OPS["exp"](OPS["subtract"](shifted(node, axis, -math.inf), total))
+        share = OPS["exp"](OPS["subtract"](x, total))
+        return linear_recurrence(kept, OPS["multiply"](share, tangents[0]), axis=axis)
+
+    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
+        return replace(operands[0], high=math.inf, nonzero=False)
+
+    def range(self, node: Node, operands: Sequence[Range]) -> Range:
+        return replace(operands[0], high=math.inf)
+
+    def textbook(self, node: Node) -> Node:
+        exponentials = OPS["exp"](node.inputs[0])
+        return OPS["log"](OPS["cumsum"](exponentials, node.attrs["axis"]))
+
+    def flops(self, node: Node) -> Dim:
+        return 25 * node.size
 
 
 class LinearRecurrence(Op):
@@ -177,6 +236,11 @@ _CASES = [
 cumsum = register(CumulativeSum("cumsum", "Running sum along an axis.", _CASES))
 cumprod = register(
     CumulativeProduct("cumprod", "Running product along an axis; exact at zeros.", _CASES)
+)
+logcumsumexp = register(
+    CumulativeLogSumExp(
+        "logcumsumexp", "log(cumsum(exp(x))) along an axis, without overflow.", _CASES
+    )
 )
 linear_recurrence = register(
     LinearRecurrence(

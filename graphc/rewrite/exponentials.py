@@ -145,7 +145,7 @@ def _as(bottom: Node, value: Node) -> Node:
 def _is_large_sum(node: Node, facts: Facts) -> bool:
     """Say whether a divisor is a sum that overflows, and its logarithm does not."""
     total = core(node)
-    if total.op.name not in ("add", "sum", "mean") or not facts.uncovers_log(total):
+    if total.op.name not in ("add", "sum", "mean", "cumsum") or not facts.uncovers_log(total):
         return False
     found = facts.range(total)
     return found.low >= 0 and math.isinf(found.high)
@@ -224,7 +224,7 @@ QUOTIENTS_OF_EXPONENTIALS = (
         _OVERFLOW,
         apply=_quotient_of_exponentials,
         roots=("divide",),
-        operands=("broadcast_to", "sum", "mean", "reshape", "add"),
+        operands=("broadcast_to", "sum", "mean", "cumsum", "reshape", "add"),
         example=_Z + "y = exp(z[:, 0])/sum(exp(z), axis=1)",
     ),
     _rule(
@@ -234,7 +234,7 @@ QUOTIENTS_OF_EXPONENTIALS = (
         "the quotient is 0 where exp overflows, but its derivative 0*inf",
         apply=_over_exponentials,
         roots=("divide",),
-        operands=("broadcast_to", "sum", "mean", "reshape", "add"),
+        operands=("broadcast_to", "sum", "mean", "cumsum", "reshape", "add"),
         forward_only=True,
         example=_Z + "y = 3.0/(2.0 + 5.0*exp(-z))",
     ),

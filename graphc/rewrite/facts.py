@@ -212,6 +212,9 @@ class Facts:
             ) and any(operands)
         if name in ("sum", "mean"):
             return self._has_uncovered_factor(node.inputs[0])
+        if name == "cumsum":
+            (x,) = node.inputs
+            return operands[0] and self.is_nonnegative(x) and not self.vanishes(x)
         return False
 
     def _may_vanish(self, node: Node, operands: Sequence[bool]) -> bool:
@@ -233,7 +236,8 @@ class Facts:
             return any(operands)
         if name == "add" and all(map(self.is_nonnegative, node.inputs)):
             return all(operands)
-        return not (name in ("sum", "mean") and self._has_uncovered_factor(node.inputs[0]))
+        is_total = name in ("sum", "mean") and self._has_uncovered_factor(node.inputs[0])
+        return not (is_total or (name == "cumsum" and self.factors(node)))
 
     def _has_uncovered_factor(self, node: Node) -> bool:
         return any(

@@ -138,6 +138,14 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
     return value
 
 
+def _log_of_cumsum(node: Node, facts: Facts) -> Node | None:
+    """log(cumsum(e)) → logcumsumexp(log e)."""
+    running = node.inputs[0]
+    if not facts.uncovers_log(running):
+        return None
+    return OPS["logcumsumexp"](OPS["log"](running.inputs[0]), running.attrs["axis"])
+
+
 def _weighted(
     exponent: Node, weight: Node, axis: tuple[int, ...], keepdims: bool, facts: Facts
 ) -> Node:
@@ -211,12 +219,12 @@ def _log_of_masked(node: Node, facts: Facts) -> Node | None:
 
 
 def _log_of_prod(node: Node, facts: Facts) -> Node | None:
-    """log Π x → Σ log x where no factor is negative."""
+    """log Π x → Σ log x where no factor is negative, of all products so far too."""
     folded = node.inputs[0]
-    x, axis = folded.inputs[0], folded.attrs["axis"]
+    x, sums = folded.inputs[0], {"prod": "sum", "cumprod": "cumsum"}
     if x.dtype.kind != "f" or not facts.is_nonnegative(x):
         return None
-    return OPS["sum"](OPS["log"](x), axis, folded.attrs["keepdims"])
+    return OPS[sums[folded.op.name]](OPS["log"](x), **folded.attrs)
 
 
 def _log_of_power(node: Node, facts: Facts) -> Node | None:
@@ -316,6 +324,15 @@ LOGARITHM_MOVES = (
         example=_Z + "y = log(sum(exp(z), axis=1))",
     ),
     _rule(
+        "log_of_cumsum_exp",
+        "log(cumsum(exp(a)))",
+        "logcumsumexp(a)",
+        apply=_log_of_cumsum,
+        operands=("cumsum",),
+        why="exp overflows although its logarithm does not",
+        example=_Z + "y = log(cumsum(exp(z), axis=1))",
+    ),
+    _rule(
         "log_of_weighted_exps",
         "log(w*exp(a) + v*exp(b))",
         "log(w*exp(a - m) + v*exp(b - m)) + m",
@@ -329,7 +346,7 @@ LOGARITHM_MOVES = (
         "log(prod(x))",
         "sum(log(x))",
         apply=_log_of_prod,
-        operands=("prod",),
+        operands=("prod", "cumprod"),
         when="x >= 0",
         why="a product of many factors underflows or overflows",
         example=_Z + "y = log(prod(abs(z), axis=1))",
