@@ -4,7 +4,8 @@ Where nothing can go wrong it is a plain product. Three things can go wrong:
 
 - The cotangent is a choice of branches, `where(c, g, 0)`: the choice stays outermost,
   `where(c, g*p, 0)`, so that a branch not taken contributes exactly 0.
-- The cotangent may be 0 where the partial is infinite (sqrt at 0, log at 0): the guarded product.
+- The cotangent may be 0 where the partial is infinite (sqrt at 0, log at 0, exp where it overflows
+  and what is behind it has reached a limit): the guarded product.
 - The cotangent may be infinite where the partial is 0 (the square under a root): the product that
   the partial's zero absorbs. Where both may happen, the product that either zero absorbs.
 """
@@ -12,6 +13,7 @@ Where nothing can go wrong it is a plain product. Three things can go wrong:
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 
 from graphc.differentiate.bounds import BoundsOf
@@ -30,7 +32,9 @@ from graphc.ops.registry import OPS
 #: How many nested choices a product looks through; more are left to the guarded product.
 _DEEPEST_CHOICE = 4
 _LONGEST_LOOK = 16
+_DEEPEST_FACTOR = 6
 _EXPONENTIALS = frozenset(["exp", "expm1"])
+_KEEP_FADING = frozenset(["multiply", "multiply_no_nan", "negative", "add", "sum"])
 
 
 class Slope(enum.IntEnum):
@@ -53,6 +57,8 @@ class Slopes:
         self.is_higher = is_higher
         self.bounds = BoundsOf()
         self.is_made_of_sums = MadeOfSums()
+        #: Cotangents that die out where an operand is large, as that of u in tanh(u) does.
+        self.fading: dict[Node, Node] = {}
 
     def product(
         self, node: Node, index: int, cotangent: Node, slope: Slope
@@ -70,6 +76,8 @@ class Slopes:
             partial = partial.accurate
         choices, inner = _choices_of(cotangent, through_views=partial.constant is None)
         product = self._scaled(node, partial, inner, slope)
+        if partial.fades:
+            self.fading[product] = node.inputs[index]
         for condition, taken in reversed(choices):
             product = OPS["where"](condition, *((product, 0.0) if taken else (0.0, product)))
         return product, after
@@ -98,14 +106,28 @@ class Slopes:
         """Say whether the cotangent may be 0 where the partial is infinite."""
         if isinstance(node.op, Guarded) and (partial.index == 0 or node.op.symmetric):
             return self.bounds(cotangent).may_be_zero  # its other factor may be infinite
-        if not partial.singular and not (
-            partial.steep and (has_holes(cotangent) or dies_out(cotangent, node))
-        ):
+        is_steep = partial.steep and (has_holes(cotangent) or dies_out(cotangent, node))
+        is_fading = self._fades(cotangent, node)
+        if not (partial.singular or is_steep or is_fading):
             return False
         bounds = partial.bounds([self.bounds(x) for x in node.inputs])
-        if not bounds.pole and not bounds.steep:
+        if partial.singular or is_steep:
+            may_be_infinite = bounds.pole or bounds.steep
+        else:
+            may_be_infinite = bounds.steep and math.isinf(bounds.high - bounds.low)
+        return may_be_infinite and self.bounds(cotangent).may_be_zero
+
+    def _fades(self, cotangent: Node, node: Node, depth: int = _DEEPEST_FACTOR) -> bool:
+        """Say whether a cotangent has a factor that dies out where the node is large.
+
+        Nothing is divided by on the way: behind a logarithm, that would be as large as the node.
+        """
+        if cotangent in self.fading:
+            return _leads_to(node, self.fading[cotangent])
+        op, some = cotangent.op, all if cotangent.op is OPS["add"] else any
+        if depth == 0 or not (op.name in _KEEP_FADING or op.is_view):
             return False
-        return self.bounds(cotangent).may_be_zero
+        return some(self._fades(x, node, depth - 1) for x in cotangent.inputs)
 
     def _slope_after(self, node: Node, index: int, partial: Partial, slope: Slope) -> Slope:
         if slope <= Slope.AT_POLE:
