@@ -34,7 +34,6 @@ _DEEPEST_CHOICE = 4
 _LONGEST_LOOK = 16
 _DEEPEST_FACTOR = 6
 _EXPONENTIALS = frozenset(["exp", "expm1"])
-_KEEP_FADING = frozenset(["multiply", "multiply_no_nan", "negative", "add", "sum"])
 
 
 class Slope(enum.IntEnum):
@@ -124,10 +123,12 @@ class Slopes:
         """
         if cotangent in self.fading:
             return _leads_to(node, self.fading[cotangent])
-        op, some = cotangent.op, all if cotangent.op is OPS["add"] else any
-        if depth == 0 or not (op.name in _KEEP_FADING or op.is_view):
+        op = cotangent.op
+        is_product = op in (OPS["multiply"], OPS["multiply_no_nan"], OPS["negative"]) or op.is_view
+        if depth == 0 or not (is_product or op is OPS["add"]):
             return False
-        return some(self._fades(x, node, depth - 1) for x in cotangent.inputs)
+        parts = (self._fades(x, node, depth - 1) for x in cotangent.inputs)
+        return any(parts) if is_product else all(parts)
 
     def _slope_after(self, node: Node, index: int, partial: Partial, slope: Slope) -> Slope:
         if slope <= Slope.AT_POLE:

@@ -227,22 +227,6 @@ def _log_of_prod(node: Node, facts: Facts) -> Node | None:
     return OPS[sums[folded.op.name]](OPS["log"](x), **folded.attrs)
 
 
-def _log_of_power(node: Node, facts: Facts) -> Node | None:
-    """log(x^y) → y·log x. Where a mask makes x and y 0, the power is 1: 0·(−inf) has to be 0."""
-    x, y = node.inputs[0].inputs
-    if not facts.uncovers_log(x) or not facts.is_nonnegative(x):
-        return None
-    may_be_one = facts.may_be_zero(y) and _may_vanish(x)
-    return OPS["multiply_no_nan" if may_be_one else "multiply"](y, OPS["log"](x))
-
-
-def _may_vanish(node: Node) -> bool:
-    """Say whether a mask may make a probability, or another exponential, exactly 0."""
-    while only_moves(node):
-        node = node.inputs[0]
-    return node.op.name in ("exp", "softmax") and may_hold_minus_infinity(node.inputs[0])
-
-
 def _two_pass_variance(node: Node, facts: Facts) -> Node | None:
     """mean(x²) − mean(x)² → var(x)."""
     left, right = node.inputs
@@ -350,16 +334,6 @@ LOGARITHM_MOVES = (
         when="x >= 0",
         why="a product of many factors underflows or overflows",
         example=_Z + "y = log(prod(abs(z), axis=1))",
-    ),
-    _rule(
-        "log_power",
-        "log(x**y)",
-        "y*log(x)",
-        apply=_log_of_power,
-        operands=("power",),
-        when="x >= 0",
-        why="the power may overflow or underflow",
-        example=_Z + "y = log(sigmoid(z)**1.5)",
     ),
     _rule(
         "two_pass_variance",

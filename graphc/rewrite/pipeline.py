@@ -27,6 +27,7 @@ from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_lo
 from graphc.rewrite.lay_apart import APART, lay_apart
 from graphc.rewrite.linear_algebra import LINEAR_ALGEBRA
 from graphc.rewrite.logarithms import LOGARITHM_MOVES
+from graphc.rewrite.logarithms_of_powers import LOGARITHMS_OF_POWERS
 from graphc.rewrite.loop_results import LAST_STATE, PRUNE, prune_loops
 from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
@@ -84,6 +85,7 @@ SIMPLIFY = (
 STABILIZE = (
     *UNIT_VECTORS,
     *LOGARITHM_MOVES,
+    *LOGARITHMS_OF_POWERS,
     *EXPONENTIALS_OF_ANY_BASE,
     *STABLE_FORMULAS,
     *SOFTMAX,

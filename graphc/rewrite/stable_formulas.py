@@ -31,18 +31,6 @@ LOGARITHMS = (
         "-2*log_cosh(x)",
         "tanh(x) rounds to 1: the density of squashed actions (Haarnoja 2018)",
     ),
-    _row(
-        "log_half_erfc",
-        "log(0.5*erfc(x))",
-        "log_ndtr(-1.4142135623730951*x)",
-        "erfc underflows far above 0, and its logarithm is an ordinary number",
-    ),
-    _row(
-        "log_erfc_over_two",
-        "log(erfc(x)/2)",
-        "log_ndtr(-1.4142135623730951*x)",
-        "erfc underflows far above 0, and its logarithm is an ordinary number",
-    ),
     _row("log_exp_plus_exp", "log(exp(x) + exp(y))", "logaddexp(x, y)", _OVERFLOW),
     _row(
         "log_exp_minus_exp",
@@ -88,6 +76,13 @@ LOGARITHMS = (
     ),
     _row("log_expm1", "log(expm1(x))", "x + log1mexp(-x)", _OVERFLOW),
     _row("log_one_plus", "log(1 + x)", "log1p(x)", _SMALL),
+    _row(
+        "log_one_plus_chosen",
+        "log(where(m, 1 + x, 1))",
+        "log1p(where(m, x, 0))",
+        _SMALL,
+        example="m=v > 0",
+    ),
     _row("log_one_minus", "log(1 - x)", "log1p(-x)", _SMALL),
     _row("log1p_of_less_one", "log1p(x - 1)", "log(x)", "the pair does nothing"),
     _row("log_sqrt", "log(sqrt(x))", "0.5*log(x)", "the root would halve the exponents' range"),

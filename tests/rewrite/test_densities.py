@@ -19,6 +19,8 @@ MP = SimpleNamespace(
     exp=mpmath.exp,
     log=mpmath.log,
     erf=mpmath.erf,
+    erfc=mpmath.erfc,
+    lgamma=mpmath.loggamma,
     abs=mpmath.fabs,
     sigmoid=lambda x: 1 / (1 + mpmath.exp(-x)),
     where=lambda m, a, b: a if m else b,
@@ -61,6 +63,45 @@ DENSITIES: dict[str, tuple[Density, Sequence[Sequence[float]]]] = {
     "the lower class of a probit": (
         lambda F, x: F.log(1 - 0.5 * (1 + F.erf(x / math.sqrt(2)))),
         ((-30.0, -6.0, -1.0, 0.0, 1.0, 6.0, 30.0),),
+    ),
+    "a truncated normal": (
+        lambda F, x, a, b: F.log(
+            F.exp(-(x**2) / 2)
+            / ((1 + F.erf(b / math.sqrt(2))) / 2 - (1 + F.erf(a / math.sqrt(2))) / 2)
+        ),
+        ((0.3, -12.0), (-30.0, -3.0, 0.5, 11.0), (12.0, 19.0)),
+    ),
+    "a share of a normal, in its lower tail": (
+        lambda F, a, b: F.log(F.erfc(a) - F.erfc(b)),
+        ((-30.0, -9.0, -8.5), (-8.0, -1.0, 5.0)),
+    ),
+    "a grade of a probit": (
+        lambda F, z, a: F.log(0.5 * (F.erf(a - z) - F.erf(-a - z))),
+        ((0.0, 2.0, -12.0, 15.0), (0.5, 1.0, 20.0)),
+    ),
+    "a skewed normal": (
+        lambda F, x, k: F.log(F.exp(-(x**2) / 2) * (1 + F.erf(k * x / math.sqrt(2)))),
+        ((0.3, -1.7, 12.0), (-3.0, 0.5, 4.0)),
+    ),
+    "Student's t": (
+        lambda F, x, n: F.log((1 + x**2 / n) ** (-(n + 1) / 2)),
+        ((0.3, -1.7, 1e3, -1e9), (0.5, 5.0, 40.0)),
+    ),
+    "gamma": (
+        lambda F, x, k: F.log(x ** (k - 1) * F.exp(-x) / F.exp(F.lgamma(k))),
+        ((1e-20, 0.3, 2.0, 300.0), (0.5, 3.0, 30.0)),
+    ),
+    "Weibull": (
+        lambda F, x, k, s: F.log(k / s * (x / s) ** (k - 1) * F.exp(-((x / s) ** k))),
+        ((1e-6, 0.3, 2.0, 5.0), (0.5, 30.0), (0.5, 7.0)),
+    ),
+    "Pareto": (
+        lambda F, x, k, s: F.log(k * s**k / x ** (k + 1)),
+        ((1e-6, 0.3, 2e4), (0.5, 30.0), (1e-7, 0.1)),
+    ),
+    "beta, of both signs": (
+        lambda F, x: F.log(x**30 * (x - 3) ** 16),
+        ((-1e-6, -0.3, -20.0, 5.0, 1e9),),
     ),
     "an asymmetric Laplace": (
         lambda F, x, k: F.log(F.where(x > 0, F.exp(-k * x), F.exp(x / k)) / (k + 1 / k)),
