@@ -52,7 +52,7 @@ def _product_of_exponentials(node: Node, facts: Facts) -> Node:
 def _quotient_of_exponentials(node: Node, facts: Facts) -> Node | None:
     """w·e/u → w·exp(log e − log u): e an exponential, maybe moved, u a sum with exponentials."""
     top, bottom = node.inputs
-    if not _is_large_sum(bottom, facts):
+    if not (_is_large_sum(bottom, facts) or _is_tail(bottom)):
         return None
     factors = product_factors(top)
     for i, (factor, divides) in enumerate(factors):
@@ -151,6 +151,13 @@ def _is_large_sum(node: Node, facts: Facts) -> bool:
     return found.low >= 0 and math.isinf(found.high)
 
 
+def _is_tail(node: Node) -> bool:
+    """Say whether a divisor is a tail of the normal distribution, which underflows."""
+    factors = product_factors(core(node))
+    tails = [x for x, divides in factors if x.op.name == "erfc" and not divides]
+    return bool(tails) and all(x.op is full or x in tails for x, _ in factors)
+
+
 def _is_moved_exponential(node: Node) -> bool:
     while node.op.name in _MOVES:
         node = node.inputs[0]
@@ -224,7 +231,17 @@ QUOTIENTS_OF_EXPONENTIALS = (
         _OVERFLOW,
         apply=_quotient_of_exponentials,
         roots=("divide",),
-        operands=("broadcast_to", "sum", "mean", "cumsum", "reshape", "add"),
+        operands=(
+            "broadcast_to",
+            "sum",
+            "mean",
+            "cumsum",
+            "reshape",
+            "add",
+            "erfc",
+            "multiply",
+            "divide",
+        ),
         example=_Z + "y = exp(z[:, 0])/sum(exp(z), axis=1)",
     ),
     _rule(

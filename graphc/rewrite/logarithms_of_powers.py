@@ -72,27 +72,31 @@ def _parts_of_power(factor: Node, facts: Facts) -> tuple[Node, Node | None] | No
     return OPS["multiply"](y, logarithm), OPS["power"](OPS["where"](is_positive, 1.0, x), y)
 
 
-def _log_of_normal_share(node: Node, facts: Facts) -> Node | None:
-    """log(c·erfc(x)) → log(2c·Φ(−√2 x)), and log(c·(erfc(x) − erfc(y))), for erf as well."""
-    scale, shares = 1.0, []
+def _log_of_normal_shares(node: Node, facts: Facts) -> Node | None:
+    """log(c·w·erfc(x)) → log w + log(2c·Φ(−√2 x)), and log(c·(erfc(x) − erfc(y)))."""
+    scale, rest, shares = 1.0, [], []
     for factor, divides in product_factors(node.inputs[0]):
         if factor.op is full and is_number(factor) and factor.attrs["value"] > 0:
             scale *= factor.attrs["value"] ** (-1 if divides else 1)
+        elif factor.op.name == "erfc":
+            shares.append((_log_of_tail(factor.inputs[0]), divides))
         else:
-            shares.append((factor, divides))
-    value = _log_of_share(shares[0][0]) if len(shares) == 1 else None
-    if value is None or not facts.fits(scale):
+            rest.append((factor, divides))
+    if len(rest) == 1 and not shares:
+        difference = _log_of_difference(rest[0][0])
+        shares = [(difference, rest.pop()[1])] if difference is not None else []
+    if not shares or not facts.fits(scale):
         return None
-    is_divided = shares[0][1]
-    shift = math.log(scale) + math.log(0.5 if is_divided else 2)
-    value = OPS["negative"](value) if is_divided else value
+    terms = [OPS["negative"](share) if divides else share for share, divides in shares]
+    shift = math.log(scale) + sum(-math.log(2) if divides else math.log(2) for _, divides in shares)
+    left = product_of(rest)
+    terms += [] if left is None else [OPS["log"](left)]
+    value = reduce(OPS["add"], terms)
     return OPS["add"](value, shift) if shift else value
 
 
-def _log_of_share(share: Node) -> Node | None:
-    """Return the logarithm of half of erfc(x), or of erfc(x) − erfc(y), or of erf(y) ± erf(x)."""
-    if share.op.name == "erfc":
-        return _log_of_tail(share.inputs[0])
+def _log_of_difference(share: Node) -> Node | None:
+    """Return the logarithm of half of erfc(x) − erfc(y), or of erf(y) ± erf(x)."""
     form = (share.op.name, *[part.op.name for part in share.inputs])
     if form not in _DIFFERENCES:
         return None
@@ -142,10 +146,10 @@ LOGARITHMS_OF_POWERS = (
         example=_Z + "k: input(f64, 3, 4)\ny = log(k*z**(k - 1.0))",
     ),
     _rule(
-        "log_of_normal_share",
+        "log_of_normal_shares",
         "log(c*(erfc(x) - erfc(y)))",
         "log(2*c) + t(x) + log1mexp(t(y) - t(x)), t(x) = log_ndtr(-1.4142135623730951*x)",
-        apply=_log_of_normal_share,
+        apply=_log_of_normal_shares,
         operands=("erfc", "subtract", "add", "multiply", "divide"),
         why="both round to 1, or underflow: the logarithm of a share of a normal distribution",
         example=_Z + "y = log(0.5*(erfc(z) - erfc(z + 1.0)))",

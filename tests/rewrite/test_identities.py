@@ -115,6 +115,9 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
     if rule.name in ("log_exp_minus_exp", "log_between_sigmoids"):  # defined where x > y
         gap = sympy.Symbol("gap", positive=True)
         before, after = (e.subs(names["x"], names["y"] + gap) for e in (before, after))
+    if rule.name == "log_acosh":  # defined where x > 1
+        gap = sympy.Symbol("gap", positive=True)
+        before, after = (e.subs(names["x"], 1 + gap).expand() for e in (before, after))
     if rule.name in ("log_softplus", "log1mexp_of_exp"):  # below -40 they differ by exp(-40)/2
         assert sympy.limit(before - names["x"], names["x"], -sympy.oo) == 0
         gap = sympy.Symbol("gap", positive=True)
@@ -126,7 +129,7 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
         sides = [(before - after).subs(names["x"], sign * size) for sign in (1, -1)]
         return all(sympy.simplify(sympy.expand_log(side, force=True)) == 0 for side in sides)
     difference = sympy.expand_log(before - after, force=True)
-    attempts = (difference, difference.rewrite(sympy.exp))
+    attempts = (difference, difference.rewrite(sympy.exp), difference.rewrite(sympy.log))
     if any(sympy.simplify(attempt) == 0 for attempt in attempts):
         return True
     is_log = rule.before.startswith("log(")

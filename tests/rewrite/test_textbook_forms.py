@@ -43,6 +43,31 @@ FORMS: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
         lambda x: gc.log(gc.exp(gc.abs(x)) - 1),
         lambda x: MP.log(MP.expm1(abs(x))),
     ),
+    "a generalized logistic": (
+        lambda x: (1 + gc.exp(-x)) ** (-0.3) + 2 / (1 + gc.exp(x)) ** 0.7,
+        lambda x: (1 + MP.exp(-x)) ** (-MP.mpf("0.3")) + 2 / (1 + MP.exp(x)) ** MP.mpf("0.7"),
+    ),
+    "one of two": (
+        lambda x: gc.log(1 - (1 - gc.sigmoid(x)) ** 2),
+        lambda x: MP.log((2 + MP.exp(x)) * MP.exp(x) / (1 + MP.exp(x)) ** 2),
+    ),
+    "a hyperbolic sine": (lambda x: gc.log(gc.sinh(gc.abs(x))), lambda x: MP.log(MP.sinh(abs(x)))),
+    "its inverse": (
+        lambda x: gc.log(x + gc.sqrt(x**2 + 1)),
+        lambda x: MP.asinh(x),
+    ),
+    "the inverse of a hyperbolic cosine": (
+        lambda x: gc.log(x**2 + 2 + gc.sqrt((x**2 + 2) ** 2 - 1)),
+        lambda x: MP.acosh(x**2 + 2),
+    ),
+    "a soft maximum of two": (
+        lambda x: (x * gc.exp(x) + 3 * gc.exp(-x)) / (gc.exp(x) + gc.exp(-x)),
+        lambda x: (x * MP.exp(x) + 3 * MP.exp(-x)) / (MP.exp(x) + MP.exp(-x)),
+    ),
+    "a quotient of tails": (
+        lambda x: gc.log(3 * gc.erfc(x / 30) / gc.erfc(x / 50)),
+        lambda x: MP.log(3 * MP.erfc(x / 30) / MP.erfc(x / 50)),
+    ),
     "a logarithm of a difference": (
         lambda x: gc.log(gc.expm1(gc.abs(x))),
         lambda x: MP.log(MP.expm1(abs(x))),
@@ -56,6 +81,22 @@ FORMS: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
 def test_textbook_forms_hold_far_out(name: str, dtype: str, style: str) -> None:
     form, exact = FORMS[name]
     holds_far_out(form, exact, dtype, style, steps=1)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_inverse_mills_ratio_as_books_write_it(style: str) -> None:
+    at = np.array([-30.0, -3.0, 0.5, 8.0, 45.0])
+    x = gc.input("x", at.shape, "float64")
+    ratio = gc.exp(-(x**2) / 2) / np.sqrt(2 * np.pi) / (0.5 * (1 + gc.erf(-x / np.sqrt(2))))
+    graph = gc.graph({"total": gc.sum(ratio), "ratio": ratio})
+    found = gc.compile(graph, gradient_of="total", wrt=["x"], style=style)(x=at)
+
+    def exact(v: Any) -> Any:
+        return MP.npdf(v) / (MP.erfc(v / MP.sqrt(2)) / 2)
+
+    np.testing.assert_allclose(found["ratio"], [float(exact(v)) for v in at], rtol=1e-12)
+    slopes = [float(MP.diff(exact, v)) for v in at]
+    np.testing.assert_allclose(found["d_total_d_x"], slopes, rtol=1e-9, atol=1e-12)
 
 
 def weights(scores: Any) -> Any:
