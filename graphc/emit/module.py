@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from graphc.emit.bindings import bound, by_layer
 from graphc.emit.blocks import block_sizes
@@ -121,9 +122,11 @@ def _written(
         raise GraphError("unknown style", got=repr(style), expected="'readable' or 'fast'")
     graph = program.graph
     namer = Namer()
-    layout = _layout(program, namer, function, style == "fast")
+    is_fast = style == "fast"
+    layout = _layout(program, namer, function, is_fast)
     has_threads = any(run.multiplies for run in program.runs.values())
-    notation = Notation(layout.dims, threads="own" if has_threads else "blas")
+    threads: Literal["own", "blas"] = "own" if has_threads else "blas"
+    notation = Notation(layout.dims, threads=threads, is_for_speed=is_fast)
     expressions = Expressions(program, namer, notation, of)
     for node, variable in layout.variables(graph).items():
         expressions.code[node] = Code(variable)

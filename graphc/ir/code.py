@@ -51,6 +51,7 @@ class Notation:
     which BLAS's would be in the way of: then the module, or nobody `beside` other threads.
     `multiply`: the function that multiplies matrices there. `keeps_views`: a view may be bound
     once and read when its memory has changed, so that no single element is taken out of it.
+    `is_for_speed`: of what NumPy has for the same, what takes less time is written.
     `is_long`: arrays are taken to have many elements, where sizes do not tell.
     """
 
@@ -60,6 +61,7 @@ class Notation:
     threads: Literal["blas", "own", "beside"] = "blas"
     multiply: str = "matmul_in_tiles"
     keeps_views: bool = False
+    is_for_speed: bool = False
     is_long: bool = False
 
     def dim(self, dim: Dim) -> str:

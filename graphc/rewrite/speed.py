@@ -19,6 +19,7 @@ from graphc.ops.columns import is_copied
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import label_sizes, split_spec
 from graphc.ops.leaf import full
+from graphc.ops.limits import is_sooner_in_clip
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import REASSOCIATES, Rule
@@ -27,9 +28,6 @@ from graphc.rewrite.rule import REASSOCIATES, Rule
 _MANY = 512
 #: Rows longer than this are summed pairwise, which rounds less.
 _LONGEST_ROW = 4096
-#: From how many elements on `clip` takes less time than `maximum` with a number, which compares one
-#: element after the other; NumPy from 2.3 on clips many at once.
-_MANY_LIMITED = 4096
 #: Of a longer row, the largest element takes no longer to find than its columns to copy.
 _SHORT_ROW = 64
 _FEW_ROWS = 32
@@ -166,23 +164,10 @@ def _reshape_later(node: Node, facts: Facts) -> Node | None:
     return None
 
 
-def _limited_on_one_side(node: Node, facts: Facts) -> Node | None:
-    """maximum(x, 0) → clip(x, 0, inf), of many elements."""
-    if typical_size(node.shape) < _MANY_LIMITED or node.dtype.kind != "f":
-        return None
-    for x, bound in (node.inputs, node.inputs[::-1]):
-        if bound.op is full and is_number(bound) and x.op is not full:
-            number = bound.attrs["value"]
-            if node.op is OPS["maximum"]:
-                return OPS["clip"](x, number, np.inf)
-            return OPS["clip"](x, -np.inf, number)
-    return None
-
-
 def _limits_one_by_one(node: Node, facts: Facts) -> Node | None:
     """clip(x, a, b) → minimum(maximum(x, a), b), of few elements."""
     x, low, high = node.inputs
-    if typical_size(node.shape) >= _MANY_LIMITED and node.dtype.kind == "f":
+    if is_sooner_in_clip(node):
         return None
     return OPS["minimum"](OPS["maximum"](x, low), high)
 
@@ -366,16 +351,6 @@ SPEED = (
         operands=("reshape",),
         example="x: input(f64, 6, 4)\nw: input(f64, 4, 5)\nb: input(f64, 5)\n"
         "y = reshape(x @ w, (2, 3, 5)) + b",
-    ),
-    _rule(
-        "limited_on_one_side",
-        "maximum(x, 0)",
-        "clip(x, 0, inf)",
-        "`clip` compares an array with numbers in a quarter of the time of `maximum`",
-        apply=_limited_on_one_side,
-        roots=("maximum", "minimum"),
-        operands=("full",),
-        example="x: input(f64, 64, 128)\ny = relu(x)",
     ),
     _rule(
         "by_reciprocal_number",
