@@ -26,7 +26,7 @@ from graphc.ir.op import Op
 from graphc.ops import OPS
 from graphc.ops.pointwise import Pointwise
 from graphc.rewrite.examples import example_text
-from graphc.rewrite.pipeline import FAST_PASSES, PASSES, Pass, optimize
+from graphc.rewrite.pipeline import FAST_PASSES, Pass, optimize
 from graphc.rewrite.rule import Rule
 from graphc.run.compiled import CompiledFunction
 
@@ -452,7 +452,7 @@ def optimizer_page() -> str:
     for step in FAST_PASSES:
         if step.name not in seen:
             seen.add(step.name)
-            only = "" if step in PASSES else " Style `fast` only."
+            only = " Style `fast` only." if step.is_for_speed else ""
             parts.append(f"\n## {step.name}\n\n{step.title}.{only}\n")
             parts += before_and_after(step.name, (*step.rules, *step.helpers))
             rules = [(r.name, f"`{r.formula}`", r.exactness, r.why) for r in named_rules(step)]

@@ -112,6 +112,8 @@ class Pass:
     level: int = 1
     #: Has nothing to do in a graph without loops.
     is_for_loops: bool = False
+    #: Style `readable` does without it.
+    is_for_speed: bool = False
 
     def apply(
         self,
@@ -301,49 +303,46 @@ MERGE_LOOPS_PASS = Pass(
 #: What runs on the forward graph before it is differentiated.
 FORWARD_PASSES = (SIMPLIFY_PASS, MERGE_PASS, STABILIZE_PASS, MERGE_PASS)
 
-#: What runs on the whole graph.
-PASSES = (
-    replace(MERGE_LOOPS_PASS, is_for_loops=True),
+
+def _for_loops(*passes: Pass) -> tuple[Pass, ...]:
+    """Return the passes as they run in graphs with loops alone."""
+    return tuple([replace(step, is_for_loops=True) for step in passes])
+
+
+def _for_speed(*passes: Pass) -> tuple[Pass, ...]:
+    """Return the passes as they run in style `fast` alone."""
+    return tuple([replace(step, is_for_speed=True) for step in passes])
+
+
+#: What runs on the whole graph in style `fast`.
+FAST_PASSES = (
+    *_for_loops(MERGE_LOOPS_PASS),
     SIMPLIFY_PASS,
     STABILIZE_PASS,
     FOLD_PASS,
     MERGE_PASS,
     CONTRACT_PASS,
-    *[replace(step, is_for_loops=True) for step in LOOP_PASSES],
+    *_for_loops(*LOOP_PASSES),
+    *_for_speed(CHANNELS_PASS),
     CONVOLVE_PASS,
     SPECIALIZE_PASS,
     LOWER_PASS,
     MERGE_PASS,
     COMMON_PASS,
-    replace(READ_PASS, is_for_loops=True),
-    replace(PRUNE_PASS, is_for_loops=True),
+    *_for_loops(READ_PASS, PRUNE_PASS),
     ONCE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
     MERGE_PASS,
-    replace(EMIT_PASS, is_for_loops=True),
+    *_for_speed(JOIN_PASS),
+    *_for_loops(EMIT_PASS),
+    *_for_speed(*_for_loops(APART_PASS, TURN_PASS), MERGE_PASS, SPEED_PASS),
+    *_for_speed(*_for_loops(PRUNE_PASS), ROWS_PASS, SCALE_PASS, MERGE_PASS, SHARE_PASS),
     DEAD_PASS,
 )
 
-#: What runs in style `fast`.
-_BEFORE_COLUMNS = PASSES.index(CONVOLVE_PASS)
-FAST_PASSES = (
-    *PASSES[:_BEFORE_COLUMNS],
-    CHANNELS_PASS,
-    *PASSES[_BEFORE_COLUMNS:-2],
-    JOIN_PASS,
-    replace(EMIT_PASS, is_for_loops=True),
-    replace(APART_PASS, is_for_loops=True),
-    replace(TURN_PASS, is_for_loops=True),
-    MERGE_PASS,
-    SPEED_PASS,
-    replace(PRUNE_PASS, is_for_loops=True),
-    ROWS_PASS,
-    SCALE_PASS,
-    MERGE_PASS,
-    SHARE_PASS,
-    DEAD_PASS,
-)
+#: What runs on it in style `readable`.
+PASSES = tuple(step for step in FAST_PASSES if not step.is_for_speed)
 
 #: Every rule of style readable once, in the order in which they come into play.
 ALL_RULES: tuple[Rule, ...] = tuple(

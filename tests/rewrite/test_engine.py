@@ -389,3 +389,9 @@ def test_optimizing_twice_changes_nothing_more() -> None:
     better = optimize(gradient(stabilize_forward(graph_of(MLP)), "loss"))
     assert "exp(z2 -" in graph_text(better)
     assert graph_text(optimize(better)) == graph_text(better)
+
+
+def test_style_readable_runs_the_passes_of_style_fast_but_those_for_speed() -> None:
+    assert {step.name for step in FAST_PASSES if step.is_for_speed} >= {"for speed", "short rows"}
+    assert FAST_PASSES[-1] is PASSES[-1], "what the last pass leaves dead would be computed"
+    assert [step for step in FAST_PASSES if step in PASSES] == list(PASSES)
