@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -35,7 +35,7 @@ class Groups(Optimizer):
         for optimizer in (self.optimizer, *others.values()):
             if not isinstance(optimizer, Optimizer):
                 raise GraphError("groups holds optimizers", got=repr(optimizer), fix=_EXAMPLE)
-        object.__setattr__(self, "others", _Pairs(others))
+        object.__setattr__(self, "others", _ByPattern(tuple(others.items())))
 
     @property
     def _all(self) -> tuple[Optimizer, ...]:
@@ -73,8 +73,23 @@ def _matches(key: str, pattern: str) -> bool:
     return key == pattern or fnmatchcase(key, pattern)
 
 
-class _Pairs(dict[str, Optimizer]):
-    """Optimizers by pattern, which are hashed as what they are: in their order."""
+@dataclass(frozen=True, repr=False)
+class _ByPattern(Mapping[str, Optimizer]):
+    """Optimizers by pattern, in an order that tells: the first match decides."""
 
-    def __hash__(self) -> int:  # type: ignore[override]  # nothing writes into a setting
-        return hash(tuple(self.items()))
+    pairs: tuple[tuple[str, Optimizer], ...]
+
+    def __getitem__(self, pattern: str) -> Optimizer:
+        for known, optimizer in self.pairs:
+            if known == pattern:
+                return optimizer
+        raise KeyError(pattern)
+
+    def __iter__(self) -> Iterator[str]:
+        return (pattern for pattern, _ in self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        return repr(dict(self.pairs))

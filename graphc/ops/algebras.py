@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from graphc.ops.promotion import is_weak
 from graphc.ops.registry import OPS
 
 
-class _NodeAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+class _NodeAlgebra(dict[str, Callable[..., Any]]):  # a read-only view of the registry
     """Formulas over nodes: every name is the op of that name; numbers stay Python numbers."""
 
     def __missing__(self, name: str) -> Any:
@@ -34,7 +35,7 @@ class _NodeAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the r
         return default if name == "number" else self[name]
 
 
-class _NumpyAlgebra(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+class _NumpyAlgebra(dict[str, Callable[..., Any]]):  # a read-only view of the registry
     """Formulas over NumPy arrays: every name is that op's reference."""
 
     def __missing__(self, name: str) -> Any:

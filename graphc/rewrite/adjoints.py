@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.ir.dims import same
 from graphc.ir.node import Node
+from graphc.ir.op import Op
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.registry import OPS
 from graphc.ops.spread import core, varying_axes
@@ -21,9 +24,10 @@ def _onto(write: Node, base: Node) -> Node:
     return write.op.make([base, *write.inputs[1:]], **write.attrs)
 
 
-def _scaled(write: Node, change: object) -> Node:
+def _scaled(write: Node, change: Op, *numbers: Any) -> Node:
+    """Return the write of `change(values, *numbers)`."""
     base, values, *places = write.inputs
-    return write.op.make([base, change(values), *places], **write.attrs)  # type: ignore[operator]  # a function of nodes
+    return write.op.make([base, change(values, *numbers), *places], **write.attrs)
 
 
 def _add(node: Node, facts: Facts) -> Node | None:
@@ -57,11 +61,9 @@ def _times_number(node: Node, facts: Facts) -> Node | None:
     for write, factor in pairs:
         if not _is_write_into_zeros(write, facts) or varying_axes(factor) != ():
             continue
-        number = factor if factor.op is full else factor.inputs[0]
-        if factor.op is full:
-            value = factor.attrs["value"]
-            return _scaled(write, lambda v, c=value: node.op(v, c))
-        return _scaled(write, lambda v, s=number: node.op(v, OPS["reshape"](s, ())))
+        is_constant = factor.op is full
+        number = factor.attrs["value"] if is_constant else OPS["reshape"](factor.inputs[0], ())
+        return _scaled(write, node.op, number)
     return None
 
 

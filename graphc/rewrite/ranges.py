@@ -43,7 +43,7 @@ def _rounded(end: float, limit: float) -> float:
     return end if abs(end) <= limit else math.copysign(math.inf, end)
 
 
-class _Ranges(dict):  # type: ignore[type-arg]  # a read-only view of the registry
+class _Ranges(dict[str, Callable[..., Range]]):  # a read-only view of the registry
     """Formulas over ranges: every name is the image of the op of that name."""
 
     def __missing__(self, name: str) -> Callable[..., Range]:

@@ -78,6 +78,12 @@ def test_groups_are_text_and_back_and_stand_inside_others() -> None:
     optimizer = parse_optimizer(text)
     assert repr(optimizer) == text and parse_optimizer(repr(optimizer)) == optimizer
     assert hash(optimizer) == hash(parse_optimizer(text))
+    assert len({optimizer, parse_optimizer(text)}) == 1
+    turned = parse_optimizer(text.replace("'*.b'", "'*'").replace("'E'", "'*.b'"))
+    given = dict(reversed(list(turned.others.items())))
+    assert gc.optim.groups(turned.optimizer, given) != turned, "the first that matches decides"
+    given.clear()
+    assert len(turned.others) == 2 and "W" not in turned.others
     clipped = run('clip_by_norm(groups(sgd(0.1), {"b": sgd(0.1)}), 0.5)')
     whole = run("clip_by_norm(sgd(0.1), 0.5)")
     assert all(np.array_equal(clipped[name], whole[name]) for name in whole)
