@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from graphc.ir.dims import Dim, product
+from graphc.ir.dims import Dim, product, same_shape
 from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import LETTERS, label_sizes, split_spec
@@ -208,7 +208,8 @@ def _mask_of_extreme(node: Node, facts: Facts) -> Node | None:
 def _put_at_extreme(node: Node, facts: Facts) -> Node | None:
     """add_at_window_max(0, v, x) → put_at_window_max(v, x), where windows do not overlap."""
     base, *operands = node.inputs
-    if not is_fill(base, 0) or not are_apart(node.attrs):
+    is_of_image = same_shape(base.shape, operands[1].shape)  # windows fit several sizes
+    if not is_fill(base, 0) or not is_of_image or not are_apart(node.attrs):
         return None
     return OPS[node.op.name.replace("add", "put")].make(operands, **node.attrs)
 
