@@ -102,6 +102,15 @@ class Slice(Bounded):
         return self.numpy(node, args, Notation())
 
 
+def _lies_in(bounds: Sequence[tuple[Dim, Dim, int]], shape: Shape) -> bool:
+    """Say whether slices have their lengths in an array, as far as that is known before a call."""
+    return len(bounds) == len(shape) and all(
+        len(range(dim)[python_slice(start, stop, step)]) == slice_length((start, stop, step))
+        for (start, stop, step), dim in zip(bounds, shape, strict=True)
+        if isinstance(start, int) and isinstance(stop, int) and isinstance(dim, int)
+    )
+
+
 class SliceAdd(Bounded):
     """A copy of `base` with `values` added to base[start:stop:step]."""
 
@@ -118,6 +127,13 @@ class SliceAdd(Bounded):
                 where=user_location(),
                 got=str(inputs[1]),
                 expected=shape_text(lengths),
+            )
+        if not _lies_in(attrs["bounds"], inputs[0].shape):
+            raise GraphError(
+                "slice_add: the slice does not lie in the base",
+                where=user_location(),
+                got=f"{', '.join(map(str, attrs['bounds']))} of {inputs[0]}",
+                expected=f"places of {shape_text(inputs[0].shape)}",
             )
         return inputs[0]
 

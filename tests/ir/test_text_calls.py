@@ -66,3 +66,18 @@ def test_what_is_wrong_with_a_call(line: str, place: str, what: str, fix: str | 
 
 def test_the_types_that_a_loss_got_are_those_that_were_given() -> None:
     assert mistake("loss = softmax_cross_entropy(y, x @ W)").got == "i64[N] and f32[N, 3]"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "shape"),
+    [
+        ("((0, 4, 1), (0, 4, 1))", "(4, 4)"),
+        ("((1, 5, 1), (0, 3, 1))", "(4, 3)"),
+        ("((4, 0, -1), (0, 3, 1))", "(4, 3)"),
+        ("()", "()"),
+    ],
+)
+def test_what_is_added_to_a_slice_lies_in_the_array(bounds: str, shape: str) -> None:
+    error = mistake(f"loss = sum(slice_add(W, zeros({shape}), bounds={bounds}))")
+    assert error.what == "slice_add: the slice does not lie in the base"
+    assert error.expected == "places of [4, 3]"
