@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from graphc.differentiate.symbolic import OUTPUT
 from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
 from graphc.ir.node import Node
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.pointwise import OUTPUT, Pointwise
 from graphc.ops.registry import OPS
 from graphc.ops.spread import reduction_under
 

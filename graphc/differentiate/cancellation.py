@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from graphc.differentiate.bounds import formula_bounds
 from graphc.differentiate.formula_text import stable, write
-from graphc.differentiate.symbolic import OUTPUT, Expression, plain_function
+from graphc.differentiate.symbolic import Expression, plain_function
 from graphc.ir.bounds import Bounds
 from graphc.ir.symbols import sympy_module
+from graphc.ops.pointwise import OUTPUT
 
 
 def cancels(expression: Expression, variables: Mapping[str, Bounds]) -> bool:

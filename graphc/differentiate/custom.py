@@ -10,7 +10,6 @@ from typing import Any
 from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import scaled_tree_text, write
 from graphc.differentiate.symbolic import (
-    OUTPUT,
     Branch,
     Expression,
     Tree,
@@ -24,11 +23,11 @@ from graphc.differentiate.symbolic import (
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.pointwise import COTANGENT, OUTPUT, Pointwise
 from graphc.ops.registry import OPS, register
 
 #: Names that mean something else in a formula: the output, the cotangent, π.
-_TAKEN = (OUTPUT, "g", "pi", "D")
+_TAKEN = (OUTPUT, COTANGENT, "pi", "D")
 _IN_SYMPY = "write it in SymPy: sympy.exp(x) for np.exp(x), sympy.Piecewise for np.where and if"
 _FREE = ("x", "a", "b", "c", "u", "v", "w")
 #: Intervals to draw test points from; the first one inside the op's domain is taken.

@@ -18,7 +18,6 @@ from graphc.differentiate.rules_of_calculus import (
     fraction_lines,
 )
 from graphc.differentiate.symbolic import (
-    OUTPUT,
     Branch,
     Expression,
     Tree,
@@ -31,7 +30,7 @@ from graphc.errors import GraphError
 from graphc.ir.latex_names import name_latex
 from graphc.ir.symbols import sympy_module
 from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.pointwise import OUTPUT, Pointwise
 from graphc.ops.registry import get_op
 
 _POINTS = 5

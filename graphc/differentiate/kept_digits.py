@@ -11,8 +11,9 @@ exp(a)/(exp(a) + exp(b)) → sigmoid(a - b)             the exponentials overflo
 
 from __future__ import annotations
 
-from graphc.differentiate.symbolic import OUTPUT, Expression, plain_function, step_function
+from graphc.differentiate.symbolic import Expression, plain_function, step_function
 from graphc.ir.symbols import sympy_module
+from graphc.ops.pointwise import OUTPUT
 
 
 def kept_digits(expression: Expression) -> Expression:

@@ -7,17 +7,10 @@ from collections.abc import Sequence
 
 from graphc.differentiate.formula_text import scaled_tree_text, split, tree_text, write
 from graphc.differentiate.rules_of_calculus import Line
-from graphc.differentiate.symbolic import (
-    OUTPUT,
-    Branch,
-    Expression,
-    Tree,
-    leaves,
-    plain_function,
-    symbol,
-)
+from graphc.differentiate.symbolic import Branch, Expression, Tree, leaves, plain_function, symbol
 from graphc.differentiate.through_output import MIRRORED, NAMED, undone, without_overflow
 from graphc.ir.symbols import sympy_module
+from graphc.ops.pointwise import OUTPUT
 
 
 def ending_in(lines: Sequence[Line], last: Sequence[Line]) -> list[Line]:

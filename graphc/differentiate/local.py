@@ -21,7 +21,6 @@ from graphc.differentiate.formula_text import stable, tree_text
 from graphc.differentiate.probes import FAR, HUGE, LARGE, PROBES, probe_grid
 from graphc.differentiate.scaled import scaled_by_cotangent
 from graphc.differentiate.symbolic import (
-    OUTPUT,
     Branch,
     Tree,
     derivative,
@@ -32,12 +31,11 @@ from graphc.differentiate.symbolic import (
     tree_of,
 )
 from graphc.differentiate.through_output import without_overflow
-from graphc.errors import GraphError
 from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.symbols import sympy_module
 from graphc.ops.algebras import ARRAYS
 from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.pointwise import OUTPUT, Pointwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +192,6 @@ def partial(op: Pointwise, index: int, constants: tuple[tuple[int, float], ...] 
     >>> partial(OPS["sigmoid"], 0).text, partial(OPS["divide"], 1).text
     ('y*(1 - y)', '-y/b')
     """
-    if OUTPUT in op.args or "g" in op.args:
-        raise GraphError(f"{op.name}: an argument may not be called y or g")
     variables = {name: symbol(name) for name in op.args}
     variables.update({op.args[i]: number(value) for i, value in constants})
     tree = tree_of(op.formula, variables)

@@ -19,14 +19,12 @@ from collections.abc import Sequence
 from graphc.differentiate.bounds import BoundsOf
 from graphc.differentiate.layers import MadeOfSums
 from graphc.differentiate.local import Partial, specialized
-from graphc.differentiate.scaled import COTANGENT
-from graphc.differentiate.symbolic import OUTPUT
 from graphc.ir.node import Node
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
 from graphc.ops.guards import Guarded
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise, cast
+from graphc.ops.pointwise import COTANGENT, OUTPUT, Pointwise, cast
 from graphc.ops.registry import OPS
 
 #: How many nested choices a product looks through; more are left to the guarded product.

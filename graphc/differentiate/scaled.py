@@ -12,8 +12,7 @@ from graphc.differentiate.formula_text import (
 )
 from graphc.differentiate.symbolic import Branch, Expression, Tree, symbol
 from graphc.ir.code import COMPARISON, PRODUCT
-
-COTANGENT = "g"
+from graphc.ops.pointwise import COTANGENT
 
 
 def scaled_by_cotangent(tree: Tree, guarded: bool, zero: str = "") -> str:

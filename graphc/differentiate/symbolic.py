@@ -20,8 +20,6 @@ from graphc.ops.registry import OPS
 
 #: A SymPy expression; SymPy carries no types.
 Expression: TypeAlias = Any
-#: The name of the op's output in formulas.
-OUTPUT = "y"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ from graphc.ops.registry import OPS
 #: What a call's dtype does: keep it, make integers floats, compare, or compute with truth.
 SAME, FLOAT, COMPARE, LOGICAL = "same", "float", "compare", "logical"
 
+#: What derivatives call an op's value and its cotangent.
+OUTPUT, COTANGENT = "y", "g"
+
 
 class Pointwise(Op):
     """An op on each element alone.
@@ -70,6 +73,12 @@ class Pointwise(Op):
         self.convention = convention
         self.minus_infinity = minus_infinity
         self.args = tuple(args.split())
+        if OUTPUT in self.args or COTANGENT in self.args:
+            raise GraphError(
+                f"{name}: an argument may not be called {OUTPUT} or {COTANGENT}",
+                got=args,
+                fix="derivatives call the op's value and its cotangent so: a and b are free",
+            )
         self.formula = formula
         self.ufunc = numpy
         self.infix = infix

@@ -16,6 +16,7 @@ from graphc.differentiate.gradient import grad
 from graphc.differentiate.local import partial
 from graphc.errors import GraphError
 from graphc.ops import OPS
+from graphc.ops.pointwise import Pointwise
 from graphc.stable_ops import define_pointwise
 
 
@@ -236,3 +237,9 @@ def test_a_function_of_ones_own_is_not_taken_for_commutative() -> None:
     graph = gc.graph({"d": lopsided(x, y) - lopsided(y, x)})
     for level in range(4):
         assert float(gc.compile(graph, optimize=level)(x=5.5, y=2.0)["d"]) == 1.0
+
+
+@pytest.mark.parametrize("args", ["x y", "g"])
+def test_no_argument_is_called_as_derivatives_call_the_value_and_its_cotangent(args: str) -> None:
+    with pytest.raises(GraphError, match="an argument may not be called y or g"):
+        Pointwise("of_taken_names", "A test.", args.replace(" ", "*"), args=args)

@@ -16,7 +16,6 @@ import numpy as np
 from graphc.differentiate.forward import is_derived_from_formula, tangents
 from graphc.differentiate.local import Partial, specialized
 from graphc.differentiate.reverse import cotangents
-from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.formula import is_product
 from graphc.draw.numbering import Use
 from graphc.draw.traces.loops import in_a_word
@@ -28,7 +27,7 @@ from graphc.ops import OPS
 from graphc.ops.algebras import ARRAYS, NODES
 from graphc.ops.formula import evaluate_formula, parse_formula
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.pointwise import OUTPUT, Pointwise
 from graphc.rewrite.pipeline import stabilize_forward
 from graphc.run.reference import evaluate
 

@@ -10,14 +10,13 @@ from functools import cache
 
 from graphc.differentiate.derive import derivation_of, with_pending
 from graphc.differentiate.formula_latex import formula_latex, rule_latex
-from graphc.differentiate.symbolic import OUTPUT
 from graphc.draw.traces.chain import number_of, partial_of
 from graphc.draw.traces.pieces import Piece, words
 from graphc.draw.typography import raised_exponents
 from graphc.ir.code import ATOM
 from graphc.ir.node import Node
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.pointwise import OUTPUT, Pointwise
 
 _FIRST_NAME = 0xF0000  # private letters stand for names while signs are replaced
 _PENDING = chr(0xE000)
