@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.build.contractions import matmul
 from graphc.build.creation import arange
-from graphc.build.layers import dense, floating
+from graphc.build.layers import affine, dense, floating
 from graphc.build.naming import layer_name, remember
 from graphc.build.reductions import any as any_of
 from graphc.build.shaping import expand_dims, reshape, swapaxes
@@ -139,7 +139,9 @@ def multi_head_attention(
 
         def part(of: Node, what: str) -> Node:
             """Return queries, keys or values: [..., T, in] -> [..., heads, T, in/heads]."""
-            features = dense(of, size, name=f"{label}.{what}", use_bias=use_bias, init=init)
+            layer = f"{label}.{what}"
+            with scope(layer):
+                features = affine(layer, of, size, use_bias=use_bias, init=init)
             shares = reshape(features, (*of.shape[:-1], heads, size // heads))
             return swapaxes(shares.named(f"{label}_{what}"), -3, -2)
 

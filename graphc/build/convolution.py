@@ -215,7 +215,7 @@ def _convolution(
         W = in_groups(W, -rank - 2, groups)
         z = out_of_groups(_contracted(shown, W, rank, groups, is_local), -rank - 1, groups)
         z = with_bias(label, z, bias, use_bias, (size, *positions), rank)
-        return remember(node, activate(z, activation))
+        return remember(node, activate(z, activation), label)
 
 
 def _glorot_at_each_position(size: int, share: int, kernel: Sequence[Dim]) -> Uniform:

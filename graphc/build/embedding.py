@@ -62,7 +62,7 @@ def embedding(
         rows = OPS["gather"](weight, node, axis=0)
         if padding_idx is not None:
             rows = _without_padding(label, rows, node, padding_idx, vocabulary)
-        return remember(node, rows)
+        return remember(node, rows, label)
 
 
 def _expect_sparse(label: str, weight: Node) -> None:

@@ -62,12 +62,26 @@ def dense(
         raise GraphError("dense needs a last axis", where=user_location(), got=str(node.type))
     label = layer_name("dense", name, node)
     with scope(label):
-        if weight is None:
-            _expect_rows(label, node)
-        z = matmul(node, weight_of(label, weight, (node.shape[-1], size), node.dtype, init))
-        if use_bias or bias is not None:
-            z = OPS["add"](z, bias_of(label, bias, (size,), node.dtype))
-        return remember(node, activate(z, activation))
+        z = affine(label, node, size, weight, bias, use_bias, init)
+        return remember(node, activate(z, activation), label)
+
+
+def affine(
+    label: str,
+    node: Node,
+    size: int,
+    weight: Node | None = None,
+    bias: Node | None = None,
+    use_bias: bool = True,
+    init: Any = None,
+) -> Node:
+    """Return x @ W + b, with the parameters of the layer of this name."""
+    if weight is None:
+        _expect_rows(label, node)
+    z = matmul(node, weight_of(label, weight, (node.shape[-1], size), node.dtype, init))
+    if use_bias or bias is not None:
+        z = OPS["add"](z, bias_of(label, bias, (size,), node.dtype))
+    return z
 
 
 def _expect_rows(label: str, node: Node) -> None:

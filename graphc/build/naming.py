@@ -77,8 +77,13 @@ def layer_name(kind: str, name: str | None, x: Node) -> str:
             return candidate
 
 
-def remember(x: Node, result: Node) -> Node:
-    """Record that `result` stems from the same input as `x`, so the next walk stops here."""
+def remember(x: Node, result: Node, label: str = "") -> Node:
+    """Return what a layer makes of `x`, under the name of the layer unless it has one.
+
+    It stems from the same input as `x`, which is recorded, so the next walk stops here.
+    """
+    if not result.name and result.inputs and result.provenance.layer == label:
+        result = result.named(label)
     _families.put(result, _family_of(x))
     return result
 

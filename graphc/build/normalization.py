@@ -84,7 +84,7 @@ def batch_norm(
             batches = param(f"{label}.batches", (), "int64", trainable=False)
         normal = OPS["batch_normalize"](node, mean, variance, batches, channel, momentum, eps)
         y = _affine(label, normal, (channel,), weight, bias, affine)
-        return remember(node, activate(y, activation))
+        return remember(node, activate(y, activation), label)
 
 
 def layer_norm(
@@ -111,7 +111,7 @@ def layer_norm(
     with scope(label):
         normal = OPS["standardize"](node, axes, eps)
         y = _affine(label, normal, axes, weight, bias, affine)
-        return remember(node, activate(y, activation))
+        return remember(node, activate(y, activation), label)
 
 
 def group_norm(
@@ -146,7 +146,7 @@ def group_norm(
         apart = OPS["reshape"](node, shape)
         normal = OPS["standardize"](apart, tuple(range(2, len(shape))), eps)
         y = _affine(label, OPS["reshape"](normal, node.shape), (1,), weight, bias, affine)
-        return remember(node, activate(y, activation))
+        return remember(node, activate(y, activation), label)
 
 
 def instance_norm(
@@ -172,7 +172,7 @@ def instance_norm(
     with scope(label):
         normal = OPS["standardize"](node, tuple(range(2, node.ndim)), eps)
         y = _affine(label, normal, (1,), weight, bias, affine)
-        return remember(node, activate(y, activation))
+        return remember(node, activate(y, activation), label)
 
 
 def rms_norm(
@@ -202,7 +202,7 @@ def rms_norm(
         y = OPS["rms_normalize"](node, axes, small).named(f"{label}_normal")
         if affine or weight is not None:
             y = OPS["multiply"](y, _parameter(label, "W", weight, node, axes))
-        return remember(node, activate(y, activation))
+        return remember(node, activate(y, activation), label)
 
 
 def local_response_norm(
@@ -226,7 +226,7 @@ def local_response_norm(
     """
     node = _with_axes(x, 2, "local_response_norm")
     with scope_named(name):
-        return remember(node, OPS["response_normalize"](node, size, alpha, beta, k))
+        return remember(node, OPS["response_normalize"](node, size, alpha, beta, k), name or "")
 
 
 # -- pieces --------------------------------------------------------------------------------------

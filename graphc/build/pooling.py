@@ -171,7 +171,7 @@ def _max_pool(
         expect_fit(label, node, frame, widths)
         image = padded(node, widths, -np.inf)
         pooled = OPS["window_max"](image, frame.kernel, frame.stride, frame.dilation)
-        return remember(node, pooled)
+        return remember(node, pooled, label)
 
 
 def _avg_pool(
@@ -193,13 +193,13 @@ def _avg_pool(
         total = OPS["window_sum"](padded(node, widths), frame.kernel, frame.stride)
         counted = frame.widths if count_include_pad else ((0, 0),) * rank
         if widths == counted:
-            return remember(node, OPS["divide"](total, product(frame.kernel)))
+            return remember(node, OPS["divide"](total, product(frame.kernel)), label)
         # Only elements that count are ones; the sums of their windows say how many there are.
         ones = padded(fill(1.0, node.shape[-rank:], node.dtype), counted, 1.0)
         rest = tuple([(a - c, b - d) for (a, b), (c, d) in zip(widths, counted, strict=True)])
         number = OPS["window_sum"](padded(ones, rest), frame.kernel, frame.stride)
         number = OPS["maximum"](number, 1.0)  # which it is, but only we know
-        return remember(node, OPS["divide"](total, number))
+        return remember(node, OPS["divide"](total, number), label)
 
 
 def _frame(

@@ -89,7 +89,7 @@ def run_layer(
             lasts.append(last)
         outputs = shaping.transpose(sequence, (1, 0, 2)) if batch_first else sequence
     final = [stacked([last[i] for last in lasts]) for i in range(states)]
-    return remember(node, outputs), final
+    return remember(node, outputs, owner), final
 
 
 def _checked_input(kind: str, x: Any) -> Node:

@@ -160,7 +160,7 @@ def _transposed(
         z = OPS["windows_add"](base, values, kernel, frame.stride, frame.dilation)
         z = _cut(label, out_of_groups(z, -rank - 1, groups), frame.widths, more)
         z = with_bias(label, z, bias, use_bias, (size,), rank)
-        return remember(node, activate(z, activation))
+        return remember(node, activate(z, activation), label)
 
 
 def _products(x: Node, W: Node, rank: int, groups: int) -> Node:

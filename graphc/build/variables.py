@@ -29,8 +29,10 @@ def _is_speaking(variable: str) -> bool:
 
 
 def _has_name(node: Node) -> bool:
-    """Say whether a node has a name for good: not one that differentiation came up with."""
-    return bool(node.name) and not node.provenance.is_called_after_primal
+    """Say whether a node has a name for good: not that of a layer or of a derivative."""
+    provenance = node.provenance
+    is_passing = provenance.is_called_after_primal or provenance.is_called_after_layer
+    return bool(node.name) and not is_passing
 
 
 def call_with_variables(

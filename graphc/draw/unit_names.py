@@ -11,6 +11,7 @@ from graphc.draw.short_names import NUMBERED, edge_names, shorts, without_scopes
 from graphc.draw.typography import name_text, subscript, superscript
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.graph import Graph
+from graphc.ir.labels import own_name
 from graphc.ir.node import Node
 
 _STEMS = "hzaurs"
@@ -92,7 +93,7 @@ def _layer_names(graph: Graph, network: Network) -> dict[Node, str]:
     """Return each layer's name by the node that it is shown as."""
     layers = [layer for layer in network.layers if layer.whole is None]
     inner = [layer for layer in layers if layer.role != "output" and layer.node.inputs]
-    named = {layer.node: graph.labels.get(layer.node) for layer in network.layers}
+    named = {layer.node: _users_name(graph, layer.node) for layer in network.layers}
     taken = set(graph.labels.values())
     if len(inner) > 1 and not all(named[layer.node] for layer in inner):
         named |= _by_place(graph, inner, taken)
@@ -100,11 +101,19 @@ def _layer_names(graph: Graph, network: Network) -> dict[Node, str]:
     found = {}
     for layer in network.layers:
         own = named[layer.node]
-        if not own and layer.whole is not None and graph.labels.get(layer.whole):
-            own = f"{graph.labels[layer.whole]}{layer.indices}"
+        whole = _users_name(graph, layer.whole) if layer.whole is not None else ""
+        if not own and whole:
+            own = f"{whole}{layer.indices}"
         found[layer.node] = own or _fresh(layer, network, taken)
         taken.add(found[layer.node])
     return found
+
+
+def _users_name(graph: Graph, node: Node) -> str:
+    """Return a node's name; none where only its layer has one, too long for units."""
+    is_own = own_name(node, graph.names, {*graph.outputs.values()}) is not None
+    is_layers = is_own and node.provenance.is_called_after_layer
+    return "" if is_layers else graph.labels.get(node, "")
 
 
 def _by_place(graph: Graph, layers: Sequence[Layer], taken: Set[str]) -> dict[Node, str]:
@@ -113,7 +122,7 @@ def _by_place(graph: Graph, layers: Sequence[Layer], taken: Set[str]) -> dict[No
     What the user called by the same letter has its place's number too: `h` and `h2` would not
     tell which is which.
     """
-    own = [graph.labels.get(layer.node, "") for layer in layers]
+    own = [_users_name(graph, layer.node) for layer in layers]
     for stem in _STEMS:
         numbered = [f"{stem}{i + 1}" for i in range(len(layers))]
         keeps = [bool(name) and _letter(name) != stem for name in own]

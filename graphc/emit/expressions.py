@@ -62,6 +62,8 @@ class Expressions:
         self.tables: dict[str, list[str]] = {}
         #: The rows of a table -> its name: bodies of loops have constants of their own.
         self.known_tables: dict[tuple[str, ...], str] = {}
+        #: The names of all layers.
+        self.layers = {node.provenance.layer for node in program.graph.nodes}
         #: What each value is about: its layer, or the named value that it is computed from first.
         self.stems: dict[Node, str] = {}
         self._find_stems()
@@ -130,6 +132,11 @@ class Expressions:
         renamed = self.rename(node.name or label)
         return label if renamed == node.name else renamed
 
+    def is_called_by_user(self, node: Node) -> bool:
+        """Say whether a value has a name, or the one that it is a gradient of, but no layer's."""
+        label = self.labels.get(node)
+        return label is not None and label.removeprefix("d_") not in self.layers
+
     def rename(self, name: str) -> str:
         """Return a name with that of an op in it replaced: `d_item` -> `d_hs`."""
         match = _GRADIENT.fullmatch(name)
@@ -150,6 +157,8 @@ class Expressions:
         kind, stem = node.op.called(node), self.stems.get(node, "")
         if node.op is full:  # zeros that a derivative begins with are not one themselves
             stem = stem.removeprefix("d_")
+        if not stem and not node.shape and node.inputs:  # made of numbers and sizes
+            return "scale"
         return f"{stem}_{kind}" if stem else kind
 
     def tabulate(self, node: Node) -> bool:

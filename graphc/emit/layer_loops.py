@@ -44,6 +44,8 @@ class LayerLoops(UpdateLoops):
         self.stores_of: dict[Repeat, str] = {}
         #: The variables of what each layer of a loop makes or takes over.
         self.variables: dict[tuple[Repeat, int | Carried], str] = {}
+        #: Values that layers call differently: comments say nothing of the last layer's.
+        self.unlike: set[Node] = set()
         #: The dict of gradients.
         self.derived = ""
         #: Heads of loops over words, and the variables of these.
@@ -84,7 +86,7 @@ class LayerLoops(UpdateLoops):
             super().emit(code, node, shown)
             return
         shape, gap, meaning = comment(self.expressions, node, shown).partition("  ")
-        remark = shape + gap + self.head.general(meaning)
+        remark = shape if node in self.unlike else shape + gap + self.head.general(meaning)
         place = self.expressions.places.get(node)
         entry: list[str] = []
         if place is not None:
@@ -167,10 +169,15 @@ class _LayerLoop:
             node = column[-1]
             labels = [expressions.labels.get(x, "") for x in column]
             kinds = {_NUMBERED.sub("", label) for label in labels}
-            if len(kinds) == 1 and all(kinds):
-                expressions.labels[node] = head.within(kinds.pop())
-            elif labels[-1]:
-                expressions.labels[node] = head.within(labels[-1])
+            label = head.within(kinds.pop() if len(kinds) == 1 else labels[-1])
+            is_alike = label == self.most(labels)
+            if not is_alike:
+                self.body.unlike.add(node)
+            is_told = is_alike or expressions.is_called_by_user(node)
+            if label and is_told and label not in head.variables:
+                expressions.labels[node] = label
+            else:
+                expressions.labels.pop(node, None)
             expressions.stems[node] = self.most([expressions.stems[x] for x in column])
         layers, written = self.body.layers, self.found.written
         read = {x for s in written for x in s.operands}

@@ -79,7 +79,11 @@ class Readable(LayerLoops):
 
     def write_loop(self, statement: Statement) -> None:
         loop = self.program.loops[statement.node]
-        operands = [self._variable(x) for x in statement.operands]
+        firsts = {x for x in statement.operands[: len(loop.carries)] if self._is_first_value(x)}
+        operands = [
+            self.expressions.code[x].text if x in firsts else self._variable(x)
+            for x in statement.operands
+        ]
         inner = body_expressions(self, loop, operands)
         names = loop_names(self, loop, inner)
         notation = self.expressions.notation
@@ -87,8 +91,12 @@ class Readable(LayerLoops):
             item, stack = loop.stacks[j], names.stacks[j]
             shape, dtype = notation.size(item.shape), notation.dtype(item.dtype)
             self.emit(f"{stack} = np.empty({shape}, {dtype})", item)
-        for variable, operand in zip(names.carries.values(), operands, strict=False):
-            self.plain(f"{variable} = {operand}")
+        starts = zip(names.carries.values(), operands, statement.operands, strict=False)
+        for variable, operand, node in starts:
+            if node in firsts:
+                self.emit(f"{variable} = {operand}", node, operand)
+            else:
+                self.plain(f"{variable} = {operand}")
         head = _head(self, loop, names)
         steps = ReadableSteps(self, loop, operands, names, inner)
         lines = steps.write_steps()
@@ -96,6 +104,12 @@ class Readable(LayerLoops):
         self.plain(head)
         self.lines += lines
         end_loop(self, loop, names)
+
+    def _is_first_value(self, node: Node) -> bool:
+        """Say whether only a carry begins with a value, which waits to be written there."""
+        if node in self.program.numbers or self.uses(node) != 1:
+            return False
+        return self.pending.pop(node, None) is not None
 
     def _variable(self, node: Node) -> str:
         """Return how the loop refers to an operand: by a variable, or as a number."""

@@ -326,14 +326,18 @@ def implied_updates(nodes: Iterable[Node], given: Mapping[str, Node]) -> dict[st
 
 
 def with_own_names(graph: Graph) -> Graph:
-    """Return the same graph with its labels on the nodes themselves, where rewrites keep them."""
+    """Return the same graph with its labels on the nodes themselves, where rewrites keep them.
+
+    A node without a label has no name, not even its layer's.
+    """
     new: dict[Node, Node] = {}
-    labels = graph.labels
+    labels, shown = graph.labels, {*graph.outputs.values()}
     for node in graph.nodes:
         again = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
-        label = labels.get(node)
-        if label and not own_name(node, graph.names) and not again.op.is_leaf:
-            again = again.named(label)
+        label, own = labels.get(node), own_name(node, graph.names, shown)
+        if bool(label) != bool(own) and not again.op.is_leaf:
+            provenance = again.provenance.renamed(label)
+            again = Node(again.op, again.inputs, again.attrs, again.type, provenance)
         new[node] = again
     return graph.mapped(new, names={})
 

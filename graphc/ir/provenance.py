@@ -78,6 +78,20 @@ class Provenance:
         primal = self.origin.note.removeprefix(f"{ADJOINT} ")
         return primal != self.origin.note and self.name == f"d_{primal}"
 
+    @property
+    def layer(self) -> str:
+        """The innermost scope."""
+        return self.scope.rpartition("/")[2]
+
+    @property
+    def is_called_after_layer(self) -> bool:
+        """Whether the name is that of the layer which returns the node."""
+        return bool(self.name) and self.name == self.layer
+
+    def part(self, name: str) -> str:
+        """Return what a step on the way to the node is called: in a layer, `norm1_mean`."""
+        return f"{self.layer}_{name}" if self.layer else name
+
     def renamed(self, name: str | None) -> Provenance:
         return replace(self, name=name)
 

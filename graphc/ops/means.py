@@ -28,6 +28,10 @@ def spread_out(value: Node, x: Node, axes: tuple[int, ...]) -> Node:
     return OPS["reshape"](value, tuple(shape)) if len(shape) > value.ndim else value
 
 
-def deviations(x: Node, axes: tuple[int, ...]) -> Node:
-    """Return x - mean. Squares of these, not of x, give a variance that loses no digits."""
-    return OPS["subtract"](x, mean_over(x, axes, "mean")).named("centred")
+def deviations(node: Node, axes: tuple[int, ...]) -> Node:
+    """Return x - mean for the x that a node makes normal; they are called after its layer.
+
+    Squares of these, not of x, give a variance that loses no digits.
+    """
+    x, called = node.inputs[0], node.provenance.part
+    return OPS["subtract"](x, mean_over(x, axes, called("mean"))).named(called("centred"))

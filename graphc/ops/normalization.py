@@ -105,15 +105,15 @@ class Standardize(Op):
 
     def spread(self, node: Node) -> Node:
         """Return sqrt(variance + eps), in a shape that broadcasts."""
-        x, axis = node.inputs[0], node.attrs["axis"]
-        x = deviations(x, axis) if self.centred else x
-        power = average(OPS["square"](x), axis, "variance" if self.centred else "mean_square")
+        axis, called = node.attrs["axis"], node.provenance.part
+        x = deviations(node, axis) if self.centred else node.inputs[0]
+        what = "variance" if self.centred else "mean_square"
+        power = average(OPS["square"](x), axis, called(what))
         root = OPS["sqrt"](OPS["add"](power, node.attrs["eps"]))
-        return spread_out(root.named("spread" if self.centred else "rms"), x, axis)
+        return spread_out(root.named(called("spread" if self.centred else "rms")), x, axis)
 
     def lower(self, node: Node) -> Node:
-        x = node.inputs[0]
-        x = deviations(x, node.attrs["axis"]) if self.centred else x
+        x = deviations(node, node.attrs["axis"]) if self.centred else node.inputs[0]
         return OPS["divide"](x, self.spread(node))
 
     def flops(self, node: Node) -> Dim:

@@ -6,8 +6,12 @@ changes one entry of softmax in place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
+from graphc.ir.provenance import inherit
 from graphc.ops.leaf import fill, full
 from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
@@ -34,7 +38,7 @@ def _take_before_arithmetic(node: Node, facts: Facts) -> Node | None:
         else node.op.make([operand, *node.inputs[1:]], **node.attrs)
         for operand, is_held in zip(x.inputs, held, strict=True)
     ]
-    return x.op.make(operands, **x.attrs)
+    return _made_alike(x, operands, node)
 
 
 def _taken_axes(node: Node) -> tuple[int, ...]:
@@ -99,7 +103,13 @@ def _slice_before_function(node: Node, facts: Facts) -> Node | None:
         own = tuple([(0, dim, 1) if axis is None else bounds[axis] for axis, dim in pairs])
         operands.append(_part(operand, own))
         left.difference_update(axes)
-    return x.op.make(operands, **x.attrs) if not left else None
+    return _made_alike(x, operands, node) if not left else None
+
+
+def _made_alike(x: Node, operands: Sequence[Node], node: Node) -> Node:
+    """Return the op of x on other operands, in the place of a node: it is still of x's layer."""
+    with inherit(replace(node.provenance, scope=x.provenance.scope)):
+        return x.op.make(operands, **x.attrs)
 
 
 def _all(bounds: tuple[Dim, Dim, int], dim: Dim) -> bool:

@@ -18,7 +18,8 @@ from graphc.rewrite.facts import Facts
 from graphc.rewrite.rule import Rule
 
 #: Largest number of elements of a constant that is written into a graph; and of one that only
-#: shows another one in a new shape, which costs nothing and tells more: `np.arange(32)[:, None]`.
+#: shows a range in a new shape, which costs nothing and tells more: `np.arange(32)[:, None]`.
+#: An identity always tells more.
 SMALL = 256
 SMALL_VIEW = 16
 
@@ -35,8 +36,9 @@ def _fold(node: Node, facts: Facts) -> Node | None:
     sizes = [product(x.shape) for x in (node, *node.inputs)]
     if any(type(size) is not int or not 0 < size <= SMALL for size in sizes):
         return None  # an array without elements may have a named dim all the same
-    is_range = node.inputs[0].op.name == "arange" and SMALL_VIEW < sizes[0] == sizes[1]
-    if node.op.is_view and is_range:
+    first = node.inputs[0].op.name
+    is_told = first == "eye" or (first == "arange" and SMALL_VIEW < sizes[0] == sizes[1])
+    if node.op.is_view and is_told:
         return None
     if any(x.op is full and not _is_number_fill(x) for x in node.inputs):
         return None

@@ -198,10 +198,10 @@ def test_the_emitted_step_reads_as_by_hand() -> None:
         regression(), minimize="loss", optimizer="sgd(0.1)", style="readable"
     ).source
     for line in (
-        "variance = np.square(centred).mean(axis=0)  # [5]",
-        "spread = np.sqrt(variance + 1e-5)  # [5]",
-        "bn_normal = centred / spread  # [N, 5]",
-        "bn_running_mean += (mean - bn_running_mean) * 0.1",
+        "bn_variance = np.square(bn_centred).mean(axis=0)  # [5]",
+        "bn_spread = np.sqrt(bn_variance + 1e-5)  # [5]",
+        "bn_normal = bn_centred / bn_spread",
+        "bn_running_mean += (bn_mean - bn_running_mean) * 0.1",
     ):
         assert f"    {line}\n" in source
     # The mean and the variance: what the derivative needs beside them are the gradients of W and b.

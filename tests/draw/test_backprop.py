@@ -298,7 +298,7 @@ def test_what_a_collapsed_layer_sends_back_is_one_product() -> None:
     graph = gc.graph({"loss": (h**2).sum()}, name="residual")
     picture = gc.draw.backprop(graph)
     found = picture.description.partition("Backward: ")[2]
-    assert re.search(r"d/dh₁ = v̄₃₅ · ∂v₃₅/∂h₁ \+ h̄₂\.", found), found
+    assert re.search(r"d/dh₁ = n̅o̅r̅m̅₂ · ∂norm₂/∂h₁ \+ h̄₂\.", found), found
     assert "√" not in found and "and W̄, b̄" in texts(picture)
 
 

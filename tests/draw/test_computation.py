@@ -322,7 +322,7 @@ def test_a_larger_graph_has_a_box_for_each_layer_and_says_how_to_open_it() -> No
     graph = dense_layers(6)
     picture = view(graph, "strict", 150, None)
     assert [box.name for box in picture.boxes] == ["x", *[f"layer{k}" for k in range(6)]]
-    assert picture.boxes[1].formula == "v₁₅ = tanh(x · W + b)"
+    assert picture.boxes[1].formula == "layer₀ = tanh(x · W + b)"
     assert picture.boxes[1].detail == "W [8, 8]"
     assert "30 of 31 variables collapsed by scope: collapse=False opens all" in picture.remark
     assert len(view(graph, "strict", 150, False).boxes) == 31

@@ -285,7 +285,8 @@ def test_a_stack_reads_as_by_hand() -> None:
         "        layer_relu = kept[layer - 1]\n"
         '        derivatives[f"layer{layer}.b"] = d_layer_multiply.sum(axis=0)  # [6]\n'
         '        derivatives[f"layer{layer}.W"] = layer_relu.T @ d_layer_multiply  # [6, 6]\n'
-        "        d_layer_multiply = d_layer_multiply @ W.T * (layer_relu > 0)  # [N, 6]\n"
+        "        d_layer = d_layer_multiply @ W.T  # [N, 6]  dloss/dlayer\n"
+        "        d_layer_multiply = d_layer * (layer_relu > 0)  # [N, 6]\n"
     )
 
 
@@ -305,9 +306,10 @@ def test_words_of_layers_are_listed_once() -> None:
 def test_numbers_of_layers_are_no_part_of_shapes_and_names() -> None:
     step = gc.compile(built("two_stacks"), minimize="loss", optimizer="sgd(0.1)", style="readable")
     function = step.source.partition("def step(")[2]
-    assert "    encoder_layer_relu = np.maximum(encoder_layer_add, 0)  # [N, 6]\n" in function
+    assert "    encoder_layer = np.maximum(encoder_layer_add, 0)  # [N, 6]\n" in function
     assert "[N, ]" not in function
     assert "  dloss/ddecoder.norm_normal\n" in function
+    assert "dloss/dmiddle\n" not in function  # which is the last of what that loop hands on
 
 
 def test_outputs_of_all_layers_are_returned_by_name() -> None:
