@@ -1,53 +1,127 @@
-"""Signs of small factors: a term with one is taken away, and the sign is gone."""
+"""Signs of factors: a number or a small array takes the sign over, or a sum takes it away."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphc.ir.node import Node, rebuilt
+from graphc.ops.leaf import fill, full
 from graphc.ops.registry import OPS
-from graphc.rewrite.facts import Facts
+from graphc.rewrite.facts import Facts, is_number
 from graphc.rewrite.rule import Rule
 
 _VIEWS = ("broadcast_to", "reshape")
 _OPPOSITE = {"add": "subtract", "subtract": "add"}
+#: How many products of a chain are gone through on the way to a factor.
+_LONGEST_CHAIN = 16
 
 
 def _sign_of_factor(node: Node, facts: Facts) -> Node | None:
     """a + copies(−b)·c → a − copies(b)·c, and likewise for differences."""
     for at in (1, 0) if node.op is OPS["add"] else (1,):
         term, other = node.inputs[at], node.inputs[1 - at]
-        if term.op is not OPS["multiply"] or facts.is_shared(term):
-            continue
-        for i, factor in enumerate(term.inputs):
-            positive = _without_sign(factor, facts)
-            if positive is not None:
-                factors = [positive if j == i else x for j, x in enumerate(term.inputs)]
-                return OPS[_OPPOSITE[node.op.name]](other, term.op(*factors))
+        positive = _with_factor(term, _without_sign, facts)
+        if positive is not None:
+            return OPS[_OPPOSITE[node.op.name]](other, positive)
+    return None
+
+
+def _sign_into_factor(node: Node, facts: Facts) -> Node | None:
+    """−(copies(c/n)·x) → copies((−c)/n)·x, and likewise for quotients."""
+    return _with_factor(node.inputs[0], _with_opposite_number, facts)
+
+
+def _with_factor(
+    product: Node, change: Callable[[Node, Facts], Node | None], facts: Facts
+) -> Node | None:
+    """Return a product or quotient with one factor changed, whichever has a change first.
+
+    Of those in its numerator, the first factors are gone into. Only what nothing else reads is
+    taken apart.
+    """
+    path: list[Node] = []
+    top = product
+    while top.op.name in ("multiply", "divide") and len(path) < _LONGEST_CHAIN:
+        if facts.is_shared(top):
+            return None
+        path.append(top)
+        for i, factor in enumerate(top.inputs):
+            new = change(factor, facts)
+            if new is None:
+                continue
+            result = top.op(*[new if j == i else x for j, x in enumerate(top.inputs)])
+            for outer in reversed(path[:-1]):
+                result = outer.op(result, outer.inputs[1])
+            return result
+        top = top.inputs[0]
     return None
 
 
 def _without_sign(node: Node, facts: Facts) -> Node | None:
-    """Return the view of b that a node is of −b; None where it is no such view."""
+    """Return the view of b that a node is of −b, or of c/n where c is negative."""
+    return _of_base(node, _positive, facts)
+
+
+def _with_opposite_number(node: Node, facts: Facts) -> Node | None:
+    """Return the view of (−c)/n that a node is of c/n."""
+    return _of_base(node, _opposite, facts)
+
+
+def _of_base(node: Node, change: Callable[[Node, bool], Node | None], facts: Facts) -> Node | None:
+    """Return a view of what a change makes of what the node is a view of."""
     views = []
     while node.op.name in _VIEWS and not facts.is_shared(node):
         views.append(node)
         node = node.inputs[0]
-    if not views or node.op is not OPS["negative"] or facts.is_shared(node):
+    value = None if facts.is_shared(node) else change(node, bool(views))
+    if value is None:
         return None
-    value = node.inputs[0]
     for view in reversed(views):
         value = rebuilt(view, (value,))
     return value
 
 
+def _positive(base: Node, is_viewed: bool) -> Node | None:
+    if is_viewed and base.op is OPS["negative"]:
+        return base.inputs[0]
+    if base.op is OPS["divide"] and _number(base) < 0:
+        return _opposite(base, is_viewed)
+    return None
+
+
+def _opposite(base: Node, is_viewed: bool) -> Node | None:
+    if base.op is not OPS["divide"] or not _number(base):
+        return None
+    top = base.inputs[0]
+    return OPS["divide"](fill(-top.attrs["value"], top.shape, top.dtype), base.inputs[1])
+
+
+def _number(quotient: Node) -> float:
+    """Return the number that a quotient has above; 0 where it has none there."""
+    top = quotient.inputs[0]
+    return top.attrs["value"] if top.op is full and is_number(top) else 0
+
+
+_WHY = "a sign moves to where it vanishes or costs nothing"
 SIGNS_OF_FACTORS = (
     Rule(
         "sign_of_factor",
         "a + broadcast_to(-b)*c",
         "a - broadcast_to(b)*c",
-        "a sign moves to where it vanishes or costs nothing",
+        _WHY,
         apply=_sign_of_factor,
         roots=("add", "subtract"),
-        operands=("multiply",),
+        operands=("multiply", "divide"),
         example="x: input(f64, 3, 4)\nb: input(f64, 3, 1)\ny = cos(x) + (-exp(b))*x",
+    ),
+    Rule(
+        "sign_into_factor",
+        "-(broadcast_to(c/n)*x)",
+        "broadcast_to((-c)/n)*x",
+        _WHY,
+        apply=_sign_into_factor,
+        roots=("negative",),
+        operands=("multiply", "divide"),
+        example="x: input(f64, 3)\nn: input(f64)\ny = -(2/n/(3 + cos(x)))",
     ),
 )

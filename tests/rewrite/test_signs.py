@@ -1,0 +1,54 @@
+"""Signs of factors: a number takes them over, or a sum takes them away; no bit changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+import graphc as gc
+
+FORMS = {
+    "-(2/n/(3 + cos(x)))": "sign_into_factor",
+    "-(2/n*sin(x)*x)": "sign_into_factor",
+    "-(broadcast_to(2/n, (6,))*x/(3 + cos(x)))": "sign_into_factor",
+    "sin(x) - -2/n/(3 + cos(x))": "sign_of_factor",
+    "sin(x) + -2/n*sin(x)*x": "sign_of_factor",
+    "sin(x) + broadcast_to(-exp(n), (6,))*x/(3 + cos(x))": "sign_of_factor",
+}
+X = np.array([-np.inf, -1e300, -0.0, 0.0, 2.5, np.nan])
+
+
+@pytest.mark.parametrize("n", [-3.0, 0.5, 1e-300, np.inf, 0.0])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_sign_vanishes_and_no_bit_changes(form: str, n: float) -> None:
+    graph = gc.parse(f"x: input(f64, 6)\nn: input(f64)\ny = {form}\noutput(y)")
+    better = gc.optimize(graph)
+    assert FORMS[form] in {firing.rule.name for r in better.history for firing in r.firings}
+    assert "negative" not in {node.op.name for node in better.nodes}
+    with np.errstate(all="ignore"):
+        found, expected = (gc.interpret(g, x=X, n=n)["y"] for g in (better, graph))
+    np.testing.assert_array_equal(found, expected)
+    is_number = ~np.isnan(expected)
+    assert np.array_equal(np.signbit(found[is_number]), np.signbit(expected[is_number]))
+
+
+def test_sympy_confirms() -> None:
+    c, n, x, a = sympy.symbols("c n x a", real=True, nonzero=True)
+    assert sympy.simplify(-(c / n * x) - (-c) / n * x) == 0
+    assert sympy.simplify(-(c / n / x) - (-c) / n / x) == 0
+    assert sympy.simplify((a + (-c) / n / x) - (a - c / n / x)) == 0
+
+
+def test_what_others_read_keeps_its_sign() -> None:
+    graph = gc.parse(
+        "x: input(f64, 6)\nn: input(f64)\nk = 2/n\np = k/(3 + cos(x))\ny = -p\noutput(y, p, k)"
+    )
+    assert "negative" in {node.op.name for node in gc.optimize(graph).nodes}
+
+
+def test_the_slope_of_a_logarithm_has_no_second_sign() -> None:
+    p = gc.input("p", ("N",))
+    graph = gc.graph({"loss": -gc.mean(gc.log(1 - p))})
+    source = gc.compile(graph, gradient_of="loss", wrt=["p"], style="readable").source
+    assert "d_p = 1 / np.float32(N) / (1 - p)" in source
