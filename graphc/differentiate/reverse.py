@@ -38,7 +38,8 @@ def cotangents(
     sweep.run(order, wrt)
     found = [sweep.arrived.get(node) for node in wrt]
     found, arrived = with_recomputation(outputs, order, found, sweep.arrived)
-    return named_adjoints(found, arrived, before)
+    names = {x: x.name for x in arrived if x.name is not None}
+    return named_adjoints(found, arrived, _after_seeds(outputs, seeds) | names, before)
 
 
 class Sweep:
@@ -153,14 +154,27 @@ class Sweep:
             )
 
 
+def _after_seeds(outputs: Sequence[Node], seeds: Sequence[Node]) -> dict[Node, str]:
+    """Return what outputs are called whose cotangents are: h, where `d_h` comes from outside."""
+    found: dict[Node, str] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        name = seed.attrs["name"] if seed.op.is_leaf and "name" in seed.attrs else ""
+        if name.startswith("d_"):
+            found.setdefault(output, name.removeprefix("d_"))
+    return found
+
+
 def named_adjoints(
-    roots: Sequence[Node | None], arrived: Mapping[Node, Node], before: set[Node]
+    roots: Sequence[Node | None],
+    arrived: Mapping[Node, Node],
+    names: Mapping[Node, str],
+    before: set[Node],
 ) -> list[Node | None]:
     """Return the roots with each adjoint of a named node called `d_<name>`, down to `before`."""
-    owners: dict[Node, Node] = {}
+    owners: dict[Node, str] = {}
     for node, cotangent in arrived.items():
-        if node.name is not None and cotangent.name is None and cotangent not in before:
-            owners.setdefault(cotangent, node)
+        if node in names and cotangent.name is None and cotangent not in before:
+            owners.setdefault(cotangent, names[node])
     new: dict[Node, Node] = {}
     stop = set(before)
     for root in roots:
@@ -174,10 +188,10 @@ def named_adjoints(
     return [None if root is None else new.get(root, root) for root in roots]
 
 
-def _as_adjoint(cotangent: Node, node: Node) -> Node:
+def _as_adjoint(cotangent: Node, name: str) -> Node:
     """Return the cotangent as the adjoint of a named node; a sum passes on that of its result."""
-    provenance = cotangent.provenance.renamed(f"d_{node.name}")
-    origin = replace(provenance.origin, note=f"{ADJOINT} {node.name}")
+    provenance = cotangent.provenance.renamed(f"d_{name}")
+    origin = replace(provenance.origin, note=f"{ADJOINT} {name}")
     provenance = replace(provenance, origin=origin)
     return Node(cotangent.op, cotangent.inputs, cotangent.attrs, cotangent.type, provenance)
 

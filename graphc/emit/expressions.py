@@ -153,7 +153,9 @@ class Expressions:
         """Return the user's name, or one that says what the value is: `z2_max`."""
         label = self.places.get(node) or self.labels.get(node)
         if label:
-            return label
+            is_numbered = node.name is not None and label.startswith(f"{node.name}_")
+            is_taken = is_numbered and not self.namer.is_free(label)
+            return str(node.name) if is_taken else label  # counted on: d_h_3, not d_h_2_2
         kind, stem = node.op.called(node), self.stems.get(node, "")
         if node.op is full:  # zeros that a derivative begins with are not one themselves
             stem = stem.removeprefix("d_")

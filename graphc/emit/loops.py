@@ -6,7 +6,7 @@ Carries are variables that each step sets anew; what a step emits goes into its 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.emit.body import Body
@@ -15,6 +15,7 @@ from graphc.emit.expressions import Expressions, in_place_operator
 from graphc.emit.layer_loops import LayerLoops
 from graphc.emit.leaf_names import about
 from graphc.emit.lines import alike
+from graphc.emit.names import identifier
 from graphc.emit.readable import ReadableBody
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
@@ -85,7 +86,8 @@ class Readable(LayerLoops):
             for x in statement.operands
         ]
         inner = body_expressions(self, loop, operands)
-        names = loop_names(self, loop, inner)
+        handed = {x for x in loop.node.inputs[: len(loop.carries)] if self._is_handed_over(x)}
+        names = loop_names(self, loop, inner, handed)
         notation = self.expressions.notation
         for j in loop.in_order:
             item, stack = loop.stacks[j], names.stacks[j]
@@ -95,7 +97,7 @@ class Readable(LayerLoops):
         for variable, operand, node in starts:
             if node in firsts:
                 self.emit(f"{variable} = {operand}", node, operand)
-            else:
+            elif variable != operand:
                 self.plain(f"{variable} = {operand}")
         head = _head(self, loop, names)
         steps = ReadableSteps(self, loop, operands, names, inner)
@@ -110,6 +112,18 @@ class Readable(LayerLoops):
         if node in self.program.numbers or self.uses(node) != 1:
             return False
         return self.pending.pop(node, None) is not None
+
+    def _is_handed_over(self, node: Node) -> bool:
+        """Say whether a value has a variable of its own, and nobody but one carry reads it."""
+        statement = self.computed.get(node)
+        if statement is None or self.uses(node) != 1:
+            return False
+        if node in self.kept or node in self.collected:
+            return False
+        codes = self.expressions.code
+        return is_plain(codes[node]) and all(
+            codes[x].text != codes[node].text for x in statement.operands if x in codes
+        )
 
     def _variable(self, node: Node) -> str:
         """Return how the loop refers to an operand: by a variable, or as a number."""
@@ -232,8 +246,11 @@ def body_expressions(outer: Body, loop: Loop, operands: Sequence[str]) -> Expres
     return around.of_body(loop.inside, found, loop.constants)
 
 
-def loop_names(outer: Body, loop: Loop, inner: Expressions) -> Names:
-    """Return fresh variables for a loop."""
+def loop_names(outer: Body, loop: Loop, inner: Expressions, handed: Container[Node] = ()) -> Names:
+    """Return variables for a loop: fresh ones, but for carries that go on with a value's own.
+
+    `handed` are values that nobody else reads; a carry of that name goes on with the variable.
+    """
     namer = outer.expressions.namer
     names = {leaf.attrs["name"]: inner.rename(leaf.attrs["name"]) for leaf in loop.carries}
     carried = dict(zip(loop.following, names.values(), strict=True))
@@ -244,7 +261,13 @@ def loop_names(outer: Body, loop: Loop, inner: Expressions) -> Names:
         steps = f"{of_step.removesuffix('_next')}_steps"
         stacks[j] = namer.fresh(outer.expressions.labels.get(loop.stacks[j]) or steps)
     step = namer.fresh("t")
-    carries = {old: namer.fresh(name) for old, name in names.items()}
+    codes = outer.expressions.code
+    own = {
+        old: codes[x].text
+        for (old, name), x in zip(names.items(), loop.node.inputs, strict=False)
+        if x in handed and codes[x].text == identifier(name)
+    }
+    carries = {old: own.get(old) or namer.fresh(name) for old, name in names.items()}
     return Names(step, carries, tuple([stacks[j] for j in range(len(stacks))]))
 
 

@@ -335,7 +335,8 @@ def with_own_names(graph: Graph) -> Graph:
     for node in graph.nodes:
         again = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
         label, own = labels.get(node), own_name(node, graph.names, shown)
-        if bool(label) != bool(own) and not again.op.is_leaf:
+        is_numbered = again.provenance.is_called_after_layer and label != own
+        if (bool(label) != bool(own) or is_numbered) and not again.op.is_leaf:
             provenance = again.provenance.renamed(label)
             again = Node(again.op, again.inputs, again.attrs, again.type, provenance)
         new[node] = again

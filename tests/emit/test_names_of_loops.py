@@ -170,3 +170,38 @@ def test_what_no_step_changes_is_made_before_the_loop() -> None:
     state = function.init(seed=0)
     expected = gc.interpret(function.graph, state, x=data)
     np.testing.assert_allclose(function(state, x=data)["loss"], expected["loss"], rtol=1e-5)
+
+
+def test_a_carry_goes_on_with_the_variable_of_its_first_value() -> None:
+    x, W = gc.input("x", ("N", 3)), gc.param("W", (3, 3), init=gc.init.normal())
+
+    def step(z: Node) -> Node:
+        return z + 0.1 * gc.tanh(z @ W)
+
+    def loss(z: Node) -> gc.Graph:
+        (z,) = gc.scan(step, z, length=4)
+        return gc.graph({"loss": gc.mean(z**2), "again": z * 1}, name="ode")
+
+    function = gc.compile(loss(x), gradient_of="loss", style="readable")
+    assert "d_z_2" not in function.source and "d_z = d_z + " in function.source
+    function.module.check()
+    z = gc.tanh(x)
+    (end,) = gc.scan(step, z, length=4)
+    both = gc.graph({"y": gc.sum(end * z)}, name="both")  # z is read behind the loop
+    function = gc.compile(both, style="readable")
+    assert "z_2 = z\n" in function.source
+    state, at = function.init(seed=0), {"x": np.ones((2, 3), "float32")}
+    np.testing.assert_allclose(
+        function(state, **at)["y"], gc.interpret(both, state, **at)["y"], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_what_arrives_at_a_step_is_called_after_the_carry(style: str) -> None:
+    x = gc.input("x", ("T", "N", 3))
+    hs, h = nn.lstm(x, 4, name="first")[:2]
+    hs, _ = nn.lstm(hs, 4, name="second", initial=(h, h))[:2]
+    graph = gc.graph({"loss": gc.mean(hs**2)}, name="model")
+    source = gc.compile(graph, gradient_of="loss", style=style).source
+    assert not re.search(r"\bd_(?:first|second)_add", source)
+    assert "d_h_2" in source and "d_c_2" in source and "_2_2" not in source
