@@ -288,7 +288,9 @@ class BatchNormalize(Op):
         return shown
 
     def label(self, node: Node, args: Sequence[str]) -> str:
-        return f"{self.name}({', '.join(args)})"
+        # While training, the running averages are not read.
+        shown = args[:1] if node.attrs["mode"] == TRAINING else args
+        return f"{self.name}({', '.join(shown)})"
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         mean, variance = (

@@ -7,6 +7,7 @@ import numpy as np
 from graphc.ir.dims import Dim, as_dim, broadcast_shapes, same, same_shape
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
+from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.ops.slicing import slice_length
 from graphc.ops.spread import is_at_least, varying_axes
@@ -16,6 +17,8 @@ from graphc.rewrite.rule import Rule
 
 _STACKED = "two steps are one"
 _NOTHING = "nothing moves"
+#: How many functions of functions a reshape is followed through.
+_DEEPEST = 8
 
 
 def _reshape(node: Node, facts: Facts) -> Node | None:
@@ -27,6 +30,29 @@ def _reshape(node: Node, facts: Facts) -> Node | None:
     if varying_axes(x) == ():
         return OPS["broadcast_to"](OPS["reshape"](x.inputs[0], ()), node.shape)
     return x if same_shape(x.shape, node.shape) else None
+
+
+def _reshape_of_pointwise(node: Node, facts: Facts) -> Node | None:
+    """reshape(f(reshape(a), reshape(b)), s) → f(a, b) where a and b have the shape s."""
+    return _restored(node.inputs[0], node, facts, _DEEPEST)
+
+
+def _restored(x: Node, node: Node, facts: Facts, depth: int) -> Node | None:
+    """Return elements in the shape that a reshape gives them, where they had it before."""
+    if not depth or not isinstance(x.op, Pointwise) or facts.is_shared(x):
+        return None
+    operands = []
+    for operand in x.inputs:
+        if operand.op is full:
+            before: Node | None = fill(operand.attrs["value"], node.shape, operand.dtype)
+        elif operand.op is OPS["reshape"]:
+            before = operand.inputs[0]
+        else:
+            before = _restored(operand, node, facts, depth - 1)
+        if before is None or not same_shape(before.shape, node.shape):
+            return None
+        operands.append(before)
+    return x.op.make(operands, **x.attrs)
 
 
 def _transpose(node: Node, facts: Facts) -> Node | None:
@@ -278,6 +304,17 @@ MOVEMENT = (
         roots=("reshape",),
         operands=("reshape", "full", "broadcast_to"),
         example=_X + "y = reshape(reshape(x, (2, 6)), (4, 3))",
+    ),
+    Rule(
+        "reshape_of_pointwise",
+        "reshape(f(reshape(a, t), reshape(b, t)), s)",
+        "f(a, b)",
+        "what had the shape before needs none",
+        apply=_reshape_of_pointwise,
+        roots=("reshape",),
+        operands=("add", "subtract", "multiply", "divide", "negative"),
+        example="a: input(f64, 3, 1)\nb: input(f64, 3, 1)\n"
+        "y = reshape(reshape(a, (3,))*sin(reshape(b, (3,))), (3, 1))",
     ),
     Rule(
         "transpose_of_transpose",

@@ -200,7 +200,7 @@ def test_the_emitted_step_reads_as_by_hand() -> None:
     for line in (
         "bn_variance = np.square(bn_centred).mean(axis=0)  # [5]",
         "bn_spread = np.sqrt(bn_variance + 1e-5)  # [5]",
-        "bn_normal = bn_centred / bn_spread",
+        "bn_normal = bn_centred / bn_spread  # [N, 5]  batch_normalize(hidden)",
         "bn_running_mean += (bn_mean - bn_running_mean) * 0.1",
     ):
         assert f"    {line}\n" in source
