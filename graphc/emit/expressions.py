@@ -81,7 +81,8 @@ class Expressions:
 
     def _find_stems(self) -> None:
         for node in self.program.graph.nodes:
-            own = [self.labels.get(node), self.layer(node), self._stem_of_steps(node)]
+            shown = self.labels.get(node.inputs[0]) if node.op.is_view else None
+            own = [self.labels.get(node), shown, self.layer(node), self._stem_of_steps(node)]
             of_inputs = [self.stems[x] for x in node.inputs]
             if node.provenance.phase == BACKWARD:  # a cotangent passes through, not a mask
                 of_inputs.sort(key=lambda stem: not stem.startswith("d_"))

@@ -53,6 +53,8 @@ class FastBody(Body):
         self.successors: dict[Node, Node] = {}
         #: What is no more than a step -> the value that it is a step towards.
         self.heirs: dict[Node, Node] = {}
+        #: Views that a loop has bound in front of it, as they are written, and their variables.
+        self.bound_views: dict[str, str] = {}
         #: Numbers that wait for the next line, which alone reads them.
         self.waiting: dict[Node, bool] = {}
         #: Value -> its block, and its phase, as what runs block by block may hold several.
@@ -190,7 +192,9 @@ class FastBody(Body):
     def view(self, statement: Statement, codes: list[Code]) -> None:
         node = statement.node
         code = node.op.numpy(node, codes, self.expressions.notation)
-        if len(code.text) > LONGEST_VIEW or node in self.expressions.labels:
+        if node not in self.kept and code.text in self.bound_views:
+            self.expressions.code[node] = Code(self.bound_views[code.text])
+        elif len(code.text) > LONGEST_VIEW or node in self.expressions.labels:
             self.emit(f"{self.expressions.name(node)} = {code}", node)
         else:
             self.expressions.code[node] = code

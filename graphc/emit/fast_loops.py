@@ -94,6 +94,8 @@ class Fast(FastBody):
         steps = FastSteps(self, loop, operands, names, inner)
         written = steps.write_steps()
         self.lines += steps.lines_before(written) + written
+        if not self.before:  # not under a condition
+            self.bound_views |= {code: name for name, code in steps.views_before.items()}
         self.first_names |= steps.first_names
         self.constants |= steps.constants
         end_loop(self, loop, names)
@@ -172,6 +174,8 @@ class FastSteps(Steps, Fast):
         self.written: set[Node] = set()
         #: What is bound in front of the loop: a variable, and the lines that make it.
         self.in_front: list[tuple[str, list[str]]] = []
+        #: The variables among it, and what they show.
+        self.views_before: dict[str, str] = {}
         length = expressions.notation.dim(loop.node.attrs["length"])
         self.rows = Rows(length, loop.node.attrs["reverse"])
         #: Value -> the array of all steps' values: as a node, and its variable.
@@ -324,6 +328,7 @@ class FastSteps(Steps, Fast):
     def _bound_before(self, node: Node, shown: Node, wanted: str, code: Code) -> str:
         """Bind a view before the loop and return its variable."""
         name = self.expressions.namer.fresh(wanted)
+        self.views_before[name] = code.text
         remark = comment(self.expressions, shown)
         lines = with_comment(f"{name} = {code}", remark, self.indent.removesuffix(INDENT))
         self.in_front.append((name, [Line(line, node) for line in lines]))
@@ -349,6 +354,8 @@ class FastSteps(Steps, Fast):
             if name in read:
                 read.update(_WORD.findall("\n".join(bound)))
                 lines = bound + lines
+            else:
+                self.views_before.pop(name, None)
         head = self.rows.head(self.indent.removesuffix(INDENT))
         return [*lines, *[Line(line, self.loop.node) for line in head]]
 

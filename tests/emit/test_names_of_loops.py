@@ -205,3 +205,13 @@ def test_what_arrives_at_a_step_is_called_after_the_carry(style: str) -> None:
     source = gc.compile(graph, gradient_of="loss", style=style).source
     assert not re.search(r"\bd_(?:first|second)_add", source)
     assert "d_h_2" in source and "d_c_2" in source and "_2_2" not in source
+
+
+def test_what_a_loop_shows_of_a_stack_is_not_shown_again() -> None:
+    x = gc.input("x", ("T", "N", 3))
+    graph = gc.graph({"loss": gc.mean(nn.lstm(x, 4, name="lstm")[0] ** 2)}, name="model")
+    function = gc.compile(graph, gradient_of="loss", style="fast")
+    views = re.findall(r"^ +\w+ = (\w+_steps\[:, \d\])", function.source, re.MULTILINE)
+    assert views and len({*views}) == len(views)
+    assert "    z_slice = z[:, " in function.source  # of z, which is nearer than its layer
+    function.module.check()
