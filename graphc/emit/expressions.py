@@ -20,6 +20,9 @@ from graphc.plan.program import ON_DEMAND, Program, Statement
 #: What gradients are called: `d_W`, and `change_of_W` where the step is in them already.
 _GRADIENT = re.compile(r"(?:d|change_of)_(.+)", re.DOTALL)
 
+#: A formula that is one function of one value: `relu(h)`.
+_CALL = re.compile(r"(\w+)\((\w+)\)")
+
 #: The comment of a number without a meaning.
 _OF_A_NUMBER = "# []"
 #: Ops that only give their operand's elements another order.
@@ -271,6 +274,9 @@ def meaning_of(expressions: Expressions, node: Node) -> str:
     name = expressions.code[node].text if node in expressions.code else ""
     if name.isidentifier() and re.search(rf"\b{name}\b", note):
         return ""  # of stop_gradient(h), the h that is called so tells nothing
+    call = _CALL.fullmatch(note)
+    if call and name == f"{call.group(2)}_{call.group(1)}":
+        return ""  # nor does relu(h) of the h_relu
     # A step on the way to softplus(z) is no softplus(z) yet.
     is_step = "(" in note and any(user.provenance.origin.note == note for user in users)
     return "" if is_step else note

@@ -98,6 +98,13 @@ def test_what_is_cut_out_of_a_layer_is_still_of_it() -> None:
     assert "ln_centred = " in source and "x_centred" not in source
 
 
+def test_a_name_that_tells_needs_no_comment() -> None:
+    x = gc.input("x", ("N", 4))
+    h = gc.relu(nn.dense(x, 4, name="first"))
+    source = source_of(gc.mean(nn.dense(h + gc.cos(h), 3, name="last") ** 2))
+    assert "    first_relu = np.maximum(first, 0)  # [N, 4]\n" in source
+
+
 def test_two_normalizations_are_told_apart() -> None:
     x = gc.input("x", ("N", 4))
     for i in range(2):
