@@ -142,3 +142,16 @@ def test_a_view_of_an_identity_stays_one() -> None:
     _, all_of_them = gc.scan(lambda a, x_t: (a @ x_t, a), gc.eye(3), x)
     graph = gc.graph({"loss": gc.sum(all_of_them * gc.param("p", (3, 3), init=1.0))})
     assert "CONSTANT" not in gc.compile(graph, gradient_of="loss", style="readable").source
+
+
+def test_a_layer_of_ones_own_gives_its_name_to_what_it_returns() -> None:
+    x = gc.input("x", ("N", 4))
+
+    def gated(x: Node, name: str) -> Node:
+        with gc.scope(name):
+            W = gc.param(f"{name}.W", (4, 4), init=gc.init.normal())
+            return (gc.sigmoid(x @ W) * x).named(name)
+
+    named = gated(gated(x, "first"), "second")
+    graph = gc.graph({"loss": gc.mean(named**2)})
+    assert "first" in graph.labels.values() and graph.labels[named] == "named"
