@@ -137,6 +137,14 @@ def test_layers_without_names_are_numbered_by_their_place_in_the_whole_network()
     assert layer_names(graph, max_columns=5) == ["x", "h1", "h9", "y"]
 
 
+def test_names_of_a_text_are_the_users_even_where_layers_are_called_so() -> None:
+    graph = gc.parse(
+        'x: input(f32, N, 2)\nh = dense(x, 2, activation=relu, name="encode")\n'
+        'code = dense(h, 1, name="code")\ny = dense(code, 2, name="decode")\noutput(y)'
+    )
+    assert layer_names(graph) == ["x", "h", "code", "y"]
+
+
 def test_a_layer_can_be_called_by_the_name_that_the_picture_does_not_show() -> None:
     graph = residual("h", "f")
     expected = gc.draw.network(graph, dropped={"h1": [0]}).source

@@ -259,6 +259,8 @@ class Statements:
             # A node of an earlier line keeps its name: a copy would be a second node.
             if value.provenance.origin is self._origin and not value.op.is_leaf:
                 value = value.named(name)
+                if value.provenance.is_called_after_layer:
+                    self.names[value] = name  # the user calls it so, too
         elif written is not None or not is_number(value):
             raise self.error(
                 tree,
