@@ -288,9 +288,7 @@ class BatchNormalize(Op):
         return shown
 
     def label(self, node: Node, args: Sequence[str]) -> str:
-        # While training, the running averages are not read.
-        shown = args[:1] if node.attrs["mode"] == TRAINING else args
-        return f"{self.name}({', '.join(shown)})"
+        return f"{self.name}({', '.join(args)})"
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         mean, variance = (

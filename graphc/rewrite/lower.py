@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.walk import topological
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.bodies import in_bodies
@@ -24,6 +25,9 @@ def _lower(node: Node, facts: Facts) -> Node | None:
         return lowered
     # Readers of the primitives are told which op they come from.
     shown = [operand.name or operand.op.label(operand, []) for operand in node.inputs]
+    if node.op.moves_state:  # what is measured may move an average that it does not read
+        read = set(topological([lowered]))
+        shown = [name for name, x in zip(shown, node.inputs, strict=True) if x in read]
     origin = replace(lowered.provenance.origin, note=node.op.label(node, shown))
     provenance = replace(lowered.provenance, origin=origin)
     return Node(lowered.op, lowered.inputs, lowered.attrs, lowered.type, provenance)
