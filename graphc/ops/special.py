@@ -23,7 +23,7 @@ from graphc.ops.registry import register
 #: Elements that a helper computes at a time: its arrays stay in the cache, and threads, which wait
 #: for one another between two calls, seldom do. Fresh arrays, of helpers that take no spare ones,
 #: stay below the size from which the C library asks the system for pages.
-PART, PART_IN_FRESH_ARRAYS = 65536, 8192
+PART, PART_IN_FRESH_ARRAYS = 65536, 32768
 
 _IN_PARTS = f'''
 def in_parts(spare, kind=None):
