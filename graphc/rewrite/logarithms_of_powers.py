@@ -39,8 +39,10 @@ def _log_of_powers(node: Node, facts: Facts) -> Node | None:
     factors = product_factors(node.inputs[0])
     outside: list[tuple[Node, bool]] = []
     inside: list[tuple[Node, bool]] = []
-    for factor, divides in factors:
-        parts = _parts_of_power(factor, facts)
+    for i, (factor, divides) in enumerate(factors):
+        others = [x for x, _ in (*factors[:i], *factors[i + 1 :])]
+        is_alone = all(facts.is_positive(x) or x.op.name == "exp" for x in others)
+        parts = _parts_of_power(factor, is_alone, facts)
         outside += [] if parts is None else [(parts[0], divides)]
         left = factor if parts is None else parts[1]
         inside += [] if left is None else [(left, divides)]
@@ -51,10 +53,11 @@ def _log_of_powers(node: Node, facts: Facts) -> Node | None:
     return reduce(OPS["add"], terms if rest is None else [OPS["log"](rest), *terms])
 
 
-def _parts_of_power(factor: Node, facts: Facts) -> tuple[Node, Node | None] | None:
+def _parts_of_power(factor: Node, is_alone: bool, facts: Facts) -> tuple[Node, Node | None] | None:
     """Return the logarithm of a power, and the power itself of those numbers that have none.
 
-    x**y is the power of what is positive, with 1 for all else, times that of what is not.
+    x**y is the power of what is positive, with 1 for all else, times that of what is not. Where
+    that is negative, and nothing else is (`is_alone`), there is no logarithm either way.
     """
     if factor.op.name != "power" or exponent_of(factor) is not None:
         return None
@@ -67,6 +70,8 @@ def _parts_of_power(factor: Node, facts: Facts) -> tuple[Node, Node | None] | No
         return None
     if exponent % 2 == 0:
         return OPS["multiply"](y, OPS["log"](OPS["abs"](x))), None
+    if is_alone and not math.isnan(exponent):
+        return OPS["multiply"](y, OPS["log"](x)), None
     is_positive = OPS["greater"](x, 0.0)
     logarithm = OPS["log"](OPS["where"](is_positive, x, 1.0))
     return OPS["multiply"](y, logarithm), OPS["power"](OPS["where"](is_positive, 1.0, x), y)

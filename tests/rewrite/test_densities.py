@@ -171,3 +171,16 @@ def test_what_has_no_share_counts_for_nothing_however_near_it_is(share: float) -
     np.testing.assert_allclose(got["d_total_d_x"], mean - at, rtol=1e-6, atol=1e-6)
     assert np.isfinite(got["d_total_d_p"]).all()
     np.testing.assert_array_equal(np.sign(got["d_total_d_p"]), np.sign(at))
+
+
+@pytest.mark.parametrize("power", [3, 7, 3.5, -3, -2.5])
+def test_a_power_without_a_sign_of_its_own_takes_no_choice(power: float) -> None:
+    x, w = gc.input("x", (4,), dtype="float64"), gc.input("w", (4,), dtype="float64")
+    source = gc.compile(gc.graph({"y": gc.log(2 * x**power * gc.exp(-x))})).source
+    assert "where" not in source
+    of_both = gc.compile(gc.graph({"y": gc.log(w * x**power)}))  # both may be negative
+    given = {"x": np.array([-2.0, -3.0, 2.0, 1e90]), "w": np.array([-1.0, 2.0, 3.0, 1.0])}
+    with np.errstate(all="ignore"):
+        expected = np.log(given["w"] * given["x"] ** power)
+    expected[3] = power * math.log(1e90)
+    np.testing.assert_allclose(of_both(**given)["y"], expected, rtol=1e-12)
