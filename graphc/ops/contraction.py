@@ -157,6 +157,9 @@ class Einsum(Op):
 
     # -- writing -----------------------------------------------------------------------------
 
+    def called(self, node: Node) -> str:
+        return "diagonal" if _is_diagonal(node) else super().called(node)
+
     def helper(self, node: Node) -> str | None:
         return HELPERS if len(node.inputs) == 2 else None
 
@@ -183,7 +186,7 @@ class Einsum(Op):
         call = f"{head}({', '.join(words)})"
         # Where it sums nothing, einsum returns a view, which would change with its source.
         is_view = len(terms) == 1 and bool(out) and set(terms[0]) == set(out)
-        if is_view and len(terms[0]) == 2 and len(out) == 1:
+        if _is_diagonal(node):
             call = f"np.diagonal({args[0]})"
         return Code(f"{call}.copy()" if is_view else call)
 
@@ -266,6 +269,12 @@ def _single(x: Node, term: str, out: str) -> Node:
     # A contraction keeps its dtype; a sum of int32 or of truth values does not.
     total = cast(OPS["sum"](x, axis=summed), x.dtype) if summed else x
     return OPS["transpose"](total, [rest.index(label) for label in out])
+
+
+def _is_diagonal(node: Node) -> bool:
+    """Say whether it is that of one matrix: aa->a."""
+    terms, out = split_spec(node.attrs["spec"])
+    return len(terms) == 1 and len(terms[0]) == 2 and terms[0] == 2 * out
 
 
 def _onto_diagonal(x: Node, labels: str, term: str, shape: Sequence[Dim]) -> Node:

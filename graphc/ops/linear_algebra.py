@@ -25,7 +25,7 @@ from graphc.ops.leaf import as_node
 from graphc.ops.pointwise import cast
 from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
-from graphc.ops.triangles import SOLVE_TRIANGLE, side_in_blocks
+from graphc.ops.triangles import ROWS, SOLVE_TRIANGLE, side_in_blocks
 
 
 class OfSquareMatrix(Op):
@@ -242,8 +242,8 @@ class Solve(Op):
     def scratch(self, node: Node) -> Dim:
         order = node.inputs[0].shape[-1]
         columns = node.shape[-1] if node.ndim > 1 else 1
-        if side_in_blocks(node.inputs[0]):  # both in float64, and what is known of a block
-            return 8 * (node.inputs[0].size + node.size + 32 * columns)
+        if side_in_blocks(node.inputs[0]):  # both in float64, and what is known of some rows
+            return FLOAT64.itemsize * (node.inputs[0].size + node.size + ROWS * columns)
         return node.dtype.itemsize * (order**2 + order * columns)
 
 

@@ -12,17 +12,19 @@ Triangle = Literal["lower", "upper"]
 _DEEPEST = 8
 #: Up to so many rows NumPy's solver for any matrix is as quick.
 _FEW = 64
+#: Rows that are solved at once, by their inverse.
+ROWS = 32
 
 # NumPy has no solver for triangles; its general one eliminates what is 0 already, and then takes
 # each column by itself. Like that one, these compute in float64.
-SOLVE_TRIANGLE = '''
+SOLVE_TRIANGLE = f'''
 def _solve_lower(a, b):
-    """Return x with a @ x = b for a lower triangle a, by 32 rows at a time."""
+    """Return x with a @ x = b for a lower triangle a, by {ROWS} rows at a time."""
     kind, shape, n = b.dtype, b.shape, a.shape[-1]
     a = a.astype(np.float64, copy=False)
     x = b.astype(np.float64).reshape(*a.shape[:-1], -1)
-    for start in range(0, n, 32):
-        rows = slice(start, start + 32)
+    for start in range(0, n, {ROWS}):
+        rows = slice(start, start + {ROWS})
         x[..., rows, :] -= a[..., rows, :start] @ x[..., :start, :]
         x[..., rows, :] = np.linalg.inv(a[..., rows, rows]) @ x[..., rows, :]
     return x.reshape(shape).astype(kind, copy=False)
