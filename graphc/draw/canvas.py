@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from graphc.draw import palette
-from graphc.draw.dot_source import FONT, Html, attributes, edge_line, font, node_line, quote
+from graphc.draw.dot_source import FONT, Html, edge_line, font, node_line, opening
 from graphc.draw.drawing import Drawing
-from graphc.draw.mirror import arrow_pos
+from graphc.draw.layout import Point, arrow_pos, thirds
 from graphc.draw.typography import escape, italic
-
-Point = tuple[float, float]
 
 
 @dataclass
@@ -141,26 +139,16 @@ class Canvas:
     def drawing(self, title: str, description: str) -> Drawing:
         """Return the finished picture."""
         order = "edgesfirst" if self.wires_first else "nodesfirst"
-        head = [
-            f"digraph {quote(self.name)} {{",
-            "  // every position is fixed; render with  neato -n2",
-            "  graph"
-            + attributes(
-                {
-                    "layout": "neato",
-                    "bgcolor": palette.PAPER,
-                    "pad": "0.2",
-                    "outputorder": order,
-                    "fontname": FONT,
-                    "tooltip": title,
-                }
-            )
-            + ";",
-            "  node"
-            + attributes({"fixedsize": "true", "fontname": FONT, "fontcolor": palette.INK})
-            + ";",
-            "  edge" + attributes({"arrowsize": "0.7"}) + ";",
-        ]
+        graph = {
+            "layout": "neato",
+            "bgcolor": palette.PAPER,
+            "pad": "0.2",
+            "outputorder": order,
+            "fontname": FONT,
+            "tooltip": title,
+        }
+        node = {"fixedsize": "true", "fontname": FONT, "fontcolor": palette.INK}
+        head = opening(self.name, graph, node, {"arrowsize": "0.7"}, is_fixed=True)
         return Drawing("\n".join([*head, *self.lines, "}"]) + "\n", "neato", title, description)
 
     def _point(self, at: Point, width: str = "0.001", color: str | None = None) -> str:
@@ -182,15 +170,6 @@ def _pos(at: Point) -> str:
 def _polyline(points: Sequence[Point]) -> tuple[Point, ...]:
     """Return the Bézier curve that goes straight from point to point."""
     curve = [points[0]]
-    for (ax, ay), (bx, by) in pairwise(points):
-        curve.append((ax + (bx - ax) / 3, ay + (by - ay) / 3))
-        curve.append((ax + 2 * (bx - ax) / 3, ay + 2 * (by - ay) / 3))
-        curve.append((bx, by))
+    for a, b in pairwise(points):
+        curve += [*thirds(a, b), b]
     return tuple(curve)
-
-
-def towards(start: Point, goal: Point, distance: float) -> Point:
-    """Return the point at a distance from one point on the way to another."""
-    dx, dy = goal[0] - start[0], goal[1] - start[1]
-    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
-    return start[0] + dx * distance / length, start[1] + dy * distance / length

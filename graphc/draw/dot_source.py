@@ -9,6 +9,9 @@ from graphc.draw import palette
 from graphc.draw.typography import escape, has_bar, italic, overlined, printable, text_width
 
 FONT = "DejaVu Sans"
+#: How boxes with labels of their own are drawn, and the edges between them.
+PLAIN = {"shape": "plain", "fontname": FONT}
+ARROWS = {"color": palette.EDGE, "arrowsize": "0.75", "penwidth": "1.4"}
 FORMULA_SIZE = 14
 VALUE_SIZE = 11
 NAME_HEIGHT = 20
@@ -54,6 +57,40 @@ def node_line(key: str, items: Mapping[str, object]) -> str:
 
 def edge_line(tail: str, head: str, items: Mapping[str, object]) -> str:
     return f"  {tail} -> {head}{attributes(items)};"
+
+
+def box_edge(tail: str, head: str, **more: object) -> str:
+    """Return an edge from box to box, which leaves out their names and notes."""
+    return edge_line(f"{tail}:b", f"{head}:b", {"id": f"e_{tail}_{head}", **more})
+
+
+def words_line(key: str, x: float, y: float, label: Html, **more: object) -> str:
+    """Return words at a fixed place of a picture whose nodes are shapes."""
+    items = {"shape": "plain", "style": "", "fixedsize": "false", "pos": fixed(x, y)}
+    return node_line(key, items | {"label": label, "id": key, **more})
+
+
+def fixed(x: float, y: float) -> str:
+    """Return the `pos` of what stands at a place."""
+    return f"{x:.1f},{y:.1f}!"
+
+
+def opening(
+    name: str,
+    graph: Mapping[str, object],
+    node: Mapping[str, object] = PLAIN,
+    edge: Mapping[str, object] = ARROWS,
+    *,
+    is_fixed: bool = False,
+) -> list[str]:
+    """Return the first lines of a picture; where it `is_fixed`, dot is not to lay it out."""
+    return [
+        f"digraph {quote(name)} {{",
+        *["  // every position is fixed; render with  neato -n2"] * is_fixed,
+        f"  graph{attributes(graph)};",
+        f"  node{attributes(node)};",
+        f"  edge{attributes(edge)};",
+    ]
 
 
 def font(text: str, color: str, size: float) -> str:

@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-from graphc.draw.typography import name_text
+from graphc.draw.typography import NUMBERED, name_text
 
-#: A name and the number at its end: `h`, `2` for h2 and h_2.
-NUMBERED = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
 #: What indices pick from a name: `signal`, `[0]`.
 _PICKED = re.compile(r"(?P<stem>[^\[\]]+)(?P<indices>\[.+\])")
 _LONGEST = 4

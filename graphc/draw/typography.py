@@ -13,6 +13,8 @@ import numpy as np
 
 from graphc.ir.latex_names import GREEK
 
+#: Digits set lower, as an index is.
+LOWERED = "₀₁₂₃₄₅₆₇₈₉"
 _SUBSCRIPT = dict(
     zip("0123456789aehijklmnoprstuvx+-", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋", strict=True)
 )
@@ -26,7 +28,8 @@ _SUPERSCRIPT = dict(
 _ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "dot": "\u0307"}
 _LONGEST_NAME = 48
 _MACRON, _OVERLINE = "\u0304", "\u0305"
-_STEM = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
+#: A name and the number at its end: `h`, `2` for h2 and h_2.
+NUMBERED = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
 
 
 def printable(text: str) -> str:
@@ -46,14 +49,13 @@ def name_text(name: str) -> str:
     >>> name_text("y_star")  # the label, as lectures write it
     'y*'
     """
-    if len(name) > _LONGEST_NAME:
-        name = name[: _LONGEST_NAME - 1] + "…"
+    name = shortened(name, _LONGEST_NAME)
     if not name.isidentifier():
         return printable(name)
     starred = name.removesuffix("_star")
     if starred != name and starred.isalpha():
         return f"{_stem_text(starred)}*"
-    match = _STEM.fullmatch(name)
+    match = NUMBERED.fullmatch(name)
     if match:
         return _stem_text(match["stem"]) + subscript(match["digits"])
     return _stem_text(name)
@@ -208,7 +210,7 @@ _ADVANCE = (
 )
 #: Advance widths of DejaVu Sans, in thousandths of the font size, for U+0020 … U+007E.
 _WIDTHS = {chr(32 + i): int(width) for i, width in enumerate(_ADVANCE.split())}
-_WIDTHS.update(dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 401))
+_WIDTHS.update(dict.fromkeys(f"⁰¹²³⁴⁵⁶⁷⁸⁹{LOWERED}", 401))
 _WIDTHS.update({"·": 318, "−": 838, "×": 838, "▸": 502, "◂": 502, "ᵀ": 385, "∂": 517, "‚": 318})
 
 
@@ -220,6 +222,11 @@ def text_width(text: str, size: float) -> float:
         for char in plain
     )
     return units * size / 1000
+
+
+def shortened(text: str, most: int) -> str:
+    """Return text of at most so many characters; a longer one ends in an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def fitted(text: str, size: float, width: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.build.init import initial_state
+from graphc.differentiate.reverse import cotangents
 from graphc.draw import palette
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import Rows
@@ -17,6 +18,7 @@ from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
+from graphc.ops import OPS
 from graphc.run.reference import bind, evaluate
 
 #: Larger arrays, and the middle of a longer list, are not told in the words that name a point.
@@ -25,10 +27,15 @@ _MOST_NUMBERS, _MOST_WORDS = 4, 8
 
 @dataclass(frozen=True)
 class Values:
-    """The value of each node at one point, and the words that name the point."""
+    """The value of each node at one point, the sizes of dims, and the words that name the point."""
 
     arrays: Mapping[Node, np.ndarray]
-    point: str
+    sizes: Mapping[str, int]
+    point: str = ""
+
+    def of(self, root: Node, known: Mapping[Node, np.ndarray]) -> np.ndarray:
+        """Return the value of a small graph over nodes whose values are known."""
+        return evaluate([root], known, sizes=self.sizes)[root]
 
 
 def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) -> Values:
@@ -67,7 +74,18 @@ def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) ->
     ]
     dims = [f"{name} = {sizes[name]}" for name in graph.dims]
     words = [*shown, *dims, *["initial parameters"] * initial]
-    return Values(arrays, listed(words, _MOST_WORDS))
+    return Values(arrays, sizes, listed(words, _MOST_WORDS))
+
+
+def evaluated_adjoints(
+    graph: Graph, target: Node, at: Mapping[str, Any], nodes: Sequence[Node]
+) -> tuple[Values, dict[Node, np.ndarray]]:
+    """Return the values at a point, and those of the adjoints of nodes that the target reads."""
+    seed = OPS["full"]((), 1.0, target.dtype)
+    found = cotangents([target], [seed], nodes)
+    flowing = {node: c for node, c in zip(nodes, found, strict=True) if c is not None}
+    values = evaluated(graph, at, flowing.values())
+    return values, {node: values.arrays[c] for node, c in flowing.items()}
 
 
 def _point_text(array: np.ndarray) -> str:

@@ -66,7 +66,7 @@ def behind_views(node: Node) -> Node:
 def substitute(roots: Sequence[Node], replacement: dict[Node, Node]) -> list[Node]:
     """Return the roots with nodes replaced, and what depends on these built again."""
     new = dict(replacement)
-    for node in topological(roots):
+    for node in topological(roots, replacement.__contains__):
         if node not in new:
             new[node] = rebuilt(node, tuple([new[operand] for operand in node.inputs]))
     return [new[root] for root in roots]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import graphc as gc
-from graphc.draw.activations import name_of_activation
+from graphc.draw.networks.activations import name_of_activation
 
 GAIN = gc.param("gain", (3,))
 

@@ -10,8 +10,8 @@ from drawn_graphs import boxes, center, cos_sin, digits, edges, laid_out, texts
 
 import graphc as gc
 from graphc.differentiate.reverse import cotangents
-from graphc.draw.adjoints import adjoint_seeds, adjoints
-from graphc.draw.variables import variables
+from graphc.draw.graphs.adjoints import adjoint_seeds, adjoints
+from graphc.draw.graphs.variables import variables
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op
 from graphc.ops import OPS

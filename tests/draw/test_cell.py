@@ -13,7 +13,7 @@ import pytest
 from drawn_graphs import boxes, center, edges, rectangle, texts
 
 import graphc as gc
-from graphc.draw.cell_parts import Cell, cell_of
+from graphc.draw.loops.cell_parts import Cell, cell_of
 
 
 def layer(kind: str) -> gc.Graph:
@@ -31,7 +31,7 @@ def layer(kind: str) -> gc.Graph:
 
 
 #: What draws a cell; `graphc.draw.cell` is the function that users call.
-SCENE = sys.modules["graphc.draw.cell"]._Scene  # type: ignore[attr-defined]
+SCENE = sys.modules["graphc.draw.loops.cell"]._Scene  # type: ignore[attr-defined]
 KINDS = ["lstm", "peephole", "coupled", "gru", "textbook gru", "rnn", "pre-activation rnn"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from drawn_graphs import boxes, rectangle, texts
 
 import graphc as gc
-from graphc.draw.cell_parts import cell_of
+from graphc.draw.loops.cell_parts import cell_of
 
 
 def runge_kutta() -> gc.Graph:

@@ -23,8 +23,8 @@ from drawn_graphs import (
 )
 
 import graphc as gc
+from graphc.draw.graphs.view import view
 from graphc.draw.values import evaluated
-from graphc.draw.view import view
 
 ROOT = Path(__file__).parents[2]
 

@@ -28,8 +28,8 @@ from explored import (
 )
 
 import graphc as gc
-from graphc.draw.explorer.colors import COLORS, GROUNDS, INKS
 from graphc.draw.explorer.measures import point_of
+from graphc.draw.explorer.page import COLORS, GROUNDS, INKS
 from graphc.draw.typography import text_width
 from graphc.explore import stages
 

@@ -9,7 +9,7 @@ import pytest
 import graphc as gc
 from graphc.draw.dim_formula import dim_formula, shape_formula
 from graphc.draw.formula import formula
-from graphc.draw.variables import variables
+from graphc.draw.graphs.variables import variables
 from graphc.ir.code import Code
 from graphc.ir.dim_symbols import dim_symbol
 from graphc.ir.dims import Dim, floor_divide

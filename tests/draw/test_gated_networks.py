@@ -8,8 +8,8 @@ import pytest
 from drawn_graphs import edges, laid_out, texts
 
 import graphc as gc
-from graphc.draw.dense_layers import find_network
-from graphc.draw.network_parts import Network
+from graphc.draw.networks.dense_layers import find_network
+from graphc.draw.networks.parts import Network
 
 
 def dense(x: gc.Node, size: int, name: str) -> gc.Node:

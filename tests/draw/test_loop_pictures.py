@@ -10,9 +10,9 @@ import pytest
 from drawn_graphs import boxes, edges, laid_out, rectangle, texts
 
 import graphc as gc
-from graphc.draw.loop_bodies import opened_loops
+from graphc.draw.graphs.loop_bodies import opened_loops
+from graphc.draw.graphs.view import view
 from graphc.draw.typography import number_text
-from graphc.draw.view import view
 
 
 def recurrent() -> gc.Graph:

@@ -12,8 +12,8 @@ from drawn_graphs import boxes, center, digits, edges, rectangle, texts, two_lay
 
 import graphc as gc
 from graphc.draw import Drawing, palette
-from graphc.draw.dense_layers import find_network
-from graphc.draw.network_parts import Network
+from graphc.draw.networks.dense_layers import find_network
+from graphc.draw.networks.parts import Network
 
 
 def units(picture: Drawing) -> list[str]:

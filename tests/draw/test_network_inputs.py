@@ -8,7 +8,7 @@ import pytest
 from drawn_graphs import edges, texts
 
 import graphc as gc
-from graphc.draw.dense_layers import find_network
+from graphc.draw.networks.dense_layers import find_network
 
 
 def flattened() -> gc.Node:

@@ -10,7 +10,7 @@ import pytest
 from drawn_graphs import texts
 
 import graphc as gc
-from graphc.draw.dense_layers import find_network
+from graphc.draw.networks.dense_layers import find_network
 
 TWO_ROWS = """
 x: input(f32, 2, 3)

@@ -11,7 +11,7 @@ from drawn_graphs import boxes, center, edges, laid_out, on_curve, rectangle, te
 
 import graphc as gc
 from graphc.draw import Drawing
-from graphc.draw.recurrent_loops import find_recurrences
+from graphc.draw.loops.recurrences import find_recurrences
 from graphc.ir.node import Node
 
 

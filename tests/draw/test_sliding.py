@@ -8,7 +8,7 @@ import pytest
 from drawn_graphs import edges
 
 import graphc as gc
-from graphc.draw.view import view
+from graphc.draw.graphs.view import view
 
 IMAGE = ("N", 4, 8, 8)
 CONV, POOL = gc.nn.conv2d, gc.nn.max_pool2d

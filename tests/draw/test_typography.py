@@ -7,8 +7,9 @@ import doctest
 import numpy as np
 import pytest
 
-from graphc.draw import dot_source, typography, unit_names
+from graphc.draw import dot_source, typography
 from graphc.draw.dot_source import quote
+from graphc.draw.networks import unit_names
 from graphc.draw.typography import (
     array_text,
     bar,

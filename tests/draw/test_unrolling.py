@@ -9,7 +9,7 @@ import pytest
 from drawn_graphs import edges
 
 import graphc as gc
-from graphc.draw.unrolling import unrolled
+from graphc.draw.graphs.unrolling import unrolled
 
 Model = Callable[[], gc.Graph]
 

@@ -12,8 +12,8 @@ from drawn_graphs import boxes, center, edges, rectangle, texts
 
 import graphc as gc
 from graphc.draw import Drawing
-from graphc.draw.filters import matrix_entries
-from graphc.draw.volume_stages import find_way
+from graphc.draw.convnets.filters import matrix_entries
+from graphc.draw.convnets.stages import find_way
 
 
 def lenet() -> gc.Graph:

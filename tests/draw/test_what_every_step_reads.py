@@ -9,8 +9,8 @@ from drawn_graphs import boxes, center, edges, texts
 
 import graphc as gc
 from graphc.draw import Drawing
-from graphc.draw.cell_parts import cell_of
-from graphc.draw.recurrent_loops import find_recurrences
+from graphc.draw.loops.cell_parts import cell_of
+from graphc.draw.loops.recurrences import find_recurrences
 from graphc.ir.node import Node
 
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from graphc.draw.explorer.boxes import Boxes, boxes_of
 from graphc.draw.explorer.layout import HEAD
-from graphc.draw.explorer.lineage import Event, Lineage, lineage, shown_names
+from graphc.draw.explorer.lineage import Event, Lineage, Stage, lineage, shown_names
 from graphc.draw.explorer.listing import Listing, listing
 from graphc.draw.explorer.measures import Measure, Point, measures, point_of, values_at
 from graphc.draw.explorer.page import page
-from graphc.draw.explorer.pictures import pictures_of, steps_picture
-from graphc.draw.explorer.stages import Stage
-from graphc.draw.explorer.steps import Step, Steps, steps_of
+from graphc.draw.explorer.pictures import Boxes, boxes_of, pictures_of, steps_picture
+from graphc.draw.explorer.steps import Step, Steps, answer_of, short_value, steps_of
 from graphc.draw.explorer.told import Teller
-from graphc.draw.typography import array_text, name_text
+from graphc.draw.traces.pieces import relation, result
+from graphc.draw.traces.table import plain
+from graphc.draw.typography import array_text, name_text, shortened
 from graphc.ir.node import Node
 from graphc.ir.provenance import Origin
 
@@ -101,16 +101,12 @@ def _stages(
                 "nodes": len(stage.graph.nodes),
                 "idle": idle,
                 "code": places[place],
-                "cost": [[_cut(a.formula), a.number] for a in (gap.flops, gap.bytes, gap.peak)],
+                "cost": [[shortened(a.formula, _LONGEST), a.number] for a in gap.amounts],
                 "gap": [_number(gap.difference), gap.where],
                 "firings": _firings(stage, found, names, place) if place else [],
             }
         )
     return listed
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _number(value: float | None) -> float | str | None:
@@ -270,19 +266,22 @@ def _steps(steps: Steps, found: Lineage, evaluated: int, derived: Stage | None) 
 
 
 def _step(step: Step, ids: Mapping[Node, str], there: Mapping[Node, str]) -> dict[str, Any]:
+    row = step.row
+    answer, is_norm = answer_of(row)
+    leads_to = relation("→").html * bool(row.value.ndim)
     return {
         "phase": step.phase,
         "node": ids[step.node],
         "reads": [ids[node] for node in step.reads],
         "adjoint": "" if step.adjoint is None else there[step.adjoint],
-        "left": step.left,
-        "sign": step.sign,
-        "formula": step.formula,
-        "local": step.local,
-        "numbers": step.numbers,
-        "value": step.value,
-        "short": step.short,
-        "answer": step.answer,
-        "norm": step.of_norm,
-        "rule": step.rule,
+        "left": row.left.html,
+        "sign": row.sign,
+        "formula": row.formula.html,
+        "local": "" if row.local is None else row.local.html,
+        "numbers": "" if row.numbers is None else row.numbers.html + leads_to,
+        "value": plain(result(row.value)),
+        "short": short_value(row.value),
+        "answer": answer,
+        "norm": is_norm,
+        "rule": row.rule,
     }

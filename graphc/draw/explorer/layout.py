@@ -6,14 +6,14 @@ with its variable. Edges between the two do not shape the layout.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphc.draw.dot_source import attributes, edge_line, node_line
-from graphc.draw.drawing import DrawingError, render
+from graphc.draw.drawing import DrawingError
+from graphc.draw.layout import curve_of, dot_json
 from graphc.errors import GraphError
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 
@@ -79,11 +79,6 @@ def placed(
     return _read(drawn, by_key)
 
 
-def _laid_out(source: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(render(source, "dot", "json"))
-    return found
-
-
 @dataclass(frozen=True)
 class _Plan:
     """What dot is asked for."""
@@ -101,12 +96,12 @@ class _Plan:
         phases = {item.key: item.phase for item in self.items}
         across = [edge for edge in self.edges if phases[edge[0]] != phases[edge[1]]]
         if not across:
-            return _laid_out(self._source((), {}))
-        first = _laid_out(self._source(across, {}))
+            return dot_json(self._source((), {}))
+        first = dot_json(self._source(across, {}))
         heights = {
             o["name"]: float(o["pos"].partition(",")[2]) for o in first["objects"] if "pos" in o
         }
-        return _laid_out(self._source(across, heights))
+        return dot_json(self._source(across, heights))
 
     def _source(self, across: Sequence[tuple[str, str]], heights: Mapping[str, float]) -> str:
         phases = {item.key: item.phase for item in self.items}
@@ -177,7 +172,7 @@ def _read(drawn: Mapping[str, Any], by_key: Mapping[str, Item]) -> Placed:
     paths = {}
     for edge in drawn.get("edges", []):
         tail, head = objects[edge["tail"]]["name"], objects[edge["head"]]["name"]
-        points = [(x - left + _MARGIN, down - y) for x, y in _curve(edge["pos"])]
+        points = [(x - left + _MARGIN, down - y) for x, y in curve_of(edge["pos"])]
         points = _outside(by_key[tail], places[tail], points)
         points = _outside(by_key[head], places[head], points[::-1])[::-1]
         if edge.get("dir") == "back":
@@ -186,19 +181,6 @@ def _read(drawn: Mapping[str, Any], by_key: Mapping[str, Item]) -> Placed:
     foot = max((item.foot for item in by_key.values()), default=0)
     size = round(right - left + 2 * _MARGIN), round(top - bottom + 2 * _MARGIN + HEAD + foot)
     return Placed(places, paths, size)
-
-
-def _curve(pos: str) -> list[tuple[float, float]]:
-    """Return the control points of an edge; its ends lie on the boxes."""
-    ends: dict[str, list[tuple[float, float]]] = {"s": [], "e": [], "": []}
-    for word in pos.split():
-        mark, _, rest = word.partition(",") if word[:2] in ("s,", "e,") else ("", "", word)
-        x, y = (float(number) for number in rest.split(","))
-        ends[mark].append((x, y))
-    points = ends[""]
-    points[:1] = ends["s"] or points[:1]
-    points[-1:] = ends["e"] or points[-1:]
-    return points
 
 
 def _outside(

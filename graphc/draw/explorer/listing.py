@@ -8,7 +8,7 @@ import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.draw.explorer.stages import Stage
+from graphc.draw.explorer.lineage import Stage
 from graphc.emit import traced_function
 from graphc.emit.lines import Line
 from graphc.ir.node import Node

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.draw.explorer.stages import Stage
+from graphc.draw.explorer.lineage import Stage
 from graphc.draw.typography import array_text, listed, name_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -45,9 +45,8 @@ class Amount:
 class Measure:
     """What a stage costs, and how far its outputs are from those of the stage before."""
 
-    flops: Amount
-    bytes: Amount
-    peak: Amount
+    #: FLOPs, bytes moved, bytes at the peak.
+    amounts: tuple[Amount, ...]
     #: The largest |before − after|, and the output in which it occurs; None where no output is
     #: shared, or none is computed.
     difference: float | None
@@ -117,19 +116,17 @@ def measures(
     for place, stage in enumerate(stages):
         before = place - 1
         if place and stage.leaves_as_it_was(stages[before]):
-            same = found[-1]
             gap = None if point.left_out else 0.0
-            found.append(Measure(same.flops, same.bytes, same.peak, gap, ""))
+            found.append(Measure(found[-1].amounts, gap, ""))
             continue
         total = cost(stage.graph)
-        flops, traffic, peak = (
-            _amount(e, point.sizes) for e in (total.flops, total.bytes, total.peak_bytes)
-        )
+        costs = total.flops, total.bytes, total.peak_bytes
+        amounts = tuple([_amount(cost, point.sizes) for cost in costs])
         difference, where = _NOTHING_SHARED
         if place and not point.left_out:
             outputs = _roots(stages[before].graph, arrays[before])
             difference, where = _gap(outputs, _roots(stage.graph, arrays[place]))
-        found.append(Measure(flops, traffic, peak, difference, where))
+        found.append(Measure(amounts, difference, where))
     return found
 
 

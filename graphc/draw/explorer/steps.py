@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.differentiate.reverse import cotangents
-from graphc.draw.explorer.stages import Stage
+from graphc.draw.explorer.lineage import Stage
 from graphc.draw.numbering import Numbering, numbered
-from graphc.draw.traces.chain import Point
 from graphc.draw.traces.forward import forward_rows
 from graphc.draw.traces.loops import with_single_results
-from graphc.draw.traces.pieces import relation, result
+from graphc.draw.traces.pieces import result
 from graphc.draw.traces.reverse import increments
-from graphc.draw.traces.rows import Row
-from graphc.draw.traces.scene import Scene, in_order
+from graphc.draw.traces.scene import Row, Scene, in_order
 from graphc.draw.traces.table import plain
+from graphc.draw.values import Values
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill
@@ -31,7 +30,7 @@ FORWARD, BACKWARD = "forward", "backward"
 
 @dataclass(frozen=True)
 class Step:
-    """One row of the trace: what it is about, how it is written, and the number that comes out."""
+    """One row of the trace, and what it is about."""
 
     phase: str
     node: Node
@@ -39,18 +38,7 @@ class Step:
     reads: tuple[Node, ...]
     #: The node of the stage that computes the adjoint, so that its line can be lit.
     adjoint: Node | None
-    left: str
-    sign: str
-    formula: str
-    local: str
-    numbers: str
-    value: str
-    #: The value as it stands under a box: of an array its norm.
-    short: str
-    #: What the quiz asks for: the number, or an array's norm; None where there is none to ask.
-    answer: float | None
-    of_norm: bool
-    rule: str
+    row: Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +73,7 @@ def steps_of(
     by_provenance = {node.provenance: node for node in model.nodes}
     original = {node: by_provenance[node.provenance] for node in single.nodes}
     values = {node: arrays[known] for node, known in original.items()}
-    scene = Scene(numbering, Point(values, dict(sizes)))
+    scene = Scene(numbering, Values(values, sizes))
     with np.errstate(all="ignore"):  # an infinity at this point is what the page has to show
         steps = _forward_steps(scene, original)
         if of is not None:
@@ -100,7 +88,7 @@ def _forward_steps(scene: Scene, original: Mapping[Node, Node]) -> list[Step]:
     steps = []
     for node, row in zip(nodes, forward_rows(scene, nodes), strict=True):
         reads = tuple(original[x] for x in _operands(node, scene.numbering))
-        steps.append(_step(FORWARD, original[node], row, reads, None))
+        steps.append(Step(FORWARD, original[node], reads, None, row))
     return steps
 
 
@@ -114,7 +102,7 @@ def _backward_steps(
     steps = []
     for node, row in zip(nodes, rows, strict=True):
         reads = () if row.consumer is None else (original[row.consumer],)
-        steps.append(_step(BACKWARD, node, row, reads, known.get(node)))
+        steps.append(Step(BACKWARD, node, reads, known.get(node), row))
     return steps
 
 
@@ -123,35 +111,15 @@ def _operands(node: Node, numbering: Numbering) -> tuple[Node, ...]:
     return tuple(source for source in sources if source in numbering.number)
 
 
-def _step(phase: str, node: Node, row: Row, reads: tuple[Node, ...], adjoint: Node | None) -> Step:
-    answer, of_norm = _answer(row)
-    return Step(
-        phase,
-        node,
-        reads,
-        adjoint,
-        row.left.html,
-        row.sign,
-        row.formula.html,
-        "" if row.local is None else row.local.html,
-        "" if row.numbers is None else row.numbers.html + relation("→").html * bool(row.value.ndim),
-        plain(result(row.value)),
-        _short(row.value),
-        answer,
-        of_norm,
-        row.rule,
-    )
-
-
-def _short(value: np.ndarray) -> str:
-    """Return a number, or the norm of an array."""
+def short_value(value: np.ndarray) -> str:
+    """Return a value as it stands under a box: a number, or the norm of an array."""
     words = plain(result(value))
     _, _, norm = words.partition(", norm ")
     return f"‖·‖ {norm}" if norm else words
 
 
-def _answer(row: Row) -> tuple[float | None, bool]:
-    """Return the number that the quiz asks for, and whether it is a norm."""
+def answer_of(row: Row) -> tuple[float | None, bool]:
+    """Return the number that the quiz asks for, if any, and whether it is an array's norm."""
     value = np.asarray(row.value)
     is_given = row.numbers is None and row.rule != "seed"
     if is_given or value.dtype.kind not in "fiu" or not value.size:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from graphc.draw.explorer.stages import Stage
+from graphc.draw.explorer.lineage import Stage
 from graphc.draw.formula import formula, name_code
 from graphc.draw.silent import is_silent
+from graphc.draw.typography import shortened
 from graphc.ir.code import Code
 from graphc.ir.node import Node
+from graphc.ir.walk import topological
 from graphc.rewrite.merge_common import MERGE
 from graphc.rewrite.rule import Firing, Rule
 
@@ -58,7 +60,8 @@ class Teller:
             before, after = self._twins(firing, keys)
         else:
             before, after = self._formulas(firing)
-        return Told(firing.rule, _cut(before), _cut(after), keys, made)
+        before, after = shortened(before, _LONGEST), shortened(after, _LONGEST)
+        return Told(firing.rule, before, after, keys, made)
 
     def _first(self, node: Node) -> str:
         """Return the id of what an earlier firing of this stage made a node of."""
@@ -102,23 +105,17 @@ class Teller:
 
     def _written(self, root: Node, inside: set[Node], write: Writer) -> str:
         """Return a formula down to the nodes that have a name and are not `inside`."""
+
+        def is_named(node: Node) -> bool:
+            is_outside = node.provenance.order in self._known and node not in inside
+            return is_outside and self._has_box(node)
+
         texts: dict[Node, Code] = {}
-        seen: set[Node] = set()
-        stack = [(root, False)]
-        while stack:
-            node, is_ready = stack.pop()
-            if is_ready:
+        for node in topological([root], is_named):
+            if is_named(node):
+                texts[node] = name_code(self._names[self._known[node.provenance.order]])
+            else:
                 texts[node] = write(node, [texts[operand] for operand in node.inputs])
-                continue
-            if node in seen:
-                continue
-            seen.add(node)
-            key = self._known.get(node.provenance.order)
-            if key is not None and node not in inside and self._has_box(node):
-                texts[node] = name_code(self._names[key])
-                continue
-            stack.append((node, True))
-            stack += [(operand, False) for operand in reversed(node.inputs)]
         return texts[root].text
 
     @staticmethod
@@ -137,7 +134,3 @@ def _with_adapters(node: Node, args: Sequence[Code]) -> Code:
 
 def _text_form(node: Node, args: Sequence[Code]) -> Code:
     return node.op.text(node, args) if node.inputs else formula(node, args)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.draw.explorer.layout import Placed
-
 #: The most boxes of one picture.
 MOST = 90
 #: How many boxes a group takes where nothing but their order tells them apart.
@@ -53,15 +51,6 @@ class Tree:
 
     def pictures(self) -> list[str]:
         return ["", *self.groups]
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One laid-out picture: the items inside, and those outside that they exchange values with."""
-
-    inside: Sequence[str]
-    rim: Sequence[str]
-    layout: Placed
 
 
 def tree_of(members: Sequence[Member]) -> Tree:

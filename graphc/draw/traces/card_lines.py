@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphc.differentiate.forward import tangents
+from graphc.differentiate.reverse import cotangents
 from graphc.draw.numbering import numbered
-from graphc.draw.traces.adjoint_line import adjoint_lines
 from graphc.draw.traces.chain import added, stand_in, tidied
-from graphc.draw.traces.jacobian import jacobian_formula, jacobian_terms
-from graphc.draw.traces.local_steps import local_steps
+from graphc.draw.traces.local_steps import jacobian_formula, jacobian_terms, local_steps
 from graphc.draw.traces.loops import in_a_word, with_single_results
 from graphc.draw.traces.modules import Module, modules
 from graphc.draw.traces.notation import Formula
@@ -352,3 +352,36 @@ def _joined(terms: Sequence[Phrase]) -> Phrase:
 def _moved(symbol: Piece) -> Piece:
     """Return the differential of a variable, dz."""
     return Piece(f"d{symbol.text}", f"d{symbol.latex}", f"d{symbol.html}")
+
+
+# -- the node of an adjoint, in the text form ----------------------------------------------------
+
+_STATEMENT = re.compile(r"^ *((\w+): [^=\n]+ = .*)$", re.MULTILINE)
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def adjoint_lines(graph: Graph, of: str, name: str) -> list[str]:
+    """Return `d_h1: f32[N, 128] = …` after what it needs that has no name of the user's.
+
+    An adjoint that is that of another node too is written `d_u1 = d_u`; where no derivative of the
+    target reaches the node there is no line.
+    """
+    target = graph.find(of)
+    (adjoint,) = cotangents([target], [fill(1.0, (), target.dtype)], [graph.find(name)])
+    if adjoint is None:
+        return []
+    called = f"d_{name}"
+    derived = graph.with_outputs({**graph.outputs, called: adjoint})
+    text = str(derived)
+    statements = {found[2]: found[1] for found in _STATEMENT.finditer(text)}
+    if called not in statements:
+        listed = re.search(rf"\b{re.escape(called)}=([^,()]+)", text.rpartition("output(")[2])
+        return [f"{called} = {listed[1]}"] if listed else []
+    known = {*derived.labels.values(), *graph.labels.values()} - {called}
+    wanted, pending = {called}, [called]
+    while pending:
+        for word in _WORD.findall(statements[pending.pop()].partition(" = ")[2]):
+            if word in statements and word not in known and word not in wanted:
+                wanted.add(word)
+                pending.append(word)
+    return [line for word, line in statements.items() if word in wanted]

@@ -19,6 +19,7 @@ from graphc.differentiate.reverse import cotangents
 from graphc.draw.formula import is_product
 from graphc.draw.numbering import Use
 from graphc.draw.traces.loops import in_a_word
+from graphc.draw.values import Values
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
@@ -29,7 +30,6 @@ from graphc.ops.formula import evaluate_formula, parse_formula
 from graphc.ops.leaf import is_fill
 from graphc.ops.pointwise import OUTPUT, Pointwise
 from graphc.rewrite.pipeline import stabilize_forward
-from graphc.run.reference import evaluate
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,28 +42,25 @@ class Link:
     value: np.ndarray
 
 
-@dataclass(frozen=True)
-class Point:
-    """The values of all nodes of a graph at one point, and the sizes of its dims."""
-
-    arrays: Mapping[Node, np.ndarray]
-    sizes: Mapping[str, int]
-
-    def of(self, root: Node, known: Mapping[Node, np.ndarray]) -> np.ndarray:
-        """Return the value of a small graph over nodes whose values are known."""
-        return evaluate([root], known, sizes=self.sizes)[root]
-
-
 def stand_in(name: str, like: Node) -> Node:
     """Return a leaf of a node's type."""
     return OPS["input"](name, like.shape, like.dtype)
+
+
+def over_stand_ins(node: Node) -> tuple[list[Node], Node]:
+    """Return stand-ins for a node's operands, and the node over them."""
+    operands = [
+        operand if is_fill(operand) else stand_in(f"operand{i}", operand)
+        for i, operand in enumerate(node.inputs)
+    ]
+    return operands, node.op.make(operands, **node.attrs)
 
 
 # -- reverse mode ------------------------------------------------------------------------------
 
 
 def sent_back(
-    consumer: Node, uses: Sequence[Use], adjoint: Node, value: np.ndarray, point: Point
+    consumer: Node, uses: Sequence[Use], adjoint: Node, value: np.ndarray, point: Values
 ) -> list[Link]:
     """Return what a consumer whose adjoint is known sends back through each use of an operand."""
     indices = [use.index for use in uses]
@@ -74,7 +71,7 @@ def sent_back(
     return [_past(use.silent, link, point) for use, link in zip(uses, links, strict=True)]
 
 
-def _past(silent: Sequence[Node], link: Link, point: Point) -> Link:
+def _past(silent: Sequence[Node], link: Link, point: Values) -> Link:
     """Return the link behind what adapts a variable: a broadcast is summed, a cast undone."""
     root, array = link.root, link.value
     for node in reversed(silent):
@@ -93,7 +90,7 @@ def _cotangent(root: Node, seed: Node, operand: Node) -> Node:
 
 
 def _adjoint_times_partial(
-    consumer: Node, index: int, adjoint: Node, value: np.ndarray, point: Point
+    consumer: Node, index: int, adjoint: Node, value: np.ndarray, point: Values
 ) -> Link:
     partial = partial_of(consumer, index)
     number = partial_value(consumer, partial, point)
@@ -102,10 +99,10 @@ def _adjoint_times_partial(
 
 
 def _transposed(
-    consumer: Node, indices: Sequence[int], adjoint: Node, value: np.ndarray, point: Point
+    consumer: Node, indices: Sequence[int], adjoint: Node, value: np.ndarray, point: Values
 ) -> list[Link]:
     """Return the contributions that reverse mode builds for one node over stand-ins."""
-    operands, again = _again(consumer)
+    operands, again = over_stand_ins(consumer)
     result = stand_in("result", consumer)
     shown = dict(zip(operands, consumer.inputs, strict=True)) | {result: consumer}
     known = {leaf: point.arrays[node] for leaf, node in shown.items()} | {adjoint: value}
@@ -135,15 +132,6 @@ def tidied(built: Sequence[Node]) -> list[Node]:
     return [added(*node.inputs) if node.op is OPS["add"] else node for node in found]
 
 
-def _again(node: Node) -> tuple[list[Node], Node]:
-    """Return stand-ins for a node's operands, and the node over them."""
-    operands = [
-        operand if is_fill(operand) else stand_in(f"operand{i}", operand)
-        for i, operand in enumerate(node.inputs)
-    ]
-    return operands, node.op.make(operands, **node.attrs)
-
-
 # -- forward mode ------------------------------------------------------------------------------
 
 
@@ -151,12 +139,12 @@ def carried_forward(
     node: Node,
     moving: Mapping[int, Node],
     values: Mapping[int, np.ndarray],
-    point: Point,
+    point: Values,
 ) -> Link:
     """Return the tangent of a node whose operands (by index) have the given tangents."""
     if is_derived_from_formula(node.op):
         return _sum_of_partials(node, moving, values, point)
-    operands, again = _again(node)
+    operands, again = over_stand_ins(node)
     indices = [i for i in moving if not is_fill(operands[i])]
     wrt = [operands[i] for i in indices]
     found = tangents([again], wrt, [moving[i] for i in indices])[0]
@@ -171,7 +159,7 @@ def carried_forward(
 
 
 def _sum_of_partials(
-    node: Node, moving: Mapping[int, Node], values: Mapping[int, np.ndarray], point: Point
+    node: Node, moving: Mapping[int, Node], values: Mapping[int, np.ndarray], point: Values
 ) -> Link:
     root: Node | None = None
     total = np.zeros(point.arrays[node].shape)
@@ -280,7 +268,7 @@ def partial_node(
     return found
 
 
-def partial_value(node: Node, partial: Partial, point: Point) -> np.ndarray:
+def partial_value(node: Node, partial: Partial, point: Values) -> np.ndarray:
     """Return the value of a partial at a point."""
     arrays = [point.arrays[operand].astype(np.float64) for operand in node.inputs]
     variables = dict(zip(partial.op.args, arrays, strict=True))

@@ -16,9 +16,9 @@ from graphc.draw.traces.loops import with_single_results
 from graphc.draw.traces.modules import Module, modules, named_variables
 from graphc.draw.traces.notation import Formula, IndexedFormula
 from graphc.draw.traces.pieces import Phrase, Piece, derivative, element, named, relation, words
+from graphc.draw.traces.scene import scalar_output
 from graphc.draw.traces.sweep import contributions, written_out
 from graphc.draw.traces.table import LINE, Column, Table, Tabular, plain
-from graphc.draw.traces.target import scalar_output
 from graphc.errors import GraphError
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph

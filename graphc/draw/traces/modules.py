@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw.numbering import Numbering
-from graphc.draw.recurrent_loops import weight_nodes, weight_of
-from graphc.draw.traces.chain import rule_of
+from graphc.draw.products import weight_nodes, weight_of
+from graphc.draw.traces.chain import rule_of, stand_in
 from graphc.draw.traces.loops import LoopResult
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
@@ -50,7 +50,7 @@ def modules(numbering: Numbering, of: Node) -> list[Module]:
             nodes = new_nodes(root, ends)
             operands = _operands(nodes, ends)
             ends.add(root)
-            meaning = _recognized(root, nodes, operands) if len(nodes) > 1 else root
+            meaning = _recognized(root, operands) if len(nodes) > 1 else root
             is_loss = root is of and bool(numbering.graph.params)
             name = _name(root, meaning, nodes, operands, is_loss)
             found.append(Module(root, meaning, nodes, operands, name))
@@ -98,7 +98,7 @@ def _around_layers(numbering: Numbering, order: Sequence[Node]) -> set[Node]:
     That is what products read of layers, whatever moves it there; and what is pooled or normalized
     on the way is a module too, so that no formula holds two layers.
     """
-    weights = weight_nodes(numbering.graph.nodes, ())
+    weights = weight_nodes(numbering.graph.nodes)
     products = [node for node in order if node.op.family == _CONTRACTION]
     layers = {node for node in products if weight_of(node, weights) is not None}
     behind, ahead = reaching(numbering.graph.nodes, layers), set(topological(list(layers)))
@@ -264,16 +264,11 @@ def _is_linear(nodes: Sequence[Node], operands: Sequence[Node]) -> bool:
     return (weighs and degree[nodes[-1]] == 1) or (contracts and only)
 
 
-def _recognized(root: Node, nodes: Sequence[Node], operands: Sequence[Node]) -> Node:
+def _recognized(root: Node, operands: Sequence[Node]) -> Node:
     """Return the one op that a formula amounts to, exp(z)/sum(exp(z)) is softmax, or the root."""
-    leaves = {
-        operand: OPS["input"](f"operand{i}", operand.shape, operand.dtype)
-        for i, operand in enumerate(operands)
-    }
-    again: dict[Node, Node] = dict(leaves)
-    for node in nodes:
-        again[node] = rebuilt(node, tuple([again[x] for x in node.inputs]))
-    stable = stabilize_forward(Graph({"root": again[root]}, inputs=leaves.values()))
+    leaves = {x: stand_in(f"operand{i}", x) for i, x in enumerate(operands)}
+    (again,) = substitute([root], leaves)
+    stable = stabilize_forward(Graph({"root": again}, inputs=leaves.values()))
     ops = [node for node in stable.nodes if node.inputs and not node.op.is_view]
     if len(ops) != 1 or ops[0] is not stable.outputs["root"]:
         return root

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphc.draw.dim_formula import dim_code, dim_latex, number_from_dims
-from graphc.draw.formula import formula, is_product
-from graphc.draw.roots import root_of
+from graphc.draw.formula import formula, is_product, root_of
 from graphc.draw.silent import bare, is_silent
 from graphc.draw.traces.pieces import Piece, power_of_ten
 from graphc.draw.typography import literal_text, subscript
@@ -120,16 +119,47 @@ class _Writer(ABC):
     """Writes one node over its operands' formulas."""
 
     minus: str
-    #: The sign between numbers.
+    #: The sign between numbers, between the elements of arrays, and between all pairs of them.
     times: str
+    elementwise: str
+    outer: str
 
     @abstractmethod
+    def sigma(self, indices: str) -> str:
+        """Return the sign of a sum over indices."""
+
+    @abstractmethod
+    def share(self, count: Dim) -> str:
+        """Return the factor before the sum that makes it a mean."""
+
+    @abstractmethod
+    def onehot(self, index: Code) -> str:
+        """Return rows with a 1 in one place each."""
+
+    @abstractmethod
+    def operation(self, node: Node, args: Sequence[Code], marks: Sequence[str]) -> Code:
+        """Return the formula of a node that is neither a sum nor a product."""
+
     def sum(self, body: Code, indices: Sequence[str], count: Dim | None) -> Code:
         """Return the sum of a formula over indices, or its mean where `count` is given."""
+        if not indices:
+            return body
+        share = "" if count is None else self.share(count)
+        inside = body.text if body.precedence >= PRODUCT else self.enclosed(body.text)
+        return Code(f"{share}{self.sigma(''.join(indices))} {inside}", PRODUCT if share else SUM)
 
-    @abstractmethod
     def write(self, node: Node, args: Sequence[Code]) -> Code:
-        """Return the formula of a node that is neither a sum nor a product."""
+        """Return the formula of a node over those of its operands."""
+        if is_product(node):
+            order = _outer_order(node)
+            if order is not None:
+                return self.product([args[i] for i in order], self.outer)
+            return self.product(args, self.elementwise if _is_elementwise(node) else self.times)
+        number = _picked(node)
+        if number is not None:
+            sign = "+" if number == 1 else self.minus
+            return Code(f"{args[0].within(SUM)} {sign} {self.onehot(args[2])}", SUM)
+        return self.operation(node, args, _marks(len(args)))
 
     def product(self, args: Sequence[Code], sign: str) -> Code:
         """Return a product; a negative factor and a quotient stand in parentheses."""
@@ -159,30 +189,21 @@ class _Writer(ABC):
 class _TextWriter(_Writer):
     """Writes `ln(v0)`, `v0·v1`, `(1/v0)·v̄2`."""
 
-    minus = "−"
+    minus, elementwise, outer = "−", " ⊙ ", " ⊗ "
 
     def __init__(self, product: str) -> None:
         self.times = product
 
-    def sum(self, body: Code, indices: Sequence[str], count: Dim | None) -> Code:
-        if not indices:
-            return body
-        size = "" if count is None else dim_code(count).within(UNARY).replace(" · ", self.times)
-        share = f"(1/{size})·" if size else ""
-        text = f"{share}Σ{subscript(''.join(indices))} {body.within(PRODUCT)}"
-        return Code(text, PRODUCT if share else SUM)
+    def sigma(self, indices: str) -> str:
+        return f"Σ{subscript(indices)}"
 
-    def write(self, node: Node, args: Sequence[Code]) -> Code:
-        if is_product(node):
-            order = _outer_order(node)
-            if order is not None:
-                return self.product([args[i] for i in order], " ⊗ ")
-            return self.product(args, " ⊙ " if _is_elementwise(node) else self.times)
-        picked = _picked(node, args)
-        if picked is not None:
-            base, sign, index = picked
-            return Code(f"{base.within(SUM)} {sign} onehot({index.text})", SUM)
-        marks = _marks(len(args))
+    def share(self, count: Dim) -> str:
+        return f"(1/{dim_code(count).within(UNARY).replace(' · ', self.times)})·"
+
+    def onehot(self, index: Code) -> str:
+        return f"onehot({index.text})"
+
+    def operation(self, node: Node, args: Sequence[Code], marks: Sequence[str]) -> Code:
         call = _CALL.fullmatch(node.op.label(node, marks)) if len(args) == 1 else None
         if call is not None:
             return Code(f"{call[1]}({args[0].text})")
@@ -205,30 +226,18 @@ class _TextWriter(_Writer):
 class _LatexWriter(_Writer):
     r"""Writes `\ln\left(v_{0}\right)`, `v_{0} \cdot v_{1}`, `\frac{1}{v_{0}}`."""
 
-    minus = "-"
-    times = r" \cdot "
+    minus, times, elementwise, outer = "-", r" \cdot ", r" \odot ", r" \otimes "
 
-    def sum(self, body: Code, indices: Sequence[str], count: Dim | None) -> Code:
-        if not indices:
-            return body
-        share = "" if count is None else rf"\frac{{1}}{{{dim_latex(count)}}} "
-        inside = body.text if body.precedence >= PRODUCT else self.enclosed(body.text)
-        text = rf"{share}\sum_{{{''.join(indices)}}} {inside}"
-        return Code(text, PRODUCT if share else SUM)
+    def sigma(self, indices: str) -> str:
+        return rf"\sum_{{{indices}}}"
 
-    def write(self, node: Node, args: Sequence[Code]) -> Code:
-        if is_product(node):
-            order = _outer_order(node)
-            if order is not None:
-                return self.product([args[i] for i in order], r" \otimes ")
-            return self.product(args, r" \odot " if _is_elementwise(node) else self.times)
-        picked = _picked(node, args)
-        if picked is not None:
-            base, sign, index = picked
-            call = rf"\operatorname{{onehot}}\left({index.text}\right)"
-            sign = "-" if sign == "−" else sign
-            return Code(f"{base.within(SUM)} {sign} {call}", SUM)
-        marks = _marks(len(args))
+    def share(self, count: Dim) -> str:
+        return rf"\frac{{1}}{{{dim_latex(count)}}} "
+
+    def onehot(self, index: Code) -> str:
+        return rf"\operatorname{{onehot}}\left({index.text}\right)"
+
+    def operation(self, node: Node, args: Sequence[Code], marks: Sequence[str]) -> Code:
         template = self.template(node, marks)
         if len(args) == 1 and template == f"-{marks[0]}":
             return self.negative(args[0])
@@ -355,17 +364,17 @@ def _outer_order(node: Node) -> list[int] | None:
     return order if in_order == sorted(in_order) else None
 
 
-def _picked(node: Node, args: Sequence[Code]) -> tuple[Code, str, Code] | None:
-    """Return base, sign and index of base ± onehot(index): 1 added in one place of each row.
+def _picked(node: Node) -> float | None:
+    """Return ±1 where a node is base ± onehot(index): 1 added in one place of each row.
 
     A statement such as `p[y] += −1` has no place inside a formula.
     """
-    marks = _marks(len(args))
-    if len(args) != 3 or node.op.label(node, marks) != f"{marks[0]}[{marks[2]}] += {marks[1]}":
+    marks = _marks(len(node.inputs))
+    if len(marks) != 3 or node.op.label(node, marks) != f"{marks[0]}[{marks[2]}] += {marks[1]}":
         return None
     base, added, index = node.inputs
     number = added.attrs["value"] if is_fill(added) else None
     is_one_each = index.ndim == node.ndim and index.shape[node.attrs["axis"]] == 1
     if number not in (1, -1) or is_fill(base) or not is_one_each:
         return None
-    return args[0], "+" if number == 1 else "−", args[2]
+    return float(number)

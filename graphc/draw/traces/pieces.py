@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.draw.typography import name_text, printable, subscript, superscript
+from graphc.draw.typography import LOWERED, name_text, printable, subscript, superscript
 from graphc.ir.code import ATOM, UNARY
 from graphc.ir.latex_names import latex_escape, name_latex
 
@@ -23,7 +23,7 @@ _EXACT = {"float32": 2e-6, "float64": 4e-15}
 _MOST_ELEMENTS = 6
 
 _LAYERED = re.compile(r"(?P<stem>[^\W\d]*[^\W\d_])_?(?P<digits>\d+)")
-_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_DIGITS = str.maketrans(LOWERED, "0123456789")
 
 
 class Written(Protocol):
@@ -130,7 +130,7 @@ def _starred(name: str) -> str | None:
 def _name_html(name: str) -> str:
     """Return a name in italics, its number set lower."""
     pretty = html.escape(name_text(name))
-    stem = pretty.rstrip("₀₁₂₃₄₅₆₇₈₉")
+    stem = pretty.rstrip(LOWERED)
     digits = pretty[len(stem) :].translate(_DIGITS)
     return f"<i>{stem}</i><sub>{digits}</sub>" if digits else f"<i>{pretty}</i>"
 

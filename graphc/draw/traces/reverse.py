@@ -15,9 +15,8 @@ import numpy as np
 
 from graphc.draw.numbering import Use
 from graphc.draw.traces.chain import Link, added, sent_back, stand_in
-from graphc.draw.traces.pieces import Piece, adjoint, derivative, quantity, variable, words
-from graphc.draw.traces.rows import Row
-from graphc.draw.traces.scene import Scene, Slot
+from graphc.draw.traces.pieces import adjoint, derivative, quantity, variable, words
+from graphc.draw.traces.scene import Row, Scene, Slot
 from graphc.ir.node import Node
 from graphc.ops import OPS
 
@@ -221,7 +220,8 @@ def _increment_row(
     term = adjoints.term(node, consumer, uses)
     before = stand_in("before", term.local)
     slots = dict(term.slots)
-    slots[before] = Slot(_unseen(), quantity(adjoints.value[node]))
+    # `+=` says what the adjoint was before, so that is never written.
+    slots[before] = Slot(words(""), quantity(adjoints.value[node]))
     adjoints.value[node] = adjoints.value[node] + term.value
     return Row(
         adjoint(adjoints.scene.place(node)),
@@ -236,8 +236,3 @@ def _increment_row(
         node,
         consumer,
     )
-
-
-def _unseen() -> Piece:
-    """Return the symbol of the adjoint as it was before: `+=` says it, so it is never written."""
-    return words("")

@@ -14,6 +14,7 @@ from graphc.draw.traces.chain import (
     added,
     is_linear,
     number_of,
+    over_stand_ins,
     partial_node,
     partial_of,
     rescaled,
@@ -24,7 +25,7 @@ from graphc.draw.traces.chain import (
 from graphc.draw.traces.loops import in_a_word
 from graphc.draw.traces.modules import Module
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, rebuilt
+from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops import OPS
@@ -52,12 +53,9 @@ def contributions(
     # Leaves stand for the operands and for the result: what those are made of is not looked into.
     leaves = {x: stand_in(f"operand{i}", x) for i, x in enumerate(module.operands)}
     result = stand_in("result", module.meaning)
-    again = dict(leaves)
-    for node in new_nodes(module.meaning, set(module.operands)):
-        again[node] = rebuilt(node, tuple([again[x] for x in node.inputs]))
-    nodes = [node for place, node in again.items() if place not in leaves]
+    (meaning,) = substitute([module.meaning], leaves)
+    nodes = new_nodes(meaning, set(leaves.values()))
     active = reaching(nodes, [leaves[x] for x in operands])
-    meaning = again[module.meaning]
     parts: dict[Node, list[Node]] = {meaning: [seed]}
     for node in reversed(nodes):
         if node not in parts:
@@ -157,7 +155,7 @@ def _scaled(adjoint: Node, partial: Node | float, is_seed: bool) -> Node:
     known = None if scale is None else rescaled(adjoint, scale)
     if known is not None:
         adjoint, partial = known, partial.inputs[1]
-    filled = _number_under(adjoint)
+    filled = number_of(bare(adjoint))  # it may have been broadcast
     if filled == 1:
         return partial
     if filled == -1:
@@ -168,11 +166,6 @@ def _scaled(adjoint: Node, partial: Node | float, is_seed: bool) -> Node:
     if is_inverse and not is_seed:
         return OPS["divide"](adjoint, partial.inputs[1])
     return OPS["multiply"](adjoint, partial)
-
-
-def _number_under(adjoint: Node) -> float | None:
-    """Return the number that fills an adjoint, which may have been broadcast."""
-    return number_of(bare(adjoint))
 
 
 def _number_of(partial: Node | float) -> float | None:
@@ -187,11 +180,7 @@ def _number_of(partial: Node | float) -> float | None:
 
 def _by_reverse_mode(node: Node, index: int, adjoint: Node) -> Node | None:
     """Return what reverse mode builds for an op that is not linear, over the node's operands."""
-    operands = [
-        operand if is_fill(operand) else stand_in(f"operand{i}", operand)
-        for i, operand in enumerate(node.inputs)
-    ]
-    again = node.op.make(operands, **node.attrs)
+    operands, again = over_stand_ins(node)
     seed, result = stand_in("seed", node), stand_in("result", node)
     (sent,) = cotangents([again], [seed], [operands[index]])
     if sent is None:

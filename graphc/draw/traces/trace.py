@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.draw.numbering import numbered
-from graphc.draw.traces.chain import Point
-from graphc.draw.traces.forward import forward_rows
+from graphc.draw.traces.forward import forward_rows, tangent_rows
 from graphc.draw.traces.loops import with_single_results
 from graphc.draw.traces.pieces import (
     Phrase,
@@ -28,17 +27,13 @@ from graphc.draw.traces.pieces import (
     words,
 )
 from graphc.draw.traces.reverse import increments, sums_over_consumers
-from graphc.draw.traces.rows import Row
-from graphc.draw.traces.scene import Scene, in_order
+from graphc.draw.traces.scene import Row, Scene, in_order, scalar_output
 from graphc.draw.traces.table import Column, Table, Tabular
-from graphc.draw.traces.tangent import tangent_rows
-from graphc.draw.traces.target import scalar_output
 from graphc.draw.values import evaluated
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.given import one_name
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.run.arguments import Argument, bind_dims
 
 MODES = ("forward", "tangent", "reverse")
 VERSIONS = ("A", "B")
@@ -176,10 +171,7 @@ def _check_choice(what: str, got: str, choices: tuple[str, ...]) -> None:
 def scene_at(graph: Graph, at: Mapping[str, Any]) -> Scene:
     """Return one evaluation of a graph whose nodes have one value each."""
     numbering = numbered(graph)
-    arrays = evaluated(graph, at, numbering.number).arrays
-    leaves = {**graph.inputs, **graph.params}
-    sizes = bind_dims([Argument(name, leaf, arrays[leaf]) for name, leaf in leaves.items()])
-    return Scene(numbering, Point(arrays, sizes))
+    return Scene(numbering, evaluated(graph, at, numbering.number))
 
 
 def _source(graph: Graph, wrt: str | None) -> Node:

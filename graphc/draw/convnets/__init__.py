@@ -1,0 +1,1 @@
+"""Pictures of ConvNets: volumes on their way through the layers, and filters that slide."""

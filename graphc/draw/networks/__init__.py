@@ -1,0 +1,1 @@
+"""Pictures of networks: dense layers found in a graph, one circle for each unit."""
