@@ -98,7 +98,7 @@ def font(text: str, color: str, size: float) -> str:
 
 
 @dataclass(frozen=True)
-class Rows:
+class Note:
     """A line under a box: its text and its ink."""
 
     text: str
@@ -117,7 +117,7 @@ class BoxLook:
     name_color: str = palette.INK
     formula_color: str = palette.INK
     mark: str = ""
-    notes: Sequence[Rows] = ()
+    notes: Sequence[Note] = ()
     doubled: bool = False
     min_width: int = 64
     min_height: int = 36

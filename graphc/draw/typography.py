@@ -6,7 +6,7 @@ import html
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,13 @@ def number_text(value: Any) -> str:
     return ("0" if text == "-0" else text).replace("-", "−")
 
 
+def nested_text(array: np.ndarray, write: Callable[[Any], str]) -> str:
+    """Return all numbers of a small array: `0.5`, `[[1, 2], [3, 4]]`."""
+    if not array.ndim:
+        return write(array[()])
+    return f"[{', '.join(nested_text(part, write) for part in array)}]"
+
+
 def literal_text(text: str) -> str:
     """Return a constant's literal, a long one shortened to six digits."""
     if len(text) <= 9:
@@ -150,7 +157,7 @@ def array_text(value: np.ndarray) -> list[str]:
     if array.ndim == 0:
         return [number_text(array[()])]
     if array.ndim == 1 and 0 < array.size <= 3:
-        return ["[" + ", ".join(number_text(v) for v in array) + "]"]
+        return [nested_text(array, number_text)]
     shape = "×".join(map(str, array.shape)) if array.ndim > 1 else f"{array.size} values"
     if array.size == 0:
         return [f"{shape}, empty"]

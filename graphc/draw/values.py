@@ -12,8 +12,8 @@ from graphc.build.init import initial_state
 from graphc.differentiate.reverse import cotangents
 from graphc.draw import palette
 from graphc.draw.dim_formula import shape_formula
-from graphc.draw.dot_source import Rows
-from graphc.draw.typography import array_text, listed, name_text, number_text
+from graphc.draw.dot_source import Note
+from graphc.draw.typography import array_text, listed, name_text, nested_text, number_text
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -68,7 +68,7 @@ def evaluated(graph: Graph, at: Mapping[str, Any], more: Iterable[Node] = ()) ->
     arrays = evaluate([*graph.nodes, *more], env, sizes=sizes, rng=np.random.default_rng(0))
     given = graph.inputs if initial else leaves
     shown = [
-        f"{name_text(name)} = {_point_text(env[node])}"
+        f"{name_text(name)} = {nested_text(env[node], number_text)}"
         for name, node in given.items()
         if env[node].size <= _MOST_NUMBERS
     ]
@@ -88,13 +88,6 @@ def evaluated_adjoints(
     return values, {node: values.arrays[c] for node, c in flowing.items()}
 
 
-def _point_text(array: np.ndarray) -> str:
-    """Return all numbers of a small array: `0.5`, `[[1, 2], [3, 4]]`."""
-    if not array.ndim:
-        return number_text(array[()])
-    return f"[{', '.join(map(_point_text, array))}]"
-
-
 def _initial(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the initial parameters, for the sizes that the inputs have."""
     shapes = {name: np.shape(value) for name, value in inputs.items()}
@@ -107,16 +100,16 @@ def _initial(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return initial_state(graph, seed=0, **sizes)
 
 
-def value_rows(array: np.ndarray, mark: str, color: str) -> list[Rows]:
+def value_rows(array: np.ndarray, mark: str, color: str) -> list[Note]:
     """Return the lines under a box that tell a value; the mark stands before the first."""
     lines = array_text(array)
-    return [Rows(f"{mark} {lines[0]}", color), *[Rows(line, color) for line in lines[1:]]]
+    return [Note(f"{mark} {lines[0]}", color), *[Note(line, color) for line in lines[1:]]]
 
 
-def notes(node: Node, values: Values | None) -> Sequence[Rows]:
+def notes(node: Node, values: Values | None) -> Sequence[Note]:
     """Return what stands under a variable's box: its value, or the shape of an array."""
     if isinstance(node.type, TupleType):
         return []  # the results of a loop have boxes of their own
     if values is not None and node in values.arrays:
         return value_rows(values.arrays[node], "▸", palette.VALUE)
-    return [Rows(shape_formula(node.shape), palette.MUTED)] if node.shape else []
+    return [Note(shape_formula(node.shape), palette.MUTED)] if node.shape else []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.draw.explorer.layout import HEAD
-from graphc.draw.explorer.lineage import Event, Lineage, Stage, lineage, shown_names
+from graphc.draw.explorer.lineage import Event, Lineage, Stage, for_each_stage, lineage, shown_names
 from graphc.draw.explorer.listing import Listing, listing
 from graphc.draw.explorer.measures import Measure, Point, measures, point_of, values_at
 from graphc.draw.explorer.page import page
@@ -42,7 +42,7 @@ def explorer_page(stages: Sequence[Stage], *, of: str | None, at: Mapping[str, A
 def _contents(stages: Sequence[Stage], of: str | None, point: Point) -> dict[str, Any]:
     model = stages[0].graph
     found = lineage(stages)
-    codes = _codes(stages, found, of)
+    codes = for_each_stage(stages, lambda at: listing(stages[at], found.ids[at], of))
     arrays = values_at(stages, point)
     evaluated = _evaluated(stages)
     derived = next((stage for stage in stages if stage.differentiates), None)
@@ -198,17 +198,6 @@ def _facts(node: Node, key: str, boxes: Boxes) -> dict[str, Any]:
 
 
 # -- lines ---------------------------------------------------------------------------------------
-
-
-def _codes(stages: Sequence[Stage], found: Lineage, of: str | None) -> list[Listing]:
-    """Return the code of each stage; one in which nothing happens has that of the stage before."""
-    codes: list[Listing] = []
-    for place, (stage, ids) in enumerate(zip(stages, found.ids, strict=True)):
-        if place and stage.leaves_as_it_was(stages[place - 1]):
-            codes.append(codes[-1])
-        else:
-            codes.append(listing(stage, ids, of))
-    return codes
 
 
 def _first_places(codes: Sequence[Listing]) -> list[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from graphc.draw.silent import is_silent
 from graphc.draw.typography import name_text
@@ -35,12 +36,26 @@ class Stage:
         return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
 
 
+def for_each_stage(stages: Sequence[Stage], make: Callable[[int], T]) -> list[T]:
+    """Return what is made for each stage; one in which nothing happens has that of the one before.
+
+    `make` gets the place of a stage.
+    """
+    found: list[T] = []
+    for place, stage in enumerate(stages):
+        is_idle = place > 0 and stage.leaves_as_it_was(stages[place - 1])
+        found.append(found[-1] if is_idle else make(place))
+    return found
+
+
 def stages_of(records: Iterable[PassRecord]) -> list[Stage]:
     """Return the stages that the records of passes tell of."""
     return [Stage(r.name, r.title, r.graph, r.firings, r.became) for r in records]
 
 
 # -- ids that stay -------------------------------------------------------------------------------
+
+T = TypeVar("T")
 
 ADDED, CHANGED, REMOVED = "+", "~", "-"
 

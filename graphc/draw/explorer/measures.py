@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.draw.explorer.lineage import Stage
+from graphc.draw.explorer.lineage import Stage, for_each_stage
 from graphc.draw.typography import array_text, listed, name_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -95,17 +95,13 @@ def values_at(stages: Sequence[Stage], point: Point) -> list[Mapping[Node, np.nd
 
     A stage in which nothing happens has those of the stage before.
     """
-    found: list[Mapping[Node, np.ndarray]] = []
-    for place, stage in enumerate(stages):
-        if point.left_out:
-            found.append({})
-        elif place and stage.leaves_as_it_was(stages[place - 1]):
-            found.append(found[-1])
-        else:
-            env, sizes = bind(stage.graph, *_split(stage.graph, point.values))
-            rng = np.random.default_rng(0)
-            found.append(evaluate(stage.graph.nodes, env, sizes=sizes, rng=rng))
-    return found
+
+    def evaluated(place: int) -> Mapping[Node, np.ndarray]:
+        graph = stages[place].graph
+        env, sizes = bind(graph, *_split(graph, point.values))
+        return evaluate(graph.nodes, env, sizes=sizes, rng=np.random.default_rng(0))
+
+    return [{} for _ in stages] if point.left_out else for_each_stage(stages, evaluated)
 
 
 def measures(

@@ -12,7 +12,7 @@ from graphc.draw.dot_source import (
     FONT,
     BoxLook,
     Html,
-    Rows,
+    Note,
     attributes,
     box_edge,
     edge_line,
@@ -143,7 +143,7 @@ def _adjoint_look(
     box: Box, inside: Sequence[Adjoint], point: Values | None, gradients: Mapping[Node, Any]
 ) -> BoxLook:
     node = inside[-1].node
-    rows: list[Rows] = []
+    rows: list[Note] = []
     details: list[str] = []
     is_summed_up = False
     if box.kind == "group":
@@ -155,7 +155,7 @@ def _adjoint_look(
         if node in gradients:
             rows = value_rows(gradients[node], "◂", palette.ADJOINT)
         elif node.shape and point is None:
-            rows = [Rows(shape_formula(node.shape), palette.MUTED)]
+            rows = [Note(shape_formula(node.shape), palette.MUTED)]
     return BoxLook(
         name=f"d {box.name}" if box.kind == "group" else bar(_shown(box)),
         formula=formula,
@@ -219,7 +219,7 @@ def _fitted(look: BoxLook, other: BoxLook, width: int) -> BoxLook:
         look,
         min_width=width if width - look.width < _LEAST_INSET else look.min_width,
         min_height=max(look.height, other.height),
-        notes=[*look.notes, *[Rows("", palette.INK)] * missing],
+        notes=[*look.notes, *[Note("", palette.INK)] * missing],
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from graphc.draw.dot_source import FORMULA_SIZE, NAME_HEIGHT, VALUE_SIZE, BoxLook
 from graphc.draw.graphs.view import View
@@ -59,12 +59,8 @@ def rows_of(
             if cuts is None:
                 continue
             row = _row_of_each(picture, [sum(cut <= at for cut in cuts) for at in level])
-            long = max(
-                sum(along[a:b]) for a, b in zip([0, *cuts], [*cuts, len(along)], strict=True)
-            )
-            high = sum(
-                max(across[a:b]) for a, b in zip([0, *cuts], [*cuts, len(along)], strict=True)
-            )
+            spans = [slice(a, b) for a, b in pairwise([0, *cuts, len(along)])]
+            long, high = max(sum(along[s]) for s in spans), sum(max(across[s]) for s in spans)
             width, height = (high, long) if sideways else (long, high)
             scale = min(1.0, _PAGE[0] / max(width, 1.0), _PAGE[1] / max(height * copies, 1.0))
             if best is None or scale > _WORTH * best.scale:

@@ -136,18 +136,15 @@ def _finished(
     layers = []
     for index in used:
         draft = drafts[index]
+        is_feeding = index in feeding
+        is_fed = draft.is_input and any(not drafts[early].is_input for early in draft.after)
         if draft.is_input:
-            is_fed = any(not drafts[early].is_input for early in draft.after)
-            whole = None if draft.whole is None else drafts[draft.whole].start
-            layer = Layer(draft.start, draft.size, "input", level[index], draft.start)
-            layer = replace(layer, is_fed=is_fed, whole=whole, indices=draft.indices)
-            layers.append(replace(layer, beyond="" if is_fed else hangs_behind(draft.start)))
-            continue
-        total = draft.sum
-        beyond = "" if index in feeding else leads_on(graph, total, weights)
-        role = "hidden" if index in feeding or beyond else "output"
-        node = _shown(graph, draft, index in feeding)
-        biases, skips = tuple(draft.biases), tuple(draft.skips)
+            node = total = draft.start
+            role, beyond = "input", "" if is_fed else hangs_behind(node)
+        else:
+            node, total = _shown(graph, draft, is_feeding), draft.sum
+            beyond = "" if is_feeding else leads_on(graph, total, weights)
+            role = "hidden" if is_feeding or beyond else "output"
         layers.append(
             Layer(
                 node,
@@ -155,10 +152,13 @@ def _finished(
                 role,
                 level[index],
                 total,
-                biases,
-                skips,
+                tuple(draft.biases),
+                tuple(draft.skips),
                 draft.joint,
-                beyond=beyond,
+                is_fed,
+                None if draft.whole is None else drafts[draft.whole].start,
+                draft.indices,
+                beyond,
             )
         )
     moved = [replace(link, tail=place[link.tail], head=place[link.head]) for link in links]

@@ -222,20 +222,17 @@ def _caption_lines(
         matrix = f"<I>{escape(caption.name)}</I>  {escape(caption.size)}"
         label = Html(font(matrix, palette.INK, 12))
         lines.append(words_line(f"w{i}", caption.x, caption.y, label, tooltip=caption.told))
-    remarks = [picture.remark] if picture.remark else []
     handed = [found.layers[link.head] for link in found.links if link.weight is None]
-    if any(not layer.joint for layer in handed):
-        remarks.append("dotted: handed on unchanged")
-    if any(layer.joint for layer in handed):
-        remarks.append("dotted: unit by unit, without weights")
-    if lookups:
-        remarks.append("bold: rows that an index picks")
-    if picture.largest:
-        remarks.append(f"dashed: negative;  width: size, up to {picture.largest:.2g}")
-    if any(link.is_frozen for link in found.links):
-        remarks.append("hollow arrows: frozen weights")
-    if has_dropped:
-        remarks.append("✕ dropped out")
+    holds = {
+        picture.remark: bool(picture.remark),
+        "dotted: handed on unchanged": any(not layer.joint for layer in handed),
+        "dotted: unit by unit, without weights": any(layer.joint for layer in handed),
+        "bold: rows that an index picks": bool(lookups),
+        f"dashed: negative;  width: size, up to {picture.largest:.2g}": picture.largest > 0,
+        "hollow arrows: frozen weights": any(link.is_frozen for link in found.links),
+        "✕ dropped out": has_dropped,
+    }
+    remarks = [words for words, is_so in holds.items() if is_so]
     if remarks:
         middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
         words = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))

@@ -10,7 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.draw.typography import LOWERED, name_text, printable, subscript, superscript
+from graphc.draw.typography import (
+    LOWERED,
+    name_text,
+    nested_text,
+    printable,
+    subscript,
+    superscript,
+)
 from graphc.ir.code import ATOM, UNARY
 from graphc.ir.latex_names import latex_escape, name_latex
 
@@ -141,7 +148,7 @@ def _name_html(name: str) -> str:
 def quantity(value: np.ndarray) -> Piece:
     """Return a number as it is substituted, a short array's elements, or an array's shape."""
     if is_listed(value):
-        return _plain(_elements(value))
+        return _plain(nested_text(value, decimal_text))
     if value.ndim:
         return _plain(f"[{', '.join(map(str, value.shape))}]")
     text = decimal_text(value)
@@ -156,13 +163,6 @@ def is_listed(value: np.ndarray) -> bool:
 def leads_to(value: np.ndarray) -> str:
     """Return the sign before a value: `=` before numbers, `→` before a shape."""
     return "→" if value.ndim and not is_listed(value) else "="
-
-
-def _elements(value: np.ndarray) -> str:
-    """Return `[1, −1]`, or a matrix by its rows."""
-    if not value.ndim:
-        return decimal_text(value)
-    return f"[{', '.join(map(_elements, value))}]"
 
 
 def result(value: np.ndarray) -> Phrase:

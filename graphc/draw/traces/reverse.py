@@ -7,8 +7,10 @@ once and increments the adjoints of its operands, which start at 0.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import groupby
 
 import numpy as np
@@ -94,12 +96,11 @@ class _Adjoints:
     def term(self, node: Node, consumer: Node, uses: Sequence[Use]) -> Term:
         sending = self.sending(consumer)
         chain, slots = self._chain(node, consumer, sending.above)
-        local: Node | None = None
+        links = [sending.links[use] for use in uses]
+        local = reduce(added, [link.root for link in links])
         total = np.zeros_like(self.scene.value(node))
-        for use in uses:
-            local = added(local, sending.links[use].root)
-            total = total + sending.links[use].value
-        assert local is not None
+        for link in links:
+            total = total + link.value
         return Term(chain, local, {**sending.slots, **slots}, total)
 
     def _chain(self, node: Node, consumer: Node, above: Slot) -> tuple[Node, dict[Node, Slot]]:
@@ -149,12 +150,9 @@ def _sum_row(
     adjoints: _Adjoints, node: Node, consumers: Sequence[tuple[Node, list[Use]]], step: int
 ) -> Row:
     terms = [adjoints.term(node, consumer, uses) for consumer, uses in consumers]
-    total = terms[0].value
-    for term in terms[1:]:
-        total = total + term.value
-    adjoints.value[node] = total
+    total = adjoints.value[node] = reduce(operator.add, [term.value for term in terms])
     shown, slots = _shortened(terms)
-    chain, local = _added([t.chain for t in shown]), _added([t.local for t in shown])
+    chain, local = reduce(added, [t.chain for t in shown]), reduce(added, [t.local for t in shown])
     return Row(
         adjoint(adjoints.scene.place(node)),
         "=",
@@ -182,14 +180,6 @@ def _shortened(terms: Sequence[Term]) -> tuple[list[Term], dict[Node, Slot]]:
     slots[scalar] = slots[gap]
     middle = Term(scalar, gap, {}, terms[0].value)
     return [*terms[: _MOST_TERMS - 1], middle, terms[-1]], slots
-
-
-def _added(parts: Sequence[Node]) -> Node:
-    total: Node | None = None
-    for part in parts:
-        total = added(total, part)
-    assert total is not None
-    return total
 
 
 # -- version B ---------------------------------------------------------------------------------

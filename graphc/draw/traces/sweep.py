@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 
 from graphc.differentiate.formula_text import tree_text
 from graphc.differentiate.forward import is_derived_from_formula
@@ -109,10 +110,7 @@ def _negative(node: Node) -> Node:
 def _total(parts: Sequence[Node]) -> Node:
     """Return the sum of parts, one without a minus sign first."""
     first = next((i for i, part in enumerate(parts) if without_sign(part) is None), 0)
-    total = parts[first]
-    for part in [*parts[:first], *parts[first + 1 :]]:
-        total = added(total, part)
-    return total
+    return reduce(added, [parts[first], *parts[:first], *parts[first + 1 :]])
 
 
 def _part(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -60,47 +60,35 @@ class Trace(Tabular):
 
     def table(self) -> Table:
         """Return the rows as cells."""
-        columns, cells = _COLUMNS[self.mode]
-        return Table(self.title, self.remark, columns, [cells(row) for row in self.rows])
+        heads = _COLUMNS[self.mode]
+        columns = [Column(head, is_words=head in ("step", "rule")) for head in heads]
+        rows = []
+        for row in self.rows:
+            cells = _cells(row)
+            rows.append([cells[head] if head in cells else row.equation() for head in heads])
+        return Table(self.title, self.remark, columns, rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def _name(row: Row) -> Phrase:
-    return [row.label] if row.label is not None else []
-
-
-def _forward_cells(row: Row) -> list[Phrase]:
-    return [_name(row), row.equation(), row.arithmetic()]
-
-
-def _tangent_cells(row: Row) -> list[Phrase]:
-    return [_name(row), row.equation(), row.arithmetic(), [words(row.rule)]]
-
-
-def _reverse_cells(row: Row) -> list[Phrase]:
-    local = [row.local] if row.local is not None else []
-    step = [words(str(row.step))] if row.step is not None else []
-    return [step, _name(row), row.equation(), local, row.arithmetic(), [words(row.rule)]]
-
-
-_NAME, _VALUE, _RULE = Column("name"), Column("value"), Column("rule", is_words=True)
-_COLUMNS: dict[str, tuple[list[Column], Callable[[Row], list[Phrase]]]] = {
-    "forward": ([_NAME, Column("formula"), _VALUE], _forward_cells),
-    "tangent": ([_NAME, Column("derivative"), _VALUE, _RULE], _tangent_cells),
-    "reverse": (
-        [
-            Column("step", is_words=True),
-            _NAME,
-            Column("chain"),
-            Column("local derivatives"),
-            _VALUE,
-            _RULE,
-        ],
-        _reverse_cells,
-    ),
+#: The columns of each mode.
+_COLUMNS = {
+    "forward": ("name", "formula", "value"),
+    "tangent": ("name", "derivative", "value", "rule"),
+    "reverse": ("step", "name", "chain", "local derivatives", "value", "rule"),
 }
+
+
+def _cells(row: Row) -> dict[str, Phrase]:
+    """Return the cells of a row by their columns; the others hold its equation."""
+    return {
+        "step": [words(str(row.step))] if row.step is not None else [],
+        "name": [row.label] if row.label is not None else [],
+        "local derivatives": [row.local] if row.local is not None else [],
+        "value": row.arithmetic(),
+        "rule": [words(row.rule)],
+    }
 
 
 def trace(

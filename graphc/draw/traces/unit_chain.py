@@ -22,7 +22,7 @@ from graphc.draw.dot_source import (
     NAME_HEIGHT,
     VALUE_SIZE,
     Html,
-    Rows,
+    Note,
     edge_line,
     font,
     node_line,
@@ -212,10 +212,10 @@ class _Picture:
         ]
         return Html(table.format("".join(rows)))
 
-    def _notes(self, node: Node) -> tuple[Sequence[Rows], Sequence[Rows]]:
+    def _notes(self, node: Node) -> tuple[Sequence[Note], Sequence[Note]]:
         """Return what stands under a variable and under its adjoint."""
         if self.values is None:
-            shape = [Rows(shape_formula(node.shape), palette.MUTED)] if node.shape else []
+            shape = [Note(shape_formula(node.shape), palette.MUTED)] if node.shape else []
             return shape, shape if node in self.writer.active else []
         adjoint = self.adjoints.get(node)
         value = value_rows(self.values.arrays[node], "▸", palette.VALUE)
@@ -295,6 +295,6 @@ def _lines(lines: Sequence[str], mark: str, ink: str) -> str:
     return "<BR/>".join(font(escape(line), ink, FORMULA_SIZE) for line in shown) or " "
 
 
-def _stacked(name: str, notes: Sequence[Rows]) -> str:
+def _stacked(name: str, notes: Sequence[Note]) -> str:
     under = [font(escape(note.text), note.color, VALUE_SIZE) for note in notes]
     return "<BR/>".join([name, *under] if name else under)
