@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from graphc.draw.typography import superscript
 from graphc.ir.code import ATOM, POWER, PRODUCT, SUM, UNARY, Code
@@ -70,6 +70,11 @@ def short_sizes(sizes: Iterable[Dim]) -> str:
     """Return what holds along each axis, once where it is the same: `2`, `1×2`."""
     texts = [dim_formula(size) for size in sizes]
     return texts[0] if len(set(texts)) == 1 else "×".join(texts)
+
+
+def unusual(word: str, sizes: Sequence[Dim], usual: int = 1) -> str:
+    """Return `, stride 2`; nothing where it is along each axis as usual."""
+    return f", {word} {short_sizes(sizes)}" if any(size != usual for size in sizes) else ""
 
 
 def _written(tree: ast.expr) -> Code:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw import palette
@@ -95,6 +95,11 @@ def opening(
 
 def font(text: str, color: str, size: float) -> str:
     return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{text}</FONT>'
+
+
+def caption(parts: Iterable[tuple[str, str]], gap: str = "     ") -> Html:
+    """Return the line under a picture, from words and their inks."""
+    return Html(gap.join(font(escape(text), ink, 11) for text, ink in parts))
 
 
 @dataclass(frozen=True)

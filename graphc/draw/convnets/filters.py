@@ -65,9 +65,9 @@ def sliding_filter(
             for b in range(kernel_[1])
         }
         left = index * (width + 50)
-        _image(canvas, f"i{index}", (left, 0), whole, pad_, read)
+        _grid(canvas, f"i{index}", (left, 0), whole, read, pad_)
         start = left + whole[1] * _CELL + 70
-        _grid(canvas, f"o{index}", (start, 0), out, {(row, column)}, ())
+        _grid(canvas, f"o{index}", (start, 0), out, {(row, column)})
         canvas.wire(
             [(left + whole[1] * _CELL + 8, 0), (start - 8, 0)], key=f"w{index}", more="step"
         )
@@ -108,36 +108,19 @@ def _expect_small(sizes: Sequence[int]) -> None:
         raise GraphError("the filter is larger than what it slides over: it has no position")
 
 
-def _image(
-    canvas: Canvas,
-    key: str,
-    corner: Point,
-    size: tuple[int, int],
-    pad: Sequence[int],
-    read: set[tuple[int, int]],
-) -> None:
-    border = [
-        (r, c)
-        for r in range(size[0])
-        for c in range(size[1])
-        if not (pad[0] <= r < size[0] - pad[0] and pad[1] <= c < size[1] - pad[1])
-    ]
-    _grid(canvas, key, corner, size, read, border)
-
-
 def _grid(
     canvas: Canvas,
     key: str,
     corner: Point,
     size: Sequence[int],
     marked: set[tuple[int, int]],
-    border: Sequence[tuple[int, int]],
+    pad: Sequence[int] = (0, 0),
 ) -> None:
     """Draw cells downwards from a corner; marked ones last, so that their frames lie on top."""
-    outside = set(border)
+    rows, columns = (range(p, whole - p) for p, whole in zip(pad, size, strict=True))
     cells = [(r, c) for r in range(size[0]) for c in range(size[1])]
     for r, c in sorted(cells, key=lambda cell: cell in marked):
-        is_marked, is_outside = (r, c) in marked, (r, c) in outside
+        is_marked, is_outside = (r, c) in marked, not (r in rows and c in columns)
         fill = palette.CONSTANT_FILL if is_outside else palette.PAPER
         roles = [w for w, holds in (("marked", is_marked), ("padding", is_outside)) if holds]
         canvas.shape(

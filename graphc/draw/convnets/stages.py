@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphc.draw.dim_formula import dim_code, short_sizes, sizes_formula
+from graphc.draw.dim_formula import dim_code, sizes_formula, unusual
 from graphc.draw.networks.drafts import joint_of
 from graphc.draw.products import weight_nodes, weight_of
 from graphc.errors import GraphError
@@ -332,10 +332,8 @@ class _Finder:
         words = word
         if window:
             words += f" {sizes_formula(size)}"
-            if any(stride != 1 for stride in window["stride"]) and kind == "conv":
-                words += f", stride {short_sizes(window['stride'])}"
-            if any(step != 1 for step in window["dilation"]):
-                words += f", dilation {short_sizes(window['dilation'])}"
+            words += unusual("stride", window["stride"]) if kind == "conv" else ""
+            words += unusual("dilation", window["dilation"])
         shape = _volume(node, len(size)) if window else (node.shape or (1,))[-1:]
         stage = Stage(kind, words, shape, size, before, node.op is OPS["windows_add"])
         if at is None:

@@ -15,8 +15,8 @@ from graphc.draw.dot_source import (
     Note,
     attributes,
     box_edge,
+    caption,
     edge_line,
-    font,
     opening,
 )
 from graphc.draw.drawing import Drawing
@@ -27,7 +27,7 @@ from graphc.draw.graphs.rows import rows_of, stacked
 from graphc.draw.graphs.unrolling import unrolled
 from graphc.draw.graphs.view import Box, View, view
 from graphc.draw.layout import Layout, Point, arrow_pos
-from graphc.draw.typography import LOWERED, bar, escape, listed, name_text, text_width, wrapped
+from graphc.draw.typography import LOWERED, bar, listed, name_text, text_width, wrapped
 from graphc.draw.values import Values, evaluated, evaluated_adjoints, value_rows
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
@@ -226,18 +226,18 @@ def _fitted(look: BoxLook, other: BoxLook, width: int) -> BoxLook:
 def _caption(of: str, picture: View, point: Values | None, half: _Half, saved: bool) -> Html:
     name = name_text(of)
     space = " " if len(name.rstrip(LOWERED)) > 1 else ""
-    shown = [font(escape(f"◂ adjoint  v̄ = d{space}{name}/dv"), palette.ADJOINT, 11)]
+    shown = [(f"◂ adjoint  v̄ = d{space}{name}/dv", palette.ADJOINT)]
     if point is not None:
-        shown.insert(0, font("▸ value", palette.VALUE, 11))
+        shown.insert(0, ("▸ value", palette.VALUE))
     if any(look.mark for look in half.looks.values()):
-        shown.append(font("Σ adds over all uses", palette.ADJOINT, 11))
+        shown.append(("Σ adds over all uses", palette.ADJOINT))
     if saved and half.saved:
-        shown.append(font("dotted: a saved value is read", palette.VALUE, 11))
+        shown.append(("dotted: a saved value is read", palette.VALUE))
     if point is not None and point.point:
-        shown.append(font(escape(f"at {point.point}"), palette.INK, 11))
+        shown.append((f"at {point.point}", palette.INK))
     if picture.remark:
-        shown.append(font(escape(picture.remark), palette.MUTED, 11))
-    return Html("     ".join(shown))
+        shown.append((picture.remark, palette.MUTED))
+    return caption(shown)
 
 
 # -- DOT ---------------------------------------------------------------------------------------

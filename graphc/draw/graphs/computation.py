@@ -14,7 +14,7 @@ from graphc.draw.dot_source import (
     Html,
     box_edge,
     box_label,
-    font,
+    caption,
     node_line,
     opening,
 )
@@ -24,7 +24,7 @@ from graphc.draw.graphs.loop_bodies import LoopBody, opened_loops, outer_edges, 
 from graphc.draw.graphs.rows import Rows, rows_of, stacked
 from graphc.draw.graphs.view import Box, View, view
 from graphc.draw.layout import arrow_pos
-from graphc.draw.typography import escape, name_text, wrapped
+from graphc.draw.typography import name_text, wrapped
 from graphc.draw.values import Values, evaluated, notes
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
@@ -69,7 +69,7 @@ def computation_graph(
     looks = {i: look(box, point) for i, box in enumerate(picture.boxes)}
     rows = rows_of(picture, looks, direction, is_whole=bool(loops) or not can_render())
     title = f"Computation graph of {graph.name}"
-    label = caption(picture, point, bool(loops))
+    label = _caption(picture, point, bool(loops))
     head = _head(graph, rows.sideways, rank_gap(picture, loops), label)
     if rows.count > 1:
         source = _in_rows(picture, looks, rows, head)
@@ -150,18 +150,18 @@ def look(box: Box, values: Values | None) -> BoxLook:
     )
 
 
-def caption(picture: View, values: Values | None, loops: bool = False) -> Html | None:
+def _caption(picture: View, values: Values | None, loops: bool) -> Html | None:
     """Return the line under the picture: what the marks mean, where, and what is left out."""
     parts = []
     if values is not None:
-        parts.append(font("▸ value", palette.VALUE, 11))
+        parts.append(("▸ value", palette.VALUE))
         if values.point:
-            parts.append(font(escape(f"at {values.point}"), palette.INK, 11))
+            parts.append((f"at {values.point}", palette.INK))
     if loops:
-        parts.append(font("dashed edge: on to the next step", palette.MUTED, 11))
+        parts.append(("dashed edge: on to the next step", palette.MUTED))
     if picture.remark:
-        parts.append(font(escape(picture.remark), palette.MUTED, 11))
-    return Html("    ".join(parts)) if parts else None
+        parts.append((picture.remark, palette.MUTED))
+    return caption(parts, gap="    ") if parts else None
 
 
 def _head(graph: Graph, sideways: bool, gap: float, label: Html | None) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphc.draw.dim_formula import dim_formula, short_sizes, sizes_formula
+from graphc.draw.dim_formula import dim_formula, short_sizes, sizes_formula, unusual
 from graphc.draw.silent import is_silent
 from graphc.ir.code import ATOM, PRODUCT, Code
 from graphc.ir.dims import Dim, product, same
@@ -173,22 +173,19 @@ def _transposed(graph: Graph, added: Node) -> Iterator[Sliding]:
     if _is_private(graph, added) and graph.consumers[added][0].op is OPS["slice"]:
         (end,) = graph.consumers[added]
         cut = [bound[0] for bound in end.attrs["bounds"][-len(size) :]]
-        words += f", padding {short_sizes(cut)}" if any(x != 0 for x in cut) else ""
+        words += unusual("padding", cut, usual=0)
         inside.append(added)
     yield Sliding(end, _TRANSPOSED, (image, filters), tuple(inside), words)
 
 
 def _slide(node: Node, image: list[Node]) -> str:
     """Return how windows slide: `, stride 2, padding 1, dilation 2`, each where it is not usual."""
-    attrs, words = node.attrs, ""
-    if any(step != 1 for step in attrs["stride"]):
-        words += f", stride {short_sizes(attrs['stride'])}"
+    attrs = node.attrs
+    words = unusual("stride", attrs["stride"])
     for padded in image[:-1]:
         widths = padded.attrs["widths"][-len(attrs["size"]) :] if padded.op is OPS["pad"] else ()
         if all(before == after for before, after in widths):
             words += f", padding {short_sizes([w for w, _ in widths])}" if widths else ""
         else:
             words += f", padding {' × '.join(f'{b} and {a}' for b, a in widths)}"
-    if any(step != 1 for step in attrs["dilation"]):
-        words += f", dilation {short_sizes(attrs['dilation'])}"
-    return words
+    return words + unusual("dilation", attrs["dilation"])

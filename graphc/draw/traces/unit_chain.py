@@ -23,6 +23,7 @@ from graphc.draw.dot_source import (
     VALUE_SIZE,
     Html,
     Note,
+    caption,
     edge_line,
     font,
     node_line,
@@ -272,7 +273,7 @@ class _Picture:
             parts.append((f"{_GRADIENT} gradient of the unit's parameters", palette.ADJOINT))
         if self.values is not None and self.values.point:
             parts.append((f"at {self.values.point}", palette.INK))
-        return Html("     ".join(font(escape(text), ink, 11) for text, ink in parts))
+        return caption(parts)
 
     def _told(self, node: Node) -> str:
         name = plain([self.writer.variable(node)])
