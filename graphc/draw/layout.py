@@ -1,4 +1,4 @@
-"""Where does the mirrored half of a picture stand? The forward layout, repeated below itself."""
+"""Where does dot put boxes and edges? Layouts to be drawn elsewhere, and the curves of edges."""
 
 from __future__ import annotations
 

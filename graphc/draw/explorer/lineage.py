@@ -1,4 +1,4 @@
-"""What does the compiler do to a graph, one stage after another? As the explorer shows it."""
+"""What does the compiler do to a graph, stage by stage, and what becomes of each node?"""
 
 from __future__ import annotations
 

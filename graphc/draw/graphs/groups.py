@@ -1,4 +1,4 @@
-"""Which variables share one box? By scope, depth or callback, and the middle of a huge graph."""
+"""Which variables share one box, and what does it say? By scope, depth or callback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is the name of a state, or of several, written into its circle?"""
+"""How is a recurrence written? Names in circles, and all of it in words."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,8 @@ from graphc.draw.typography import listed, name_text, text_width
 RADIUS = 22.0
 COLUMN, ROW = 92.0, 88.0
 _WIDEST = 90.0  # of names that stand on one line
+#: How far beside a circle's centre a line leaves it or ends, where it turns on a way that is far.
+_ASIDE, _TURN, _FAR = 30.0, 39.0, 60.0
 
 
 @dataclass
@@ -113,19 +114,25 @@ class Pieces:
     def bus(
         self, key: str, y: float, sources: list[str], targets: list[str], matrices: Names
     ) -> None:
-        """Draw a line that all of the sources feed, and each of the targets reads."""
+        """Draw a line that all of the sources feed, and each of the targets reads.
+
+        It is fed from the right of its sources, and read from the left.
+        """
         if not sources or not targets:
             return
         color, style, width = self.looks[matrices]
         look: dict[str, Any] = {"color": color, "style": style, "width": width}
         told = listed(list(matrices)) or "handed on"
-        found = bus(y, [self.at[k] for k in sources], [self.at[k] for k in targets], RADIUS)
-        self.canvas.wire(found.line, key=key, arrow=False, more="shared", tooltip=told, **look)
-        for source, way in zip(sources, found.fed, strict=True):
+        fed = {source: _way(self.at[source], y, _ASIDE) for source in sources}
+        read = {target: _way(self.at[target], y, -_ASIDE)[::-1] for target in targets}
+        met = sorted({way[-1] for way in fed.values()} | {way[0] for way in read.values()})
+        line = met[0], met[-1]
+        self.canvas.wire(line, key=key, arrow=False, more="shared", tooltip=told, **look)
+        for source, way in fed.items():
             self.canvas.wire(way, key=f"{key}_{source}", tail=source, arrow=False, **look)
-        for target, way in zip(targets, found.read, strict=True):
+        for target, way in read.items():
             self.canvas.wire(way, key=f"{key}_{target}", head=target, tooltip=told, **look)
-        for at in found.junctions:
+        for at in met[1:-1]:  # where ways meet the line
             self.canvas.dot(at, color)
         self.has_bus |= len(sources) + len(targets) > 2
 
@@ -135,35 +142,11 @@ def widest(text: str, size: float) -> float:
     return max(text_width(line, size) for line in text.split("\n"))
 
 
-# -- one line for all states of a loop -----------------------------------------------------------
-
-#: How far beside a circle's centre a line leaves it or ends, where it turns on a way that is far.
-_ASIDE, _TURN, _FAR = 30.0, 39.0, 60.0
-
-
-@dataclass(frozen=True)
-class Bus:
-    """A horizontal line that circles feed, and that others read; junctions are where they meet."""
-
-    line: tuple[Point, Point]
-    fed: Sequence[list[Point]]
-    read: Sequence[list[Point]]
-    junctions: Sequence[Point]
-
-
-def bus(y: float, sources: Sequence[Point], targets: Sequence[Point], radius: float) -> Bus:
-    """Return the line at a height, fed from the right of its sources, read from the left."""
-    fed = [_way(at, y, _ASIDE, radius) for at in sources]
-    read = [_way(at, y, -_ASIDE, radius)[::-1] for at in targets]
-    met = sorted({way[-1] for way in fed} | {way[0] for way in read})
-    return Bus((met[0], met[-1]), fed, read, met[1:-1])
-
-
-def _way(at: Point, y: float, aside: float, radius: float) -> list[Point]:
+def _way(at: Point, y: float, aside: float) -> list[Point]:
     """Return the way from a circle to a height: aside, and straight up or down where it is far."""
     up = y - at[1]
     turn = at[0] + aside, at[1] + (up if abs(up) < _FAR else math.copysign(_TURN, up))
-    start = towards(at, turn, radius)
+    start = towards(at, turn, RADIUS)
     return [start, turn] if abs(up) < _FAR else [start, turn, (turn[0], y)]
 
 

@@ -33,19 +33,18 @@ def placed(found: Recurrences, steps: int) -> list[Place]:
     What loops emit besides their states comes behind them in the list, and stands above them.
     """
     places: dict[int, Place] = {}
-    count = len(found.loops)
     for index, loop in enumerate(found.loops):
         group = places[loop.below[0]].group if loop.below else _group(found, places, index)
         row = 1 + max((places[i].row for i in loop.below), default=0)
         shown = _shown_steps(loop.length, steps)
         places[index] = Place(_free(places, group, row), 0, shown, group, joint_name(loop.states))
-        for i, emitted in enumerate(found.emitted, count):
+        for i, emitted in found.numbered.items():
             if emitted.loop == index and i in found.stacked:
                 row = _free(places, group, places[index].row + 1)
                 places[i] = Place(row, 0, shown, group, joint_name([emitted.name]))
     tops = {place.group: 1 for place in places.values()}
     tops |= {group: 1 + max(p.row for p in places.values() if p.group == group) for group in tops}
-    for i, emitted in enumerate(found.emitted, count):
+    for i, emitted in found.numbered.items():
         if i not in places:
             below = places[emitted.loop]
             top = tops[below.group]

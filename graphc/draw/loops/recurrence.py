@@ -165,8 +165,7 @@ class _Scene(Pieces):
 
     def _emitted_by(self, index: int) -> list[int]:
         """Return the numbers of what a loop emits besides its states."""
-        emitted = enumerate(self.found.emitted, len(self.found.loops))
-        return [number for number, value in emitted if value.loop == index]
+        return [number for number, value in self.found.numbered.items() if value.loop == index]
 
     def _look_of(self, number: int) -> tuple[str, str]:
         """Return fill and role of an emitted value: an output, or what others read."""
@@ -174,7 +173,7 @@ class _Scene(Pieces):
         return (palette.PAPER, "state") if is_inner else (palette.OUTPUT_FILL, "output")
 
     def _rolled_emitted(self, number: int) -> None:
-        emitted, place = self.found.emitted[number - len(self.found.loops)], self.places[number]
+        emitted, place = self.found.numbered[number], self.places[number]
         loop, state, key = self.found.loops[emitted.loop], f"r{emitted.loop}", f"r{number}"
         at = self.at[state][0] + 1.2 * place.shift * COLUMN, place.row * ROW
         self.circle(key, at, place.name, "t", *self._look_of(number))
@@ -262,7 +261,7 @@ class _Scene(Pieces):
                 self.edge(source, f"s{index}_{column}", loop.from_below)
 
     def _unrolled_emitted(self, number: int) -> None:
-        emitted, place = self.found.emitted[number - len(self.found.loops)], self.places[number]
+        emitted, place = self.found.numbered[number], self.places[number]
         index, look = emitted.loop, self._look_of(number)
         back = 1 if self.found.loops[index].reverse else -1
         for column, step in zip(place.columns, place.steps, strict=True):
@@ -304,9 +303,9 @@ class _Scene(Pieces):
 
     def _end(self, index: int) -> str:
         """Return the key of a loop's last state; without a step it is the first one."""
-        emitted = self.found.emitted
-        loops = [*range(len(self.found.loops)), *[value.loop for value in emitted]]
-        place, reverse = self.places[index], self.found.loops[loops[index]].reverse
+        emitted = self.found.numbered.get(index)
+        reverse = self.found.loops[index if emitted is None else emitted.loop].reverse
+        place = self.places[index]
         if not place.steps:
             return f"s{index}_{place.first - (not reverse)}"
         return f"s{index}_{place.columns[0] if reverse else place.columns[-1]}"
@@ -358,9 +357,7 @@ class _Scene(Pieces):
             self.circle(f"g{index}", (x, row * ROW), name, "", palette.INPUT_FILL, "input")
             sources.append(f"g{index}")
         readers = [(index, loop.from_whole)] if GIVEN in loop.reads else []
-        emitted = [
-            (i, self.found.emitted[i - len(self.found.loops)]) for i in self._emitted_by(index)
-        ]
+        emitted = [(i, self.found.numbered[i]) for i in self._emitted_by(index)]
         readers += [(i, value.reads[GIVEN]) for i, value in emitted if GIVEN in value.reads]
         for reader, matrices in readers:
             height = (self.places[reader].row + 0.44) * ROW

@@ -97,6 +97,11 @@ class Recurrences:
     emitted: tuple[Emitted, ...] = ()
 
     @property
+    def numbered(self) -> dict[int, Emitted]:
+        """Return what is emitted by its numbers, behind those of the loops."""
+        return dict(enumerate(self.emitted, len(self.loops)))
+
+    @property
     def stacked(self) -> set[int]:
         """Return the numbers of what other loops read step by step."""
         return {i for loop in self.loops for i in loop.below}

@@ -1,4 +1,4 @@
-"""What is known of a layer while the network is being found, and in which order do layers stand?"""
+"""What is known of layers while a network is being found? Drafts of them, and blends of units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is a network made of? Layers of units, and the links between them."""
+"""What is a network made of? Layers of units, and links; what they cannot stand for is refused."""
 
 from __future__ import annotations
 

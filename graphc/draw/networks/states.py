@@ -1,4 +1,4 @@
-"""What are the weights' numbers? Each link's array from a state, inputs first."""
+"""What does a user give to a network? Numbers of its weights, and units that were dropped out."""
 
 from __future__ import annotations
 

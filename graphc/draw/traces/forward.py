@@ -1,4 +1,4 @@
-"""The forward trace: `v2 = ln(v0)`, `ln(2) = 0.693`."""
+"""Rows from the inputs to the outputs: values, `v2 = ln(v0)`, and tangents, `∂v2/∂x1`."""
 
 from __future__ import annotations
 

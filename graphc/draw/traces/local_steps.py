@@ -1,4 +1,4 @@
-"""The local derivative of a pointwise node by one operand, step by step, over its own names."""
+"""The local derivative of a node by one operand: step by step, or as a Jacobian of vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all traces of one evaluation share: numbering, values, and the symbols of variables."""
+"""What all traces of one evaluation share: numbering, values, symbols of variables, and rows."""
 
 from __future__ import annotations
 
