@@ -7,6 +7,7 @@ by the same numbers.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,9 @@ from graphc.ir.node import Node
 from graphc.ir.types import TupleType
 from graphc.ir.walk import topological
 from graphc.ops.leaf import is_fill
+
+#: What may stand before numbers, in order.
+_LETTERS = "vuwabc" + string.ascii_lowercase
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,12 @@ class Numbering:
 
     graph: Graph
     number: Mapping[Node, int]
+
+    @cached_property
+    def letter(self) -> str:
+        """What stands before the numbers: v, or another letter where names of the user's are v1."""
+        taken = {name[:1] for name in self.graph.labels.values() if name[1:].isdecimal()}
+        return next((x for x in _LETTERS if x not in taken), _LETTERS[0])
 
     @cached_property
     def uses(self) -> Mapping[Node, list[Use]]:

@@ -11,6 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.draw.traces.pieces import decimal_text
+from graphc.draw.variables import variable_names
 
 LN_PRODUCT_SINE = """
 x1: input(f64)
@@ -168,3 +169,28 @@ def test_notebooks_get_html_and_latex(graph: gc.Graph) -> None:
 )
 def test_numbers_have_three_decimals_unless_they_are_exact(number: float, shown: str) -> None:
     assert decimal_text(number) == shown
+
+
+OWN_NUMBERS = """
+v1: input(f64)
+v2: input(f64)
+v4 = log(v1) + v1 * v2
+y = v4 * sin(v2)
+output(y)
+"""
+
+
+def test_numbers_stand_behind_another_letter_where_names_of_the_user_are_numbered() -> None:
+    """A textbook calls its variables v1, v2, …; another numbering by the same letter misleads."""
+    graph = gc.parse(OWN_NUMBERS)
+    at = {"v1": 2, "v2": 5}
+    rows = gc.trace(graph, at).rows
+    assert f"{rows[3].variable} = {rows[3].symbolic}" == "u3 = u0·u1"
+    reverse = gc.trace(graph, at, "reverse")
+    bar = "u\N{COMBINING MACRON}"
+    assert f"{bar} = ∂y/∂u, {bar}6 = 1" in str(reverse)
+    assert r"\bar{u}_{5}" in reverse.format("latex")
+    assert [row.variable for row in gc.trace(graph, at, "tangent", wrt="v1").rows][3] == "∂u3/∂v1"
+    names = variable_names(graph)
+    named = {row.variable for row in rows if row.label is None}
+    assert named == {name for name in names.values() if name.startswith("u")} != set()

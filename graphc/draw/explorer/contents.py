@@ -47,10 +47,10 @@ def _contents(stages: Sequence[Stage], of: str | None, point: Point) -> dict[str
     evaluated = _evaluated(stages)
     derived = next((stage for stage in stages if stage.differentiates), None)
     graph = stages[evaluated].graph
-    steps = Steps((), {}, point.left_out)
+    steps = Steps((), {}, left_out=point.left_out)
     if not point.left_out:
         steps = steps_of(graph, arrays[evaluated], point.sizes, of, derived)
-    names = shown_names(found, steps.number, [code.variables for code in codes])
+    names = shown_names(found, steps.letter, steps.number, [code.variables for code in codes])
     boxes = [
         boxes_of(stage.graph, ids, names) for stage, ids in zip(stages, found.ids, strict=True)
     ]
@@ -244,7 +244,7 @@ def _steps(steps: Steps, found: Lineage, evaluated: int, derived: Stage | None) 
     ids = found.ids[evaluated]
     there = found.ids[place]
     rows = [_step(step, ids, there) for step in steps.steps]
-    numbers = {ids[node]: number for node, number in steps.number.items()}
+    numbers = {ids[node]: f"{steps.letter}{number}" for node, number in steps.number.items()}
     return {
         "stage": evaluated,
         "code": place,

@@ -190,7 +190,10 @@ def made_by(firing: Firing, newest: int) -> list[Node]:
 
 
 def shown_names(
-    found: Lineage, number: Mapping[Node, int], variables: Sequence[Mapping[str, str]]
+    found: Lineage,
+    letter: str,
+    number: Mapping[Node, int],
+    variables: Sequence[Mapping[str, str]],
 ) -> dict[str, str]:
     """Return the name of each id, one for all stages and each different.
 
@@ -198,7 +201,7 @@ def shown_names(
     in a trace; else the variable that the code of its last stage has for it; else the next v.
     """
     names: dict[str, str] = {}
-    taken = {f"v{place}" for place in number.values()}
+    taken = {f"{letter}{place}" for place in number.values()}
     for stage, known in zip(found.stages, found.ids, strict=True):
         for node, label in labels_of(stage.graph).items():
             names.setdefault(known[node], name_text(label))
@@ -206,13 +209,13 @@ def shown_names(
     for known in found.ids:
         for node, key in known.items():
             if node in number:
-                names.setdefault(key, f"v{number[node]}")
+                names.setdefault(key, f"{letter}{number[node]}")
     for stage_variables in reversed(variables):
         for key, variable in stage_variables.items():
             if key not in names and variable not in taken:
                 names[key] = variable
                 taken.add(variable)
-    free = (name for i in itertools.count(len(number)) if (name := f"v{i}") not in taken)
+    free = (name for i in itertools.count(len(number)) if (name := f"{letter}{i}") not in taken)
     for known in found.ids:
         for key in known.values():
             if key not in names:

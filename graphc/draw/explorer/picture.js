@@ -210,7 +210,7 @@ function box(id, item, [x, y, width, height]) {
 function aside(id, item, title) {
   if (item.group) return "";
   if (!state.steps) return item.facts.shape || "";
-  const number = id in DATA.steps.numbers ? `v${DATA.steps.numbers[id]}` : "";
+  const number = DATA.steps.numbers[id] ?? "";
   return number === title ? "" : number;
 }
 

@@ -43,13 +43,14 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """All steps of an evaluation, and the number v0, v1, … of each variable.
+    """All steps of an evaluation, and the number v0, v1, … of each variable, behind `letter`.
 
     Where there are no steps, `left_out` says why.
     """
 
     steps: tuple[Step, ...]
     number: Mapping[Node, int]
+    letter: str = "v"
     left_out: str = ""
 
 
@@ -68,7 +69,7 @@ def steps_of(
     numbering = numbered(single)
     if len(numbering.number) > MOST:
         many = f"{len(numbering.number):,} variables, and steps are shown up to {MOST}"
-        return Steps((), {}, many)
+        return Steps((), {}, left_out=many)
     # A node that is built again over the single results of loops keeps its provenance.
     by_provenance = {node.provenance: node for node in model.nodes}
     original = {node: by_provenance[node.provenance] for node in single.nodes}
@@ -80,7 +81,7 @@ def steps_of(
             steps += _backward_steps(scene, original, of, derived)
     places = numbering.number.items()  # an input that nothing reads has a number, and no node
     number = {original[node]: place for node, place in places if node in original}
-    return Steps(tuple(steps), number)
+    return Steps(tuple(steps), number, numbering.letter)
 
 
 def _forward_steps(scene: Scene, original: Mapping[Node, Node]) -> list[Step]:

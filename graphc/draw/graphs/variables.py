@@ -106,9 +106,9 @@ def variable_names(graph: Graph, reserved: Iterable[str] = ()) -> Mapping[Node, 
     """
     names = dict(graph.labels)
     taken = {*names.values(), *reserved}
-    letter = next(x for x in "vuwabc" if not any(_is_numbered(name, x) for name in names.values()))
+    numbering = numbered(graph)
+    letter, number = numbering.letter, numbering.number
     first = max((int(name[1:]) for name in reserved if _is_numbered(name, letter)), default=-1) + 1
-    number = numbered(graph).number
     loops = _numbered("s", taken)
     for node in graph.nodes:
         if node in names or is_fill(node) or is_silent(node):

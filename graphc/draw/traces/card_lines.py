@@ -19,6 +19,7 @@ from graphc.draw.traces.pieces import (
     Phrase,
     Piece,
     Written,
+    adjoint,
     derivative,
     leads_to,
     named,
@@ -127,11 +128,14 @@ class CardWriter:
         """Return the row of a trace that is about the node: the numbers put in."""
         if found is None:
             return []
-        place = self.numbering.number[self.node]
-        row = next(r for r in found.rows if r.variable in (f"v{place}", f"v̄{place}"))
+        own = {piece(*self._place(self.node)).text for piece in (variable, adjoint)}
+        row = next(r for r in found.rows if r.variable in own)
         return [_equal(part, _NOTHING, row.arithmetic(), "at this point")]
 
     # -- symbols ---------------------------------------------------------------------------------
+
+    def _place(self, node: Node) -> tuple[str, int]:
+        return self.numbering.letter, self.numbering.number[node]
 
     def symbol(self, node: Node) -> Piece:
         """Return the user's name of a variable, or v3; a number as it is written."""
@@ -139,7 +143,7 @@ class CardWriter:
         if label:
             return named(label)
         if node in self.numbering.number:
-            return variable(self.numbering.number[node])
+            return variable(*self._place(node))
         formula = Formula(node, {}, whole=True)
         binds = UNARY if formula.text.startswith("−") else ATOM
         return Piece(formula.text, formula.latex, formula.html, binds)
@@ -287,7 +291,7 @@ class CardWriter:
 
     def _sent_numbers(self, sent: Sent, scene: Scene, adjoints: Trace) -> Phrase:
         """Return what is sent over numbers, and its value."""
-        own = f"v̄{self.numbering.number[self.node]}"
+        own = adjoint(*self._place(self.node)).text
         arrived = next(row.value for row in adjoints.rows if row.variable == own)
         known = {x: scene.value(x) for x in (*sent.module.operands, self.node)}
         known |= {sent.seed: arrived, sent.module.meaning: scene.value(self.node)}

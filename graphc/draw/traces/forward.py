@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.draw.traces.chain import carried_forward, rule_of, stand_in
 from graphc.draw.traces.notation import Formula
-from graphc.draw.traces.pieces import Piece, derivative, named, quantity, tangent, variable
+from graphc.draw.traces.pieces import Piece, derivative, named, quantity
 from graphc.draw.traces.scene import Row, Scene, Slot
 from graphc.draw.values import Values
 from graphc.ir.node import Node
@@ -20,7 +20,7 @@ def forward_rows(scene: Scene, nodes: Iterable[Node]) -> list[Row]:
 
 
 def _row(scene: Scene, node: Node) -> Row:
-    left, value = variable(scene.place(node)), scene.value(node)
+    left, value = scene.variable(node), scene.value(node)
     if node.op.is_leaf:
         name = named(scene.numbering.graph.labels[node])
         return Row(left, "=", name, None, None, value, label=name)
@@ -47,15 +47,16 @@ class _Tangents:
 
     def symbol(self, node: Node) -> Piece:
         """Return ∂v3/∂x1; where x1 is an array, v̇3, the derivative in one direction."""
-        number = self.scene.place(node)
-        return tangent(number) if self.wrt.shape else derivative(variable(number), self.name)
+        if self.wrt.shape:
+            return self.scene.tangent(node)
+        return derivative(self.scene.variable(node), self.name)
 
     def row(self, node: Node) -> Row:
         scene, label = self.scene, self.scene.label(node)
         if node is self.wrt or node.op.is_leaf:
             rate = np.asarray(node is self.wrt, node.dtype)
             self.value[node] = np.broadcast_to(rate, scene.value(node).shape)
-            top = label or variable(scene.place(node))
+            top = label or scene.variable(node)
             formula = quantity(rate) if self.wrt.shape else derivative(top, self.name)
             seed = self.value[node]
             return Row(self.symbol(node), "=", formula, None, None, seed, "seed", label)

@@ -281,5 +281,5 @@ def named_variables(numbering: Numbering, found: Sequence[Module]) -> Mapping[No
     for module in found:
         for node in (module.root, *module.operands):
             label = numbering.graph.labels.get(node)
-            names[node] = label or f"v{numbering.number[node]}"
+            names[node] = label or f"{numbering.letter}{numbering.number[node]}"
     return names

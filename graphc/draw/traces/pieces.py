@@ -70,19 +70,19 @@ def relation(sign: str) -> Piece:
     return Piece(f" {sign} ", f" {latex} ", f" {html.escape(sign)} ")
 
 
-def variable(number: int | None = None) -> Piece:
+def variable(letter: str, number: int | None = None) -> Piece:
     """Return the value of a variable, v3; v stands for any."""
-    return _indexed("v", "v", number)
+    return _indexed(letter, letter, number)
 
 
-def adjoint(number: int | None = None) -> Piece:
+def adjoint(letter: str, number: int | None = None) -> Piece:
     """Return the adjoint of a variable, v̄3."""
-    return _indexed("v̄", r"\bar{v}", number)
+    return _indexed(f"{letter}\N{COMBINING MACRON}", rf"\bar{{{letter}}}", number)
 
 
-def tangent(number: int | None = None) -> Piece:
+def tangent(letter: str, number: int | None = None) -> Piece:
     """Return the tangent of a variable in one direction, v̇3."""
-    return _indexed("v̇", r"\dot{v}", number)
+    return _indexed(f"{letter}\N{COMBINING DOT ABOVE}", rf"\dot{{{letter}}}", number)
 
 
 def _indexed(letter: str, latex: str, number: int | None) -> Piece:

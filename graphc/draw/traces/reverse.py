@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.draw.numbering import Use
 from graphc.draw.traces.chain import Link, added, sent_back, stand_in
-from graphc.draw.traces.pieces import adjoint, derivative, quantity, variable, words
+from graphc.draw.traces.pieces import derivative, quantity, words
 from graphc.draw.traces.scene import Row, Scene, Slot
 from graphc.ir.node import Node
 from graphc.ops import OPS
@@ -85,7 +85,7 @@ class _Adjoints:
         if consumer not in self._sendings:
             scene, uses, value = self.scene, self.outward[consumer], self.value[consumer]
             seed = stand_in("adjoint", consumer)
-            above = Slot(adjoint(scene.place(consumer)), quantity(value))
+            above = Slot(scene.adjoint(consumer), quantity(value))
             links = sent_back(consumer, uses, seed, value, scene.point)
             slots = {seed: above} | scene.operands(consumer) | scene.slots({consumer: consumer})
             slots |= scene.slots(links[0].stand_ins)
@@ -105,8 +105,7 @@ class _Adjoints:
 
     def _chain(self, node: Node, consumer: Node, above: Slot) -> tuple[Node, dict[Node, Slot]]:
         """Return `v̄3·∂v3/∂v0` over stand-ins."""
-        number = variable(self.scene.place(consumer))
-        partial = derivative(number, variable(self.scene.place(node)))
+        partial = derivative(self.scene.variable(consumer), self.scene.variable(node))
         first, second = (OPS["input"](name, (), "float64") for name in ("adjoint", "partial"))
         slots = {first: above, second: Slot(partial, partial)}
         return OPS["multiply"](first, second), slots
@@ -115,15 +114,15 @@ class _Adjoints:
         """Return the row of the output itself, ∂y/∂y = 1."""
         scene, of = self.scene, self.of
         self.value[of] = np.ones_like(scene.value(of))
-        left, label = adjoint(scene.place(of)), scene.label(of)
-        own = label or variable(scene.place(of))
+        left, label = scene.adjoint(of), scene.label(of)
+        own = label or scene.variable(of)
         formula = derivative(own, own)
         return Row(left, "=", formula, None, None, self.value[of], "seed", label, step, of)
 
     def zero_row(self, node: Node, step: int | None) -> Row:
         """Return the row of a variable that no derivative reaches."""
         value = self.value[node] = np.zeros_like(self.scene.value(node))
-        left, label = adjoint(self.scene.place(node)), self.scene.label(node)
+        left, label = self.scene.adjoint(node), self.scene.label(node)
         zero = quantity(np.zeros(()))
         return Row(left, "=", zero, None, None, value, "constant", label, step, node)
 
@@ -154,7 +153,7 @@ def _sum_row(
     shown, slots = _shortened(terms)
     chain, local = reduce(added, [t.chain for t in shown]), reduce(added, [t.local for t in shown])
     return Row(
-        adjoint(adjoints.scene.place(node)),
+        adjoints.scene.adjoint(node),
         "=",
         adjoints.scene.symbolic(chain, slots),
         adjoints.scene.symbolic(local, slots),
@@ -214,7 +213,7 @@ def _increment_row(
     slots[before] = Slot(words(""), quantity(adjoints.value[node]))
     adjoints.value[node] = adjoints.value[node] + term.value
     return Row(
-        adjoint(adjoints.scene.place(node)),
+        adjoints.scene.adjoint(node),
         "+=",
         adjoints.scene.symbolic(term.chain, slots),
         adjoints.scene.symbolic(term.local, slots),

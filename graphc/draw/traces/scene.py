@@ -13,11 +13,13 @@ from graphc.draw.traces.pieces import (
     Phrase,
     Piece,
     Written,
+    adjoint,
     leads_to,
     named,
     quantity,
     relation,
     result,
+    tangent,
     variable,
 )
 from graphc.draw.traces.table import plain
@@ -47,6 +49,15 @@ class Scene:
     def place(self, node: Node) -> int:
         return self.numbering.number[node]
 
+    def variable(self, node: Node) -> Piece:
+        return variable(self.numbering.letter, self.numbering.number[node])
+
+    def adjoint(self, node: Node) -> Piece:
+        return adjoint(self.numbering.letter, self.numbering.number[node])
+
+    def tangent(self, node: Node) -> Piece:
+        return tangent(self.numbering.letter, self.numbering.number[node])
+
     def value(self, node: Node) -> np.ndarray:
         return self.point.arrays[node]
 
@@ -64,7 +75,7 @@ class Scene:
         for stand_in, node in nodes.items():
             source, _ = self.numbering.source(node)
             if source in self.numbering.number:
-                shown = variable(self.place(source))
+                shown = self.variable(source)
                 found[stand_in] = Slot(shown, quantity(self.value(source)))
         return found
 

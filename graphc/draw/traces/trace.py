@@ -139,7 +139,7 @@ def trace(
         source = _source(graph, wrt)
         rows = tangent_rows(scene, nodes, source)
         title = [words("Forward derivative with respect to "), _label(graph, source), *where]
-        return Trace(mode, title, _direction(graph, source), tuple(rows))
+        return Trace(mode, title, _direction(scene, source), tuple(rows))
     assert target is not None
     rows = (sums_over_consumers if version == "A" else increments)(scene, nodes, target)
     title = [words("Backward derivative of "), _label(graph, target), *where]
@@ -208,19 +208,20 @@ def _where(scene: Scene, at: Mapping[str, Any]) -> Phrase:
 _MOST_NAMED = 8
 
 
-def _direction(graph: Graph, source: Node) -> Phrase:
+def _direction(scene: Scene, source: Node) -> Phrase:
     if not source.shape:
         return []
     along = words(" is the derivative along the direction in which every element of ")
-    return [tangent(), along, _label(graph, source), words(" grows at the rate 1")]
+    graph, letter = scene.numbering.graph, scene.numbering.letter
+    return [tangent(letter), along, _label(graph, source), words(" grows at the rate 1")]
 
 
 def _reverse_remark(scene: Scene, target: Node, version: str) -> Phrase:
     graph = scene.numbering.graph
-    number = scene.place(target)
+    letter = scene.numbering.letter
     filled = "filled from the last row up"
     if version == "B":
         filled = f"all others start at 0; {filled}"
-    meaning = [adjoint(number), relation("="), words("1"), words("; " + filled)]
-    of_each = derivative(_label(graph, target), variable())
-    return [adjoint(), relation("="), of_each, words(", "), *meaning]
+    meaning = [scene.adjoint(target), relation("="), words("1"), words("; " + filled)]
+    of_each = derivative(_label(graph, target), variable(letter))
+    return [adjoint(letter), relation("="), of_each, words(", "), *meaning]
