@@ -51,6 +51,8 @@ _RULES: list[tuple[re.Pattern[str], _Written]] = [
             + (f" --of {found[2]}" if found[2] else "")
         ),
     ),
+    # gc.derive("einsum")  →  graphc derive einsum
+    (re.compile(r"gc\.derive\(\"(\w+)\"\)"), r"graphc derive \1"),
     (re.compile(r"gc\.param\(\.\.\., "), "param(…, "),
     # reduce it first: .mean() or .sum()  →  reduce it first: mean(…) or sum(…)
     (re.compile(r"(?<![\w)])\.(mean|sum)\(\)"), r"\1(…)"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.commands.functions import function_page, made_of, refused
+from graphc.build.made_of_ops import Made, made_of
 from graphc.compile import load
 from graphc.differentiate.derive import Derivation
 from graphc.differentiate.derive import derive as derive_op
@@ -40,7 +40,7 @@ def op_page(name: str) -> str:
     """Return what graphc knows about one op, or about a function that is made of ops."""
     made = made_of(name)
     if made is not None:
-        return function_page(made)
+        return _function_page(made)
     op = get_op(name)
     case = next(iter(op.cases), None)
     node = _build(op, case)[1] if case is not None else None
@@ -55,6 +55,15 @@ def op_page(name: str) -> str:
     if case is not None and not op.is_random:
         page += ["", *_example(op, case)]
     return "\n".join(page)
+
+
+def _function_page(made: Made) -> str:
+    """Return what there is to say of a function."""
+    lines = [f"{made.name}: {made.doc}", "", "  no op, but a function that makes it of ops"]
+    if made.ops:
+        lines += [f"  call     {made.call}", f"  becomes  {', '.join(made.ops)}", ""]
+        lines.append(f"graphc ops {made.ops[0]} describes one of them")
+    return "\n".join(lines)
 
 
 def _row(title: str, text: str, width: int) -> str:
@@ -108,9 +117,6 @@ def derivation(
             expected="MODEL.graph",
             fix="graphc derive m.graph --node h1 --of loss",
         )
-    made = made_of(name)
-    if made is not None:
-        raise refused(made)
     return derive(name, by)
 
 

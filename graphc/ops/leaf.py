@@ -183,7 +183,8 @@ class Fill(Leaf):
         return Code(f"full({shape}, {literal(node.attrs['value'])}, dtype={SHORT[node.dtype]})")
 
     def label(self, node: Node, args: Sequence[str]) -> str:
-        return self.scalar(node, Notation(numpy="")).text.replace("np.", "")
+        text = self.scalar(node, Notation(numpy="")).text
+        return text.replace("np.", "").replace("inf", "∞")
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return self.label(node, args)

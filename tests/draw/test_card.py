@@ -12,6 +12,7 @@ import pytest
 import graphc as gc
 from graphc import cli
 from graphc.draw.traces import Card
+from graphc.ops import OPS
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -212,3 +213,33 @@ def test_a_textbook_formula_is_derived_in_the_steps_of_the_function_that_it_is()
     steps = card.part("local derivative")
     assert len(steps) == 9
     assert steps[0] == "∂z/∂a = ∂/∂a[1/(1 + exp(−a))]" and steps[-1] == "= z·(1 − z)"
+
+
+def test_every_op_is_derived_or_refused_in_words() -> None:
+    for name in OPS:
+        try:
+            assert str(gc.derive(name))
+        except gc.GraphError:
+            continue  # no derivative flows through it
+    assert "dy = pad(dx, ((1, 2), (0, 3)))" in str(gc.derive("pad"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "fix"),
+    [
+        ("matmul", "matmul is no op: it is a function", 'gc.derive("einsum") derives'),
+        ("scan", "scan has no derivative by itself", 'gc.derive(graph, "h1") derives'),
+    ],
+)
+def test_what_has_no_derivative_by_itself_is_told_where_it_has_one(
+    name: str, message: str, fix: str
+) -> None:
+    with pytest.raises(gc.GraphError, match=message) as found:
+        gc.derive(name)
+    assert str(found.value.fix).startswith(fix)
+
+
+def test_a_transposed_quotient_has_brackets() -> None:
+    card = gc.derive("norm")
+    assert "∂y/∂x = (x/where(y = 0, ∞, y))ᵀ" in card.part("local derivative")
+    assert r"\left(\frac{x}{\begin{cases} \infty & y = 0" in card.format("latex")

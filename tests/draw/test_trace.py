@@ -11,7 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.draw.traces.pieces import decimal_text
-from graphc.draw.variables import variable_names
+from graphc.draw.graphs.variables import variable_names
 
 LN_PRODUCT_SINE = """
 x1: input(f64)

@@ -8,7 +8,7 @@ sends             ∂loss/∂z1 = ∂loss/∂h1·∂h1/∂z1
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, overload
@@ -16,14 +16,13 @@ from typing import Any, overload
 from graphc.differentiate.derive import Derivation
 from graphc.differentiate.derive import derive as derive_op
 from graphc.draw.traces.card_lines import CardWriter, Line
+from graphc.draw.traces.op_card import asked_op, typical_node
 from graphc.draw.traces.pieces import Phrase, words
 from graphc.draw.traces.scene import scalar_output
 from graphc.draw.traces.table import Column, Table, Tabular
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.node import Node
-from graphc.ir.op import Op
-from graphc.ops import OPS, get_op
 from graphc.ops.pointwise import Pointwise
 
 
@@ -87,7 +86,7 @@ def derive(
                 "an op by itself has no output to derive, and no point",
                 fix='gc.derive(graph, "h1", of="loss") derives through a node of a graph',
             )
-        op = get_op(what)
+        op = asked_op(what)
         if name is None and not isinstance(op, Pointwise):
             return _card(
                 CardWriter(with_own_names(Graph({"y": typical_node(op)})), "y", None), None
@@ -115,38 +114,3 @@ def derive(
 
 def _card(writer: CardWriter, at: Mapping[str, Any] | None) -> Card:
     return Card(writer.title(), tuple(writer.lines(at)))
-
-
-# -- a node for an op by itself ------------------------------------------------------------------
-
-
-def typical_node(op: Op) -> Node:
-    """Return a node of an op, called y, over x or over a, b, ….
-
-    **Raises** GraphError for an op through which no derivative flows.
-    """
-    for leaves, options in _calls(op):
-        try:
-            node = op(*leaves, **options)
-        except GraphError:
-            continue  # it takes no vector
-        is_float = isinstance(node, Node) and node.op is op and node.dtype.kind == "f"
-        if is_float and any(op.is_differentiable(node, i) for i in range(len(leaves))):
-            return node.named("y")
-    raise GraphError(
-        f"no derivative flows through {op.name}", got=op.doc, expected="an op of floats"
-    )
-
-
-def _calls(op: Op) -> Iterator[tuple[list[Node], dict[str, Any]]]:
-    case = next((case for case in op.cases if case.differentiable), None)
-    if case is None:
-        return
-    if len(case.args) == 1:
-        yield [OPS["input"]("x", ("n",), "float64")], {}
-    names = "x" if len(case.args) == 1 else "abcdefgh"
-    leaves = [
-        OPS["input"](name, arg.shape, arg.dtype)
-        for name, arg in zip(names, case.args, strict=False)
-    ]
-    yield leaves, dict(case.kwargs)

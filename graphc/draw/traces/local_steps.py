@@ -194,8 +194,10 @@ def _term(term: Term, symbols: Mapping[Node, Piece], is_vector: bool, notation: 
         inside = shown(term.left, "")
         return rf"\operatorname{{diag}}\left({inside}\right)" if is_latex else f"diag({inside})"
     right = shown(term.right, "1")
-    is_atom = right.isalnum() or right.endswith(")")
-    row = (right if is_atom else f"({right})") + (r"^\top" if is_latex else "ᵀ")
+    is_atom = term.right is None or Formula(term.right, symbols).is_atom
+    if not is_atom:
+        right = rf"\left({right}\right)" if is_latex else f"({right})"
+    row = right + (r"^\top" if is_latex else "ᵀ")
     if not is_vector and term.left is None:
         return row
     times = r" \, " if is_latex else "·"

@@ -48,7 +48,7 @@ class Formula:
     whole: bool = False
 
     @cached_property
-    def _skeleton(self) -> tuple[str, Sequence[Piece]]:
+    def _skeleton(self) -> tuple[Code, Sequence[Piece]]:
         pieces = list(dict.fromkeys(self.symbols.values()))
         letter = {piece: chr(_FIRST_SYMBOL + i) for i, piece in enumerate(pieces)}
         known: dict[Node, Code] = {}
@@ -57,7 +57,7 @@ class Formula:
             shown = sign + letter[piece] if piece.text else ""
             known[node] = Code(shown, piece.precedence)
         product = "*" if self.numbers else "·"
-        return self._written(known, _TextWriter(product)).text or "1", pieces
+        return self._written(known, _TextWriter(product)), pieces
 
     def _written(self, known: Mapping[Node, Code], writer: _Writer) -> Code:
         codes = dict(known)
@@ -76,14 +76,19 @@ class Formula:
         return text.translate(letters)
 
     @cached_property
+    def is_atom(self) -> bool:
+        """Whether a sign behind it, such as ᵀ, is about all of it."""
+        return self._skeleton[0].precedence == ATOM
+
+    @cached_property
     def text(self) -> str:
         skeleton, pieces = self._skeleton
-        return self._filled(skeleton, [piece.text for piece in pieces])
+        return self._filled(skeleton.text or "1", [piece.text for piece in pieces])
 
     @cached_property
     def html(self) -> str:
         skeleton, pieces = self._skeleton
-        return self._filled(html.escape(skeleton), [piece.html for piece in pieces])
+        return self._filled(html.escape(skeleton.text or "1"), [piece.html for piece in pieces])
 
     @cached_property
     def latex(self) -> str:
@@ -326,6 +331,8 @@ def _leaf_latex(text: str) -> str:
     root = root_of(text)
     if root is not None:
         return root.latex
+    if text.endswith("∞"):
+        return text.replace("∞", r"\infty")
     if re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text):
         return power_of_ten(literal_text(text).replace("−", "-"))
     return rf"\text{{{latex_escape(text)}}}"

@@ -68,22 +68,3 @@ def _calls(name: str, function: Callable[..., Any]) -> Iterator[Sequence[Any]]:
 
 def _argument(argument: object) -> str:
     return f"{argument.name}: {argument.type}" if isinstance(argument, Node) else repr(argument)
-
-
-def function_page(made: Made) -> str:
-    """Return what `graphc ops` says of a function."""
-    lines = [f"{made.name}: {made.doc}", "", "  no op, but a function that makes it of ops"]
-    if made.ops:
-        lines += [f"  call     {made.call}", f"  becomes  {', '.join(made.ops)}", ""]
-        lines.append(f"graphc ops {made.ops[0]} describes one of them")
-    return "\n".join(lines)
-
-
-def refused(made: Made) -> GraphError:
-    """Return the error for what can only be asked of an op."""
-    return GraphError(
-        f"{made.name} is no op: it is a function made of ops",
-        got=f"{made.call} becomes {', '.join(made.ops)}" if made.ops else None,
-        fix="graphc derive OP derives one of them; "
-        "graphc derive MODEL.graph --node NAME derives through it in a model",
-    )
