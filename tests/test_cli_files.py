@@ -71,6 +71,23 @@ def test_an_array_of_objects_is_told_of_by_name(graphc: Callable[..., str], tmp_
     assert "cannot read 'x' in 'odd.npz'" in told and ".astype(np.float32)" in told
 
 
+def test_a_checkpoint_is_no_file_of_parameters(graphc: Callable[..., str]) -> None:
+    train = ("train", "noisy.graph", "--data", "data.npz", "--epochs", "1", "--checkpoint", "c.npz")
+    graphc(*train)
+    for words in ("run", "train", "trace"):
+        told = graphc(words, "noisy.graph", "--at", "@c.npz", *train[2:4] * (words == "train"))
+        assert "'c.npz' is the checkpoint of a run" in told and "--resume -o w.npz" in told
+    graphc(*train, "--resume", "-o", "w.npz")
+    assert "p" in graphc(
+        "run", "noisy.graph", "--at", "@w.npz", "--at", "x=@x.npy", "--predict", "p"
+    )
+
+
+def test_a_missing_table_is_missing(graphc: Callable[..., str]) -> None:
+    told = graphc("train", "noisy.graph", "--data", "absent.csv")
+    assert "cannot read 'absent.csv'" in told and "No such file" in told
+
+
 def test_a_table_is_an_array(graphc: Callable[..., str], tmp_path: Path) -> None:
     arrays = dict(np.load(tmp_path / "data.npz"))
     for name, titles in (("x.csv", "first,second\n"), ("x.tsv", "\ufeff")):

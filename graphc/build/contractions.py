@@ -48,12 +48,15 @@ def matmul(a: Any, b: Any) -> Node:
 
 
 def _matmul_fix(left: Node, right: Node) -> str:
+    a, b = "a", "b"
+    if left.name and right.name and (left.name + right.name).isidentifier():
+        a, b = left.name, right.name
     if right.ndim >= 2 and same(left.shape[-1], right.shape[-1]):
-        return "transpose the right operand: a @ b.T"
+        return f"transpose the right operand: {a} @ {b}.T"
     if left.ndim >= 2 and same(left.shape[-2], right.shape[-2 if right.ndim > 1 else 0]):
-        return "transpose the left operand: a.T @ b"
+        return f"transpose the left operand: {a}.T @ {b}"
     if left.ndim >= 2 and same(right.shape[-1], left.shape[-2]):
-        return "they look swapped: b @ a"
+        return f"they look swapped: {b} @ {a}"
     inner = right.shape[-2 if right.ndim > 1 else 0]
     return fix_of_pair(left.shape[-1], inner, "the inner axis")
 

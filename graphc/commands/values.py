@@ -13,6 +13,7 @@ import numpy as np
 from graphc.commands.text_tables import is_table, read_table
 from graphc.errors import GraphError, nearest
 from graphc.run.files import DAMAGED
+from graphc.train.checkpoint import is_checkpoint
 
 #: Arrays with more elements are printed in part.
 _SHOWN = 1000
@@ -32,7 +33,7 @@ def parse_values(items: Iterable[str]) -> dict[str, Any]:
     for item in items:
         name, equals, text = item.partition("=")
         name = name.strip()
-        if item.startswith("@") or (not equals and (item.endswith(".npz") or Path(item).is_file())):
+        if item.startswith("@") or (not equals and (_FILE.fullmatch(item) or Path(item).is_file())):
             found = load_arrays(item.removeprefix("@"))
         elif equals and name:
             found = {name: _value(name, text.strip())}
@@ -94,6 +95,12 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
     if isinstance(loaded, np.ndarray):
         raise GraphError(
             f"{path!r} holds one array without a name", fix=f"give it one: name=@{path}"
+        )
+    if is_checkpoint(loaded.files):
+        raise GraphError(
+            f"{path!r} is the checkpoint of a run of training, not its parameters",
+            expected="an .npz file that holds arrays by name",
+            fix=f"the same graphc train with --checkpoint {path} --resume -o w.npz writes those",
         )
     return {name: _member(path, loaded, name) for name in loaded.files}
 

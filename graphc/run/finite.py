@@ -9,6 +9,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
+from graphc.ops.pointwise import Pointwise
 
 #: A longer formula of an operand without a name gives way to the name of its op.
 _LONGEST = 24
@@ -64,7 +65,8 @@ def _found(
     formula = node.op.label(node, [f"({s})" if " " in s else s for s in shown])
     name = f"{label} = {formula}" if label else formula
     operands = ", ".join(
-        f"{text} = {_element(values[i], first)}" for i, text in zip(node.inputs, shown, strict=True)
+        f"{text} = {_read(node, values[i], first)}"
+        for i, text in zip(node.inputs, shown, strict=True)
     )
     return GraphError(
         f"the first {what} appears in {name}",
@@ -89,8 +91,18 @@ def _source(node: Node, labels: Mapping[Node, str]) -> Node:
     return node
 
 
-def _element(array: np.ndarray, index: tuple[int, ...]) -> str:
-    """Return the operand's element at the result's index where both have one shape."""
-    if array.ndim == len(index) and all(i < n for i, n in zip(index, array.shape, strict=True)):
-        return f"{array[index]:.6g}" if array.dtype.kind == "f" else str(array[index])
-    return f"{array.dtype.name}{list(array.shape)}"
+def _read(node: Node, array: np.ndarray, index: tuple[int, ...]) -> str:
+    """Return what an element of the result is made from: an element where the op takes one by one.
+
+    Of an array that is read in other places, the type and the range say more than any one element.
+    """
+    if isinstance(node.op, Pointwise) and array.ndim == len(index):
+        return _number(array[index])
+    shown = f"{array.dtype.name}{list(array.shape)}"
+    if array.dtype.kind != "f" or not array.size:
+        return shown
+    return f"{shown} from {_number(array.min())} to {_number(array.max())}"
+
+
+def _number(element: np.generic) -> str:
+    return f"{element:.6g}" if element.dtype.kind == "f" else str(element)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class Checkpoint:
         write_arrays(path, arrays)
 
 
+def is_checkpoint(names: Iterable[str]) -> bool:
+    """Say whether the arrays of a file are those of a run, by their names."""
+    return _RECORD in names and any(name.startswith(_STATE) for name in names)
+
+
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Return the run that `fit(..., checkpoint=path)` wrote; `.state` is the trained state.
 
@@ -79,7 +84,7 @@ def taken(loop: Loop, history: History) -> Checkpoint:
 def resume(loop: Loop, path: str | os.PathLike[str]) -> History:
     """Put a run back where a checkpoint left it; return its history.
 
-    Raises: GraphError where the checkpoint belongs to another model or to other settings; then
+    Raises: GraphError where the checkpoint belongs to another model, optimizer or settings; then
     nothing is changed.
     """
     found = load_checkpoint(path)
@@ -142,7 +147,7 @@ def _check_arrays(saved: State, loop: Loop, path: str | os.PathLike[str]) -> Non
         has, needs = _kind(saved.get(name)), _kind(wanted.get(name))
         if has != needs:
             raise GraphError(
-                f"the checkpoint {os.fspath(path)!r} belongs to another model",
+                f"the checkpoint {os.fspath(path)!r} belongs to another model or optimizer",
                 got=f"{name!r}: {has}",
                 expected=f"{name!r}: {needs}",
             )

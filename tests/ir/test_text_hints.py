@@ -35,3 +35,29 @@ import graphc as gc
 def test_a_slip_gets_the_likely_fix(expression: str, fix: str) -> None:
     with pytest.raises(gc.GraphError, match=fix):
         gc.parse(f"x: input(f32, N, 3)\ny = {expression}\noutput(y)")
+
+
+LOOP = """
+x: input(f32, T, 4)
+h0: input(f32, 4)
+def cell(h, x_t):
+    h = tanh(h + x_t)
+    return h
+h_T, hs = scan(cell, init=h0, xs=x)
+output(hs)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (LOOP, "2 names for 1 value[\\s\\S]*or return more from the loop's body: return h, h"),
+        ("x: input(f32, N) = 3\noutput(x)", "no `=`: each call gives the value"),
+        ("w: param(f32) = 3\noutput(w)", "no `=`: init= gives the first value"),
+        (f"x: input(f32, N)\ny = x * {'9' * 5000}\noutput(y)", "2:1: a number has too many digits"),
+        ("x: input(f32, N, 4)\nW: param(f32, 4, 3)\ny = W @ x\noutput(y)", "swapped: x @ W"),
+    ],
+)
+def test_a_mistake_is_mended_in_the_words_of_the_file(text: str, told: str) -> None:
+    with pytest.raises(gc.GraphError, match=told):
+        gc.parse(text)

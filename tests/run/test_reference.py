@@ -162,6 +162,17 @@ def test_check_finite_names_the_first_node_and_the_place() -> None:
     assert np.isnan(interpret(chain(), x=[[2, 3], [1, 5]])["y"])
 
 
+def test_check_finite_tells_the_ranges_of_what_is_not_read_element_by_element() -> None:
+    """The element of an operand at the place of the result has no part in a matrix product."""
+    x, w = OPS["input"]("x", (2, 2)), OPS["input"]("w", (2, 2))
+    graph = Graph({"y": OPS["einsum"](x, w, spec="ij,jk->ik").named("y")})
+    with pytest.raises(GraphError) as error, np.errstate(all="ignore"):
+        interpret(graph, x=[[1, 2], [3e30, 4]], w=[[5e30, -6], [7, 8]], check_finite=True)
+    text = str(error.value)
+    assert "the first at [1, 0]" in text
+    assert "x = float32[2, 2] from 1 to 3e+30, w = float32[2, 2] from -6 to 5e+30" in text
+
+
 def test_check_finite_blames_the_data_first() -> None:
     with pytest.raises(GraphError, match="input 'x' holds NaN"):
         interpret(chain(), x=[[2, 3], [np.nan, 5]], check_finite=True)

@@ -1,7 +1,8 @@
-"""What was meant by a line that Python cannot read? Words of Python's, and signs that resemble."""
+"""What was meant by a line that cannot be read? Words of Python's, signs that resemble, habits."""
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 
@@ -58,3 +59,23 @@ def what_was_meant(line: str, problem: str) -> str | None:
     words = [word for word in _WORD.findall(line) if keyword.iskeyword(word)]
     strange = [w for w in words if w not in _MEANT and w not in ("True", "False", "None")]
     return f"{strange[0]!r} is a word of Python's: {name_for(strange[0])}" if strange else None
+
+
+def miscounted(names: int, count: int, function: str | None) -> tuple[str, str]:
+    """Return what is wrong where as many names stand on the left as there are no values."""
+    ending = "s" * (count != 1)
+    fix = f"write {count} name{ending} on the left"
+    is_short = function == "scan" and count < names
+    fix += ", or return more from the loop's body: return h, h" * is_short
+    return f"{names} names for {count} value{ending}", fix
+
+
+def one_by_one(tree: ast.expr) -> str | None:
+    """Return how a shape is mended whose sizes stand together: `input(f32, (N, 3))`."""
+    return "name the sizes one by one: N, 3" if isinstance(tree, (ast.Tuple, ast.List)) else None
+
+
+def without_value(function: str | None) -> str | None:
+    """Return how a declaration is mended behind which a value stands: `x: input(f32) = 3`."""
+    hints = {"input": "each call gives the value", "param": "init= gives the first value"}
+    return f"a declaration has no `=`: {hints[function]}" if function in hints else None

@@ -264,6 +264,8 @@ class _Parser:
     def _unreadable(self, problem: SyntaxError) -> GraphTextError:
         if "too many nested" in problem.msg:
             return too_deep(self._start(len(self.here.text)))
+        if "integer string conversion" in problem.msg:
+            return GraphTextError("a number has too many digits", self._start(), fix="write 1e30")
         row = min(problem.lineno or 1, self.here.text.count("\n") + 1)
         message = problem.msg.partition(" (detected at line")[0]  # a line of this statement
         column = (problem.offset or 1) + (len(self.here.indent) if row == 1 else 0)

@@ -14,6 +14,7 @@ from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Origin, inherit
 from graphc.ir.text.blocks import OPENING, Block
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
+from graphc.ir.text.misread import miscounted, one_by_one, without_value
 from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion, unpacking
 from graphc.ir.text.words import DTYPE_WORDS, FORMS, RESERVED
 from graphc.ir.types import TensorType
@@ -210,9 +211,8 @@ class Statements:
         value = self.expressions.value(tree)
         if type(value) is int or (is_dim(value) and is_number(value)):
             return self.expressions.guarded(tree, as_dim, value)
-        fix = "name the sizes one by one: N, 3" if isinstance(tree, (ast.Tuple, ast.List)) else None
         expected = "an integer, a dim such as N, or N // 2 + 1"
-        raise self.error(tree, "not a dim", expected=expected, fix=fix)
+        raise self.error(tree, "not a dim", expected=expected, fix=one_by_one(tree))
 
     def _type(self, tree: ast.expr) -> TensorType:
         """Return a written type: `f32[N, 10]`, or `f32` for a single number."""
@@ -222,7 +222,11 @@ class Statements:
             dims = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
         dtype = DTYPE_WORDS.get(word.id) if isinstance(word, ast.Name) else None
         if dtype is None:
-            raise self.error(tree, "not a type", expected="f32[N, 10], or f32 for a single number")
+            expected, fix = (
+                "f32[N, 10], or f32 for a single number",
+                without_value(called_word(tree)),
+            )
+            raise self.error(tree, "not a type", expected=expected, fix=fix)
         return TensorType(dtype, tuple([self._dim(dim) for dim in dims]))
 
     # -- assignments -------------------------------------------------------------------------
@@ -282,11 +286,8 @@ class Statements:
         values = self.expressions.value(tree.value)
         count = len(values) if isinstance(values, (tuple, list)) else 1
         if count != len(targets):
-            raise self.error(
-                tree.targets[0],
-                f"{len(targets)} names for {count} value{'s' * (count != 1)}",
-                fix=f"write {count} name{'s' * (count != 1)} on the left",
-            )
+            what, fix = miscounted(len(targets), count, called_word(tree.value))
+            raise self.error(tree.targets[0], what, fix=fix)
         for target, value in zip(targets, values, strict=True):
             if not isinstance(value, Node):
                 raise self.error(tree.value, "each of the values must be a node")
