@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from gc import freeze
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,9 @@ from graphc.errors import GraphError
 from graphc.ir.provenance import Origin, origin
 from graphc.ops import OPS, get_op
 from graphc.run.opcheck import derivatives_table
+
+# A command is one short process: what the imports made is no garbage, and no search walks it again.
+freeze()
 
 app = typer.Typer(
     name="graphc",
