@@ -84,6 +84,9 @@ ROWS = {
         "(x*0.1)*where(x*0.1 == 0, 0.0, 2.0 + 3.0*y)",
         {"x": [5e-324, 1.0], "y": [1e300, 1.0]},
     ),
+    "sinh_of_exps, other numbers": ("(exp(2*x) - exp(-3*x))/2", {"x": [1.0, -2.0]}),
+    "cosh_of_exps, other numbers": ("(exp(x/2) + exp(x/(-3)))/2", {"x": [1.0, -2.0]}),
+    "odds_of_sigmoid, other numbers": ("sigmoid(2*x)/sigmoid(-3*x)", {"x": [1.0, -2.0]}),
     "add_itself": ("m + m", {"m": [True, False]}),
     "power_of_two": ("2**k", {"k": [2, 4]}),
     "product_of_abs": ("abs(k)*abs(i)", {"k": [2**40, 3], "i": [3 * 2**22, -2]}),
@@ -115,6 +118,13 @@ def test_products_are_gathered_only_where_they_run_alike() -> None:
 def test_no_variance_is_made_of_no_elements() -> None:
     text = "x: input(f64, 0, 3)\ny = mean(square(x), axis=0) - square(mean(x, axis=0))\noutput(y)"
     assert optimize(parse(text, FUNCTIONS)).outputs["y"].op.name == "subtract"
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_shares_of_no_elements_are_none(style: str) -> None:
+    text = "x: input(f64, 3, 0)\ny = exp(x)/sum(exp(x), axis=1, keepdims=True)\noutput(y)"
+    better = optimize(parse(text, FUNCTIONS), 2, style)
+    assert interpret(better, x=np.zeros((3, 0)))["y"].shape == (3, 0)
 
 
 #: Formulas that a rule would only make longer, or could not write, and the op that they end with.
@@ -186,6 +196,15 @@ OTHERS = {
     "y = (exp(z) @ w)/sum(exp(z), axis=0, keepdims=True)",
     "weighted_mean_of_exponentials, of a turned sum": "z: input(f64, 3, 3)\n"
     "y = sum(z*exp(z), axis=1)/sum(exp(z), axis=0)",
+    "softmax_product, divided by sums in a row": "z: input(f64, 2, 2, 4)\nw: input(f64, 4, 4)\n"
+    "y = (exp(z) @ w)/reshape(sum(exp(z), axis=2), (4,))",
+    "shift_returned, along another axis": "z: input(f64, 3, 3, 4)\nm = max(z, axis=(1, 2))\n"
+    "y = (logsumexp(z, axis=2) - m[:, None]) + m[None, :]",
+    "gather_everything, from the last one": "x: input(f64, 4)\ny = take(x, arange(-1, 3))",
+    "slice_of_pad, with an edge behind": "x: input(f64, 4)\ny = pad(x, 2)[2:7]",
+    "slice_of_pad, with an edge before": "x: input(f64, 4)\ny = pad(x, 2)[1:6]",
+    "constant_sums, of a named number": "x: input(f64, N)\n"
+    "y = sum(full((N, 3), 2.0, dtype=f64)) + sum(x)",
     "put_at_extreme, into an image of another size": "x: input(f64, 2, 4, 4)\n"
     "v: input(f64, 2, 2, 2)\n"
     "y = add_at_window_max(zeros((2, 5, 4), dtype=f64), v, x, size=(2, 2), stride=(2, 2))",
