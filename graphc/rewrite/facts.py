@@ -22,6 +22,8 @@ from graphc.rewrite.ranges import range_of
 
 Fact = TypeVar("Fact")
 
+_SMALLEST, _LARGEST = (float(limit) for limit in (np.finfo("f4").tiny, np.finfo("f4").max))
+
 
 class Facts:
     """What is known about the nodes of one graph while one pass runs."""
@@ -156,7 +158,7 @@ class Facts:
 
     def fits(self, value: float) -> bool:
         """Say whether a folded constant is an ordinary float32 number, neither 0 nor infinite."""
-        return bool(np.finfo(np.float32).tiny <= abs(value) <= np.finfo(np.float32).max)
+        return _SMALLEST <= abs(value) <= _LARGEST
 
     def keeps_digits(self, a: float, b: float) -> bool:
         """Say whether a sum of two numbers still holds both, rounded to float32 too: 1 + 1e-8."""
