@@ -14,7 +14,8 @@ SIZES = {"i": 2, "j": 3, "k": 4, "l": 2}
 
 def random_spec(rng: random.Random) -> str:
     terms = [
-        "".join(rng.choices("ijkl", k=rng.randint(0, 3))) for _ in range(rng.choice([1, 2, 2, 2, 3]))
+        "".join(rng.choices("ijkl", k=rng.randint(0, 3)))
+        for _ in range(rng.choice([1, 2, 2, 2, 3]))
     ]
     labels = sorted({*"".join(terms)})
     return f"{','.join(terms)}->{''.join(rng.sample(labels, rng.randint(0, len(labels))))}"

@@ -207,6 +207,11 @@ OTHERS = {
     "gather_everything, from the last one": "x: input(f64, 4)\ny = take(x, arange(-1, 3))",
     "slice_of_pad, with an edge behind": "x: input(f64, 4)\ny = pad(x, 2)[2:7]",
     "slice_of_pad, with an edge before": "x: input(f64, 4)\ny = pad(x, 2)[1:6]",
+    "slice_of_slice_add, written backwards": "x: input(f64, 5)\nv: input(f64, 3)\n"
+    "y = slice_add(x, v, ((3, 0, -1),))[1:4]",
+    "slice_of_slice_add, read backwards": "x: input(f64, 5)\nv: input(f64, 3)\n"
+    "y = slice_add(x, v, ((1, 4, 1),))[3:0:-1]",
+    "slice_of_moved, every second one": "x: input(f64, 2, 5)\ny = concat(x, x**2)[:2, ::2]",
     "constant_sums, of a named number": "x: input(f64, N)\n"
     "y = sum(full((N, 3), 2.0, dtype=f64)) + sum(x)",
     "put_at_extreme, into an image of another size": "x: input(f64, 2, 4, 4)\n"
