@@ -31,7 +31,6 @@ from graphc.ops.registry import OPS
 _DEEPEST_CHOICE = 4
 _LONGEST_LOOK = 16
 _DEEPEST_FACTOR = 6
-_EXPONENTIALS = frozenset(["exp", "expm1"])
 
 
 class Slope(enum.IntEnum):
@@ -103,7 +102,7 @@ class Slopes:
         """Say whether the cotangent may be 0 where the partial is infinite."""
         if isinstance(node.op, Guarded) and (partial.index == 0 or node.op.symmetric):
             return self.bounds(cotangent).may_be_zero  # its other factor may be infinite
-        is_steep = partial.steep and (has_holes(cotangent) or dies_out(cotangent, node))
+        is_steep = partial.steep and has_holes(cotangent)
         is_fading = self._fades(cotangent, node)
         if not (partial.singular or is_steep or is_fading):
             return False
@@ -235,26 +234,6 @@ def _viewed(node: Node, views: Sequence[Node]) -> Node:
     for view in reversed(views):
         node = view.op.make([node], **view.attrs)
     return node
-
-
-def dies_out(cotangent: Node, node: Node) -> bool:
-    """Say whether a factor of a cotangent is an exponential of the node: exp(-exp(x)).
-
-    It is 0 where the node overflows, and so is their product. Of no other factor is that known:
-    1/(1 + exp(x)) is 0 there, too, and its product with exp(x) is 1.
-    """
-    factors = [cotangent]
-    for _ in range(_LONGEST_LOOK):
-        if not factors:
-            return False
-        factor = factors.pop()
-        if factor.op in (OPS["multiply"], OPS["negative"]) or factor.op.is_view:
-            factors += factor.inputs
-        elif factor.op is OPS["divide"] or factor.op is OPS["add"]:  # 1/expm1(x), 1 + expm1(x)
-            factors += [x for x in factor.inputs if x.op.name in _EXPONENTIALS]
-        elif factor.op.name in _EXPONENTIALS and _leads_to(node, factor.inputs[0]):
-            return True
-    return False
 
 
 def _is_divided_by_size(node: Node, index: int) -> bool:
