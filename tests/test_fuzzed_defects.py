@@ -10,6 +10,7 @@ import pytest
 import graphc as gc
 from graphc.ir.node import Node
 
+X = np.random.default_rng(0).normal(size=(2, 6))
 WAYS = [(style, level) for style in ("readable", "fast") for level in (0, 1, 2, 3)]
 
 
@@ -42,6 +43,33 @@ def test_a_uniform_cotangent_of_windows(style: str, level: int) -> None:
     x = gc.input("x", ("N", 5), "float64")
     graph = gc.graph({"y": gc.sum(0.3 * gc.nn.avg_pool1d(x, 2, 1))}).gradient("y", ["x"])
     agrees(graph, {"x": np.arange(10.0).reshape(2, 5)}, style, level)
+
+
+@pytest.mark.parametrize("axes", [0, 1, 2, (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("style, level", WAYS)
+def test_windows_that_are_alike(axes: int | tuple[int, ...], style: str, level: int) -> None:
+    x = gc.input("x", (2, 6), "float64")
+    total = gc.sum(gc.square(gc.sum(gc.windows(x, (3,)), axis=axes)))
+    agrees(gc.graph({"y": total}).gradient("y", ["x"]), {"x": X}, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_a_choice_of_one_of_two_matrices(style: str, level: int) -> None:
+    a, b = (gc.input(name, (3, 100), "float64") for name in "ab")
+    graph = gc.graph({"y": gc.where(gc.sum(a) > 0, a * 2, b * 2)})
+    ones = np.ones((3, 100))
+    for sign in (1, -1):
+        agrees(graph, {"a": sign * ones, "b": 3 * ones}, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
+def test_steps_that_all_read_one_row(style: str, level: int) -> None:
+    x = gc.input("x", (1, 6), "float64")
+    rows = gc.broadcast_to(gc.exp(x), (5, 6))
+    start = gc.zeros((6,), "float64")
+    last, seen = gc.scan(lambda h, v: (gc.tanh(h + v), h * v), init=start, xs=rows)
+    graph = gc.graph({"y": gc.sum(seen) + gc.sum(last)}).gradient("y", ["x"])
+    agrees(graph, {"x": X[:1]}, style, level)
 
 
 @pytest.mark.parametrize("part", [slice(None, None, -1), slice(3, 0, -1), slice(None, None, -2)])

@@ -39,6 +39,12 @@ KINKS = [
     Kink("sqrt times 0", lambda x: gc.sqrt(x) * 0.0, [0, 1], [0, 0]),
     Kink("sqrt, one element read", lambda x: gc.sqrt(x)[1], [0, 1], [0, 0.5]),
     Kink("sqrt of one element", lambda x: gc.sqrt(x[1]), [0, 1], [0, 0.5]),
+    Kink(
+        "sqrt of a difference that is 0",
+        lambda x: gc.sqrt(gc.square(1 + x[:1] ** 2) - gc.square(x[1:])),
+        [0, 1],
+        [0, -INF],
+    ),
     Kink("power 0.5, one element read", lambda x: (x**0.5)[1], [0, 1], [0, 0.5]),
     Kink("log, one element read", lambda x: gc.log(x)[1], [0, 1], [0, 1]),
     Kink("log", gc.log, [0, 1], [INF, 1]),

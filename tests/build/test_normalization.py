@@ -252,3 +252,13 @@ def test_a_loop_body_has_no_running_averages() -> None:
 def test_mistakes_are_told(make: Any, message: str) -> None:
     with pytest.raises(GraphError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("given", "result"), [("float32", "float32"), ("float64", "float64"), ("int64", "float64")]
+)
+def test_what_is_normalized_stays_as_exact_as_it_is(given: str, result: str) -> None:
+    y = gc.normalize(gc.input("x", (3,), given))
+    assert y.dtype == result
+    values = gc.interpret(gc.graph({"y": y}), x=np.array([3, 4, 0], given))["y"]
+    np.testing.assert_allclose(values, [0.6, 0.8, 0], rtol=1e-6)

@@ -86,6 +86,13 @@ def test_a_value_in_between_is_derived_by_as_it_stands() -> None:
     np.testing.assert_allclose(found["x"], np.exp(at) / whole, rtol=1e-14)
 
 
+def test_the_second_derivative_of_what_is_linear_is_zero() -> None:
+    x, a = gc.input("x", (3,), "float64"), gc.input("a", (3,), "float64")
+    (slope,) = gc.grad(gc.sum(a * x), [x])
+    (curvature,) = gc.grad(gc.sum(slope), [x])  # which `x` has no part in any more
+    assert not gc.interpret(gc.graph({"y": curvature}))["y"].any()
+
+
 def test_derivatives_of_any_order_of_a_polynomial() -> None:
     """From the third on they are numbers, and so are theirs."""
     x = gc.input("x", (), "float64")

@@ -38,6 +38,10 @@ MAPS: dict[str, tuple[Callable[[Node], Node], int]] = {
     "turned": (lambda x: gc.tanh(x.reshape(3, 3)).T, 9),
     "flattened": (lambda x: (x.reshape(3, 3) * 2).reshape(9), 9),
     "constant matrix": (lambda x: OPS["constant"](DIAGONAL) @ x, 17),
+    "columns of a constant matrix": (
+        lambda x: OPS["constant"](DIAGONAL[:3, :3]) @ x.reshape(3, 3),
+        15,
+    ),
     "gathered": (lambda x: x[OPS["constant"]([3, 1, 1, 0])] ** 2, 4),
     "every other": (lambda x: gc.sin(x[::2]), 5),
     "backwards": (lambda x: x[::-1] * 2, 9),
@@ -104,6 +108,12 @@ def test_a_pattern_that_is_dense_is_given_up() -> None:
     assert sparsity(w @ x, x) is None
     named = input_("y", ("N",), "float64")
     assert sparsity(gc.sin(named), named) is None
+
+
+def test_zeros_that_are_drawn_are_zeros_of_one_call() -> None:
+    x = input_("x", (9,), "float64")
+    places = sparsity(gc.random_bernoulli((9, 9), 0.5) @ x, x)
+    assert places is None or places.size == 81
 
 
 def test_the_pattern_of_a_loop_is_given_up() -> None:

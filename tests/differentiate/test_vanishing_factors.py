@@ -39,6 +39,11 @@ AT_LIMITS: dict[str, tuple[Callable[[Node], Node], float, float]] = {
     "a rectifier": (lambda x: x * gc.relu(1 - gc.exp(x)), 1, 0),
     "a quotient": (lambda x: x - 3 * x / (2 + x**2 + gc.exp(x)), 1, 1),
     "two of them": (lambda x: x * gc.tanh(gc.exp(x)) * gc.sigmoid(gc.exp(x)), 0, 1),
+    "seen in another shape": (
+        lambda x: gc.reshape(x, (-1, 1)) * gc.tanh(gc.reshape(gc.exp(x), (-1, 1))),
+        0,
+        1,
+    ),
     "a density": (lambda x: x + gc.exp(-0.5 * (x * gc.exp(-x)) ** 2), 1, 1),
     "a logistic share": (lambda x: x * gc.sigmoid((x - 1) * gc.exp(-x)), 0, 0.5),
 }

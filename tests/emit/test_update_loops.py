@@ -115,6 +115,23 @@ def updated(change: Callable[[Node, Node, int], Node], shown: str = "") -> Graph
     return gc.graph(outputs, updates=updates)
 
 
+def test_who_writes_another_of_its_parameters_is_not_alike() -> None:
+    """The last of ten takes the step of the others, and writes what they only read."""
+    names = [[f"p{i}{kind}" for kind in ("", ".m", ".n")] for i in range(10)]
+    rows = [[gc.param(name, (3,), "float64") for name in row] for row in names]
+    updates: dict[str, Node] = {}
+    with phase(UPDATE):
+        for (p, m, n), row in zip(rows, names, strict=True):
+            updates[row[1 if p is rows[-1][0] else 0]] = gc.sin(p) * m
+            updates[row[2]] = 0.5 * n
+    graph = gc.graph({"y": gc.sum(rows[0][0])}, updates=updates)
+    step = compiled(graph, "readable")
+    assert "        (p8, p8_m, p8_n),\n    ):" in step.source
+    rng = np.random.default_rng(0)
+    state = {name: rng.normal(size=p.shape) for name, p in graph.params.items()}
+    assert_steps_agree(graph, state, [{}, {}], step)
+
+
 @pytest.mark.parametrize(
     ("graph", "has_loop"),
     [
