@@ -268,3 +268,17 @@ def test_any_number_of_cores_gives_the_same_bits(seed: int) -> None:
     for name, value in results[0].items():
         for other in results[1:]:
             np.testing.assert_array_equal(other[name], value)
+
+
+@pytest.mark.usefixtures("low_limits")
+@pytest.mark.parametrize("size", [12, "N"])
+def test_what_is_read_whole_by_one_call_and_by_rows_by_another(size: int | str) -> None:
+    """Each row is compared with all, and joins with its own row of them."""
+    x = gc.input("x", (size, 7), "float64")
+    near = gc.exp(-gc.square(gc.sin(x[:, None, :] - x[None, :, :]) + gc.cos(x[None, :, :] * 2)))
+    share = gc.sum(near * gc.tanh(near) + gc.sigmoid(near), axis=1)
+    y = gc.tanh(gc.sin(share * x) + gc.exp(x * 0.1)) * share
+    f = gc.compile(gc.graph({"y": y, "total": gc.sum(y)}), gradient_of="total")
+    assert "in_blocks(block" in f.source
+    f.function.__globals__["CORES"] = 2
+    assert_steps_agree(f.graph, {}, [{"x": np.random.default_rng(0).normal(size=(12, 7))}] * 2, f)
