@@ -59,15 +59,13 @@ def dependence_of(of: Node, wrt: Node) -> Dependence:
     moved = {wrt}
     cuts: list[Cut] = []
     for node in order:
-        if node is wrt or node not in dependent:
-            continue
         open_ways = {i for i, x in flowing(node)}
         for i, x in enumerate(node.inputs):
             if x in moved and i not in open_ways:
                 cuts.append(Cut(node, _reason(node, i)))
         if any(node.inputs[i] in moved for i in open_ways):
             moved.add(node)
-    flows = of in moved and of.dtype.kind == "f"
+    flows = of in moved
     passes = compressions_of(of, wrt, modes_of(None)) if flows else []
     return Dependence(of, wrt, of in dependent, flows, tuple(cuts), tuple(passes))
 

@@ -117,7 +117,7 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
     total = node.inputs[0]
     axis, keepdims = total.attrs["axis"], total.attrs["keepdims"]
     x = total.inputs[0]
-    if not axis or any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axis):
+    if any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axis):
         return None
     factors = product_factors(x)
     moves = [facts.uncovers_log(f) and facts.is_nonnegative(f) for f, _ in factors]

@@ -101,7 +101,7 @@ def _cast(node: Node, facts: Facts) -> Node | None:
 
 def _holds_all(wider: np.dtype, dtype: np.dtype) -> bool:
     """Say whether a conversion loses nothing; a float64 has not all digits of an int64."""
-    has_digits = not (wider.kind == "f" and dtype.kind == "i" and dtype.itemsize >= wider.itemsize)
+    has_digits = not (dtype.kind == "i" and dtype.itemsize >= wider.itemsize)
     return has_digits and np.can_cast(dtype, wider, "safe")
 
 

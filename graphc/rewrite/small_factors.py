@@ -133,7 +133,7 @@ def _written_quotient(node: Node, facts: Facts) -> Node | None:
     if found is None or not facts.is_float(node):
         return None
     total, share = found
-    if total.op.name not in WRITES or facts.is_shared(total):
+    if facts.is_shared(total):
         return None
     quotient, values, *places = total.inputs
     written = share_of(values)

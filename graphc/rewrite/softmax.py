@@ -51,7 +51,7 @@ def _shares(top: Node, bottom: Node, total: Node, facts: Facts) -> Node | None:
 
 def _has_lines(total: Node) -> bool:
     shape, axes = total.inputs[0].shape, total.attrs["axis"]
-    return bool(axes) and not any(type(shape[a]) is int and shape[a] == 0 for a in axes)
+    return not any(type(shape[a]) is int and shape[a] == 0 for a in axes)
 
 
 def _normalized(terms: Node, total: Node, facts: Facts) -> Node | None:
