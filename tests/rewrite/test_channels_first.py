@@ -260,3 +260,18 @@ def test_chunks_cover_all_rows(size: int) -> None:
     wanted = gc.interpret(graph.gradient("loss", ["x", "c.W"]), state, **data)
     for name, value in wanted.items():
         np.testing.assert_allclose(got[name], value, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [2, "G"])
+def test_groups_that_only_run_time_counts_stay_a_contraction(groups: int | str) -> None:
+    x = gc.input("x", ("N", groups, 3, 8, 8), "float64")
+    w = gc.input("w", (groups, 4, 3, 3, 3), "float64")
+    y = gc.einsum("ngcxyij,gocij->ngoxy", gc.windows(x, (3, 3)), w)
+    gradient = gc.graph({"loss": gc.sum(gc.square(y))}).gradient("loss", ["x", "w"])
+    better = optimize(gradient, style="fast")
+    assert ("convolve_windows" in names(better)) == (groups == 2)
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(2, 2, 3, 8, 8)), "w": rng.normal(size=(2, 4, 3, 3, 3))}
+    expected = gc.interpret(gradient, **given)
+    for name, value in gc.interpret(better, **given).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-9, atol=1e-9)
