@@ -63,6 +63,14 @@ def test_a_choice_of_one_of_two_matrices(style: str, level: int) -> None:
 
 
 @pytest.mark.parametrize("style, level", WAYS)
+def test_rows_of_a_named_length_that_are_read_three_times(style: str, level: int) -> None:
+    x = gc.input("x", (100, "N"), "float64")
+    part = x[:, 1:]
+    graph = gc.graph({"y": gc.sin(part) * gc.cos(part) + gc.tanh(part)})
+    agrees(graph, {"x": np.random.default_rng(0).normal(size=(100, 4))}, style, level)
+
+
+@pytest.mark.parametrize("style, level", WAYS)
 def test_steps_that_all_read_one_row(style: str, level: int) -> None:
     x = gc.input("x", (1, 6), "float64")
     rows = gc.broadcast_to(gc.exp(x), (5, 6))
