@@ -108,7 +108,7 @@ class _Samples(Gathered):
             count = self.count(split or (), inside)
             return dict.fromkeys(split, count) if split and count else None
         count = self.count(split, inside)
-        if not count or not same(node.shape[0], count * self.extent):
+        if not count:
             return None
         if not inside and not _is_large(count * product(node.shape[1:])):
             return None  # Small work that reads none of the run's values can be done before it.
