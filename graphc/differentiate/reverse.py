@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from types import MappingProxyType
 
 from graphc.differentiate.checkpoints import with_recomputation
 from graphc.differentiate.forward import is_derived_from_formula
 from graphc.differentiate.loops import pulled_back
 from graphc.differentiate.product import Slope, Slopes, total
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import ADJOINT, BACKWARD, inherit
+from graphc.ir.provenance import ADJOINT, BACKWARD, Provenance, inherit
 from graphc.ir.walk import new_nodes, reaching, topological
+from graphc.ops.leaf import full
 from graphc.ops.loop import Item, Scan
 from graphc.ops.registry import OPS
 
@@ -39,7 +40,8 @@ def cotangents(
     found = [sweep.arrived.get(node) for node in wrt]
     found, arrived = with_recomputation(outputs, order, found, sweep.arrived)
     names = {x: x.name for x in arrived if x.name is not None}
-    return named_adjoints(found, arrived, _after_seeds(outputs, seeds) | names, before)
+    arguments = _arguments(order, arrived)
+    return named_adjoints(found, arrived, _after_seeds(outputs, seeds) | names, before, arguments)
 
 
 class Sweep:
@@ -164,17 +166,44 @@ def _after_seeds(outputs: Sequence[Node], seeds: Sequence[Node]) -> dict[Node, s
     return found
 
 
+def _arguments(order: Sequence[Node], arrived: Mapping[Node, Node]) -> dict[Node, str]:
+    """Return what nobody named but is all that a named value is a function of: h, of the z of relu.
+
+    Its adjoint is that of h times a slope.
+    """
+    readers: dict[Node, list[Node]] = {}
+    for node in order:
+        for x in node.inputs:
+            if x in arrived and x.name is None:
+                readers.setdefault(x, []).append(node)
+    found: dict[Node, str] = {}
+    for node, (reader, *others) in readers.items():
+        is_function = reader.op.infix is None and reader.op.broadcasts(reader)
+        is_all = not others and all(x is node or x.op is full for x in reader.inputs)
+        if reader.name and is_function and is_all:
+            found[node] = reader.name
+    return found
+
+
 def named_adjoints(
     roots: Sequence[Node | None],
     arrived: Mapping[Node, Node],
     names: Mapping[Node, str],
     before: set[Node],
+    arguments: Mapping[Node, str] = MappingProxyType({}),
 ) -> list[Node | None]:
-    """Return the roots with each adjoint of a named node called `d_<name>`, down to `before`."""
+    """Return the roots with each adjoint of a named node called `d_<name>`, down to `before`.
+
+    The adjoints of `arguments` of named nodes are told to be so.
+    """
     owners: dict[Node, str] = {}
+    told: dict[Node, str] = {}
     for node, cotangent in arrived.items():
-        if node in names and cotangent.name is None and cotangent not in before:
-            owners.setdefault(cotangent, names[node])
+        if cotangent.name is None and cotangent not in before:
+            if node in names:
+                owners.setdefault(cotangent, names[node])
+            elif node in arguments:
+                told.setdefault(cotangent, arguments[node])
     new: dict[Node, Node] = {}
     stop = set(before)
     for root in roots:
@@ -184,16 +213,16 @@ def named_adjoints(
         stop.update(order)
         for node in order:
             again = rebuilt(node, tuple([new.get(x, x) for x in node.inputs]))
-            new[node] = _as_adjoint(again, owners[node]) if node in owners else again
+            if node in owners:
+                again = _with(again, again.provenance.as_adjoint(owners[node]))
+            elif node in told:
+                again = _with(again, again.provenance.as_adjoint(told[node], is_argument=True))
+            new[node] = again
     return [None if root is None else new.get(root, root) for root in roots]
 
 
-def _as_adjoint(cotangent: Node, name: str) -> Node:
-    """Return the cotangent as the adjoint of a named node; a sum passes on that of its result."""
-    provenance = cotangent.provenance.renamed(f"d_{name}")
-    origin = replace(provenance.origin, note=f"{ADJOINT} {name}")
-    provenance = replace(provenance, origin=origin)
-    return Node(cotangent.op, cotangent.inputs, cotangent.attrs, cotangent.type, provenance)
+def _with(node: Node, provenance: Provenance) -> Node:
+    return Node(node.op, node.inputs, node.attrs, node.type, provenance)
 
 
 def placeholder(operand: Node) -> Node:

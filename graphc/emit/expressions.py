@@ -69,6 +69,8 @@ class Expressions:
         self.layers = {node.provenance.layer for node in program.graph.nodes}
         #: What each value is about: its layer, or the named value that it is computed from first.
         self.stems: dict[Node, str] = {}
+        #: Adjoints of what a named value is a function of -> what each is called: `d_h_pre`.
+        self.arguments: dict[Node, str] = {}
         self._find_stems()
 
     def _call_gradients_first(self) -> None:
@@ -90,6 +92,18 @@ class Expressions:
             if node.provenance.phase == BACKWARD:  # a cotangent passes through, not a mask
                 of_inputs.sort(key=lambda stem: not stem.startswith("d_"))
             self.stems[node] = next(filter(None, [*own, *of_inputs]), "")
+        self.arguments = {node: name for node in self.stems if (name := self._argument(node))}
+
+    def _argument(self, node: Node) -> str:
+        """Return `d_h_pre`, what the adjoint is called of what h is a function of, or nothing.
+
+        What a loop multiplies by to get it is a slope.
+        """
+        of = self.rename(node.provenance.argument_of)
+        if not of or node.provenance.is_of_argument:
+            return of and f"d_{of}_pre"
+        users = self.program.graph.consumers[node]
+        return f"{of}_slope" if users and all(x in self.program.loops for x in users) else ""
 
     def _stem_of_steps(self, node: Node) -> str:
         """Return what a loop's result is about: as its steps call it, not what the loop reads."""
@@ -160,6 +174,8 @@ class Expressions:
             is_numbered = node.name is not None and label.startswith(f"{node.name}_")
             is_taken = is_numbered and not self.namer.is_free(label)
             return str(node.name) if is_taken else label  # counted on: d_h_3, not d_h_2_2
+        if node in self.arguments:
+            return self.arguments[node]
         kind, stem = node.op.called(node), self.stems.get(node, "")
         if node.op is full:  # zeros that a derivative begins with are not one themselves
             stem = stem.removeprefix("d_")

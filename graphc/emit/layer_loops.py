@@ -179,6 +179,9 @@ class _LayerLoop:
             else:
                 expressions.labels.pop(node, None)
             expressions.stems[node] = self.most([expressions.stems[x] for x in column])
+            if node in expressions.arguments:
+                alike = [expressions.arguments.get(x, "") for x in column]
+                expressions.arguments[node] = self.most(alike)
         layers, written = self.body.layers, self.found.written
         read = {x for s in written for x in s.operands}
         places = [carried.place for carried in self.found.carried]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -177,10 +178,13 @@ def rebuilt(node: Node, inputs: tuple[Node, ...]) -> Node:
 
 
 def standing_for(new: Node, old: Node) -> Node:
-    """Return a node under the name of the one that it replaces, unless it has a name of its own.
+    """Return a node as what it replaces, under its name, unless it has a name of its own.
 
     A leaf keeps the name that it has, and a draw is itself: its copy would be another draw.
     """
     if new.name or new.op.is_leaf or new.op.is_random:
         return new
+    if old.provenance.is_of_argument and new.provenance.is_derivative:
+        provenance = replace(new.provenance, origin=old.provenance.origin)
+        return Node(new.op, new.inputs, new.attrs, new.type, provenance)
     return new.named(old.name)

@@ -28,6 +28,8 @@ FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 RANKS = {FORWARD: 0, BACKWARD: 1, UPDATE: 2}
 #: How the notes of derivatives begin.
 ADJOINT, TANGENT = "adjoint of", "tangent of"
+#: How the note ends of the adjoint of what a named value is a function of, and of a part of that.
+_ARGUMENT, _PART = "'s argument", ", in part"
 
 
 #: How much of a long line an error repeats.
@@ -77,6 +79,25 @@ class Provenance:
         """Whether the name is the `d_x` that differentiation gives the adjoint of `x`."""
         primal = self.origin.note.removeprefix(f"{ADJOINT} ")
         return primal != self.origin.note and self.name == f"d_{primal}"
+
+    @property
+    def is_of_argument(self) -> bool:
+        """Whether the node is the adjoint of what a named value is a function of."""
+        return self.origin.note.startswith(ADJOINT) and self.origin.note.endswith(_ARGUMENT)
+
+    @property
+    def argument_of(self) -> str:
+        """The name of the value whose argument's adjoint the node is, or is a part of."""
+        note = self.origin.note.removesuffix(_PART)
+        if not (note.startswith(ADJOINT) and note.endswith(_ARGUMENT)):
+            return ""
+        return note.removeprefix(f"{ADJOINT} ").removesuffix(_ARGUMENT)
+
+    def as_adjoint(self, primal: str, is_argument: bool = False) -> Provenance:
+        """Return that of the adjoint of a named value, or of the argument of one."""
+        note = f"{ADJOINT} {primal}{_ARGUMENT if is_argument else ''}"
+        name = self.name if is_argument else f"d_{primal}"
+        return replace(self, name=name, origin=replace(self.origin, note=note))
 
     @property
     def layer(self) -> str:
@@ -226,6 +247,8 @@ def inherit(
 ) -> AbstractContextManager[None]:
     """Build the enclosed nodes as descendants of a node with this provenance."""
     origin = provenance.origin
+    if provenance.is_of_argument and not note:  # one node is that, not all that it is made of
+        note = f"{origin.note}{_PART}"
     if note:
         origin = Origin(origin.file, origin.line, note)
     around = _Around(provenance.scope, phase or provenance.phase, origin, provenance.checkpoints)

@@ -10,10 +10,10 @@ from graphc.ir.node import Node
 from graphc.ops.contraction import einsum_labels
 from graphc.ops.contraction_spec import LETTERS, label_sizes, split_spec
 from graphc.ops.leaf import full
-from graphc.ops.matrix_product import matmul_form
 from graphc.ops.registry import OPS
-from graphc.ops.spread import is_at_least, times, varying_axes, without_copies
+from graphc.ops.spread import times, varying_axes, without_copies
 from graphc.rewrite.facts import Facts
+from graphc.rewrite.order_of_products import CHEAPER_ORDER
 from graphc.rewrite.rule import REASSOCIATES, Rule
 
 #: Matrices of fewer elements are tiny.
@@ -239,53 +239,6 @@ def _squared_length(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](einsum_labels([x, x], ["a", "a"], ""), node.shape)
 
 
-def _cheaper_order(node: Node, facts: Facts) -> Node | None:
-    """(a @ b) @ c → a @ (b @ c) where that takes fewer operations for every size of the dims."""
-    if len(node.inputs) != 2:
-        return None
-    for i, inner in enumerate(node.inputs):
-        if inner.op.name != "einsum" or len(inner.inputs) != 2 or facts.is_shared(inner):
-            continue
-        found = _regrouped(node, i)
-        if found is not None:
-            return found
-    return None
-
-
-def _regrouped(node: Node, i: int) -> Node | None:
-    inner, other = node.inputs[i], node.inputs[1 - i]
-    terms, out = split_spec(node.attrs["spec"])
-    inner_terms, inner_out = split_spec(inner.attrs["spec"])
-    if any(len(set(term)) != len(term) for term in (*terms, *inner_terms)):
-        return None
-    names = dict(zip(inner_out, terms[i], strict=True))
-    taken = set("".join(terms))
-    fresh = iter(label for label in LETTERS if label not in taken)
-    for label in dict.fromkeys("".join(inner_terms)):
-        if label not in names:
-            names[label] = next(fresh)
-    labels = ["".join(names[label] for label in term) for term in inner_terms]
-    cost = node.op.flops(node) + node.op.flops(inner)
-    for first, second in ((0, 1), (1, 0)):
-        paired = [(inner.inputs[first], labels[first]), (other, terms[1 - i])]
-        if i == 1:  # in the order in which they stood, as in the same product elsewhere
-            paired.reverse()
-        nodes, words = zip(*paired, strict=True)
-        kept = "".join(
-            label
-            for label in dict.fromkeys("".join(words))
-            if label in labels[second] or label in out
-        )
-        pair = einsum_labels(nodes, words, kept)
-        whole = einsum_labels([pair, inner.inputs[second]], [kept, labels[second]], out)
-        if any(x.op.name != "einsum" or matmul_form(x) is None for x in (pair, whole)):
-            continue
-        new_cost = pair.op.flops(pair) + whole.op.flops(whole)
-        if is_at_least(cost, new_cost) and not same(cost, new_cost):
-            return whole
-    return None
-
-
 _M = "x: input(f64, 3, 4)\nw: input(f64, 4, 2)\n"
 _LABELS = "the labels say it, and nothing moves"
 
@@ -387,13 +340,5 @@ CONTRACTIONS = (
         operands=("square",),
         example="x: input(f64, 4)\ny = sum(x**2)",
     ),
-    _rule(
-        "cheaper_order",
-        "(a @ b) @ v",
-        "a @ (b @ v)",
-        "a product of matrices takes fewer operations from this side",
-        apply=_cheaper_order,
-        operands=("einsum",),
-        example=_M + "v: input(f64, 2)\ny = (x @ w) @ v",
-    ),
+    CHEAPER_ORDER,
 )

@@ -8,7 +8,7 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ops.leaf import fill, full
 from graphc.ops.registry import OPS
 from graphc.rewrite.facts import Facts, is_number
-from graphc.rewrite.rule import Rule
+from graphc.rewrite.rule import REASSOCIATES, Rule
 
 _VIEWS = ("broadcast_to", "reshape")
 _OPPOSITE = {"add": "subtract", "subtract": "add"}
@@ -29,6 +29,36 @@ def _sign_of_factor(node: Node, facts: Facts) -> Node | None:
 def _sign_into_factor(node: Node, facts: Facts) -> Node | None:
     """−(copies(c/n)·x) → copies((−c)/n)·x, and likewise for quotients."""
     return _with_factor(node.inputs[0], _with_opposite_number, facts)
+
+
+def _sign_of_contraction(node: Node, facts: Facts) -> Node | None:
+    """a ± (−x @ w) → a ∓ (x @ w); (−x @ w + b) + a → (a − x @ w) + b."""
+    for at in (1, 0) if node.op is OPS["add"] else (1,):
+        term, other = node.inputs[at], node.inputs[1 - at]
+        path: list[Node] = []
+        while term.op.name in _OPPOSITE and node.op is OPS["add"] and len(path) < _LONGEST_CHAIN:
+            if facts.is_shared(term):
+                break
+            path.append(term)
+            term = term.inputs[0]
+        positive = _positive_contraction(term, facts)
+        if positive is not None:
+            result = OPS[_OPPOSITE[node.op.name]](other, positive)
+            for outer in reversed(path):
+                result = outer.op(result, outer.inputs[1])
+            return result
+    return None
+
+
+def _positive_contraction(node: Node, facts: Facts) -> Node | None:
+    """Return x @ w of a contraction −x @ w that nothing else reads."""
+    if node.op is not OPS["einsum"] or facts.is_shared(node):
+        return None
+    for i, x in enumerate(node.inputs):
+        if x.op is OPS["negative"] and not facts.is_shared(x):
+            operands = [x.inputs[0] if j == i else y for j, y in enumerate(node.inputs)]
+            return node.op.make(operands, **node.attrs)
+    return None
 
 
 def _with_factor(
@@ -123,5 +153,17 @@ SIGNS_OF_FACTORS = (
         roots=("negative",),
         operands=("multiply", "divide"),
         example="x: input(f64, 3)\nn: input(f64)\ny = -(2/n/(3 + cos(x)))",
+    ),
+    Rule(
+        "sign_of_contraction",
+        "a + (-x) @ w",
+        "a - x @ w",
+        _WHY,
+        exactness=REASSOCIATES,
+        apply=_sign_of_contraction,
+        roots=("add", "subtract"),
+        operands=("einsum", "add", "subtract"),
+        example="x: input(f64, 3, 4)\nw: input(f64, 4, 2)\nv: input(f64, 4, 2)\n"
+        "y = (-cos(x)) @ w + x @ v",
     ),
 )

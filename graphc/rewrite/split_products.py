@@ -11,7 +11,7 @@ from itertools import groupby
 
 from graphc.ir.dims import typical_size
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
+from graphc.ir.node import Node, standing_for
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import topological
 from graphc.ops.axes import starts_along
@@ -56,7 +56,7 @@ def _split(node: Node, used: set[int]) -> dict[int, Node] | None:
             with inherit(top.provenance):
                 total = _by_parts(top, steady)
             if total is not None:
-                replacement[top] = total.named(top.name)
+                replacement[top] = standing_for(total, top)
     if not replacement:
         return None
     draft.rework(replacement)

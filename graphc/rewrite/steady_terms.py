@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import reduce
 
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
+from graphc.ir.node import Node, standing_for
 from graphc.ir.op import Op
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import consumers, topological
@@ -72,7 +72,7 @@ def _gathered_by(draft: Draft, op: Op) -> dict[Node, Node]:
         with inherit(top.provenance):
             total = reduce(op, still)
             total = reduce(op, [x for x in terms if x not in steady], total)
-        replacement[top] = total.named(top.name)
+        replacement[top] = standing_for(total, top)
     return {top: new for top, new in replacement.items() if not _is_gathered(top, steady, inner)}
 
 

@@ -283,10 +283,10 @@ def test_a_stack_reads_as_by_hand() -> None:
         "    for layer in reversed(range(1, 9)):\n"
         '        W = state[f"layer{layer}.W"]\n'
         "        layer_relu = kept[layer - 1]\n"
-        '        derivatives[f"layer{layer}.b"] = d_layer_multiply.sum(axis=0)  # [6]\n'
-        '        derivatives[f"layer{layer}.W"] = layer_relu.T @ d_layer_multiply  # [6, 6]\n'
-        "        d_layer = d_layer_multiply @ W.T  # [N, 6]  dloss/dlayer\n"
-        "        d_layer_multiply = d_layer * (layer_relu > 0)  # [N, 6]\n"
+        '        derivatives[f"layer{layer}.b"] = d_layer_pre.sum(axis=0)  # [6]\n'
+        '        derivatives[f"layer{layer}.W"] = layer_relu.T @ d_layer_pre  # [6, 6]\n'
+        "        d_layer = d_layer_pre @ W.T  # [N, 6]  dloss/dlayer\n"
+        "        d_layer_pre = d_layer * (layer_relu > 0)  # [N, 6]\n"
     )
 
 

@@ -51,7 +51,7 @@ def test_a_step_reads_as_by_hand() -> None:
         "h = np.maximum(ln @ up_W + up_b, 0)  # [N, 4]",
         "down = h @ down_W + down_b  # [N, 8]",
         "d_down = down / (4 * N)  # [N, 8]  dloss/ddown",
-        "d_ln = d_up_multiply @ up_W.T  # [N, 8]  dloss/dln",
+        "d_ln = d_h_pre @ up_W.T  # [N, 8]  dloss/dln",
     ):
         assert f"    {line}\n" in source
 

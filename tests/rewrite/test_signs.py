@@ -52,3 +52,45 @@ def test_the_slope_of_a_logarithm_has_no_second_sign() -> None:
     graph = gc.graph({"loss": -gc.mean(gc.log(1 - p))})
     source = gc.compile(graph, gradient_of="loss", wrt=["p"], style="readable").source
     assert "d_p = 1 / np.float32(N) / (1 - p)" in source
+
+
+CONTRACTIONS = {
+    "c + (-cos(x)) @ w": ("subtract", 1),
+    "c - (-cos(x)) @ w": ("add", 1),
+    "(-cos(x)) @ w + c": ("subtract", 1),
+    "(-cos(x)) @ w - sin(x) @ v + c": ("subtract", 2),
+    "((-cos(x)) @ w + (-sin(x)) @ v) + c": ("subtract", 2),
+}
+
+
+@pytest.mark.parametrize("form", CONTRACTIONS)
+def test_a_sum_takes_the_sign_of_a_product_of_matrices(form: str) -> None:
+    graph = gc.parse(
+        "x: input(f64, 3, 4)\nw: input(f64, 4, 2)\nv: input(f64, 4, 2)\nc: input(f64, 3, 2)\n"
+        f"y = {form}\nz = x @ v\noutput(y, z)"
+    )
+    better = gc.optimize(graph)
+    assert "sign_of_contraction" in {f.rule.name for r in better.history for f in r.firings}
+    ops = [node.op.name for node in better.nodes]
+    name, count = CONTRACTIONS[form]
+    assert "negative" not in ops and ops.count(name) == count
+    rng = np.random.default_rng(0)
+    shapes = {"x": (3, 4), "w": (4, 2), "v": (4, 2), "c": (3, 2)}
+    for scale in (1.0, 1e150):
+        at = {name: scale * rng.normal(size=shape) for name, shape in shapes.items()}
+        found, expected = (gc.interpret(g, **at)["y"] for g in (better, graph))
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_the_opposite_that_others_read_stays() -> None:
+    graph = gc.parse(
+        "x: input(f64, 3, 4)\nw: input(f64, 4, 2)\nc: input(f64, 3, 2)\n"
+        "n = -cos(x)\ny = n @ w + c\noutput(y, n)"
+    )
+    assert "negative" in {node.op.name for node in gc.optimize(graph).nodes}
+
+
+def test_sympy_confirms_for_contractions() -> None:
+    x, w, b, a = (sympy.MatrixSymbol(name, 3, 3).as_explicit() for name in "xwba")
+    assert sympy.expand(a + (-x) * w - (a - x * w)) == sympy.zeros(3, 3)
+    assert sympy.expand((-x * w + b) + a - ((a - x * w) + b)) == sympy.zeros(3, 3)

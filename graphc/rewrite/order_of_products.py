@@ -1,0 +1,95 @@
+"""Which two of three matrices are multiplied first? Those that take fewer operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.ir.dims import same
+from graphc.ir.node import Node
+from graphc.ops.contraction import einsum_labels
+from graphc.ops.contraction_spec import LETTERS, split_spec
+from graphc.ops.matrix_product import matmul_form
+from graphc.ops.spread import is_at_least
+from graphc.rewrite.facts import Facts
+from graphc.rewrite.rule import REASSOCIATES, Rule
+
+
+def _cheaper_order(node: Node, facts: Facts) -> Node | None:
+    """(a @ b) @ c → a @ (b @ c) where that takes fewer operations for every size of the dims."""
+    if len(node.inputs) != 2:
+        return None
+    for i, inner in enumerate(node.inputs):
+        if inner.op.name != "einsum" or len(inner.inputs) != 2 or facts.is_shared(inner):
+            continue
+        found = _regrouped(node, i)
+        if found is not None:
+            return found
+    return None
+
+
+def _regrouped(node: Node, i: int) -> Node | None:
+    inner, other = node.inputs[i], node.inputs[1 - i]
+    terms, out = split_spec(node.attrs["spec"])
+    inner_terms, inner_out = split_spec(inner.attrs["spec"])
+    if any(len(set(term)) != len(term) for term in (*terms, *inner_terms)):
+        return None
+    names = dict(zip(inner_out, terms[i], strict=True))
+    taken = set("".join(terms))
+    fresh = iter(label for label in LETTERS if label not in taken)
+    for label in dict.fromkeys("".join(inner_terms)):
+        if label not in names:
+            names[label] = next(fresh)
+    labels = ["".join(names[label] for label in term) for term in inner_terms]
+    cost = node.op.flops(node) + node.op.flops(inner)
+    for first, second in ((0, 1), (1, 0)):
+        paired = [(inner.inputs[first], labels[first]), (other, terms[1 - i])]
+        if i == 1:  # in the order in which they stood, as in the same product elsewhere
+            paired.reverse()
+        nodes, words = zip(*paired, strict=True)
+        kept = "".join(
+            label
+            for label in dict.fromkeys("".join(words))
+            if label in labels[second] or label in out
+        )
+        rest = inner.inputs[second], labels[second]
+        pair, whole = _product_of_pair(nodes, words, kept, rest, out)
+        if _turns_first(whole):  # the pair is rather computed the way it is read
+            pair, whole = _product_of_pair(nodes, words, _swapped(kept), rest, out)
+        if any(x.op.name != "einsum" or matmul_form(x) is None for x in (pair, whole)):
+            continue
+        new_cost = pair.op.flops(pair) + whole.op.flops(whole)
+        if is_at_least(cost, new_cost) and not same(cost, new_cost):
+            return whole
+    return None
+
+
+def _product_of_pair(
+    nodes: Sequence[Node], words: Sequence[str], kept: str, rest: tuple[Node, str], out: str
+) -> tuple[Node, Node]:
+    """Return the contraction of a pair to the labels kept, and that of it with the rest."""
+    pair = einsum_labels(nodes, words, kept)
+    return pair, einsum_labels([pair, rest[0]], [kept, rest[1]], out)
+
+
+def _turns_first(node: Node) -> bool:
+    """Say whether a product of matrices reads its first operand turned."""
+    form = matmul_form(node) if node.op.name == "einsum" else None
+    return form is not None and (0, True) in form
+
+
+def _swapped(labels: str) -> str:
+    """Return the labels of a matrix, or of a stack of them, with its last two axes swapped."""
+    return labels[:-2] + labels[:-3:-1]
+
+
+CHEAPER_ORDER = Rule(
+    "cheaper_order",
+    "(a @ b) @ v",
+    "a @ (b @ v)",
+    "a product of matrices takes fewer operations from this side",
+    exactness=REASSOCIATES,
+    apply=_cheaper_order,
+    roots=("einsum",),
+    operands=("einsum",),
+    example="x: input(f64, 3, 4)\nw: input(f64, 4, 2)\nv: input(f64, 2)\ny = (x @ w) @ v",
+)
