@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
 
 _PLAIN = re.compile(r"-?[\w.]+")
+#: A number so far below 1 that it may be one over a power of two that is easier to read.
+_FRACTION = re.compile(r"-?0\.0\d*[1-9]\d*")
 _INFIX = {
     "+": SUM,
     "-": SUM,
@@ -25,9 +28,11 @@ def infix(symbol: str, left: Code, right: Code, is_formatted: bool = False) -> C
     """Return `left symbol right` with the parentheses that keep the association.
 
     Formatters close the gaps around a power of names and numbers only; `is_formatted` follows them,
-    and writes `a - b` for the sum `a + -b`.
+    and writes `a - b` for the sum `a + -b`, and `a / 256` for the product `a * 0.00390625`.
     """
     precedence = _INFIX.get(symbol, COMPARISON)
+    if symbol == "*" and is_formatted:
+        symbol, left, right = _with_divisor(left, right)
     if precedence == SUM and is_formatted:
         symbol, left, right = _with_sign_between(symbol, left, right)
     if symbol == "**":
@@ -47,6 +52,18 @@ def _with_sign_between(symbol: str, left: Code, right: Code) -> tuple[str, Code,
     if not _has_sign(right):
         return symbol, left, right
     return "-" if symbol == "+" else "+", left, Code(right.text[1:], right.precedence)
+
+
+def _with_divisor(left: Code, right: Code) -> tuple[str, Code, Code]:
+    """Return a product with the inverse of a power of two as a quotient: the same to the last bit.
+
+    0.5, 0.25 and 0.125 speak for themselves.
+    """
+    for value, factor in ((left, right), (right, left)):
+        divisor = 1 / float(factor.text) if _FRACTION.fullmatch(factor.text) else 0.0
+        if abs(divisor) >= 16 and divisor.is_integer() and abs(math.frexp(divisor)[0]) == 0.5:
+            return "/", value, Code(str(int(divisor)), ATOM if divisor > 0 else UNARY)
+    return "*", left, right
 
 
 def _has_sign(term: Code) -> bool:

@@ -1,8 +1,9 @@
-"""Signs of factors: a number or a small array takes the sign over, or a sum takes it away."""
+"""Signs and numbers of factors: a small factor takes them over, or a sum takes the sign away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from graphc.ir.node import Node, rebuilt
 from graphc.ops.leaf import fill, full
@@ -29,6 +30,20 @@ def _sign_of_factor(node: Node, facts: Facts) -> Node | None:
 def _sign_into_factor(node: Node, facts: Facts) -> Node | None:
     """−(copies(c/n)·x) → copies((−c)/n)·x, and likewise for quotients."""
     return _with_factor(node.inputs[0], _with_opposite_number, facts)
+
+
+def _number_into_factor(node: Node, facts: Facts) -> Node | None:
+    """(copies(c1/n)·x)·c2 → copies((c1·c2)/n)·x, and likewise for quotients."""
+    for product, number in (node.inputs, node.inputs[::-1]):
+        if number.op is not full or not is_number(number) or product.op is full:
+            continue
+
+        def scaled(base: Node, _: bool, by: float = float(number.attrs["value"])) -> Node | None:
+            fits = base.op is OPS["divide"] and facts.fits(_number(base) * by)
+            return _with_number(base, _number(base) * by) if fits else None
+
+        return _with_factor(product, partial(_of_base, change=scaled), facts, is_above=True)
+    return None
 
 
 def _sign_of_contraction(node: Node, facts: Facts) -> Node | None:
@@ -62,12 +77,15 @@ def _positive_contraction(node: Node, facts: Facts) -> Node | None:
 
 
 def _with_factor(
-    product: Node, change: Callable[[Node, Facts], Node | None], facts: Facts
+    product: Node,
+    change: Callable[[Node, Facts], Node | None],
+    facts: Facts,
+    is_above: bool = False,
 ) -> Node | None:
     """Return a product or quotient with one factor changed, whichever has a change first.
 
     Of those in its numerator, the first factors are gone into. Only what nothing else reads is
-    taken apart.
+    taken apart. What `is_above` is no sign, which may as well stand in the denominator.
     """
     path: list[Node] = []
     top = product
@@ -76,7 +94,8 @@ def _with_factor(
             return None
         path.append(top)
         for i, factor in enumerate(top.inputs):
-            new = change(factor, facts)
+            is_below = top.op.name == "divide" and i == 1
+            new = None if is_above and is_below else change(factor, facts)
             if new is None:
                 continue
             result = top.op(*[new if j == i else x for j, x in enumerate(top.inputs)])
@@ -89,15 +108,15 @@ def _with_factor(
 
 def _without_sign(node: Node, facts: Facts) -> Node | None:
     """Return the view of b that a node is of −b, or of c/n where c is negative."""
-    return _of_base(node, _positive, facts)
+    return _of_base(node, facts, _positive)
 
 
 def _with_opposite_number(node: Node, facts: Facts) -> Node | None:
     """Return the view of (−c)/n that a node is of c/n."""
-    return _of_base(node, _opposite, facts)
+    return _of_base(node, facts, _opposite)
 
 
-def _of_base(node: Node, change: Callable[[Node, bool], Node | None], facts: Facts) -> Node | None:
+def _of_base(node: Node, facts: Facts, change: Callable[[Node, bool], Node | None]) -> Node | None:
     """Return a view of what a change makes of what the node is a view of."""
     views = []
     while node.op.name in _VIEWS and not facts.is_shared(node):
@@ -122,8 +141,13 @@ def _positive(base: Node, is_viewed: bool) -> Node | None:
 def _opposite(base: Node, is_viewed: bool) -> Node | None:
     if base.op is not OPS["divide"] or not _number(base):
         return None
-    top = base.inputs[0]
-    return OPS["divide"](fill(-top.attrs["value"], top.shape, top.dtype), base.inputs[1])
+    return _with_number(base, -_number(base))
+
+
+def _with_number(quotient: Node, number: float) -> Node:
+    """Return a quotient with another number above."""
+    top = quotient.inputs[0]
+    return OPS["divide"](fill(number, top.shape, top.dtype), quotient.inputs[1])
 
 
 def _number(quotient: Node) -> float:
@@ -153,6 +177,17 @@ SIGNS_OF_FACTORS = (
         roots=("negative",),
         operands=("multiply", "divide"),
         example="x: input(f64, 3)\nn: input(f64)\ny = -(2/n/(3 + cos(x)))",
+    ),
+    Rule(
+        "number_into_factor",
+        "(broadcast_to(c1/n)*x)*c2",
+        "broadcast_to((c1*c2)/n)*x",
+        "numeric coefficients are gathered into one",
+        exactness=REASSOCIATES,
+        apply=_number_into_factor,
+        roots=("multiply",),
+        operands=("multiply", "divide"),
+        example="x: input(f64, 3)\nn: input(f64)\ny = 2/n/(3 + cos(x))*5",
     ),
     Rule(
         "sign_of_contraction",

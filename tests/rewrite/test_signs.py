@@ -94,3 +94,39 @@ def test_sympy_confirms_for_contractions() -> None:
     x, w, b, a = (sympy.MatrixSymbol(name, 3, 3).as_explicit() for name in "xwba")
     assert sympy.expand(a + (-x) * w - (a - x * w)) == sympy.zeros(3, 3)
     assert sympy.expand((-x * w + b) + a - ((a - x * w) + b)) == sympy.zeros(3, 3)
+
+
+GATHERED = {
+    "2/n/(3 + cos(x))*5": "10/n/(3 + cos(x))",
+    "-0.25*(2/n*sin(x)*x)": "-0.5/n*sin(x)*x",
+    "3*(broadcast_to(0.5/n, (6,))*x/(3 + cos(x)))": "1.5/n*x/(3 + cos(x))",
+}
+
+
+@pytest.mark.parametrize("form", GATHERED)
+def test_a_number_goes_into_a_scalar_factor(form: str) -> None:
+    head = "x: input(f64, 6)\nn: input(f64)\ny = "
+    graph, expected = (gc.parse(f"{head}{y}\noutput(y)") for y in (form, GATHERED[form]))
+    better = gc.optimize(graph)
+    assert "number_into_factor" in {f.rule.name for r in better.history for f in r.firings}
+    assert len(better.nodes) <= len(gc.optimize(expected).nodes)
+    for n in (-3.0, 0.5, 1e-300, np.inf, 0.0):
+        with np.errstate(all="ignore"):
+            found, wanted = (gc.interpret(g, x=X, n=n)["y"] for g in (better, graph))
+        np.testing.assert_allclose(found, wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("form", ["x/(2/n)*5", "sin(x)/(2/n*x)*5", "(2/n + x)*5"])
+def test_no_number_goes_into_a_denominator_or_a_sum(form: str) -> None:
+    graph = gc.parse(f"x: input(f64, 6)\nn: input(f64)\ny = {form}\noutput(y)")
+    better = gc.optimize(graph)
+    assert "number_into_factor" not in {f.rule.name for r in better.history for f in r.firings}
+    with np.errstate(all="ignore"):
+        found, wanted = (gc.interpret(g, x=X, n=0.75)["y"] for g in (better, graph))
+    np.testing.assert_allclose(found, wanted, rtol=1e-14)
+
+
+def test_sympy_confirms_for_numbers() -> None:
+    c, d, n, x = sympy.symbols("c d n x", real=True, nonzero=True)
+    assert sympy.simplify(c / n * x * d - (c * d) / n * x) == 0
+    assert sympy.simplify(c / n / x * d - (c * d) / n / x) == 0
