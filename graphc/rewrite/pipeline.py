@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.rewrite.adjoints import ADJOINTS
 from graphc.rewrite.arithmetic import ARITHMETIC
-from graphc.rewrite.bodies import has_loops, in_bodies
+from graphc.rewrite.bodies import has_loops
 from graphc.rewrite.borders import BORDERS
 from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
 from graphc.rewrite.contractions import COMMON_OPERAND, CONTRACTIONS
 from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
 from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
-from graphc.rewrite.engine import Memory, rewrite
+from graphc.rewrite.engine import Memory
 from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
 from graphc.rewrite.extremes import EXTREMES
 from graphc.rewrite.fold_constants import FOLD
@@ -33,10 +31,10 @@ from graphc.rewrite.lower import EXACT_SHIFT, LOWER
 from graphc.rewrite.merge_common import MERGE, merge_common
 from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
 from graphc.rewrite.movement import MOVEMENT
-from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.one_hot import ONE_HOT
 from graphc.rewrite.overflow import OVERFLOW
 from graphc.rewrite.packed_products import PACKED_PRODUCTS
+from graphc.rewrite.passes import Pass
 from graphc.rewrite.pieces import PIECES
 from graphc.rewrite.pointwise_convolution import POINTWISE_CONVOLUTIONS
 from graphc.rewrite.read_from_steps import READ, read_from_steps
@@ -56,17 +54,13 @@ from graphc.rewrite.softmax import SOFTMAX
 from graphc.rewrite.specialize import SPECIALIZE
 from graphc.rewrite.speed import SPEED
 from graphc.rewrite.split_products import PRODUCTS_OF_PIECES, SPLIT, split_products
+from graphc.rewrite.square_exponentials import SQUARE, square_exponentials
 from graphc.rewrite.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.steady_terms import GATHER, gather_steady_terms
 from graphc.rewrite.table_rows import TABLE_ROWS
 from graphc.rewrite.turn_weights import TURN, turn_weights
 from graphc.rewrite.turned_filters import TURNED_FILTERS
 from graphc.rewrite.unit_vectors import UNIT_VECTORS
-
-Whole: TypeAlias = Callable[[Graph, dict[Node, Node]], tuple[Graph, tuple[Firing, ...]]]
-Numbered: TypeAlias = Callable[
-    [Graph, dict[Node, Node], ValueNumbers], tuple[Graph, tuple[Firing, ...]]
-]
 
 SIMPLIFY = (
     *ARITHMETIC,
@@ -93,68 +87,6 @@ STABILIZE = (
     *MOVES_BEFORE_ARITHMETIC,
     *LINEAR_ALGEBRA,
 )
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One step of the pipeline: rules to a fixpoint, or a function of the whole graph.
-
-    `helpers` keep the normal form meanwhile; a pass with nothing but helpers establishes it.
-    """
-
-    name: str
-    title: str
-    rules: tuple[Rule, ...] = ()
-    helpers: tuple[Rule, ...] = ()
-    whole: Whole | None = None
-    #: A function of the whole graph that compares expressions.
-    numbered: Numbered | None = None
-    level: int = 1
-    #: Has nothing to do in a graph without loops.
-    is_for_loops: bool = False
-    #: Style `readable` does without it.
-    is_for_speed: bool = False
-
-    def apply(
-        self,
-        graph: Graph,
-        allowed: Callable[[Rule], bool],
-        memory: Memory,
-        became: dict[Node, Node],
-    ) -> tuple[Graph, tuple[Firing, ...]]:
-        """Return the rewritten graph and the firings, by the rules that are allowed.
-
-        `memory` holds what is known of nodes already, in loops and around them.
-        `became` receives, for each node that does not stay, the node in its place.
-        """
-        inner: dict[Node, Node] = {}
-        inside = partial(self._apply_inside, allowed, memory)
-        graph, first = in_bodies(graph, inside, inner)
-        following, firings = self._apply_around(graph, allowed, memory, became)
-        became.update((old, became.get(new, new)) for old, new in inner.items())
-        return following, first + firings
-
-    def _apply_inside(
-        self, allowed: Callable[[Rule], bool], memory: Memory, graph: Graph
-    ) -> tuple[Graph, tuple[Firing, ...]]:
-        """Rewrite the body of a loop."""
-        return self.apply(graph, allowed, memory, {})
-
-    def _apply_around(
-        self,
-        graph: Graph,
-        allowed: Callable[[Rule], bool],
-        memory: Memory,
-        became: dict[Node, Node],
-    ) -> tuple[Graph, tuple[Firing, ...]]:
-        if self.whole is not None:
-            return self.whole(graph, became)
-        if self.numbered is not None:
-            return self.numbered(graph, became, memory.number)
-        rules, helpers = (
-            [rule for rule in group if allowed(rule)] for group in (self.rules, self.helpers)
-        )
-        return rewrite(graph, rules, helpers, memory, became)
 
 
 SIMPLIFY_PASS = Pass(
@@ -240,6 +172,13 @@ SCALE_PASS = Pass(
     "Multiply a factor by a number, not the product",
     (SCALE,),
     whole=scale_smaller,
+    level=2,
+)
+SQUARE_PASS = Pass(
+    "square exponentials",
+    "Square rather than exponentiate",
+    (SQUARE,),
+    whole=square_exponentials,
     level=2,
 )
 SHARE_PASS = Pass(
@@ -330,6 +269,8 @@ FAST_PASSES = (
     MERGE_PASS,
     COMMON_PASS,
     *_for_loops(READ_PASS, PRUNE_PASS),
+    SQUARE_PASS,
+    MERGE_PASS,
     ONCE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
