@@ -53,8 +53,9 @@ def _regrouped(node: Node, i: int) -> Node | None:
         )
         rest = inner.inputs[second], labels[second]
         pair, whole = _product_of_pair(nodes, words, kept, rest, out)
-        if _turns_first(whole):  # the pair is rather computed the way it is read
-            pair, whole = _product_of_pair(nodes, words, _swapped(kept), rest, out)
+        turned = _product_of_pair(nodes, words, _swapped(kept), rest, out)
+        if (0, True) in _form(whole) and _turns(turned[0]) <= _turns(pair):
+            pair, whole = turned  # computed the way it is read
         if any(x.op.name != "einsum" or matmul_form(x) is None for x in (pair, whole)):
             continue
         new_cost = pair.op.flops(pair) + whole.op.flops(whole)
@@ -71,10 +72,14 @@ def _product_of_pair(
     return pair, einsum_labels([pair, rest[0]], [kept, rest[1]], out)
 
 
-def _turns_first(node: Node) -> bool:
-    """Say whether a product of matrices reads its first operand turned."""
-    form = matmul_form(node) if node.op.name == "einsum" else None
-    return form is not None and (0, True) in form
+def _form(node: Node) -> tuple[tuple[int, bool], ...]:
+    """Return the operands of a product of matrices in order, each with whether it is turned."""
+    return (matmul_form(node) if node.op.name == "einsum" else None) or ()
+
+
+def _turns(pair: Node) -> int:
+    """Return how many operands a product of matrices reads turned."""
+    return sum(is_turned for _, is_turned in _form(pair))
 
 
 def _swapped(labels: str) -> str:
