@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import graphc as gc
-from graphc.draw.traces.pieces import decimal_text
 from graphc.draw.graphs.variables import variable_names
+from graphc.draw.traces.pieces import decimal_text
 
 LN_PRODUCT_SINE = """
 x1: input(f64)
