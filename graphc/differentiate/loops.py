@@ -303,10 +303,12 @@ def pushed_forward(node: Node, given: Mapping[int, Node], tangents: Derivative) 
         part = found[j]
         assert part is not None
         wanted.append((f"{names[j]}_dot", part))
+    order = [*moving, *stacked]
+    if not order:
+        return {}
     inside = substitute([root for _, root in wanted], values)
     labelled = list(zip([name for name, _ in wanted], inside, strict=True))
     moved_loop = new.scan(loop.body.name, labelled, loop.length, loop.is_reversed)
-    order = [*moving, *stacked]
     return {j: item(moved_loop, loop.carries + place) for place, j in enumerate(order)}
 
 

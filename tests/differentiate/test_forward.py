@@ -248,3 +248,13 @@ def test_a_sum_with_fan_out_10_000() -> None:
     assert len(graph.nodes) < 60_000
     found = gc.interpret(graph, x=np.array(2.0), x_dot=np.array(1.0))
     assert found["y_dot"] == 1 + sum(range(10_000))
+
+
+@pytest.mark.parametrize("stabilize", [True, False])
+def test_a_loop_of_which_no_result_moves(stabilize: bool) -> None:
+    x = gc.input("x", (3,), "float64")
+    _, ys = gc.scan(lambda c, t: (c + 1.0, gc.relu(t)), init=gc.constant(0.0, "float64"), xs=x)
+    graph = gc.graph({"y": gc.sum(ys)})  # the slopes of relu are no longer moved by anything
+    second = gc.compile(graph.hvp("y", wrt="x", stabilize=stabilize))
+    got = second(x=np.array([-1.0, 0.0, 2.0]), x_v=np.ones(3))
+    assert np.array_equal(got["d2_y_d_x_v"], [0, 0, 0])
