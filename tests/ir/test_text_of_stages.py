@@ -113,3 +113,24 @@ def test_lines_break_by_what_they_say_at_last(depth: int) -> None:
             lambda c, t: (c + t, c * t), init=OPS["full"]((3,), 0.0), xs=named
         )
         check(gradient(Graph({"o": products, "loss": call["mean"](z)}), "loss"))
+
+
+def test_a_loop_in_a_loop_keeps_the_names_of_its_results() -> None:
+    text = """x: input(f32, 3, 2)
+
+def outer(c, row):
+    def inner(c, t):
+        c_next: f32 = c + t
+        product: f32 = t * c
+        return c_next, product
+    last, products = scan(inner, init=c, xs=row)
+    return last, products
+c, stack = scan(outer, init=full((), 0.0, dtype=f32), xs=x)
+y: f32 = c + sum(stack)
+output(y)
+"""
+    graph = parse(text, FUNCTIONS)
+    assert "last, products = scan(" in graph_text(graph)
+    derived = gradient(graph, "y")
+    for stage in (graph, derived, optimize(derived, 2)):
+        assert graph_text(parse(graph_text(stage), FUNCTIONS)) == graph_text(stage)

@@ -291,9 +291,11 @@ class Statements:
         for target, value in zip(targets, values, strict=True):
             if not isinstance(value, Node):
                 raise self.error(tree.value, "each of the values must be a node")
-            self._bind(target, value)
             if value.name is None and value.provenance.origin is self._origin:
+                # A body has no names beside those of its nodes.
+                value = value.named(target.id) if self.is_local else value
                 self.names.setdefault(value, target.id)
+            self._bind(target, value)
 
     # -- outputs and updates -----------------------------------------------------------------
 
