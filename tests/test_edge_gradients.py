@@ -95,6 +95,9 @@ NORM = [
         [0, 0, 4 / 125, -3 / 125],
     ),
     Edge("norm written out", lambda x: gc.sqrt(gc.sum(x * x)), [0, 0], [0, 0], None),
+    Edge("norm by a product", lambda x: gc.sqrt(x @ x), [0, 0], [0, 0], None),
+    Edge("norm by einsum", lambda x: gc.einsum("i,i->", x, x) ** 0.5, [0, 0], [0, 0], None),
+    Edge("norms by vecdot", lambda x: gc.sqrt(gc.vecdot(rows(x), rows(x))), [0, 0], [0, 0], None),
     Edge("norm squared", lambda x: gc.norm(x) ** 2, [0, 0], [0, 0], None),
     Edge(
         "x/‖x‖ where it is", lambda x: gc.where(gc.norm(x) > 0, x / gc.norm(x), 0.0), [0, 0], [0, 0]

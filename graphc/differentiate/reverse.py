@@ -92,6 +92,10 @@ class Sweep:
         if isinstance(node.op, Item):
             self.receive_result(node, cotangent, slope)
             return
+        if slope > Slope.AT_POLE and (root := node.op.by_element(node)) is not None:
+            operands = [x for x in dict.fromkeys(node.inputs) if x in needed]
+            self.through(node, root, dict(zip(operands, operands, strict=True)))
+            return
         nonlinear: list[int] = []
         for i, operand in enumerate(node.inputs):
             if operand not in needed or not node.op.is_differentiable(node, i):
@@ -134,26 +138,28 @@ class Sweep:
         """Propagate through an op's expansion, or through the transpose of its linearization."""
         with inherit(node.provenance):
             root = node.op.expand(node)
-        targets = [node.inputs[i] for i in indices]
+        targets = {node.inputs[i]: node.inputs[i] for i in indices}
         if root is None:
             with self.adjoint_of(node.inputs[indices[0]]):
                 tangents: list[Node | None] = [None] * len(node.inputs)
                 for i in indices:
                     tangents[i] = placeholder(node.inputs[i])
                 root = node.op.linearize(node, tangents)
-            targets = [t for t in tangents if t is not None]
-        if root is None:
-            return
-        owner = node.inputs[indices[0]] if self.owner is None else self.owner
+            targets = {t: node.inputs[i] for i, t in enumerate(tangents) if t is not None}
+        if root is not None:
+            self.through(node, root, targets)
+
+    def through(self, node: Node, root: Node, targets: Mapping[Node, Node]) -> None:
+        """Propagate from what a node amounts to, to the operands that the targets stand for."""
+        owner = next(iter(targets.values())) if self.owner is None else self.owner
         inner = Sweep(self.known, self.slopes, owner)
         inner.receive(root, self.arrived[node], self.slope[node])
         order = new_nodes(root, self.known)
         self.known.update(order)
         inner.run(order, targets)
-        for i, target in zip(indices, targets, strict=True):
-            self.receive(
-                node.inputs[i], inner.arrived.get(target), inner.slope.get(target, Slope.FINITE)
-            )
+        for target, operand in targets.items():
+            slope = inner.slope.get(target, Slope.FINITE)
+            self.receive(operand, inner.arrived.get(target), slope)
 
 
 def _after_seeds(outputs: Sequence[Node], seeds: Sequence[Node]) -> dict[Node, str]:

@@ -235,6 +235,10 @@ class Op:
         """
         return None
 
+    def by_element(self, node: Node) -> Node | None:
+        """Return the node as a sum of products by element, whose zeros can absorb infinities."""
+        return None
+
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         """Return the interval that all elements lie in at finite inputs, given the operands'.
 

@@ -119,6 +119,12 @@ class Einsum(Op):
             result = OPS["broadcast_to"](OPS["reshape"](result, holes), full)
         return _onto_diagonal(result, wanted, term, shape)
 
+    def by_element(self, node: Node) -> Node | None:
+        terms, out = split_spec(node.attrs["spec"])
+        if len(terms) != 2 or terms[0] != terms[1] or len(set(terms[0])) < len(terms[0]):
+            return None
+        return _single(OPS["multiply"](*node.inputs), terms[0], out)
+
     def reads(self, node: Node, index: int) -> Access:
         terms, out = split_spec(node.attrs["spec"])
         axes = zip(terms[index], node.inputs[index].shape, strict=True)
