@@ -340,6 +340,13 @@ PRODUCTS = (
         when="not is_truth(x)",
     ),
     Rule("power_two", "x**2", "square(x)", "the normal form of a square"),
+    Rule(
+        "power_half",
+        "x**0.5",
+        "sqrt(x)",
+        "the normal form of a root",
+        exactness=REASSOCIATES,
+    ),
     Rule("square_of_abs", "square(abs(x))", "square(x)", _SAME),
     Rule(
         "square_of_sqrt",

@@ -20,9 +20,10 @@ from graphc.ops.spread import core
 from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.ranges import range_of
 
-Fact = TypeVar("Fact")
+#: The ordinary numbers of float32, as Python's: compared with NumPy's, 1e200 would be cast.
+_LEAST, _MOST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
-_SMALLEST, _LARGEST = (float(limit) for limit in (np.finfo("f4").tiny, np.finfo("f4").max))
+Fact = TypeVar("Fact")
 
 
 class Facts:
@@ -158,7 +159,7 @@ class Facts:
 
     def fits(self, value: float) -> bool:
         """Say whether a folded constant is an ordinary float32 number, neither 0 nor infinite."""
-        return _SMALLEST <= abs(value) <= _LARGEST
+        return _LEAST <= abs(value) <= _MOST
 
     def keeps_digits(self, a: float, b: float) -> bool:
         """Say whether a sum of two numbers still holds both, rounded to float32 too: 1 + 1e-8."""
@@ -168,7 +169,7 @@ class Facts:
         return all(
             abs(Fraction(float(kind(a + b))) - total) <= 8 * float(np.finfo(kind).eps) * smaller
             for kind in (np.float32, np.float64)
-            if abs(a + b) <= np.finfo(kind).max
+            if abs(a + b) <= float(np.finfo(kind).max)
         )
 
     def is_moderate(self, value: float) -> bool:

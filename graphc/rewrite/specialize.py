@@ -17,7 +17,6 @@ FORMULAS = (
     Rule("power_four", "x**4", "square(square(x))", _POWER, exactness=REASSOCIATES),
     Rule("power_five", "x**5", "square(square(x))*x", _POWER, exactness=REASSOCIATES),
     Rule("power_six", "x**6", "square(x*x*x)", _POWER, exactness=REASSOCIATES),
-    Rule("power_half", "x**0.5", "sqrt(x)", _POWER, exactness=REASSOCIATES),
     Rule(
         "power_minus_half",
         "x**(-0.5)",

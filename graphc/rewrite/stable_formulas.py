@@ -15,6 +15,7 @@ _SMALL = "1 + x rounds a small x away"
 _OVERFLOW = "exp overflows, the quotient would be inf/inf"
 _UNDERFLOW = "a probability that rounds to 0 has no logarithm"
 _CANCEL = "the difference of nearly equal numbers loses its digits"
+_SQUARE = "a square may overflow or underflow"
 
 _row = partial(Rule, exactness=REASSOCIATES)
 
@@ -377,13 +378,9 @@ LOSSES = (
 )
 
 ROOTS = (
-    _row("sqrt_of_square", "sqrt(square(x))", "abs(x)", "the square may overflow or underflow"),
-    _row(
-        "hypot",
-        "sqrt(square(x) + square(y))",
-        "hypot(x, y)",
-        "the squares may overflow or underflow",
-    ),
+    _row("sqrt_of_square", "sqrt(square(x))", "abs(x)", _SQUARE),
+    _row("inverse_root_of_square", "square(x)**(-0.5)", "1/abs(x)", _SQUARE),
+    _row("hypot", "sqrt(square(x) + square(y))", "hypot(x, y)", _SQUARE),
     _row(
         "times_sqrt", "x*sqrt(x)", "x**1.5", "its derivative at 0 would be 0*inf", forward_only=True
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,43 @@ FORMS: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
 def test_textbook_forms_hold_far_out(name: str, dtype: str, style: str) -> None:
     form, exact = FORMS[name]
     holds_far_out(form, exact, dtype, style, steps=1)
+
+
+#: A root as it is typed by a power of a half, of numbers whose squares have no float.
+HALVES: dict[str, tuple[Callable[[Node], Node], list[float], list[float]]] = {
+    "(x*x)**0.5": (lambda x: (x * x) ** 0.5, [1e200, 0.0, 1e200], [-1.0, 0.0, 1.0]),
+    "(x**2 + y**2)**0.5": (
+        lambda x: (x**2 + gc.flip(x) ** 2) ** 0.5,
+        [2**0.5 * 1e200, 0.0, 2**0.5 * 1e200],
+        [-(2**0.5), 0.0, 2**0.5],
+    ),
+    "log(x**0.5)": (
+        lambda x: gc.log((1 + gc.exp(x / 1e197)) ** 0.5),
+        [0.0, 0.5 * np.log(2), 500.0],
+        [0.0, 0.25e-197, 0.5e-197],
+    ),
+    "(x*x)**-0.5": (
+        lambda x: gc.where(x == 0, 0.0, (x * x) ** -0.5),
+        [1e-200, 0.0, 1e-200],
+        [0.0, 0.0, 0.0],
+    ),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("name", HALVES)
+def test_a_power_of_a_half_is_a_root(name: str, style: str) -> None:
+    form, values, slopes = HALVES[name]
+    x = gc.input("x", (3,), "float64")
+    graph = gc.graph({"total": gc.sum(form(x)), "y": form(x)})
+    at = np.array([-1e200, 0.0, 1e200])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of numbers that float32 cannot hold, too
+        compiled = gc.compile(graph, gradient_of="total", wrt=["x"], style=style)
+    with np.errstate(all="ignore"):
+        found = compiled(x=at)
+    np.testing.assert_allclose(found["y"], values, rtol=1e-12)
+    np.testing.assert_allclose(found["d_total_d_x"], slopes, rtol=1e-12)
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])

@@ -15,6 +15,7 @@ NORMS: dict[str, Callable[[Any], Any]] = {
     "NumPy's norm": np.linalg.norm,
     "root of a sum of squares": lambda x: gc.sqrt(gc.sum(x * x)),
     "root of a sum of powers": lambda x: np.sqrt((x**2).sum(keepdims=True)),
+    "sum of powers to a half": lambda x: gc.sum(x**2) ** 0.5,
 }
 READ: dict[str, Callable[[Any], Any]] = {
     "sum": lambda u: u.sum(),  # a sum that would divide behind itself

@@ -292,8 +292,8 @@ class Statements:
             if not isinstance(value, Node):
                 raise self.error(tree.value, "each of the values must be a node")
             if value.name is None and value.provenance.origin is self._origin:
-                # A body has no names beside those of its nodes.
-                value = value.named(target.id) if self.is_local else value
+                if self.is_local:  # a body has no names beside those of its nodes
+                    value = value.named(target.id)
                 self.names.setdefault(value, target.id)
             self._bind(target, value)
 
