@@ -18,7 +18,7 @@ from graphc.differentiate.bounds import bounds_of_call, formula_bounds
 from graphc.differentiate.cancellation import cancels, without_cancellation
 from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import stable, tree_text
-from graphc.differentiate.probes import FAR, HUGE, LARGE, PROBES, probe_grid
+from graphc.differentiate.probes import FAR, HUGE, PROBES, probe_grid
 from graphc.differentiate.scaled import scaled_by_cotangent
 from graphc.differentiate.symbolic import (
     Branch,
@@ -149,12 +149,6 @@ class Partial:
             shape = variables[OUTPUT].shape
             value = evaluate_formula(self.built, variables, ARRAYS)
         return {**variables, "partial": np.broadcast_to(np.asarray(value, float), shape)}
-
-    @cached_property
-    def fades(self) -> bool:
-        """Whether x times it dies out, too, at one end at least: 1 - tanh(x)**2, or 1/x**2."""
-        ends = (probe_grid(self.op, self.constants, self.index, (x,)) for x in (-LARGE, LARGE))
-        return any((np.abs(self._values(at)["partial"]) < LARGE**-1.4).all() for at in ends)
 
     @cached_property
     def has_infinite_slope(self) -> bool:

@@ -12,8 +12,6 @@ from graphc.ops.pointwise import Pointwise
 PROBES = (-1.5, -1.0, 0.0, 0.5, 1.0, 2.0)
 #: Further values of the argument, at which a form must keep its digits.
 FAR = (-30.0, -1e-30, 1e-30, 30.0)
-#: Where functions that have limits have reached them.
-LARGE = 1e8
 #: Its square overflows in every dtype.
 HUGE = 1e200
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from graphc.differentiate.bounds import BoundsOf
 from graphc.differentiate.layers import MadeOfSums
 from graphc.differentiate.local import Partial, specialized
+from graphc.differentiate.vanishing import dies_out, outweighs
 from graphc.ir.node import Node
 from graphc.ops.algebras import NODES
 from graphc.ops.formula import evaluate_formula
@@ -30,7 +31,6 @@ from graphc.ops.registry import OPS
 #: How many nested choices a product looks through; more are left to the guarded product.
 _DEEPEST_CHOICE = 4
 _LONGEST_LOOK = 16
-_DEEPEST_FACTOR = 6
 
 
 class Slope(enum.IntEnum):
@@ -53,8 +53,6 @@ class Slopes:
         self.is_higher = is_higher
         self.bounds = BoundsOf()
         self.is_made_of_sums = MadeOfSums()
-        #: Cotangents that die out where an operand is large, as that of u in tanh(u) does.
-        self.fading: dict[Node, Node] = {}
 
     def product(
         self, node: Node, index: int, cotangent: Node, slope: Slope
@@ -72,8 +70,6 @@ class Slopes:
             partial = partial.accurate
         choices, inner = _choices_of(cotangent, through_views=partial.constant is None)
         product = self._scaled(node, partial, inner, slope)
-        if partial.fades:
-            self.fading[product] = node.inputs[index]
         for condition, taken in reversed(choices):
             product = OPS["where"](condition, *((product, 0.0) if taken else (0.0, product)))
         return product, after
@@ -89,6 +85,10 @@ class Slopes:
         formula = partial.product
         harmless = Slope.FINITE if partial.has_cases else Slope.AT_POLE
         may_be_infinite = slope > harmless and partial.constant is None
+        if not may_be_infinite and partial.constant is None and self._overflows(cotangent):
+            may_be_infinite = outweighs(
+                evaluate_formula(partial.built, variables, NODES), cotangent
+            )
         if self._needs_guard(node, partial, cotangent):
             formula = partial.guarded_product
             if may_be_infinite:  # each of the two may be 0 where the other is infinite
@@ -98,34 +98,23 @@ class Slopes:
         result: Node = evaluate_formula(formula, variables, NODES)
         return result
 
+    def _overflows(self, node: Node) -> bool:
+        """Say whether a node may be infinite because an exponential overflows."""
+        bounds = self.bounds(node)
+        return bounds.steep and math.isinf(bounds.high - bounds.low)
+
     def _needs_guard(self, node: Node, partial: Partial, cotangent: Node) -> bool:
         """Say whether the cotangent may be 0 where the partial is infinite."""
         if isinstance(node.op, Guarded) and (partial.index == 0 or node.op.symmetric):
             return self.bounds(cotangent).may_be_zero  # its other factor may be infinite
-        is_steep = partial.steep and has_holes(cotangent)
-        is_fading = self._fades(cotangent, node)
-        if not (partial.singular or is_steep or is_fading):
+        is_steep = partial.steep or any(self.bounds(x).steep for x in node.inputs)
+        if not (partial.singular or is_steep) or not self.bounds(cotangent).may_be_zero:
             return False
         bounds = partial.bounds([self.bounds(x) for x in node.inputs])
-        if partial.singular or is_steep:
-            may_be_infinite = bounds.pole or bounds.steep
-        else:
-            may_be_infinite = bounds.steep and math.isinf(bounds.high - bounds.low)
-        return may_be_infinite and self.bounds(cotangent).may_be_zero
-
-    def _fades(self, cotangent: Node, node: Node, depth: int = _DEEPEST_FACTOR) -> bool:
-        """Say whether a cotangent has a factor that dies out where the node is large.
-
-        Nothing is divided by on the way: behind a logarithm, that would be as large as the node.
-        """
-        if cotangent in self.fading:
-            return _leads_to(node, self.fading[cotangent])
-        op = cotangent.op
-        is_product = op in (OPS["multiply"], OPS["multiply_no_nan"], OPS["negative"]) or op.is_view
-        if depth == 0 or not (is_product or op is OPS["add"]):
-            return False
-        parts = (self._fades(x, node, depth - 1) for x in cotangent.inputs)
-        return any(parts) if is_product else all(parts)
+        if partial.singular or (partial.steep and has_holes(cotangent)):
+            return bounds.pole or bounds.steep
+        is_unbounded = bounds.steep and math.isinf(bounds.high - bounds.low)
+        return is_unbounded and dies_out(cotangent, node)
 
     def _slope_after(self, node: Node, index: int, partial: Partial, slope: Slope) -> Slope:
         if slope <= Slope.AT_POLE:
@@ -239,17 +228,6 @@ def _viewed(node: Node, views: Sequence[Node]) -> Node:
 def _is_divided_by_size(node: Node, index: int) -> bool:
     """Say whether an operand is divided by a number of elements: 1/N is never 0."""
     return node.op is OPS["divide"] and index == 0 and is_fill(node.inputs[1])
-
-
-def _leads_to(node: Node, after: Node) -> bool:
-    """Say whether a node is among what another is computed of, as far as a short look goes."""
-    seen = [after]
-    for x in seen:
-        if x is node:
-            return True
-        if len(seen) < _LONGEST_LOOK:
-            seen += x.inputs
-    return False
 
 
 def has_holes(cotangent: Node) -> bool:

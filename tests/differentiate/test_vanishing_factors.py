@@ -62,6 +62,41 @@ def test_slopes_at_limits(name: str, level: int, style: str) -> None:
     assert gc.check_gradient(graph, of="total", at={"x": np.array([-0.7, 0.3, 1.1])})
 
 
+#: Formulas of which tangents and second derivatives, too, are 0 at ±1e4.
+STRAIGHT: dict[str, Callable[[Node], Node]] = {
+    **{name: FLAT[name] for name in ("exp(-exp(x))", "expm1(-2*exp(x))", "exp(x - exp(x))")},
+    **{name: form for name, (form, _, _) in AT_LIMITS.items() if name != "a quotient"},
+    "exp of cosh": lambda x: gc.exp(-gc.cosh(x)),
+    "tanh of sinh": lambda x: gc.tanh(gc.sinh(x)),
+    "1 over sinh": lambda x: 1 / gc.sinh(x),
+    "a secant's square": lambda x: 4 / (gc.exp(x) + gc.exp(-x)) ** 2,
+    "the number of photons": lambda x: 1 / (gc.exp(gc.abs(x)) - 1),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("name", STRAIGHT)
+def test_curvatures_at_limits(name: str, style: str) -> None:
+    x = gc.input("x", ("N",), "float64")
+    total = gc.sum(STRAIGHT[name](x))
+    (slope,) = gc.grad(total, [x])
+    graph = gc.graph({"total": gc.sum(slope)})
+    f = gc.compile(graph, gradient_of="total", wrt=["x"], style=style)
+    curvature = f(x=np.array([-1e4, 1e4]))["d_total_d_x"]
+    np.testing.assert_allclose(curvature, [0, 0], atol=1e-6)
+    assert gc.check_gradient(graph, of="total", at={"x": np.array([-0.7, 0.3, 1.1])})
+
+
+@pytest.mark.parametrize("name", STRAIGHT)
+def test_tangents_at_limits(name: str) -> None:
+    x = gc.input("x", ("N",), "float64")
+    graph = gc.graph({"y": STRAIGHT[name](x)})
+    at = np.array([-1e4, 1e4])
+    gradient = gc.compile(gc.graph({"y": gc.sum(graph.outputs["y"])}), gradient_of="y", wrt=["x"])
+    tangent = gc.compile(graph.tangent(wrt=["x"]))(x=at, x_dot=np.ones(2))["y_dot"]
+    np.testing.assert_allclose(tangent, gradient(x=at)["d_y_d_x"], atol=1e-12)
+
+
 def test_a_parameter_beside_what_overflows() -> None:
     x, w = gc.input("x", (2,), "float64"), gc.input("w", (2,), "float64")
     graph = gc.graph({"total": gc.sum(gc.tanh(w * gc.exp(x)))})
