@@ -168,6 +168,8 @@ _Z = "z: input(f64, 3, 4)\n"
 _K = _Z + "k: input(f64, 3, 1)\n"
 _OVERFLOW = "exp overflows, and the quotient would be inf/inf"
 
+_MEET = "inf*0 where the product is finite"
+
 _rule = partial(Rule, exactness=REASSOCIATES)
 
 EXPONENTIALS_OF_ANY_BASE = (
@@ -204,6 +206,34 @@ EXPONENTIALS_OF_ANY_BASE = (
 )
 
 QUOTIENTS_OF_EXPONENTIALS = (
+    _rule(
+        "sinh_over_cosh",
+        "sinh(x)/cosh(y)",
+        "tanh(x)*exp(log_cosh(x) - log_cosh(y))",
+        _OVERFLOW,
+    ),
+    _rule("cosh_over_cosh", "cosh(x)/cosh(y)", "exp(log_cosh(x) - log_cosh(y))", _OVERFLOW),
+    _rule("cosh_over_sinh", "cosh(x)/sinh(x)", "1/tanh(x)", _OVERFLOW),
+    _rule(
+        "exp_times_any_sigmoid",
+        "exp(x)*sigmoid(y)",
+        "exp(x - softplus(-y))",
+        _MEET,
+        spares_shared=True,
+    ),
+    _rule("exp_over_expm1", "exp(x)/expm1(x)", "-1/expm1(-x)", "the quotient would be inf/inf"),
+    _rule(
+        "scaled_exp_over_expm1",
+        "(w*exp(x))/expm1(x)",
+        "-w/expm1(-x)",
+        "the quotient would be inf/inf",
+    ),
+    _rule(
+        "exp_times_its_tail",
+        "exp(square(x))*erfc(x)",
+        "0.7978845608028654/inverse_mills_ratio(-1.4142135623730951*x)",
+        _MEET,
+    ),
     _rule(
         "exponentials_meet",
         "exp(x)*broadcast_to(exp(y))",

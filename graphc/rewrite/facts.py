@@ -287,7 +287,7 @@ def _written(node: Node, before: Sequence[Dim | None]) -> Dim | None:
 
 #: Of a tree of more factors, the rest is one factor.
 _MOST_FACTORS = 24
-_EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid"])
+_EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid", "cosh"])
 #: Movement that a logarithm may pass through.
 LOGARITHM_PASSES = (
     "reshape", "transpose", "broadcast_to", "slice", "gather", "take_along_axis", "cast",

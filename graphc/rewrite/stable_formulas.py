@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.small_differences import SMALL_DIFFERENCES
 
 _SMALL = "1 + x rounds a small x away"
 _OVERFLOW = "exp overflows, the quotient would be inf/inf"
@@ -99,10 +100,8 @@ LOGARITHMS = (
     _row(
         "log_square",
         "log(square(x))",
-        "2*log(x)",
-        _OVERFLOW,
-        when="uncovers_log(x) and is_nonnegative(x)",
-        example="x=sigmoid(u)",
+        "2*log(abs(x))",
+        "the square may overflow or underflow",
     ),
     _row(
         "log_where",
@@ -132,9 +131,9 @@ LOGARITHMS = (
     _row(
         "log_softplus",
         "log(softplus(x))",
-        "where(x < -40, x, log(softplus(maximum(x, -40))))",
+        "where(x < -40, x, log(softplus(maximum(x, -41))))",
         "far below 0, softplus(x) is exp(x) and underflows",
-        when="not is_above(x, -41)",
+        when="not is_above(x, -42)",
     ),
 )
 
@@ -142,9 +141,9 @@ EXPONENTIALS = (
     _row(
         "log1mexp_of_exp",
         "log1mexp(-exp(x))",
-        "where(x < -40, x, log1mexp(-exp(maximum(x, -40))))",
+        "where(x < -40, x, log1mexp(-exp(maximum(x, -41))))",
         "far below 0, 1 - exp(-exp(x)) is exp(x) and underflows",
-        when="not is_above(x, -41)",
+        when="not is_above(x, -42)",
     ),
     _row("expm1", "exp(x) - 1", "expm1(x)", _CANCEL),
     _row("minus_expm1", "1 - exp(x)", "-expm1(x)", _CANCEL),
@@ -384,10 +383,14 @@ ROOTS = (
     _row(
         "times_sqrt", "x*sqrt(x)", "x**1.5", "its derivative at 0 would be 0*inf", forward_only=True
     ),
-    _row("one_minus_erf", "1 - erf(x)", "erfc(x)", _CANCEL),
-    _row("one_plus_erf", "1 + erf(x)", "erfc(-x)", _CANCEL),
-    _row("one_minus_half_erfc", "1 - 0.5*erfc(x)", "0.5*erfc(-x)", _CANCEL),
-    _row("one_minus_erfc_over_two", "1 - erfc(x)/2", "erfc(-x)/2", _CANCEL),
 )
 
-STABLE_FORMULAS = (*LOGARITHMS, *EXPONENTIALS, *TANHS, *SIGMOIDS, *LOSSES, *ROOTS)
+STABLE_FORMULAS = (
+    *LOGARITHMS,
+    *EXPONENTIALS,
+    *TANHS,
+    *SIGMOIDS,
+    *LOSSES,
+    *ROOTS,
+    *SMALL_DIFFERENCES,
+)

@@ -77,6 +77,11 @@ def number(value: float | bool) -> Any:
         return sympy.sympify(value)
     known = {math.log(2): sympy.log(2), 1 / math.log(2): 1 / sympy.log(2)}
     known[1 / math.log(10)] = 1 / sympy.log(10)
+    known |= {
+        math.pi: sympy.pi,
+        math.sqrt(2): sympy.sqrt(2),
+        math.sqrt(2 / math.pi): sympy.sqrt(2 / sympy.pi),
+    }
     return known.get(value, sympy.nsimplify(value))
 
 
@@ -122,6 +127,12 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
         assert sympy.limit(before - names["x"], names["x"], -sympy.oo) == 0
         gap = sympy.Symbol("gap", positive=True)
         before, after = (e.subs(names["x"], gap - 40) for e in (before, after))
+    if "tanh" in rule.before and "where" in rule.after:  # on either side of ±1
+        gap, edge = sympy.Symbol("gap", positive=True), -1 if "x < -1" in rule.after else 1
+        sides = [sympy.exp(e).subs(names["x"], edge * (1 + gap)) for e in (before, after)]
+        ratio = sympy.simplify((sides[0] / sides[1]).rewrite(sympy.exp))
+        inside = (before - after).subs(names["x"], edge * (1 - gap))
+        return bool(ratio == 1 and sympy.simplify(inside) == 0)
     if isinstance(before, (sympy.logic.boolalg.Boolean, bool)):
         return bool(sympy.simplify(sympy.Equivalent(before, after)))
     if "abs(x)" in rule.after:  # on either side of the kink
