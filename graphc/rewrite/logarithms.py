@@ -194,6 +194,22 @@ def _log_of_weighted(node: Node, facts: Facts) -> Node | None:
     return _shifted_back(total, largest, shift)
 
 
+def _log_beside_exponentials(node: Node, facts: Facts) -> Node | None:
+    """log(c + e + w) → L + log1p(w·exp(−L)) with L = log(c + e), for e ≥ 0 that overflows."""
+    x = node.inputs[0]
+    addends = _addends(x)
+    if node.op.name == "log1p":
+        addends.append(fill(1.0, x.shape, x.dtype))
+    numbers = [x for x in addends if x.op is full and facts.is_positive(x)]
+    large = [x for x in addends if facts.uncovers_log(x) and math.isinf(facts.range(x).high)]
+    rest = [x for x in addends if x not in {*numbers, *large}]
+    if not (large and numbers and rest) or not all(map(facts.is_nonnegative, large + rest)):
+        return None
+    base = OPS["log"](_folded("add", numbers + large))
+    share = OPS["multiply"](_folded("add", rest), OPS["exp"](OPS["negative"](base)))
+    return OPS["add"](base, OPS["log1p"](share))
+
+
 def _addends(total: Node) -> list[Node]:
     """Return the terms of a tree of sums, at most a few."""
     found: list[Node] = []
@@ -324,6 +340,17 @@ LOGARITHM_MOVES = (
         operands=("add",),
         why="exponentials underflow although the logarithm of a mixture does not",
         example=_Z + "p: input(f64, 3, 4)\ny = log(p*exp(z) + (1.0 - p)*exp(2.0*z))",
+    ),
+    _rule(
+        "log_beside_exponentials",
+        "log(c + exp(x) + w)",
+        "log(c + exp(x)) + log1p(w*exp(-log(c + exp(x))))",
+        apply=_log_beside_exponentials,
+        roots=("log", "log1p"),
+        operands=("add",),
+        when="w >= 0",
+        why="exp overflows, and w may be 0",
+        example=_Z + "y = log(2.0 + exp(z) + z**2)",
     ),
     _rule(
         "log_of_prod",

@@ -102,6 +102,14 @@ FORMS: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
         lambda x: gc.log(1 + gc.tanh(x)) - gc.log(1 - gc.tanh(x)),
         lambda x: 2 * x,
     ),
+    "an exponential beside a square": (
+        lambda x: gc.log(2 + gc.exp(x) + x**2),
+        lambda x: MP.log(2 + MP.exp(x) + x**2),
+    ),
+    "a square beside an exponential": (
+        lambda x: gc.log(1 + x**2 + gc.exp(x) + gc.exp(-x / 2)),
+        lambda x: MP.log(1 + x**2 + MP.exp(x) + MP.exp(-x / 2)),
+    ),
     "a logarithm of a square": (lambda x: gc.log(x**2), lambda x: MP.log(x**2)),
     "a logarithm of a difference": (
         lambda x: gc.log(gc.expm1(gc.abs(x))),
