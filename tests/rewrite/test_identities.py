@@ -127,7 +127,7 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
         assert sympy.limit(before - names["x"], names["x"], -sympy.oo) == 0
         gap = sympy.Symbol("gap", positive=True)
         before, after = (e.subs(names["x"], gap - 40) for e in (before, after))
-    if "tanh" in rule.before and "where" in rule.after:  # on either side of ±1
+    if rule.name in ("log_one_plus_tanh", "log_one_minus_tanh"):  # on either side of ±1
         gap, edge = sympy.Symbol("gap", positive=True), -1 if "x < -1" in rule.after else 1
         sides = [sympy.exp(e).subs(names["x"], edge * (1 + gap)) for e in (before, after)]
         ratio = sympy.simplify((sides[0] / sides[1]).rewrite(sympy.exp))
