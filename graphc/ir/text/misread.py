@@ -32,6 +32,21 @@ _TYPED = {
     "＝": "=",
     "…": "...",
 }
+#: Statements of Python's -> what stands for them.
+FIXES: dict[type[ast.stmt], str] = {
+    ast.AugAssign: "write the line in full: x = x + 1",
+    ast.Import: "functions of graphc are known without an import",
+    ast.ImportFrom: "functions of graphc are known without an import",
+    ast.Return: "a graph ends in output(y)",
+}
+#: Statements of Python's -> what they are called.
+NAMES: dict[type[ast.stmt], str] = {
+    ast.AugAssign: "an assignment that changes a value",
+    ast.ImportFrom: "`import`",
+    ast.Delete: "`del`",
+    ast.With: "a block on this line",
+    ast.Return: "`return` outside a loop body, or before its end,",
+}
 _INVALID = re.compile(r"invalid (?:non-printable )?character .*\(?U\+(?P<code>[0-9A-F]+)\)?")
 
 

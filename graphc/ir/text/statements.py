@@ -14,25 +14,12 @@ from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, Origin, inherit
 from graphc.ir.text.blocks import OPENING, Block
 from graphc.ir.text.errors import GraphTextError, Place
 from graphc.ir.text.expressions import Expressions, Functions
-from graphc.ir.text.misread import miscounted, one_by_one, without_value
+from graphc.ir.text.misread import FIXES, NAMES, miscounted, one_by_one, without_value
 from graphc.ir.text.values import Value, is_dim, is_number, kind, suggestion, unpacking
 from graphc.ir.text.words import DTYPE_WORDS, FORMS, RESERVED
 from graphc.ir.types import TensorType
 
 _PHASES = (FORWARD, BACKWARD, UPDATE)
-_FIXES: dict[type[ast.stmt], str] = {
-    ast.AugAssign: "write the line in full: x = x + 1",
-    ast.Import: "functions of graphc are known without an import",
-    ast.ImportFrom: "functions of graphc are known without an import",
-    ast.Return: "a graph ends in output(y)",
-}
-_NAMES: dict[type[ast.stmt], str] = {
-    ast.AugAssign: "an assignment that changes a value",
-    ast.ImportFrom: "`import`",
-    ast.Delete: "`del`",
-    ast.With: "a block on this line",
-    ast.Return: "`return` outside a loop body, or before its end,",
-}
 
 
 class Statements:
@@ -65,11 +52,11 @@ class Statements:
         """Read one statement."""
         rule = self._RULES.get(type(tree))
         if rule is None:
-            what = _NAMES.get(type(tree), f"`{type(tree).__name__.lower()}`")
+            what = NAMES.get(type(tree), f"`{type(tree).__name__.lower()}`")
             raise self.error(
                 tree,
                 f"{what} is no part of the text form, which is data and never runs",
-                fix=_FIXES.get(type(tree)),
+                fix=FIXES.get(type(tree)),
             )
         self._line = line
         self._origin = Origin(self.filename, line)
