@@ -39,7 +39,8 @@ def _number_into_factor(node: Node, facts: Facts) -> Node | None:
             continue
 
         def scaled(base: Node, _: bool, by: float = float(number.attrs["value"])) -> Node | None:
-            fits = base.op is OPS["divide"] and facts.fits(_number(base) * by)
+            is_quotient = base.op is OPS["divide"] and base.name is None  # a user's name stays
+            fits = is_quotient and facts.fits(_number(base) * by)
             return _with_number(base, _number(base) * by) if fits else None
 
         return _with_factor(product, partial(_of_base, change=scaled), facts, is_above=True)

@@ -40,7 +40,7 @@ AT_LIMITS: dict[str, tuple[Callable[[Node], Node], float, float]] = {
     "a quotient": (lambda x: x - 3 * x / (2 + x**2 + gc.exp(x)), 1, 1),
     "two of them": (lambda x: x * gc.tanh(gc.exp(x)) * gc.sigmoid(gc.exp(x)), 0, 1),
     "seen in another shape": (
-        lambda x: gc.reshape(x, (-1, 1)) * gc.tanh(gc.reshape(gc.exp(x), (-1, 1))),
+        lambda x: (gc.reshape(x, (-1, 1)) * gc.tanh(gc.reshape(gc.exp(x), (-1, 1))))[:, 0],
         0,
         1,
     ),

@@ -74,14 +74,15 @@ def contributions(
     places |= {meaning: module.meaning, result: module.meaning}
     found = {x: parts[leaves[x]] for x in operands if leaves[x] in parts}
     sent = dict(zip(found, _untransposed(map(_total, found.values())), strict=True))
+    lengths = {x: _length(part) for x, part in sent.items()}  # the result is one word in them
     sent = {x: substitute([part], places)[0] for x, part in sent.items()}
     is_short = all(len(parts) < 2 for parts in found.values())
-    if expanded or (is_short and all(_length(part) < _LONG for part in sent.values())):
+    if expanded or (is_short and all(length < _LONG for length in lengths.values())):
         return sent
     # On several or long ways a derivative may fall into parts that cancel: (σ(s) - t)/N is one.
     whole = _of_stable_form(meaning, seed, {x: leaves[x] for x in sent}, leaves)
     return {
-        x: whole[x] if x in whole and 1.5 * _length(whole[x]) < _length(part) else part
+        x: whole[x] if x in whole and 1.5 * _length(whole[x]) < lengths[x] else part
         for x, part in sent.items()
     }
 
