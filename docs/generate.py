@@ -24,10 +24,10 @@ from graphc.ir.graph import METHODS, Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
-from graphc.rewrite.examples import example_text
+from graphc.ops.elementwise.pointwise import Pointwise
+from graphc.rewrite.engine.examples import example_text
+from graphc.rewrite.engine.rule import Rule
 from graphc.rewrite.pipeline import FAST_PASSES, Pass, optimize
-from graphc.rewrite.rule import Rule
 from graphc.run.compiled import CompiledFunction
 
 ROOT = Path(__file__).parent.parent

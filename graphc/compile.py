@@ -37,7 +37,7 @@ from graphc.ir.provenance import UPDATE, phase
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
-from graphc.ops.rows import row_writes
+from graphc.ops.movement.rows import row_writes
 from graphc.plan import plan
 from graphc.plan.cost import cost
 from graphc.rewrite.before_derivative import stabilized_around

@@ -14,8 +14,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.rewrite.before_derivative import stable_form, stable_node
-from graphc.rewrite.merge_loops import merge_loops
-from graphc.rewrite.numbering import ValueNumbers
+from graphc.rewrite.engine.numbering import ValueNumbers
+from graphc.rewrite.loops.merge_loops import merge_loops
 
 
 def grad(node: Node, wrt: Node | Sequence[Node], *, stabilize: bool = True) -> list[Node]:

@@ -9,9 +9,9 @@ from typing import Any
 from graphc.differentiate import custom
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ops.algebras import NODES
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.algebras import NODES
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.rewrite.before_derivative import stable_node
 

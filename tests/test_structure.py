@@ -51,8 +51,8 @@ TABLES = {
 
 #: Dicts keyed by op names in `rewrite/`, exactly so many: patterns name ops, facts stand in them.
 PATTERNS = {
-    "graphc/rewrite/movement.py": 1,  # what a slice of each becomes
-    "graphc/rewrite/convolution.py": 1,  # what reduced windows become
+    "graphc/rewrite/simplify/movement.py": 1,  # what a slice of each becomes
+    "graphc/rewrite/contract/convolution.py": 1,  # what reduced windows become
 }
 
 

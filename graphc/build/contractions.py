@@ -13,9 +13,9 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT64
 from graphc.ops.axes import one_axis
-from graphc.ops.contraction_spec import LETTERS, matmul_spec
+from graphc.ops.contraction.spec import LETTERS, matmul_spec
+from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import cast
 from graphc.ops.promotion import common_dtype, fix_of_pair, is_weak
 from graphc.ops.registry import OPS
 

@@ -1,7 +1,7 @@
 """Convolution layers: windows that slide over the last axes, contracted with filters.
 
 Layouts are PyTorch's. One contraction says it all: `einsum("ncxyij,ocij->noxy", windows(x), W)`.
-The optimizer makes it one matrix product (see `graphc.rewrite.convolution`).
+The optimizer makes it one matrix product (see `graphc.rewrite.contract.convolution`).
 """
 
 from __future__ import annotations

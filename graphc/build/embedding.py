@@ -12,7 +12,7 @@ from graphc.build.shaping import expand_dims
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
-from graphc.ops.indexing import index_node
+from graphc.ops.movement.indexing import index_node
 from graphc.ops.registry import OPS
 
 __all__ = ["embedding"]

@@ -22,7 +22,7 @@ from graphc.ir.types import as_dtype, is_float
 from graphc.ir.walk import topological
 from graphc.ops.dropout import in_inference, in_training, undropped
 from graphc.ops.leaf import as_node
-from graphc.ops.normalization import (
+from graphc.ops.reduction.normalization import (
     FROZEN,
     INFERENCE,
     TRAINING,

@@ -14,8 +14,8 @@ from graphc.ir.dims import Dim, Shape, as_dim, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import one_axis
-from graphc.ops.indexing import index_node
 from graphc.ops.leaf import as_node
+from graphc.ops.movement.indexing import index_node
 from graphc.ops.registry import OPS
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from graphc.ir.node import Node
+from graphc.ops.contraction.linear_algebra import turned
 from graphc.ops.leaf import as_node
-from graphc.ops.linear_algebra import turned
 from graphc.ops.registry import OPS
 
 

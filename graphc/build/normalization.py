@@ -30,7 +30,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.leaf import as_node
-from graphc.ops.normalization import checked_eps
+from graphc.ops.reduction.normalization import checked_eps
 from graphc.ops.registry import OPS
 
 __all__ = [

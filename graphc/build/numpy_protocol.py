@@ -21,8 +21,8 @@ from graphc.ir.dims import broadcast_shapes
 from graphc.ir.foreign_names import MASKED, instead_of
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 #: The reduction and the running fold that a ufunc's methods `reduce` and `accumulate` stand for.

@@ -18,9 +18,9 @@ from graphc.ir.attributes import plain
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, SHORT, as_dtype
+from graphc.ops.elementwise.pointwise import SAME, Pointwise
+from graphc.ops.elementwise.pointwise import cast as cast_op
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import SAME, Pointwise
-from graphc.ops.pointwise import cast as cast_op
 from graphc.ops.promotion import is_weak
 from graphc.ops.registry import OPS
 

@@ -12,8 +12,8 @@ from graphc.ir.dims import Dim, broadcast_shapes, remainder, same
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.axes import many_axes, one_axis
+from graphc.ops.contraction.linear_algebra import on_or_below
 from graphc.ops.leaf import as_node
-from graphc.ops.linear_algebra import on_or_below
 from graphc.ops.registry import OPS
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill
+from graphc.ops.movement.rows import row_form, row_writes
 from graphc.ops.registry import OPS
-from graphc.ops.rows import row_form, row_writes
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import scope, user_location
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS
-from graphc.ops.windows import per_axis, span
+from graphc.ops.windows.sliding import per_axis, span
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 

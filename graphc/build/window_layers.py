@@ -13,7 +13,7 @@ from graphc.ir.dims import Dim, Shape, as_dim, dim_text, divide_exactly, shape_t
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location
 from graphc.ops.registry import OPS
-from graphc.ops.windows import is_below, is_count, per_axis, span
+from graphc.ops.windows.sliding import is_below, is_count, per_axis, span
 
 #: (before, after) for each axis that windows slide over.
 Widths: TypeAlias = "tuple[tuple[Dim, Dim], ...]"

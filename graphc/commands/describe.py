@@ -18,8 +18,8 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.walk import topological
 from graphc.ops import OPS, get_op
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import input_
-from graphc.ops.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 

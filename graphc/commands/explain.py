@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphc.compile import compile
 from graphc.ir.graph import Graph
-from graphc.rewrite.rule import History, PassRecord
+from graphc.rewrite.engine.rule import History, PassRecord
 
 
 def explained(

@@ -11,9 +11,9 @@ from graphc.differentiate.formula_cost import cost_of
 from graphc.differentiate.formula_text import stable, write
 from graphc.differentiate.symbolic import Branch, Expression, Tree, branch, map_leaves
 from graphc.differentiate.through_output import candidates, without_overflow, writings
-from graphc.ops.algebras import ARRAYS
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import OUTPUT
+from graphc.ops.elementwise.algebras import ARRAYS
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import OUTPUT
 
 Values: TypeAlias = "Mapping[str, np.ndarray]"
 #: The largest multiple of the output's own rounding error that a form may make of it.

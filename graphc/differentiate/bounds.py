@@ -12,11 +12,11 @@ from typing import Any
 
 from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
 from graphc.ir.node import Node
-from graphc.ops.formula import evaluate_formula
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import OUTPUT, Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import OUTPUT, Pointwise
+from graphc.ops.reduction.spread import reduction_under
 from graphc.ops.registry import OPS
-from graphc.ops.spread import reduction_under
 
 
 class _BoundsAlgebra(dict[str, Any]):  # a read-only view of the registry

@@ -9,7 +9,7 @@ from graphc.differentiate.formula_text import stable, write
 from graphc.differentiate.symbolic import Expression, plain_function
 from graphc.ir.bounds import Bounds
 from graphc.ir.symbols import sympy_module
-from graphc.ops.pointwise import OUTPUT
+from graphc.ops.elementwise.pointwise import OUTPUT
 
 
 def cancels(expression: Expression, variables: Mapping[str, Bounds]) -> bool:

@@ -23,7 +23,7 @@ from graphc.differentiate.symbolic import (
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
-from graphc.ops.pointwise import COTANGENT, OUTPUT, Pointwise
+from graphc.ops.elementwise.pointwise import COTANGENT, OUTPUT, Pointwise
 from graphc.ops.registry import OPS, register
 
 #: Names that mean something else in a formula: the output, the cotangent, π.

@@ -29,8 +29,8 @@ from graphc.differentiate.symbolic import (
 from graphc.errors import GraphError
 from graphc.ir.latex_names import name_latex
 from graphc.ir.symbols import sympy_module
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import OUTPUT, Pointwise
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import OUTPUT, Pointwise
 from graphc.ops.registry import get_op
 
 _POINTS = 5

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 
 from graphc.ir.latex_names import latex_escape, name_latex
-from graphc.ops.formula import parse_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.formula import parse_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 _SIGNS = {ast.Add: "+", ast.Sub: "-"}

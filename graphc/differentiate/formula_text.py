@@ -1,7 +1,7 @@
 """How is a derivative written down? SymPy expressions and trees as formulas in the names of ops.
 
 The text is what a reader would write (`y*(1 - y)`, `-y/b`), depends on nothing but the expression,
-and is read back by `graphc.ops.formula`.
+and is read back by `graphc.ops.elementwise.formula`.
 """
 
 from __future__ import annotations

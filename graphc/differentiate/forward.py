@@ -15,8 +15,8 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.provenance import TANGENT, inherit
 from graphc.ir.walk import new_nodes, topological
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.loop import Item, Scan
-from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 

@@ -11,8 +11,8 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
 from graphc.ir.walk import topological
 from graphc.ops.leaf import fill, zeros_like
+from graphc.ops.movement.rows import row_form
 from graphc.ops.registry import OPS
-from graphc.ops.rows import row_form
 
 
 def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from graphc.differentiate.symbolic import Expression, plain_function, step_function
 from graphc.ir.symbols import sympy_module
-from graphc.ops.pointwise import OUTPUT
+from graphc.ops.elementwise.pointwise import OUTPUT
 
 
 def kept_digits(expression: Expression) -> Expression:

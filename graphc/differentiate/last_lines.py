@@ -10,7 +10,7 @@ from graphc.differentiate.rules_of_calculus import Line
 from graphc.differentiate.symbolic import Branch, Expression, Tree, leaves, plain_function, symbol
 from graphc.differentiate.through_output import MIRRORED, NAMED, undone, without_overflow
 from graphc.ir.symbols import sympy_module
-from graphc.ops.pointwise import OUTPUT
+from graphc.ops.elementwise.pointwise import OUTPUT
 
 
 def ending_in(lines: Sequence[Line], last: Sequence[Line]) -> list[Line]:

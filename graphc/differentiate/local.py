@@ -33,9 +33,9 @@ from graphc.differentiate.symbolic import (
 from graphc.differentiate.through_output import without_overflow
 from graphc.ir.bounds import UNBOUNDED, Bounds
 from graphc.ir.symbols import sympy_module
-from graphc.ops.algebras import ARRAYS
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import OUTPUT, Pointwise
+from graphc.ops.elementwise.algebras import ARRAYS
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import OUTPUT, Pointwise
 
 
 @dataclass(frozen=True, eq=False)

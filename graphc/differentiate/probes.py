@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 PROBES = (-1.5, -1.0, 0.0, 0.5, 1.0, 2.0)
 #: Further values of the argument, at which a form must keep its digits.

@@ -21,11 +21,11 @@ from graphc.differentiate.layers import MadeOfSums
 from graphc.differentiate.local import Partial, specialized
 from graphc.differentiate.vanishing import dies_out, outweighs
 from graphc.ir.node import Node
-from graphc.ops.algebras import NODES
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.guards import Guarded
+from graphc.ops.elementwise.algebras import NODES
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.guards import Guarded
+from graphc.ops.elementwise.pointwise import COTANGENT, OUTPUT, Pointwise, cast
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import COTANGENT, OUTPUT, Pointwise, cast
 from graphc.ops.registry import OPS
 
 #: How many nested choices a product looks through; more are left to the guarded product.

@@ -12,7 +12,7 @@ from graphc.differentiate.formula_text import (
 )
 from graphc.differentiate.symbolic import Branch, Expression, Tree, symbol
 from graphc.ir.code import COMPARISON, PRODUCT
-from graphc.ops.pointwise import COTANGENT
+from graphc.ops.elementwise.pointwise import COTANGENT
 
 
 def scaled_by_cotangent(tree: Tree, guarded: bool, zero: str = "") -> str:

@@ -16,8 +16,8 @@ from graphc.ir.access import Span
 from graphc.ir.dims import Dim, Shape, product, same
 from graphc.ir.node import Node
 from graphc.ir.types import INT64
+from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import fill
-from graphc.ops.pointwise import cast
 from graphc.ops.registry import OPS
 
 

@@ -19,9 +19,9 @@ from graphc.ir.access import Span, reads
 from graphc.ir.node import Node
 from graphc.ir.types import FLOAT64, TupleType
 from graphc.ir.walk import topological
-from graphc.ops.contraction import Einsum
-from graphc.ops.contraction_spec import label_sizes, split_spec
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.contraction.einsum import Einsum
+from graphc.ops.contraction.spec import label_sizes, split_spec
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 #: A pattern with more entries than this is given up: it would not be cheap to know.

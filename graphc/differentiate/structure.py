@@ -15,8 +15,8 @@ from graphc.ir.access import Access, Span, identity, reads, whole
 from graphc.ir.dims import Dim, Shape, normal
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
 
 
 def spans_of(of: Node, wrt: Node) -> Access | None:

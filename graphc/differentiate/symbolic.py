@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from graphc.ir.symbols import sympy_module
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 #: A SymPy expression; SymPy carries no types.

@@ -11,8 +11,8 @@ from graphc.differentiate.bounds import image_of
 from graphc.ir.bounds import UNBOUNDED
 from graphc.ir.node import Node
 from graphc.ir.types import FLOAT64, TensorType
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
 from graphc.ops.registry import OPS
 
 #: Two large values, of which products with other numbers neither overflow nor underflow.

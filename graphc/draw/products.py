@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphc.ir.node import Node
 from graphc.ops import OPS
-from graphc.ops.contraction_spec import split_spec
+from graphc.ops.contraction.spec import split_spec
 
 Axes = tuple[int, int, int | None]
 

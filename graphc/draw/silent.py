@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.node import Node
 from graphc.ops import OPS
-from graphc.ops.reshaping import new_axes
+from graphc.ops.movement.reshaping import new_axes
 
 #: Adaptation of an operand to its user that mathematics does not write.
 _SILENT = (OPS["broadcast_to"], OPS["cast"])

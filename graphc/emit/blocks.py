@@ -17,7 +17,7 @@ from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import ATOM, PRODUCT, SUM, Code, Notation
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
-from graphc.ops.reshaping import Reshape
+from graphc.ops.movement.reshaping import Reshape
 from graphc.plan.program import SHARES, Buffer, Program, Run, Statement
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from graphc.ir.bounds import Bounds
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 Interval = tuple[float, float]
 

@@ -13,8 +13,8 @@ from graphc.emit.shared_updates import write_shared_update
 from graphc.emit.wrapping import INDENT, WIDTH
 from graphc.ir.code import Code
 from graphc.ir.node import Node
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import full
-from graphc.ops.pointwise import Pointwise
 from graphc.plan.program import Buffer, Program, Statement
 from graphc.plan.shared_updates import SharedUpdate
 

@@ -31,8 +31,8 @@ from graphc.ir.node import Node
 from graphc.ops.batching import batched_at_once
 from graphc.ops.leaf import full
 from graphc.ops.loop import by_kind
-from graphc.ops.reshaping import reshape_words
-from graphc.ops.slicing import Slice, index_words
+from graphc.ops.movement.reshaping import reshape_words
+from graphc.ops.movement.slicing import Slice, index_words
 from graphc.plan.loops import Loop
 from graphc.plan.program import Statement
 

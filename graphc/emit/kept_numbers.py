@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from graphc.emit.expressions import Expressions
 from graphc.ir.code import Code
 from graphc.ir.node import Node
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import full
-from graphc.ops.pointwise import Pointwise
 
 #: Values whose axes of known length have more elements are long enough for a number to be read in.
 _SHORT = 64

@@ -15,8 +15,8 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case, Op
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, with_first_axis
+from graphc.ops.elementwise.pointwise import SAME, Pointwise
 from graphc.ops.leaf import as_node
-from graphc.ops.pointwise import SAME, Pointwise
 from graphc.ops.registry import register
 
 

@@ -22,10 +22,10 @@ from graphc.ir.ranges import Range
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
+from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node
-from graphc.ops.minus_infinity import may_hold_minus_infinity
-from graphc.ops.pointwise import cast
-from graphc.ops.reduction import Reduction, refuse_no_elements
+from graphc.ops.reduction.folding import Reduction, refuse_no_elements
+from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS, register
 
 

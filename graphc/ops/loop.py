@@ -25,7 +25,7 @@ from graphc.ir.provenance import inherit
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import reaching
 from graphc.ops.batching import Carried, batched_node, only, with_first_axis
-from graphc.ops.minus_infinity import may_hold_minus_infinity
+from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS, register
 
 T = TypeVar("T")

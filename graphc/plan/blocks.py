@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from graphc.ir.dims import Shape, product, same, same_shape, typical_size
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD
-from graphc.ops.contraction import Einsum
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.contraction.einsum import Einsum
+from graphc.ops.contraction.threaded_products import WIDEST, is_number_per_row, is_sum_over_rows
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
-from graphc.ops.threaded_products import WIDEST, is_number_per_row, is_sum_over_rows
 from graphc.plan.program import Run, Statement
 from graphc.plan.runs import LARGE, Gathered, runs_of
 

@@ -13,10 +13,10 @@ import numpy as np
 from graphc.ir.dims import broadcast_shapes, same_shape
 from graphc.ir.node import Node
 from graphc.ops.barrier import recompute_from
+from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import full
-from graphc.ops.movement import broadcast_to
-from graphc.ops.pointwise import cast
-from graphc.ops.reshaping import reshape
+from graphc.ops.movement.rearranging import broadcast_to
+from graphc.ops.movement.reshaping import reshape
 
 #: Arithmetic on numbers that is nested deeper is computed once, and has a variable.
 _MAX_LEVELS = 3

@@ -13,7 +13,7 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import is_fill
-from graphc.ops.movement import broadcast_to
+from graphc.ops.movement.rearranging import broadcast_to
 
 if TYPE_CHECKING:
     from graphc.plan.loops import Loop

@@ -15,12 +15,12 @@ from graphc.ir.access import along, reads
 from graphc.ir.dims import Dim, divide_exactly, evaluate, product, same, symbols_of
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, FORWARD
-from graphc.ops.contraction import Einsum
-from graphc.ops.movement import Transpose
-from graphc.ops.reduction import Reduction
+from graphc.ops.contraction.einsum import Einsum
+from graphc.ops.contraction.threaded_products import is_product_of_rows, is_small_sum_over_rows
+from graphc.ops.movement.rearranging import Transpose
+from graphc.ops.movement.reshaping import Reshape
+from graphc.ops.reduction.folding import Reduction
 from graphc.ops.registry import OPS
-from graphc.ops.reshaping import Reshape
-from graphc.ops.threaded_products import is_product_of_rows, is_small_sum_over_rows
 from graphc.plan.blocks import is_pointwise
 from graphc.plan.program import Run, Statement
 from graphc.plan.runs import LARGE, Gathered, runs_of

@@ -9,10 +9,10 @@ from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
-from graphc.rewrite.bodies import in_bodies
-from graphc.rewrite.engine import rewrite
-from graphc.rewrite.facts import Facts
-from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.bodies import in_bodies
+from graphc.rewrite.engine.facts import Facts
+from graphc.rewrite.engine.fixpoint import rewrite
+from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 
 def _lower(node: Node, facts: Facts) -> Node | None:

@@ -8,59 +8,62 @@ from dataclasses import replace
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.rewrite.adjoints import ADJOINTS
-from graphc.rewrite.arithmetic import ARITHMETIC
-from graphc.rewrite.bodies import has_loops
-from graphc.rewrite.borders import BORDERS
-from graphc.rewrite.channels_first import CONVOLVE, KEEP_ORDER, channels_first
-from graphc.rewrite.contractions import COMMON_OPERAND, CONTRACTIONS
-from graphc.rewrite.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
-from graphc.rewrite.early_movement import MOVES_BEFORE_ARITHMETIC
-from graphc.rewrite.engine import Memory
-from graphc.rewrite.exponentials import EXPONENTIALS_OF_ANY_BASE, QUOTIENTS_OF_EXPONENTIALS
-from graphc.rewrite.extremes import EXTREMES
-from graphc.rewrite.fold_constants import FOLD
-from graphc.rewrite.hinges import HINGES, HINGES_BY_CLIP
-from graphc.rewrite.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
-from graphc.rewrite.lay_apart import APART, lay_apart
-from graphc.rewrite.linear_algebra import LINEAR_ALGEBRA
-from graphc.rewrite.logarithms import LOGARITHM_MOVES
-from graphc.rewrite.logarithms_of_powers import LOGARITHMS_OF_POWERS
-from graphc.rewrite.loop_results import LAST_STATE, PRUNE, prune_loops
+from graphc.rewrite.contract.contractions import COMMON_OPERAND, CONTRACTIONS
+from graphc.rewrite.contract.convolution import CONVOLUTIONS, POOLING, POOLING_GRADIENTS
+from graphc.rewrite.contract.one_hot import ONE_HOT
+from graphc.rewrite.contract.pointwise_convolution import POINTWISE_CONVOLUTIONS
+from graphc.rewrite.engine.bodies import has_loops
+from graphc.rewrite.engine.fixpoint import Memory
+from graphc.rewrite.engine.passes import Pass
+from graphc.rewrite.engine.rule import Firing, History, PassRecord, Rule
+from graphc.rewrite.loops.hoist import HOIST, SINK, hoist_before_loops, sink_behind_loops
+from graphc.rewrite.loops.loop_results import LAST_STATE, PRUNE, prune_loops
+from graphc.rewrite.loops.merge_loops import MERGE_LOOPS, merge_loops
+from graphc.rewrite.loops.read_from_steps import READ, read_from_steps
+from graphc.rewrite.loops.split_products import PRODUCTS_OF_PIECES, SPLIT, split_products
+from graphc.rewrite.loops.steady_terms import GATHER, gather_steady_terms
 from graphc.rewrite.lower import EXACT_SHIFT, LOWER
-from graphc.rewrite.merge_common import MERGE, merge_common
-from graphc.rewrite.merge_loops import MERGE_LOOPS, merge_loops
-from graphc.rewrite.movement import MOVEMENT
-from graphc.rewrite.one_hot import ONE_HOT
-from graphc.rewrite.overflow import OVERFLOW
-from graphc.rewrite.packed_products import PACKED_PRODUCTS
-from graphc.rewrite.passes import Pass
-from graphc.rewrite.pieces import PIECES
-from graphc.rewrite.pointwise_convolution import POINTWISE_CONVOLUTIONS
-from graphc.rewrite.read_from_steps import READ, read_from_steps
-from graphc.rewrite.reduce_once import ONCE, reduce_once
-from graphc.rewrite.reductions import REDUCTIONS
-from graphc.rewrite.remove_dead import DEAD, remove_dead
-from graphc.rewrite.rule import Firing, History, PassRecord, Rule
-from graphc.rewrite.scale_smaller import SCALE, scale_smaller
-from graphc.rewrite.share_exponentials import SHARE, share_exponentials
-from graphc.rewrite.shares import SHARES
-from graphc.rewrite.short_rows import ROWS, copy_short_rows
-from graphc.rewrite.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
-from graphc.rewrite.signs import SIGNS_OF_FACTORS
-from graphc.rewrite.small_factors import SMALL_FACTORS
-from graphc.rewrite.small_terms import SMALL_TERMS
-from graphc.rewrite.softmax import SOFTMAX
+from graphc.rewrite.simplify.adjoints import ADJOINTS
+from graphc.rewrite.simplify.arithmetic import ARITHMETIC
+from graphc.rewrite.simplify.extremes import EXTREMES
+from graphc.rewrite.simplify.fold_constants import FOLD
+from graphc.rewrite.simplify.hinges import HINGES, HINGES_BY_CLIP
+from graphc.rewrite.simplify.merge_common import MERGE, merge_common
+from graphc.rewrite.simplify.movement import MOVEMENT
+from graphc.rewrite.simplify.pieces import PIECES
+from graphc.rewrite.simplify.reduce_once import ONCE, reduce_once
+from graphc.rewrite.simplify.reductions import REDUCTIONS
+from graphc.rewrite.simplify.remove_dead import DEAD, remove_dead
+from graphc.rewrite.simplify.shares import SHARES
+from graphc.rewrite.simplify.signs import SIGNS_OF_FACTORS
+from graphc.rewrite.simplify.square_exponentials import SQUARE, square_exponentials
 from graphc.rewrite.specialize import SPECIALIZE
-from graphc.rewrite.speed import SPEED
-from graphc.rewrite.split_products import PRODUCTS_OF_PIECES, SPLIT, split_products
-from graphc.rewrite.square_exponentials import SQUARE, square_exponentials
-from graphc.rewrite.stable_formulas import STABLE_FORMULAS
-from graphc.rewrite.steady_terms import GATHER, gather_steady_terms
-from graphc.rewrite.table_rows import TABLE_ROWS
-from graphc.rewrite.turn_weights import TURN, turn_weights
-from graphc.rewrite.turned_filters import TURNED_FILTERS
-from graphc.rewrite.unit_vectors import UNIT_VECTORS
+from graphc.rewrite.speed.borders import BORDERS
+from graphc.rewrite.speed.channels_first import CONVOLVE, KEEP_ORDER, channels_first
+from graphc.rewrite.speed.cheapest import SPEED
+from graphc.rewrite.speed.lay_apart import APART, lay_apart
+from graphc.rewrite.speed.overflow import OVERFLOW
+from graphc.rewrite.speed.packed_products import PACKED_PRODUCTS
+from graphc.rewrite.speed.scale_smaller import SCALE, scale_smaller
+from graphc.rewrite.speed.share_exponentials import SHARE, share_exponentials
+from graphc.rewrite.speed.short_rows import ROWS, copy_short_rows
+from graphc.rewrite.speed.side_by_side import EMIT_WHOLE, JOIN, emit_whole, join_slices
+from graphc.rewrite.speed.small_factors import SMALL_FACTORS
+from graphc.rewrite.speed.small_terms import SMALL_TERMS
+from graphc.rewrite.speed.table_rows import TABLE_ROWS
+from graphc.rewrite.speed.turn_weights import TURN, turn_weights
+from graphc.rewrite.speed.turned_filters import TURNED_FILTERS
+from graphc.rewrite.stabilize.early_movement import MOVES_BEFORE_ARITHMETIC
+from graphc.rewrite.stabilize.exponentials import (
+    EXPONENTIALS_OF_ANY_BASE,
+    QUOTIENTS_OF_EXPONENTIALS,
+)
+from graphc.rewrite.stabilize.linear_algebra import LINEAR_ALGEBRA
+from graphc.rewrite.stabilize.logarithms import LOGARITHM_MOVES
+from graphc.rewrite.stabilize.logarithms_of_powers import LOGARITHMS_OF_POWERS
+from graphc.rewrite.stabilize.softmax import SOFTMAX
+from graphc.rewrite.stabilize.stable_formulas import STABLE_FORMULAS
+from graphc.rewrite.stabilize.unit_vectors import UNIT_VECTORS
 
 SIMPLIFY = (
     *ARITHMETIC,

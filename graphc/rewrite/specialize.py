@@ -7,8 +7,8 @@ import math
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
-from graphc.rewrite.facts import Facts, is_number
-from graphc.rewrite.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.facts import Facts, is_number
+from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 _POWER = "a general power costs ten products"
 

@@ -23,8 +23,8 @@ from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import new_nodes
-from graphc.ops.formula import evaluate_formula, names_in, names_tested
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.formula import evaluate_formula, names_in, names_tested
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.run.reference import apply, concrete, concrete_type
 
 #: Objects in an array; integers and truths stay numbers.

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.symbols import sympy_module
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
 from graphc.run.cells import Cells, Counts, Formulas, Written, cells_of
 

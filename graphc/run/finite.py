@@ -9,7 +9,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 #: A longer formula of an operand without a name gives way to the name of its op.
 _LONGEST = 24

@@ -16,7 +16,7 @@ from mpmath import mp, mpf
 
 import graphc as gc
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 #: Where cases meet, functions vanish or saturate; the grid holds their neighbours, not them:
 #: what holds at a kink itself is a convention, tested in tests/test_edge_gradients.py.

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from mpmath import mp, mpf
 
-from graphc.ops.formula import evaluate_formula
+from graphc.ops.elementwise.formula import evaluate_formula
 
 Number: TypeAlias = Any  # an mpf; mpmath has no types
 Function: TypeAlias = Callable[..., Number]

@@ -9,7 +9,7 @@ from page import PAGE, entries
 from reasons import REASONS
 
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 #: The grid of the tests; the page is written from a finer one.
 SMALL = 1

@@ -19,7 +19,7 @@ from graphc.build.graphs import dim, input
 from graphc.build.pointwise import POINTWISE, numpy_ufunc
 from graphc.errors import GraphError, GraphWarning
 from graphc.ops import OPS
-from graphc.ops.pointwise import SAME, Pointwise
+from graphc.ops.elementwise.pointwise import SAME, Pointwise
 
 RNG = np.random.default_rng(0)
 SHAPES: list[tuple[int, ...]] = [(), (1,), (4,), (0,), (3, 4), (1, 4), (3, 0), (2, 3, 4), (2, 1, 3)]

@@ -16,7 +16,7 @@ from graphc.differentiate.gradient import grad
 from graphc.differentiate.local import partial
 from graphc.errors import GraphError
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.stable_ops import define_pointwise
 
 

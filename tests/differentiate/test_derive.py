@@ -10,7 +10,7 @@ from graphc.differentiate import derive as module
 from graphc.differentiate.derive import derive
 from graphc.errors import GraphError
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.stable_ops import define_pointwise
 
 FORMS = {

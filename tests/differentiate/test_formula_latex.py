@@ -9,7 +9,7 @@ import pytest
 from graphc.differentiate.derive import derive
 from graphc.differentiate.formula_latex import formula_latex, rule_latex
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from stepping import assert_steps_agree, compiled
 
 import graphc as gc
 from graphc.ir.dims import same
-from graphc.ops import threaded_products
+from graphc.ops.contraction import threaded_products
 from graphc.plan import blocks, program, samples
 from graphc.run.compiled import CompiledFunction
 

@@ -11,7 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir.node import Node
-from graphc.ops import convolution_code, window_code
+from graphc.ops.windows import convolution_code, window_code
 
 nn = gc.nn
 LINE = [sys.executable, "-m", "ruff"]

@@ -15,7 +15,7 @@ from graphc.ir.op import Case, Op
 from graphc.ir.types import TensorType
 from graphc.ops import OPS
 from graphc.ops.leaf import input_
-from graphc.ops.reshaping import reshape_groups
+from graphc.ops.movement.reshaping import reshape_groups
 from graphc.run.reference import evaluate
 
 CASES = [

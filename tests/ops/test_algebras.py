@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.ops.algebras import ARRAYS, NODES
-from graphc.ops.formula import evaluate_formula
+from graphc.ops.elementwise.algebras import ARRAYS, NODES
+from graphc.ops.elementwise.formula import evaluate_formula
 from graphc.ops.leaf import as_node
 from graphc.run.reference import evaluate
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ops.convolution_code import SOURCES
-from graphc.ops.grouped_convolution_code import SOURCES as GROUPED
 from graphc.ops.registry import OPS
+from graphc.ops.windows.convolution_code import SOURCES
+from graphc.ops.windows.grouped_convolution_code import SOURCES as GROUPED
 
 
 def brought_along(name: str) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ import pytest
 
 import graphc as gc
 from graphc.ops import OPS
-from graphc.ops.contraction_spec import split_spec
+from graphc.ops.contraction.spec import split_spec
 
 SIZES = {"n": 2, "t": "T", "b": "B", "i": 3, "j": 4, "k": 5, "l": 6, "p": 2, "q": 2}
 

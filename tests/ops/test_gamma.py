@@ -13,8 +13,8 @@ from mpmath import mp, mpf
 
 import graphc as gc
 from graphc.ops import OPS
-from graphc.ops.gamma import Polygamma
-from graphc.ops.special import Special
+from graphc.ops.elementwise.gamma import Polygamma
+from graphc.ops.elementwise.special import Special
 
 INF, NAN = float("inf"), float("nan")
 Helper = Callable[..., Any]

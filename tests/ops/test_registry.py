@@ -15,9 +15,9 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op
 from graphc.ops import OPS
-from graphc.ops.algebras import NODES
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.algebras import NODES
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 CASES = [

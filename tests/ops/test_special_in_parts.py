@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ops.special import PART
+from graphc.ops.elementwise.special import PART
 
 
 @pytest.mark.parametrize("name", ["erf", "erfc"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ops.matrix_product import spread_product
+from graphc.ops.contraction.matrix_product import spread_product
 
 SIZES = {"n": 3, "d": 4, "e": 2, "h": 5, "k": 6, "b": 7}
 #: Experts' layers, forward and backward; more axes on either side, and in another order.

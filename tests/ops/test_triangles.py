@@ -10,7 +10,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir.node import Node
-from graphc.ops.triangles import triangle
+from graphc.ops.contraction.triangles import triangle
 
 linalg = pytest.importorskip("scipy.linalg")
 

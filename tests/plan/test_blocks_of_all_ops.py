@@ -7,7 +7,7 @@ import pytest
 
 import graphc as gc
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 UNARY = sorted(n for n, op in OPS.items() if isinstance(op, Pointwise) and len(op.args) == 1)
 #: Derivatives that are 0 leave too few calls for blocks.

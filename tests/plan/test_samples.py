@@ -15,7 +15,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir.dim_symbols import dim_symbol
-from graphc.ops.threaded_products import HELPERS
+from graphc.ops.contraction.threaded_products import HELPERS
 from graphc.plan.memory import CORES, cores
 
 

@@ -10,8 +10,8 @@ import pytest
 import graphc as gc
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.rewrite.channels_first import Roles, channels_first
 from graphc.rewrite.pipeline import optimize
+from graphc.rewrite.speed.channels_first import Roles, channels_first
 
 LAYERS = {
     "1d": (lambda x: gc.nn.conv1d(x, 5, 3, padding=1, name="c"), ("N", 3, 9)),

@@ -9,9 +9,9 @@ import pytest
 
 import graphc as gc
 from graphc.ops.loop import Scan
-from graphc.rewrite.numbering import ValueNumbers
+from graphc.rewrite.engine.numbering import ValueNumbers
+from graphc.rewrite.loops.read_from_steps import read_from_steps
 from graphc.rewrite.pipeline import optimize
-from graphc.rewrite.read_from_steps import read_from_steps
 
 T, N, D = 6, 3, 4
 

@@ -9,7 +9,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir.graph import Graph
-from graphc.ops.matrix_product import matmul_form
+from graphc.ops.contraction.matrix_product import matmul_form
 from graphc.rewrite.pipeline import optimize, stabilize_forward
 
 

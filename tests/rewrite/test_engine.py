@@ -22,11 +22,11 @@ from graphc.ir.text.parser import parse
 from graphc.ir.text.printer import graph_text
 from graphc.ops import OPS
 from graphc.ops.leaf import fill
-from graphc.rewrite.engine import Memory, rewrite
-from graphc.rewrite.facts import Facts
+from graphc.rewrite.engine.facts import Facts
+from graphc.rewrite.engine.fixpoint import Memory, rewrite
+from graphc.rewrite.engine.numbering import ValueNumbers
+from graphc.rewrite.engine.rule import Firing, Rule
 from graphc.rewrite.lower import lower
-from graphc.rewrite.merge_common import merge_common
-from graphc.rewrite.numbering import ValueNumbers
 from graphc.rewrite.pipeline import (
     FAST_PASSES,
     FORWARD_PASSES,
@@ -36,8 +36,8 @@ from graphc.rewrite.pipeline import (
     run_passes,
     stabilize_forward,
 )
-from graphc.rewrite.remove_dead import remove_dead
-from graphc.rewrite.rule import Firing, Rule
+from graphc.rewrite.simplify.merge_common import merge_common
+from graphc.rewrite.simplify.remove_dead import remove_dead
 from graphc.run.reference import interpret
 
 MLP = """

@@ -15,13 +15,13 @@ import sympy
 
 from graphc.build.namespace import FUNCTIONS
 from graphc.ir.text.parser import parse
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.registry import OPS
-from graphc.rewrite.examples import example_text
+from graphc.rewrite.engine.examples import example_text
+from graphc.rewrite.engine.rule import Rule
 from graphc.rewrite.pipeline import ALL_RULES, optimize, stabilize_forward
-from graphc.rewrite.rule import Rule
-from graphc.rewrite.stable_formulas import STABLE_FORMULAS
+from graphc.rewrite.stabilize.stable_formulas import STABLE_FORMULAS
 from graphc.run.reference import interpret
 
 FORMULAS = [rule for rule in ALL_RULES if rule.apply is None]

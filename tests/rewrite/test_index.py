@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from graphc.ops import OPS
-from graphc.rewrite.index import indexed, patterns_of
-from graphc.rewrite.pattern import Applied
+from graphc.rewrite.engine.index import indexed, patterns_of
+from graphc.rewrite.engine.pattern import Applied
+from graphc.rewrite.engine.rule import Rule
 from graphc.rewrite.pipeline import ALL_RULES
-from graphc.rewrite.rule import Rule
 
 INDEX = indexed(ALL_RULES)
 

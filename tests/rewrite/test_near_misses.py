@@ -13,9 +13,9 @@ from test_rules import SPECIAL, draw, fired, graph_of
 
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
-from graphc.rewrite.examples import example_text
+from graphc.rewrite.engine.examples import example_text
+from graphc.rewrite.engine.rule import Rule
 from graphc.rewrite.pipeline import FAST_PASSES, optimize
-from graphc.rewrite.rule import Rule
 from graphc.run.reference import interpret
 
 RULES = [

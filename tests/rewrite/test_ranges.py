@@ -15,7 +15,7 @@ from graphc.ir.op import Arg, Case
 from graphc.ir.ranges import Range
 from graphc.ops import OPS
 from graphc.ops.leaf import input_
-from graphc.rewrite.facts import Facts
+from graphc.rewrite.engine.facts import Facts
 from graphc.run.reference import evaluate
 
 CASES = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphc as gc
-from graphc.rewrite.rule import History
+from graphc.rewrite.engine.rule import History
 
 
 def test_a_firing_prints_its_formula_its_reason_and_what_it_did() -> None:

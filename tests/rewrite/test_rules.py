@@ -9,9 +9,9 @@ from graphc.build.namespace import FUNCTIONS
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
 from graphc.ir.text.parser import parse
-from graphc.rewrite.examples import example_text
+from graphc.rewrite.engine.examples import example_text
+from graphc.rewrite.engine.rule import EXACT, Rule
 from graphc.rewrite.pipeline import ALL_RULES, FAST, optimize, stabilize_forward
-from graphc.rewrite.rule import EXACT, Rule
 from graphc.run.reference import interpret
 
 RULES = [rule for rule in ALL_RULES if rule.name not in ("merge_common", "remove_dead")]

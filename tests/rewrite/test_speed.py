@@ -8,9 +8,9 @@ import pytest
 import graphc as gc
 from graphc.ir.dims import evaluate_shape
 from graphc.ir.graph import Graph
-from graphc.rewrite.examples import example_text
+from graphc.rewrite.engine.examples import example_text
+from graphc.rewrite.engine.rule import PassRecord, Rule
 from graphc.rewrite.pipeline import FAST, optimize
-from graphc.rewrite.rule import PassRecord, Rule
 from graphc.run.reference import interpret
 
 #: Rules that are whole passes -> a graph in which each fires.

@@ -10,7 +10,7 @@ import pytest
 import graphc as gc
 from graphc.ir.graph import Graph
 from graphc.rewrite.pipeline import optimize
-from graphc.rewrite.turned_filters import TURNED_FILTERS
+from graphc.rewrite.speed.turned_filters import TURNED_FILTERS
 
 FEW: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "1d": (lambda x: gc.nn.conv1d(x, 2, 3, padding=1, name="c"), ("N", 4, 9)),

@@ -7,7 +7,7 @@ import pytest
 
 from graphc.ir.op import Case
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.run.opcheck import DerivativeCheck, check_case, check_derivatives, derivatives_table
 
 CASES = [

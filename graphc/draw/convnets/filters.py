@@ -14,7 +14,7 @@ from graphc.draw.layout import Point
 from graphc.draw.typography import number_text, subscript, text_width
 from graphc.errors import GraphError
 from graphc.ops import OPS
-from graphc.ops.windows import per_axis
+from graphc.ops.windows.sliding import per_axis
 
 _CELL = 22.0
 _MOST_CELLS = 40

@@ -12,7 +12,7 @@ from graphc.draw.typography import name_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
-from graphc.rewrite.rule import Firing, PassRecord
+from graphc.rewrite.engine.rule import Firing, PassRecord
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from graphc.draw.values import Values
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill
-from graphc.rewrite.numbering import ValueNumbers
+from graphc.rewrite.engine.numbering import ValueNumbers
 
 #: A longer evaluation has no stepper: nobody steps through thousands of variables.
 MOST = 250

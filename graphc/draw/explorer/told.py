@@ -13,8 +13,8 @@ from graphc.draw.typography import shortened
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
-from graphc.rewrite.merge_common import MERGE
-from graphc.rewrite.rule import Firing, Rule
+from graphc.rewrite.engine.rule import Firing, Rule
+from graphc.rewrite.simplify.merge_common import MERGE
 
 #: How one node is written over its operands.
 Writer: TypeAlias = "Callable[[Node, Sequence[Code]], Code]"

@@ -27,9 +27,9 @@ from graphc.ir.op import Op
 from graphc.ir.types import TupleType
 from graphc.ir.walk import reaching, substitute, topological
 from graphc.ops import OPS
-from graphc.ops.algebras import NODES
-from graphc.ops.formula import evaluate_formula
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.algebras import NODES
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 
 #: How many contributions of a variable with many uses are written out.
 _MOST_TERMS = 4

@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops import OPS
-from graphc.ops.contraction_spec import label_sizes, split_spec
+from graphc.ops.contraction.spec import label_sizes, split_spec
 from graphc.ops.leaf import is_fill
 
 _CONVOLVED, _TRANSPOSED = "⋆", "⋆ᵀ"

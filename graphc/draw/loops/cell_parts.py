@@ -19,8 +19,8 @@ from graphc.draw.typography import name_text
 from graphc.ir.body import Body
 from graphc.ir.node import Node
 from graphc.ops import OPS
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.loop import Item
-from graphc.ops.pointwise import Pointwise
 
 _HOLE = "\N{BULLET}"
 

@@ -14,7 +14,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import topological
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 _SPELLED = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "standardize": "layer norm"}

@@ -29,8 +29,8 @@ from graphc.errors import GraphError
 from graphc.ir.dims import dim_text
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph
-from graphc.rewrite.merge_common import merge_common
-from graphc.rewrite.numbering import ValueNumbers
+from graphc.rewrite.engine.numbering import ValueNumbers
+from graphc.rewrite.simplify.merge_common import merge_common
 
 BIASES = (None, "badge", "node")
 _FILLS = {

@@ -15,7 +15,7 @@ from graphc.draw.plots.plot import Plot
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.node import Node
 from graphc.ops import OPS
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.run.reference import evaluate
 
 #: Colour and dash of the first functions: the dash alone tells them apart.

@@ -23,7 +23,7 @@ from graphc.draw.traces.table import Column, Table, Tabular
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, with_own_names
 from graphc.ir.node import Node
-from graphc.ops.pointwise import Pointwise
+from graphc.ops.elementwise.pointwise import Pointwise
 
 
 @dataclass(frozen=True, eq=False)

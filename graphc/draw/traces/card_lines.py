@@ -38,8 +38,8 @@ from graphc.ir.code import ATOM, UNARY
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import substitute
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import fill, is_fill
-from graphc.ops.pointwise import Pointwise
 
 #: How many users of one node are written out.
 _MOST_USERS = 6

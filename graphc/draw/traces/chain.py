@@ -25,10 +25,10 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import substitute
 from graphc.ops import OPS
-from graphc.ops.algebras import ARRAYS, NODES
-from graphc.ops.formula import evaluate_formula, parse_formula
+from graphc.ops.elementwise.algebras import ARRAYS, NODES
+from graphc.ops.elementwise.formula import evaluate_formula, parse_formula
+from graphc.ops.elementwise.pointwise import OUTPUT, Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import OUTPUT, Pointwise
 from graphc.rewrite.pipeline import stabilize_forward
 
 

@@ -26,7 +26,7 @@ from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes, reaching
 from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
-from graphc.ops.reduction import Mean
+from graphc.ops.reduction.folding import Mean
 
 NOTATIONS = ("index", "matrix")
 

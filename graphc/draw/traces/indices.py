@@ -11,13 +11,13 @@ from collections.abc import Iterable
 
 from graphc.draw.typography import subscript
 from graphc.ir.node import Node
-from graphc.ops.contraction import Einsum
-from graphc.ops.contraction_spec import split_spec
+from graphc.ops.contraction.einsum import Einsum
+from graphc.ops.contraction.spec import split_spec
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import Leaf
-from graphc.ops.movement import BroadcastTo, Transpose
-from graphc.ops.pointwise import Pointwise
-from graphc.ops.reduction import Mean, Sum
-from graphc.ops.reshaping import Reshape, new_axes
+from graphc.ops.movement.rearranging import BroadcastTo, Transpose
+from graphc.ops.movement.reshaping import Reshape, new_axes
+from graphc.ops.reduction.folding import Mean, Sum
 
 _LETTERS = "ijklmprs"  # those that Unicode has as subscripts
 #: What a formula with one letter for each axis shows, beside reshapes: products, their sums, and

@@ -20,8 +20,8 @@ from graphc.ir.code import ATOM
 from graphc.ir.node import Node
 from graphc.ir.walk import reaching, topological
 from graphc.ops import OPS
-from graphc.ops.pointwise import OUTPUT, Pointwise
-from graphc.ops.reduction import Sum
+from graphc.ops.elementwise.pointwise import OUTPUT, Pointwise
+from graphc.ops.reduction.folding import Sum
 
 _FIRST_NAME = 0xF0000  # private letters stand for names while signs are replaced
 _PENDING = chr(0xE000)

@@ -13,8 +13,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops import OPS
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
 from graphc.rewrite.pipeline import stabilize_forward
 
 _CONTRACTION = OPS["einsum"].family

@@ -24,9 +24,9 @@ from graphc.ir.latex_names import latex_escape
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
-from graphc.ops.reduction import Reduction
+from graphc.ops.reduction.folding import Reduction
 
 _FIRST_SYMBOL = 0xF0000  # private letters from here on stand for symbols
 _FIRST_OPERAND = 0xE000  # and these for operands, while one label is composed

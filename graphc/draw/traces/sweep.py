@@ -30,12 +30,12 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
 from graphc.ops import OPS
-from graphc.ops.algebras import NODES
-from graphc.ops.formula import evaluate_formula
+from graphc.ops.elementwise.algebras import NODES
+from graphc.ops.elementwise.formula import evaluate_formula
+from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.pointwise import Pointwise
-from graphc.rewrite.contractions import CONTRACTIONS
-from graphc.rewrite.engine import rewrite
+from graphc.rewrite.contract.contractions import CONTRACTIONS
+from graphc.rewrite.engine.fixpoint import rewrite
 
 _TRANSPOSES = tuple(rule for rule in CONTRACTIONS if rule.name.startswith("transposed_"))
 #: From so many ops on, a derivative that was built step by step is compared with that of the whole.

@@ -1,0 +1,1 @@
+"""Ops that rearrange, take or place elements: reshapes, slices, indices, rows of tables."""

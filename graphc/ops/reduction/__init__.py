@@ -1,0 +1,1 @@
+"""Ops that fold axes away or measure along them: sums, extremes, norms, running folds."""

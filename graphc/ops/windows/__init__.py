@@ -1,0 +1,1 @@
+"""Ops on sliding windows: convolutions, pooling, and what their gradients are made of."""

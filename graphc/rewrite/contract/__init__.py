@@ -1,0 +1,1 @@
+"""How do products and sums become one contraction, and a convolution a product of matrices?"""

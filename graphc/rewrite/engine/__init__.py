@@ -1,0 +1,1 @@
+"""What is a rule, when does it hold, and how are rules tried until none fires any more?"""

@@ -1,0 +1,1 @@
+"""What does NumPy compute fastest? Chosen last, for style `fast` alone."""

@@ -1,0 +1,396 @@
+"""Stabilization, as rows of formulas: textbook expressions that overflow, underflow or cancel.
+
+Each is an identity over real numbers on its domain; the right side keeps its digits where the
+left side loses them. `log` reaches its argument through products, choices and movement first (see
+`graphc.rewrite.stabilize.logarithms`), so the rows meet the forms that simplification leaves.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.stabilize.small_differences import SMALL_DIFFERENCES
+
+_SMALL = "1 + x rounds a small x away"
+_OVERFLOW = "exp overflows, the quotient would be inf/inf"
+_UNDERFLOW = "a probability that rounds to 0 has no logarithm"
+_CANCEL = "the difference of nearly equal numbers loses its digits"
+_SQUARE = "a square may overflow or underflow"
+
+_row = partial(Rule, exactness=REASSOCIATES)
+
+LOGARITHMS = (
+    _row("log_one_plus_exp", "log(1 + exp(x))", "softplus(x)", _OVERFLOW),
+    _row("log1p_exp", "log1p(exp(x))", "softplus(x)", _OVERFLOW),
+    _row(
+        "log_one_minus_exp", "log(-expm1(x))", "log1mexp(x)", "far below 0, expm1(x) rounds to -1"
+    ),
+    _row("log1p_minus_exp", "log1p(-exp(x))", "log1mexp(x)", "near 0, exp(x) rounds to 1"),
+    _row(
+        "log_one_minus_tanh_squared",
+        "log1p(-square(tanh(x)))",
+        "-2*log_cosh(x)",
+        "tanh(x) rounds to 1: the density of squashed actions (Haarnoja 2018)",
+    ),
+    _row(
+        "log_one_minus_sigmoid_squared",
+        "log1p(-square(sigmoid(x)))",
+        "log1p(sigmoid(x)) - softplus(x)",
+        "far above 0, sigmoid(x) rounds to 1",
+    ),
+    _row("log_sinh", "log(sinh(x))", "x + log1mexp(-2*x) - 0.6931471805599453", _OVERFLOW),
+    _row("log_asinh", "log(x + sqrt(1 + square(x)))", "asinh(x)", _CANCEL),
+    _row("log_acosh", "log(x + sqrt(square(x) - 1))", "acosh(x)", "the square may overflow"),
+    _row("log_exp_plus_exp", "log(exp(x) + exp(y))", "logaddexp(x, y)", _OVERFLOW),
+    _row(
+        "log_exp_minus_exp",
+        "log(exp(x) - exp(y))",
+        "x + log1mexp(where(x == y, 0, y - x))",
+        _OVERFLOW,
+    ),
+    _row(
+        "log_between_sigmoids",
+        "log(sigmoid(x) - sigmoid(y))",
+        "log1mexp(where(x == y, 0, y - x)) - softplus(-x) - softplus(y)",
+        "both round to 1, or underflow: the logarithm of a grade's probability",
+    ),
+    _row("log_exp", "log(exp(x))", "x", "the exponential may overflow or underflow"),
+    _row("log_sigmoid", "log(sigmoid(x))", "-softplus(-x)", _UNDERFLOW),
+    _row("log_sigmoid_op", "log_sigmoid(x)", "-softplus(-x)", "the form that meets other losses"),
+    _row("log1p_minus_sigmoid", "log1p(-sigmoid(x))", "-softplus(x)", _UNDERFLOW),
+    _row(
+        "log_one_plus_large",
+        "log(1 + x)",
+        "softplus(log(x))",
+        _OVERFLOW,
+        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x) and not vanishes(x)",
+        example="x=3.0*exp(u)",
+    ),
+    _row(
+        "log1p_of_large",
+        "log1p(x)",
+        "softplus(log(x))",
+        _OVERFLOW,
+        when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x) and not vanishes(x)",
+        example="x=3.0*exp(u)",
+    ),
+    _row(
+        "log_plus",
+        "log(x + y)",
+        "logaddexp(log(x), log(y))",
+        _UNDERFLOW,
+        when="uncovers_log(x) and is_nonnegative(x) and is_nonnegative(y)"
+        " and (uncovers_log(y) or (is_positive(y) and not is_unit(x)))"
+        " and not vanishes(x) and not vanishes(y)",
+        example="x=3.0*exp(u); y=5.0*exp(v)",
+    ),
+    _row("log_expm1", "log(expm1(x))", "x + log1mexp(-x)", _OVERFLOW),
+    _row("log_one_plus", "log(1 + x)", "log1p(x)", _SMALL),
+    _row(
+        "log_one_plus_chosen",
+        "log(where(m, 1 + x, 1))",
+        "log1p(where(m, x, 0))",
+        _SMALL,
+        example="m=v > 0",
+    ),
+    _row("log_one_minus", "log(1 - x)", "log1p(-x)", _SMALL),
+    _row("log1p_of_less_one", "log1p(x - 1)", "log(x)", "the pair does nothing"),
+    _row("log_sqrt", "log(sqrt(x))", "0.5*log(x)", "the root would halve the exponents' range"),
+    _row(
+        "log_square",
+        "log(square(x))",
+        "2*log(abs(x))",
+        "the square may overflow or underflow",
+    ),
+    _row(
+        "log_where",
+        "log(where(m, x, y))",
+        "where(m, log(x), log(y))",
+        _UNDERFLOW,
+        when="uncovers_log(x) or uncovers_log(y)",
+        example="x=exp(u); m=v > 0; y=2.0 + u*u",
+    ),
+    _row(
+        "log2",
+        "log2(x)",
+        "log(x)*1.4426950408889634",
+        _UNDERFLOW,
+        when="uncovers_log(x)",
+        example="x=sigmoid(u)",
+    ),
+    _row(
+        "log10",
+        "log10(x)",
+        "log(x)*0.4342944819032518",
+        _UNDERFLOW,
+        when="uncovers_log(x)",
+        example="x=sigmoid(u)",
+    ),
+    _row("log_of_cosh", "log(cosh(x))", "log_cosh(x)", _OVERFLOW),
+    _row(
+        "log_softplus",
+        "log(softplus(x))",
+        "where(x < -40, x, log(softplus(maximum(x, -41))))",
+        "far below 0, softplus(x) is exp(x) and underflows",
+        when="not is_above(x, -42)",
+    ),
+)
+
+EXPONENTIALS = (
+    _row(
+        "log1mexp_of_exp",
+        "log1mexp(-exp(x))",
+        "where(x < -40, x, log1mexp(-exp(maximum(x, -41))))",
+        "far below 0, 1 - exp(-exp(x)) is exp(x) and underflows",
+        when="not is_above(x, -42)",
+    ),
+    _row("expm1", "exp(x) - 1", "expm1(x)", _CANCEL),
+    _row("minus_expm1", "1 - exp(x)", "-expm1(x)", _CANCEL),
+    _row(
+        "exp_of_log",
+        "exp(log(x))",
+        "x",
+        "the pair does nothing where it is defined",
+        when="is_nonnegative(x)",
+        example="x=relu(u)",
+    ),
+    _row("exp_of_minus_softplus", "exp(-softplus(x))", "sigmoid(-x)", "one function for two"),
+    _row("expm1_of_minus_softplus", "expm1(-softplus(x))", "-sigmoid(x)", "one function for two"),
+    _row("exp_of_softplus", "exp(softplus(x))", "1 + exp(x)", "one function for two"),
+    _row(
+        "exp_times_exp",
+        "exp(x)*exp(y)",
+        "exp(x + y)",
+        "inf*0 where the product is finite",
+        spares_shared=True,
+    ),
+    _row(
+        "scaled_exp_times_exp",
+        "(w*exp(x))*exp(y)",
+        "w*exp(x + y)",
+        "inf*0 where the product is finite",
+        spares_shared=True,
+    ),
+    _row("exp_over_exp", "exp(x)/exp(y)", "exp(x - y)", _OVERFLOW),
+    _row("one_over_exp", "w/exp(x)", "w*exp(-x)", "the quotient may be 0/0 or inf/inf"),
+    _row("square_of_exp", "square(exp(x))", "exp(2*x)", "one function for two", spares_shared=True),
+    _row(
+        "power_of_exp",
+        "exp(x)**y",
+        "exp(x*y)",
+        "one function for two",
+        when="not may_be_zero(y) or not may_hold_minus_infinity(x)",
+        example="x=sin(u)",
+        spares_shared=True,
+    ),
+    _row(
+        "power_of_masked_exp",
+        "exp(x)**y",
+        "exp(multiply_no_nan(y, x))",
+        "one function for two, and 0**0 is 1",
+        spares_shared=True,
+    ),
+    _row(
+        "sqrt_of_exp",
+        "sqrt(exp(x))",
+        "exp(0.5*x)",
+        "the exponential may overflow first",
+        spares_shared=True,
+    ),
+)
+
+TANHS = (
+    _row("tanh_of_exps", "(exp(x) - exp(y))/(exp(x) + exp(y))", "tanh(0.5*(x - y))", _OVERFLOW),
+    _row("tanh_of_expm1", "expm1(x)/(exp(x) + 1)", "tanh(0.5*x)", _OVERFLOW),
+    _row(
+        "tanh_of_expm1_times_sigmoid",
+        "expm1(x)*sigmoid(y)",
+        "tanh(0.5*x)",
+        "inf*0 where the product is 1",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row("tanh_of_sinh", "sinh(x)/cosh(x)", "tanh(x)", _OVERFLOW),
+    _row(
+        "over_cosh",
+        "w/cosh(x)",
+        "w*exp(-log_cosh(x))",
+        "the derivative would be 0*inf",
+        when="is_given(w)",
+        example="w=1.0",
+    ),
+    _row(
+        "over_square_of_cosh",
+        "w/square(cosh(x))",
+        "w*exp(-2*log_cosh(x))",
+        "the derivative would be 0*inf",
+        when="is_given(w)",
+        example="w=1.0",
+    ),
+    _row("tanh_of_sigmoid", "2*sigmoid(x) - 1", "tanh(0.5*x)", _CANCEL),
+    _row(
+        "sinh_of_exps",
+        "(exp(x) - exp(y))/2",
+        "sinh(x)",
+        _CANCEL,
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row(
+        "sinh_of_half_exps",
+        "(exp(x) - exp(y))*0.5",
+        "sinh(x)",
+        _CANCEL,
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row(
+        "cosh_of_exps",
+        "(exp(x) + exp(y))/2",
+        "cosh(x)",
+        "one function for three",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row(
+        "cosh_of_half_exps",
+        "(exp(x) + exp(y))*0.5",
+        "cosh(x)",
+        "one function for three",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+)
+
+SIGMOIDS = (
+    _row("sigmoid_textbook", "1/(1 + exp(-x))", "sigmoid(x)", "one function for three"),
+    _row("sigmoid_of_positive", "exp(x)/(1 + exp(x))", "sigmoid(x)", _OVERFLOW),
+    _row("sigmoid_of_two", "exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)", _OVERFLOW),
+    _row(
+        "mean_of_two",
+        "(a*exp(x) + b*exp(y))/(exp(x) + exp(y))",
+        "a*sigmoid(x - y) + b*sigmoid(y - x)",
+        _OVERFLOW,
+    ),
+    _row(
+        "power_of_one_plus_exp",
+        "(1 + exp(x))**y",
+        "exp(y*softplus(x))",
+        "the derivative would be 0*inf",
+    ),
+    _row("sigmoid_slope", "exp(x)/square(1 + exp(x))", "sigmoid(x)*sigmoid(-x)", _OVERFLOW),
+    _row("sigmoid_squared", "w/square(1 + exp(x))", "w*square(sigmoid(-x))", _OVERFLOW),
+    _row("sigmoid_mirrored", "w/(1 + exp(x))", "w*sigmoid(-x)", _OVERFLOW),
+    _row(
+        "exp_times_sigmoid",
+        "exp(x)*sigmoid(y)",
+        "sigmoid(x)",
+        "inf*0 where the product is 1",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row(
+        "scaled_exp_times_sigmoid",
+        "(w*exp(x))*sigmoid(y)",
+        "w*sigmoid(x)",
+        "inf*0 where the product is finite",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row(
+        "silu_textbook",
+        "x*sigmoid(x)",
+        "silu(x)",
+        "its derivative has one factor in common",
+        forward_only=True,
+        spares_shared=True,
+    ),
+    _row("one_minus_sigmoid", "1 - sigmoid(x)", "sigmoid(-x)", _CANCEL, forward_only=True),
+    _row("sigmoid_minus_one", "sigmoid(x) - 1", "-sigmoid(-x)", _CANCEL, forward_only=True),
+    _row(
+        "odds_of_sigmoid",
+        "sigmoid(x)/sigmoid(y)",
+        "exp(x)",
+        "0/0 where the quotient is finite",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row(
+        "sigmoid_of_logit",
+        "sigmoid(log(p/(1 - p)))",
+        "p",
+        "the pair does nothing",
+        when="is_unit(p)",
+        example="p=minimum(abs(u), 0.5)",
+    ),
+    _row(
+        "sigmoid_of_log_odds",
+        "sigmoid(log(p) - log1p(-p))",
+        "p",
+        "the pair does nothing",
+        when="is_unit(p)",
+        example="p=minimum(abs(u), 0.5)",
+    ),
+)
+
+_CROSS_ENTROPY = (
+    "one logarithm and one exponential for both classes; the gradient is sigmoid(z) - y"
+)
+
+_DIGITS_OF_LOGARITHM = (
+    "x and y*x cancel before the small logarithm is added, which keeps its digits"
+)
+
+LOSSES = (
+    _row(
+        "cross_entropy_of_logits",
+        "y*softplus(a) + (1 - y)*softplus(z)",
+        "softplus(z) - y*z",
+        _CROSS_ENTROPY,
+        when="negates(a, z)",
+        example="a=-z",
+    ),
+    _row(
+        "softplus_difference",
+        "softplus(x) - softplus(y)",
+        "x",
+        "log σ(x) − log σ(−x) = x",
+        when="negates(x, y)",
+        example="y=-x",
+    ),
+    _row("softplus_minus_argument", "softplus(x) - x", "softplus(-x)", _CANCEL),
+    _row(
+        "softplus_less_share",
+        "softplus(x) - y*x",
+        "maximum(x, 0) - y*x + softplus(-abs(x))",
+        _DIGITS_OF_LOGARITHM,
+        moves_kink=True,
+    ),
+    _row(
+        "share_less_softplus",
+        "y*x - softplus(x)",
+        "y*x - maximum(x, 0) - softplus(-abs(x))",
+        _DIGITS_OF_LOGARITHM,
+        moves_kink=True,
+    ),
+)
+
+ROOTS = (
+    _row("sqrt_of_square", "sqrt(square(x))", "abs(x)", _SQUARE),
+    _row("inverse_root_of_square", "square(x)**(-0.5)", "1/abs(x)", _SQUARE),
+    _row("hypot", "sqrt(square(x) + square(y))", "hypot(x, y)", _SQUARE),
+    _row(
+        "times_sqrt", "x*sqrt(x)", "x**1.5", "its derivative at 0 would be 0*inf", forward_only=True
+    ),
+)
+
+STABLE_FORMULAS = (
+    *LOGARITHMS,
+    *EXPONENTIALS,
+    *TANHS,
+    *SIGMOIDS,
+    *LOSSES,
+    *ROOTS,
+    *SMALL_DIFFERENCES,
+)
