@@ -34,15 +34,31 @@ CURVATURES: dict[str, tuple[Callable[[Node], Node], Callable[[float], float]]] =
 FAR = [-50.0, -40.0, -20.0, 20.0, 30.0, 40.0, 50.0]
 
 
+def step_by_step(function: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """Return the function that goes through its elements in a loop."""
+
+    def loop(x: Node) -> Node:
+        _, values = gc.scan(lambda state, x_t: (state, function(x_t)), init=0 * x[0], xs=x)
+        return values
+
+    return loop
+
+
+FAR_CURVATURES = CURVATURES | {
+    f"{name} in a loop": (step_by_step(function), curvature)
+    for name, (function, curvature) in CURVATURES.items()
+}
+
+
 @pytest.mark.parametrize("mode", ["grad of compile", "grad of grad", "tangent of tangent"])
 @pytest.mark.parametrize("style", ["readable", "fast"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("name", CURVATURES)
+@pytest.mark.parametrize("name", FAR_CURVATURES)
 def test_second_derivatives_keep_their_digits_far_out(
     name: str, dtype: str, style: str, mode: str
 ) -> None:
-    function, expected = CURVATURES[name]
-    far = [v for v in FAR if abs(v) < 40 or not (dtype == "float32" and name == "tanh")]
+    function, expected = FAR_CURVATURES[name]
+    far = [v for v in FAR if abs(v) < 40 or not (dtype == "float32" and "tanh" in name)]
     x = gc.input("x", (len(far),), dtype=dtype)
     graph = gc.graph({"y": gc.sum(function(x))}, name="far")
     ones = np.ones(len(far), dtype)

@@ -8,6 +8,7 @@ these same linearizations, so each op states its derivative once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from graphc.differentiate.loops import pushed_forward
 from graphc.differentiate.product import Slope, Slopes
@@ -21,23 +22,30 @@ from graphc.ops.registry import OPS
 
 
 def tangents(
-    outputs: Sequence[Node], wrt: Sequence[Node], seeds: Sequence[Node]
+    outputs: Sequence[Node],
+    wrt: Sequence[Node],
+    seeds: Sequence[Node],
+    is_higher: bool = False,
 ) -> list[Node | None]:
     """Return the tangent of each output when each node of `wrt` moves by its seed.
 
     None where no derivative flows to that output. A node of `wrt` that depends on another one is
-    moved by its own seed alone.
+    moved by its own seed alone. `is_higher` as for `cotangents`.
     """
-    moved = moved_by(outputs, wrt, seeds)
+    moved = moved_by(outputs, wrt, seeds, is_higher)
     return [moved.get(output) for output in outputs]
 
 
 def moved_by(
-    outputs: Sequence[Node], wrt: Sequence[Node], seeds: Sequence[Node]
+    outputs: Sequence[Node],
+    wrt: Sequence[Node],
+    seeds: Sequence[Node],
+    is_higher: bool = False,
 ) -> dict[Node, Node]:
     """Return the tangent of every node on the way from `wrt` to the outputs that moves."""
     order = topological(outputs)
-    sweep = ForwardSweep(order, Slopes(is_higher=any(x.provenance.is_derivative for x in order)))
+    is_higher = is_higher or any(x.provenance.is_derivative for x in order)
+    sweep = ForwardSweep(order, Slopes(is_higher))
     for node, seed in zip(wrt, seeds, strict=True):
         sweep.tangent[node] = seed
     sweep.run(order)
@@ -78,7 +86,8 @@ class ForwardSweep:
         if isinstance(node.op, Scan):
             given = {i: part for i, part in enumerate(parts) if part is not None}
             with inherit(node.provenance, f"{TANGENT} {node.op.name}"):
-                self.results[node] = pushed_forward(node, given, tangents)
+                inside = partial(tangents, is_higher=self.slopes.is_higher)
+                self.results[node] = pushed_forward(node, given, inside)
             return
         with inherit(node.provenance, f"{TANGENT} {node.name or node.op.name}"):
             if is_derived_from_formula(node.op):

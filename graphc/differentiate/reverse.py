@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from types import MappingProxyType
 
 from graphc.differentiate.checkpoints import with_recomputation
@@ -23,16 +24,21 @@ from graphc.ops.registry import OPS
 
 
 def cotangents(
-    outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]
+    outputs: Sequence[Node],
+    seeds: Sequence[Node],
+    wrt: Sequence[Node],
+    is_higher: bool = False,
 ) -> list[Node | None]:
     """Return, for each node of `wrt`, the sum over outputs of seed times derivative.
 
     None where no derivative flows from any output to that node. The graph may itself hold
-    gradients: those nodes are nodes like all others.
+    gradients: those nodes are nodes like all others, but the derivative `is_higher` then, as it is
+    said to be of a loop's body in such a graph.
     """
     order = topological(outputs)
     known = set(order)
-    sweep = Sweep(known, Slopes(is_higher=any(x.provenance.is_derivative for x in order)))
+    is_higher = is_higher or any(x.provenance.is_derivative for x in order)
+    sweep = Sweep(known, Slopes(is_higher))
     before = known | set(seeds)
     for output, seed in zip(outputs, seeds, strict=True):
         sweep.receive(output, seed, Slope.FINITE)
@@ -130,7 +136,8 @@ class Sweep:
             for i, operand in enumerate(node.inputs)
             if operand in needed and node.op.is_differentiable(node, i)
         ]
-        for i, part in pulled_back(node, self.results[node], wanted, cotangents).items():
+        inside = partial(cotangents, is_higher=self.slopes.is_higher)
+        for i, part in pulled_back(node, self.results[node], wanted, inside).items():
             if i in wanted:
                 self.receive(node.inputs[i], part, self.slope[node])
 
