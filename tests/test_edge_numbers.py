@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -240,3 +241,15 @@ def test_integer_division_and_means_are_numpys(way: str) -> None:
     for name, value in expected.items():
         assert found[name].dtype == value.dtype, name
         np.testing.assert_array_equal(found[name], value)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_case_that_is_not_taken_does_not_warn(style: str) -> None:
+    x = gc.input("x", (4,))
+    f = gc.compile(gc.graph({"y": gc.log1mexp(x)}), style=style)
+    at = np.array([-1e-30, -1e-8, -1, -50], np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = f(x=at)["y"]
+    exact = [np.log1p(-np.exp(v)) if v < -1 else np.log(-np.expm1(v)) for v in at.astype("f8")]
+    np.testing.assert_allclose(y, exact, rtol=1e-6)

@@ -45,7 +45,7 @@ log1mexp = register(
         "log1mexp",
         "log(1 - exp(x)) for negative x, without cancellation.",
         "log(1 - exp(x))",
-        lowering="where(x > -0.6931471805599453, log(-expm1(x)), log1p(-exp(x)))",
+        lowering="where(x > -0.6931471805599453, log(-expm1(x)), log1p(-exp(minimum(x, -0.5))))",
         domain=((-2.0, -0.2),),
         flops=35,
     )
