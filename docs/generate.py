@@ -18,7 +18,7 @@ from typing import Any
 
 import graphc as gc
 from graphc.build.functions import ARRAY_FUNCTIONS
-from graphc.differentiate.local import partial
+from graphc.differentiate.formulas.local import partial
 from graphc.ir.code import Code, Notation
 from graphc.ir.graph import METHODS, Graph
 from graphc.ir.node import Node

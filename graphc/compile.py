@@ -24,8 +24,8 @@ from graphc.build.init import initial_state
 from graphc.build.namespace import FUNCTIONS
 from graphc.build.optim import Optimizer, parse_optimizer
 from graphc.differentiate.gradient import check_scalar, grad, gradient
-from graphc.differentiate.hessian import gauss_newton, hessian, hvp
-from graphc.differentiate.jacobian import jacobian, jacobian_structure
+from graphc.differentiate.matrices.hessian import gauss_newton, hessian, hvp
+from graphc.differentiate.matrices.jacobian import jacobian, jacobian_structure
 from graphc.differentiate.tangent import tangent
 from graphc.emit import function_name, write_module
 from graphc.errors import GraphError, nearest

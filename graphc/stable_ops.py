@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphc.differentiate import custom
+from graphc.differentiate.formulas import custom
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.elementwise.algebras import NODES

@@ -41,12 +41,12 @@ LONGEST = 400
 
 #: Comparisons of an op's name with literal text outside `ops/` and `rewrite/`, at most so many.
 NAMED_OPS = {
-    "graphc/differentiate/product.py": 1,  # zeros that `pad` put there
+    "graphc/differentiate/sweeps/product.py": 1,  # zeros that `pad` put there
 }
 
 #: Tables keyed by op names outside `ops/` and `rewrite/`, at most so many.
 TABLES = {
-    "graphc/differentiate/symbolic.py": 3,  # what SymPy calls a function
+    "graphc/differentiate/formulas/symbolic.py": 3,  # what SymPy calls a function
 }
 
 #: Dicts keyed by op names in `rewrite/`, exactly so many: patterns name ops, facts stand in them.

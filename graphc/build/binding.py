@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphc.build.arrays.pointwise import truth_operator
 from graphc.build.functions import (
     ARRAY_FUNCTIONS,
     matrix_transpose_all,
@@ -12,7 +13,6 @@ from graphc.build.functions import (
     transpose_method,
 )
 from graphc.build.numpy_protocol import array_function, array_namespace, array_ufunc
-from graphc.build.pointwise import truth_operator
 from graphc.ir.operators import bind
 
 #: Where an operator or method means something else than the function of its name.

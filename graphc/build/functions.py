@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.build import (
+from graphc.build import loops
+from graphc.build.arrays import (
     contractions,
     creation,
     indexing,
     joining,
     linear_algebra,
-    loops,
     ordering,
     reductions,
     sampling,
     shaping,
     windowing,
 )
-from graphc.build.pointwise import POINTWISE
+from graphc.build.arrays.pointwise import POINTWISE
 from graphc.errors import CallError
 from graphc.ir.node import Node
 from graphc.ir.provenance import user_location

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from graphc.build.indexing import getitem
+from graphc.build.arrays.indexing import getitem
 from graphc.build.variables import call_with_variables
 from graphc.errors import GraphError, counted
 from graphc.ir.body import Body

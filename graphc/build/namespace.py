@@ -7,9 +7,10 @@ from collections.abc import Callable, MutableMapping
 from inspect import unwrap
 from typing import Any, cast
 
-from graphc.build import init, losses, nn
+from graphc.build import init, nn
 from graphc.build.functions import PLAIN_FUNCTIONS
 from graphc.build.graphs import input, param
+from graphc.build.layers import losses
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS, get_op

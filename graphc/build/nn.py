@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from graphc.build.attention import attention, multi_head_attention
-from graphc.build.convolution import (
+from graphc.build.functions import ARRAY_FUNCTIONS, telling
+from graphc.build.layers.attention import attention, multi_head_attention
+from graphc.build.layers.convolution import (
     conv1d,
     conv2d,
     conv3d,
     locally_connected1d,
     locally_connected2d,
 )
-from graphc.build.embedding import embedding
-from graphc.build.functions import ARRAY_FUNCTIONS, telling
-from graphc.build.layers import dense, dropout
-from graphc.build.losses import (
+from graphc.build.layers.embedding import embedding
+from graphc.build.layers.losses import (
     absolute_error,
     binary_cross_entropy,
     hinge,
@@ -34,7 +33,7 @@ from graphc.build.losses import (
     squared_error,
     zero_one,
 )
-from graphc.build.normalization import (
+from graphc.build.layers.normalization import (
     batch_norm,
     group_norm,
     instance_norm,
@@ -42,8 +41,9 @@ from graphc.build.normalization import (
     local_response_norm,
     rms_norm,
 )
-from graphc.build.penalties import l1, l2
-from graphc.build.pooling import (
+from graphc.build.layers.penalties import l1, l2
+from graphc.build.layers.plain import dense, dropout
+from graphc.build.layers.pooling import (
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
@@ -51,8 +51,8 @@ from graphc.build.pooling import (
     max_pool2d,
     max_pool3d,
 )
-from graphc.build.recurrent import bidirectional, gru, lstm, rnn
-from graphc.build.transposed_convolution import (
+from graphc.build.layers.recurrent import bidirectional, gru, lstm, rnn
+from graphc.build.layers.transposed_convolution import (
     conv_transpose1d,
     conv_transpose2d,
     conv_transpose3d,

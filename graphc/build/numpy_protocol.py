@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from graphc.build import functions
+from graphc.build.arrays.pointwise import POINTWISE, numpy_ufunc, truth_operator
 from graphc.build.functions import ARRAY_FUNCTIONS
-from graphc.build.pointwise import POINTWISE, numpy_ufunc, truth_operator
 from graphc.errors import NodeValueError, nearest
 from graphc.ir.dims import broadcast_shapes
 from graphc.ir.foreign_names import MASKED, instead_of

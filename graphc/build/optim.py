@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from graphc.build.clipping import ClipByNorm, ClipByValue, MaxNorm
-from graphc.build.groups import Groups
-from graphc.build.schedules import (
+from graphc.build.settings import NotNegative, Share, UpToOne
+from graphc.build.training.clipping import ClipByNorm, ClipByValue, MaxNorm
+from graphc.build.training.groups import Groups
+from graphc.build.training.schedules import (
     SCHEDULES,
     Constant,
     Schedule,
@@ -29,9 +30,8 @@ from graphc.build.schedules import (
     polynomial,
     step_decay,
 )
-from graphc.build.settings import NotNegative, Share, UpToOne
-from graphc.build.sparse import minus_scaled
-from graphc.build.step import Nodes, Optimizer, Step
+from graphc.build.training.sparse import minus_scaled
+from graphc.build.training.step import Nodes, Optimizer, Step
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.foreign_names import no_attribute
 from graphc.ir.node import Node

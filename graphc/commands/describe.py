@@ -9,8 +9,8 @@ import numpy as np
 
 from graphc.build.made_of_ops import Made, made_of
 from graphc.compile import load
-from graphc.differentiate.derive import Derivation
-from graphc.differentiate.derive import derive as derive_op
+from graphc.differentiate.formulas.derive import Derivation
+from graphc.differentiate.formulas.derive import derive as derive_op
 from graphc.draw.traces import Card, derive
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.differentiate.compression import Compression, compressions_of, modes_of
-from graphc.differentiate.structure import flowing, is_flat
+from graphc.differentiate.matrices.compression import Compression, compressions_of, modes_of
+from graphc.differentiate.matrices.structure import flowing, is_flat
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import SHORT

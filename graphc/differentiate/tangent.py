@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphc.differentiate.forward import moved_by
 from graphc.differentiate.gradient import check_float, default_wrt
-from graphc.differentiate.reverse import placeholder
-from graphc.differentiate.several import batched
+from graphc.differentiate.sweeps.forward import moved_by
+from graphc.differentiate.sweeps.reverse import placeholder
+from graphc.differentiate.sweeps.several import batched
 from graphc.ir.dims import Dim, as_dim
 from graphc.ir.graph import Graph
 from graphc.ir.naming import free_name

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.build.init import initial_state
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw import palette
 from graphc.draw.dim_formula import shape_formula
 from graphc.draw.dot_source import Note

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from graphc.emit.expressions import Expressions, comment, with_comment
 from graphc.emit.headings import with_headings
-from graphc.emit.lines import Line
-from graphc.emit.wrapping import INDENT
+from graphc.emit.lines.sources import Line
+from graphc.emit.lines.wrapping import INDENT
 from graphc.ir.code import ATOM, Code
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from graphc.emit.names import one_line
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.lines.names import one_line
+from graphc.emit.lines.wrapping import WIDTH
 from graphc.ir.dims import shape_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node

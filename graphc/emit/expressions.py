@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from graphc.emit.leaf_names import is_named_by_op, is_output_named_by_op
-from graphc.emit.names import Namer, one_line
-from graphc.emit.tables import is_table, table
-from graphc.emit.wrapping import WIDTH, steps
+from graphc.emit.lines.names import Namer, one_line
+from graphc.emit.lines.tables import is_table, table
+from graphc.emit.lines.wrapping import WIDTH, steps
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text
 from graphc.ir.node import Node

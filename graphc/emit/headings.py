@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from graphc.emit.lines import Line
-from graphc.emit.names import one_line
-from graphc.emit.wrapping import INDENT
+from graphc.emit.lines.names import one_line
+from graphc.emit.lines.sources import Line
+from graphc.emit.lines.wrapping import INDENT
 
 #: A block of no more lines is taken in at a glance.
 _GLANCE = 40

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from graphc.emit.layer_heads import Head
-from graphc.emit.names import Namer, string_literal
-from graphc.emit.tables import table
-from graphc.emit.wrapping import INDENT, WIDTH, wrapped
+from graphc.emit.lines.names import Namer, string_literal
+from graphc.emit.lines.tables import table
+from graphc.emit.lines.wrapping import INDENT, WIDTH, wrapped
+from graphc.emit.readable.layer_heads import Head
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import Notation

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
 from graphc.emit.expressions import Expressions
-from graphc.emit.names import string_literal
-from graphc.emit.wrapping import INDENT
+from graphc.emit.lines.names import string_literal
+from graphc.emit.lines.wrapping import INDENT
 from graphc.ir.node import Node
 from graphc.ir.walk import behind_views
 from graphc.ops.leaf import full

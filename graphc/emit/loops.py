@@ -10,14 +10,14 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.emit.body import Body
-from graphc.emit.brackets import reads
 from graphc.emit.expressions import Expressions, in_place_operator
-from graphc.emit.layer_loops import LayerLoops
 from graphc.emit.leaf_names import about
-from graphc.emit.lines import alike
-from graphc.emit.names import identifier
-from graphc.emit.readable import ReadableBody
-from graphc.emit.wrapping import INDENT, WIDTH
+from graphc.emit.lines.brackets import reads
+from graphc.emit.lines.names import identifier
+from graphc.emit.lines.sources import alike
+from graphc.emit.lines.wrapping import INDENT, WIDTH
+from graphc.emit.readable.layer_loops import LayerLoops
+from graphc.emit.readable.statements import ReadableBody
 from graphc.ir.code import Code
 from graphc.ir.node import Node
 from graphc.ops.leaf import full

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from graphc.emit.bindings import bound, by_layer
-from graphc.emit.blocks import block_sizes
+from graphc.emit.check.check import LOCALS, self_check
 from graphc.emit.dims import read_dims
 from graphc.emit.docstring import docstring
 from graphc.emit.expressions import Expressions
-from graphc.emit.fast_loops import Fast
+from graphc.emit.fast.blocks import block_sizes
+from graphc.emit.fast.loops import Fast
 from graphc.emit.initial import init_function, with_params_of
 from graphc.emit.leaving import (
     BEFORE_UPDATE,
@@ -20,15 +20,15 @@ from graphc.emit.leaving import (
     return_lines,
     saved_outputs,
 )
-from graphc.emit.lines import Line, alike, lines_of
+from graphc.emit.lines.bindings import bound, by_layer
+from graphc.emit.lines.names import TOP_LEVEL, Namer, one_line, string_literal
+from graphc.emit.lines.sizes import with_sizes_apart
+from graphc.emit.lines.sources import Line, alike, lines_of
+from graphc.emit.lines.tables import tables
+from graphc.emit.lines.wrapping import INDENT, WIDTH, wrapped
 from graphc.emit.loops import Readable
-from graphc.emit.names import TOP_LEVEL, Namer, one_line, string_literal
 from graphc.emit.preamble import helpers, imports
-from graphc.emit.selfcheck import LOCALS, self_check
-from graphc.emit.sizes import with_sizes_apart
-from graphc.emit.tables import tables
 from graphc.emit.unread import without_unread
-from graphc.emit.wrapping import INDENT, WIDTH, wrapped
 from graphc.errors import GraphError
 from graphc.ir.code import Code, Notation
 from graphc.ir.dims import shape_text, symbols_of

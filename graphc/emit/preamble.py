@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphc.emit.threads import CORES, IMPORTS, IN_BLOCKS, IN_PIECES
+from graphc.emit.fast.threads import CORES, IMPORTS, IN_BLOCKS, IN_PIECES
 from graphc.plan.program import Program
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from graphc.emit.lines import alike
+from graphc.emit.lines.sources import alike
 
 #: `name = a.dot(b, out=c)`, and `name = a.reshape(2, 3)`, which does nothing else.
 _RECEIVER = r"\w+(?:\.\w+|\([^()]*\)|\[[^\[\]]*\])*"

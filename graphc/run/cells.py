@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from graphc.differentiate.symbolic import Branch, Tree, number, symbolic_algebra
+from graphc.differentiate.formulas.symbolic import Branch, Tree, number, symbolic_algebra
 from graphc.errors import GraphError
 from graphc.ir.body import Body, bodies
 from graphc.ir.node import Node

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.build.arrays.whole_numbers import whole
 from graphc.build.graphs import astype
-from graphc.build.whole_numbers import whole
 from graphc.differentiate.gradient import default_wrt, gradient
 from graphc.differentiate.held_back import held_in_loops
 from graphc.errors import GraphError, did_you_mean

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.differentiate.forward import tangents
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.forward import tangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op
 from graphc.ops.leaf import fill, input_, zeros_like

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from graphc.differentiate.dependence import Dependence, dependence_of
 from graphc.differentiate.gradient import default_wrt, gradient
-from graphc.differentiate.jacobian import jacobian
+from graphc.differentiate.matrices.jacobian import jacobian
 from graphc.ir.dims import Dim, dim_text, normal
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, scalar_outputs

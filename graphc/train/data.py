@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from graphc.build.arrays.whole_numbers import whole
 from graphc.build.settings import is_number
-from graphc.build.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.types import FLOAT32

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graphc.build.whole_numbers import whole
+from graphc.build.arrays.whole_numbers import whole
 from graphc.errors import GraphWarning
 from graphc.run.arguments import check_state_names
 from graphc.run.compiled import CompiledFunction

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from graphc.build.whole_numbers import whole
+from graphc.build.arrays.whole_numbers import whole
 from graphc.errors import GraphError, did_you_mean
 from graphc.run.figures import save_figure
 from graphc.run.files import write_whole

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from graphc.build import functions as gf
+from graphc.build.arrays.pointwise import POINTWISE, numpy_ufunc
 from graphc.build.functions import ARRAY_FUNCTIONS
 from graphc.build.graphs import dim, input
-from graphc.build.pointwise import POINTWISE, numpy_ufunc
 from graphc.errors import GraphError, GraphWarning
 from graphc.ops import OPS
 from graphc.ops.elementwise.pointwise import SAME, Pointwise

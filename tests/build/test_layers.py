@@ -10,9 +10,11 @@ import pytest
 from comparing import built, leaf
 
 from graphc.build import functions as gf
-from graphc.build import layers, losses, nn
+from graphc.build import nn
 from graphc.build.graphs import graph, input, param
 from graphc.build.init import initial_state, normal
+from graphc.build.layers import losses
+from graphc.build.layers import plain as layers
 from graphc.compile import compile
 from graphc.errors import GraphError
 from graphc.run.reference import interpret

@@ -11,9 +11,9 @@ import sympy
 from evaluation import central_difference, evaluate, total, variable
 
 import graphc as gc
-from graphc.differentiate.derive import derive
+from graphc.differentiate.formulas.derive import derive
+from graphc.differentiate.formulas.local import partial
 from graphc.differentiate.gradient import grad
-from graphc.differentiate.local import partial
 from graphc.errors import GraphError
 from graphc.ops import OPS
 from graphc.ops.elementwise.pointwise import Pointwise

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.differentiate.layers import MadeOfSums
+from graphc.differentiate.sweeps.layers import MadeOfSums
 from graphc.ir.node import Node
 
 #: Activation -> how many exponentials its value takes, at float32 in style fast.

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from graphc.differentiate import derive as module
-from graphc.differentiate.derive import derive
+from graphc.differentiate.formulas import derive as module
+from graphc.differentiate.formulas.derive import derive
 from graphc.errors import GraphError
 from graphc.ops import OPS
 from graphc.ops.elementwise.pointwise import Pointwise

@@ -7,7 +7,7 @@ import pytest
 from evaluation import central_difference, evaluate, total, variable
 
 from graphc.differentiate.gradient import grad
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.ir.node import Node
 from graphc.ir.op import Case
 from graphc.ops import OPS

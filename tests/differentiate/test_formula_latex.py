@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from graphc.differentiate.derive import derive
-from graphc.differentiate.formula_latex import formula_latex, rule_latex
+from graphc.differentiate.formulas.derive import derive
+from graphc.differentiate.formulas.latex import formula_latex, rule_latex
 from graphc.ops import OPS
 from graphc.ops.elementwise.pointwise import Pointwise
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.differentiate.compression import compression_of
+from graphc.differentiate.matrices.compression import compression_of
 from graphc.errors import GraphError
 from graphc.ops import OPS
 

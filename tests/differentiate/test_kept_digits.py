@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import sympy
 
-from graphc.differentiate.formula_text import stable, write
-from graphc.differentiate.kept_digits import kept_digits
-from graphc.differentiate.local import partial
-from graphc.differentiate.symbolic import symbol
+from graphc.differentiate.formulas.kept_digits import kept_digits
+from graphc.differentiate.formulas.local import partial
+from graphc.differentiate.formulas.symbolic import symbol
+from graphc.differentiate.formulas.text import stable, write
 from graphc.ops import OPS
 
 x, a, b, y = symbol("x"), symbol("a"), symbol("b"), symbol("y")

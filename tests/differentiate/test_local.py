@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.differentiate.local import partial, specialized
+from graphc.differentiate.formulas.local import partial, specialized
 from graphc.ops import OPS
 
 # What a reader of derivatives expects to see; nothing of it is typed into an op.
@@ -89,7 +89,7 @@ def test_accurate_form_keeps_digits_where_tanh_saturates() -> None:
 def test_text_does_not_depend_on_the_hash_seed() -> None:
     program = (
         "from graphc.ops import OPS\n"
-        "from graphc.differentiate.local import partial\n"
+        "from graphc.differentiate.formulas.local import partial\n"
         "for n in ['sigmoid', 'gelu_tanh', 'clip', 'atan2', 'silu', 'logaddexp', 'power']:\n"
         "    op = OPS[n]\n"
         "    print(n, *[(partial(op, i).text, partial(op, i).product) for i in range(op.arity)])\n"

@@ -11,9 +11,9 @@ import pytest
 from evaluation import evaluate, variable
 
 from graphc.build import functions as gf
-from graphc.differentiate.forward import tangents
 from graphc.differentiate.gradient import grad
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.forward import tangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, scope
 from graphc.ir.walk import topological

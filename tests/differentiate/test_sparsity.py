@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphc as gc
-from graphc.differentiate.coloring import color_columns
-from graphc.differentiate.sparsity import pattern_of_spans, sparsity
-from graphc.differentiate.structure import spans_of
+from graphc.differentiate.matrices.coloring import color_columns
+from graphc.differentiate.matrices.sparsity import pattern_of_spans, sparsity
+from graphc.differentiate.matrices.structure import spans_of
 from graphc.ir.access import Span
 from graphc.ir.dims import as_dim
 from graphc.ir.node import Node

@@ -9,7 +9,7 @@ import pytest
 from drawn_graphs import boxes, center, cos_sin, digits, edges, laid_out, texts
 
 import graphc as gc
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw.graphs.adjoints import adjoint_seeds, adjoints
 from graphc.draw.graphs.variables import variables
 from graphc.ir.node import Node

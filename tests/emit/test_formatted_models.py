@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.lines.wrapping import WIDTH
 from graphc.ir.node import Node
 
 nn = gc.nn

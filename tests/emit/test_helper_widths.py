@@ -7,7 +7,7 @@ from pkgutil import walk_packages
 
 import pytest
 
-from graphc.emit.wrapping import WIDTH
+from graphc.emit.lines.wrapping import WIDTH
 from graphc.ops.windows import window_code
 
 
@@ -32,7 +32,11 @@ def test_lines_of_helpers_fit(name: str) -> None:
 
 
 def test_helpers_are_found() -> None:
-    some = {"graphc.emit.threads", "graphc.ops.elementwise.gamma", "graphc.ops.elementwise.special"}
+    some = {
+        "graphc.emit.fast.threads",
+        "graphc.ops.elementwise.gamma",
+        "graphc.ops.elementwise.special",
+    }
     assert some <= set(HELPERS)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import graphc as gc
-from graphc.emit.index_bounds import index_bounds
+from graphc.emit.check.index_bounds import index_bounds
 from graphc.ir.node import Node
 
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from graphc.emit.names import Namer, identifier, string_literal
+from graphc.emit.lines.names import Namer, identifier, string_literal
 
 HOSTILE = [
     "lambda",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import graphc as gc
-from graphc.emit.domains import INTERVALS, intervals
+from graphc.emit.check.domains import INTERVALS, intervals
 
 LOSSES = {
     "cross_entropy": ("p y", "-mean(y * log(p) + (1 - y) * log(1 - p))"),

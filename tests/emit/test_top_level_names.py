@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.emit.names import TOP_LEVEL
-from graphc.emit.threads import IMPORTS
+from graphc.emit.fast.threads import IMPORTS
+from graphc.emit.lines.names import TOP_LEVEL
 
 PACKAGE = Path(gc.__file__).parent
 HELPERS = [*PACKAGE.glob("ops/*.py"), PACKAGE / "emit" / "threads.py"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.emit.wrapping import WIDTH, wrapped
+from graphc.emit.lines.wrapping import WIDTH, wrapped
 
 LONG = "of_a_value_with_quite_a_long_name"
 LINES = {

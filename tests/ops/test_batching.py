@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from graphc.differentiate.several import batched
+from graphc.differentiate.sweeps.several import batched
 from graphc.errors import GraphError
 from graphc.ir.dims import as_dim
 from graphc.ir.op import Case, Op

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from graphc.draw.explorer.lineage import Stage
 from graphc.emit import traced_function
-from graphc.emit.lines import Line
+from graphc.emit.lines.sources import Line
 from graphc.ir.node import Node
 from graphc.plan import plan
 from graphc.rewrite.lower import lower

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw.explorer.lineage import Stage
 from graphc.draw.numbering import Numbering, numbered
 from graphc.draw.traces.forward import forward_rows

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from graphc.differentiate.formulas.local import specialized
 from graphc.differentiate.gradient import default_wrt
-from graphc.differentiate.local import specialized
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw.formula import expression, formula, name_code
 from graphc.draw.graphs.variables import Variable
 from graphc.draw.numbering import Use

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.build.pointwise import POINTWISE
+from graphc.build.arrays.pointwise import POINTWISE
 from graphc.differentiate.gradient import grad
 from graphc.draw.palette import ADJOINT, GREEN, INK, MUTED, PURPLE, VALUE
 from graphc.draw.plots.plot import Plot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.differentiate.gradient import grad
-from graphc.differentiate.sparsity import Pattern, sparsity
+from graphc.differentiate.matrices.sparsity import Pattern, sparsity
 from graphc.draw.palette import INK, VALUE
 from graphc.draw.plots.plot import Plot
 from graphc.draw.typography import name_text

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, overload
 
-from graphc.differentiate.derive import Derivation
-from graphc.differentiate.derive import derive as derive_op
+from graphc.differentiate.formulas.derive import Derivation
+from graphc.differentiate.formulas.derive import derive as derive_op
 from graphc.draw.traces.card_lines import CardWriter, Line
 from graphc.draw.traces.op_card import asked_op, typical_node
 from graphc.draw.traces.pieces import Phrase, words

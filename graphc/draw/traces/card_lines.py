@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.differentiate.forward import tangents
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.sweeps.forward import tangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw.numbering import numbered
 from graphc.draw.traces.chain import added, stand_in, tidied
 from graphc.draw.traces.local_steps import jacobian_formula, jacobian_terms, local_steps

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.differentiate.forward import is_derived_from_formula, tangents
-from graphc.differentiate.local import Partial, specialized
-from graphc.differentiate.reverse import cotangents
+from graphc.differentiate.formulas.local import Partial, specialized
+from graphc.differentiate.sweeps.forward import is_derived_from_formula, tangents
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw.formula import is_product
 from graphc.draw.numbering import Use
 from graphc.draw.traces.loops import in_a_word

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from graphc.differentiate.derive import derivation_of, with_pending
-from graphc.differentiate.formula_latex import formula_latex, rule_latex
+from graphc.differentiate.formulas.derive import derivation_of, with_pending
+from graphc.differentiate.formulas.latex import formula_latex, rule_latex
 from graphc.draw.formula import is_product
 from graphc.draw.silent import is_silent
 from graphc.draw.traces.chain import number_of, partial_of

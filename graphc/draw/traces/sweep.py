@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 
-from graphc.differentiate.formula_text import tree_text
-from graphc.differentiate.forward import is_derived_from_formula
-from graphc.differentiate.reverse import cotangents
-from graphc.differentiate.symbolic import Branch, derivative, symbol, tree_of
+from graphc.differentiate.formulas.symbolic import Branch, derivative, symbol, tree_of
+from graphc.differentiate.formulas.text import tree_text
+from graphc.differentiate.sweeps.forward import is_derived_from_formula
+from graphc.differentiate.sweeps.reverse import cotangents
 from graphc.draw.formula import is_product
 from graphc.draw.silent import bare, is_silent
 from graphc.draw.traces.chain import (

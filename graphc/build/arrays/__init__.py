@@ -1,0 +1,1 @@
+"""Array functions: each checks its arguments and builds nodes of ops."""

@@ -1,0 +1,1 @@
+"""Layers and losses: functions from nodes to nodes, with parameters of their own."""

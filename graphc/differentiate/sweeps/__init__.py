@@ -1,0 +1,1 @@
+"""Derivatives along a graph: forward and reverse mode, node by node."""

@@ -1,0 +1,1 @@
+"""Style `fast`: planned buffers, blocks that stay in the cache, threads."""
