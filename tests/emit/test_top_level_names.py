@@ -14,7 +14,7 @@ from graphc.emit.fast.threads import IMPORTS
 from graphc.emit.lines.names import TOP_LEVEL
 
 PACKAGE = Path(gc.__file__).parent
-HELPERS = [*PACKAGE.glob("ops/*.py"), PACKAGE / "emit" / "threads.py"]
+HELPERS = [*PACKAGE.glob("ops/**/*.py"), PACKAGE / "emit" / "fast" / "threads.py"]
 
 
 def test_all_that_modules_bring_along_is_known() -> None:
