@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dim_expressions import dim_expression, is_arithmetic
@@ -29,7 +31,7 @@ _OPEN = "a size that each call fixes has a name, such as 'N'"
 
 def as_dim(value: object) -> Dim:
     """Return `value` as a dim: an integer, a name, or a SymPy expression of dims."""
-    if isinstance(value, bool):  # which Python takes for 0 or 1
+    if isinstance(value, (bool, np.bool_)):  # which Python and older NumPy take for 0 or 1
         raise _no_dim(value)
     if isinstance(value, int):
         if value < 0:

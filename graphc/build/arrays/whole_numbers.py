@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from graphc.errors import GraphError
 from graphc.ir.provenance import user_location
 
@@ -18,7 +20,8 @@ def whole(name: str, value: Any, least: int, *, of: str = "", fix: str | None = 
     2
     """
     try:
-        number = least - 1 if isinstance(value, bool) else operator.index(value)
+        is_truth = isinstance(value, (bool, np.bool_))  # an index to Python and to older NumPy
+        number = least - 1 if is_truth else operator.index(value)
     except TypeError:
         number = least - 1
     if number >= least:
