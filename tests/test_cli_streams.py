@@ -122,3 +122,12 @@ def test_training_without_matplotlib_says_so_before_it_starts(tmp_path: Path) ->
     words = ("train", model, "--data", str(tmp_path / "d.npz"), "--plot", str(tmp_path / "l.png"))
     done = graphc(*words, env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
     assert done.returncode == 1 and b"plots need matplotlib" in done.stderr
+
+
+@POSIX
+def test_a_dash_is_standard_input_and_output(tmp_path: Path) -> None:
+    piped = graphc("compile", "-", "-o", "-", input=Path(SINE).read_bytes(), cwd=tmp_path)
+    printed = graphc("compile", SINE, cwd=tmp_path)
+    assert piped.returncode == 0, piped.stderr
+    assert piped.stdout == printed.stdout.replace(b"cos_sin", b"stdin")
+    assert not any(tmp_path.iterdir())

@@ -24,8 +24,8 @@ def save_outputs(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def put_text(text: str, output: Path | None) -> None:
-    """Print a text, or write it into a file."""
-    if output is None:
+    """Print a text, or write it into a file; `-` prints it, as everywhere."""
+    if output is None or str(output) == "-":
         print(text.rstrip("\n"))
     else:
         write_whole(output, text if text.endswith("\n") else text + "\n")

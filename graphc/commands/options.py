@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL.graph", help="A graph in the text form.")]
+
+def _piped(path: Path) -> Path:
+    """Return where to read a model from: `-` is standard input, as everywhere."""
+    return Path("/dev/stdin") if str(path) == "-" else path
+
+
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL.graph", help="A graph in the text form; - is stdin.", callback=_piped
+    ),
+]
 At = Annotated[
     list[str] | None,
     typer.Option(
@@ -36,7 +47,9 @@ Predict = Annotated[
 Level = Annotated[
     int, typer.Option("--level", min=0, max=3, help="0 none, 1 exact and cheap, 2 default, 3 all.")
 ]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write to this file; - is stdout.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
 Style = Annotated[str, typer.Option("--style", help="readable or fast.")]
 Format = Annotated[
