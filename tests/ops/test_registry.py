@@ -36,6 +36,8 @@ NUMPY_CALLS = {
     "pad": lambda arrays, kwargs: np.pad(
         arrays[0], kwargs["widths"], constant_values=kwargs.get("value", 0)
     ),
+    # NumPy 2.0 calls the argument `newshape`.
+    "reshape": lambda arrays, kwargs: np.reshape(arrays[0], kwargs["shape"]),
 }
 
 
