@@ -125,3 +125,21 @@ def test_a_block_of_an_array_has_one_variable(rows: int) -> None:
     data = np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float32)
     expected = gc.interpret(graph, state, x=data)["z"]
     np.testing.assert_allclose(function(state, x=data)["z"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_number_of_dims_is_made_once_for_these_dims() -> None:
+    """A mean's gradient divides by the number of rows, which no call has to compute anew."""
+    x, y = gc.input("x", ("N", 8)), gc.input("y", ("N",), dtype="int64")
+    z = x @ gc.param("W", (8, 4), init=gc.init.normal(1.0))
+    loss = gc.mean(gc.nn.softmax_cross_entropy(z, y))
+    graph = gc.graph({"loss": loss})
+    function = gc.compile(graph, gradient_of="loss", style="fast")
+    kept, _, computed = function.source.partition("def graph")
+    assert "np.full((), -1 / np.float32(N), np.float32)" in kept
+    assert "np.float32(N)" not in computed
+    rng, state = np.random.default_rng(0), function.init(seed=0)
+    for rows in (5, 3, 5, 2):
+        given = {"x": rng.normal(size=(rows, 8)).astype("f4"), "y": rng.integers(0, 4, rows)}
+        expected = gc.interpret(graph.gradient("loss"), state, **given)
+        for name, value in function(state, **given).items():
+            np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-6)

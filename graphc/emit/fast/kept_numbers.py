@@ -1,4 +1,4 @@
-"""Numbers as arrays of no axes, made once and kept.
+"""Numbers, also those made of dims alone, as arrays of no axes, made once and kept.
 
 A call of NumPy takes such an array a third of a microsecond sooner than a number of Python's, which
 it has to convert: as long as a hundred elements take.
@@ -7,7 +7,8 @@ it has to convert: as long as a hundred elements take.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 
 from graphc.emit.expressions import Expressions
 from graphc.ir.code import Code
@@ -44,12 +45,15 @@ class KeptNumbers:
         constants: dict[str, str],
     ) -> list[Code]:
         """Return the operands' texts with kept numbers; add how these are made to `constants`."""
-        if not (isinstance(node.op, Pointwise) and node.op.keeps_numbers):
+        is_call = isinstance(node.op, Pointwise) and node.op.keeps_numbers
+        if not (is_call or node.op.accumulates):
             return list(codes)
-        dtypes = {x.dtype for x in operands if x not in expressions.program.numbers}
+        numbers = expressions.program.numbers
+        dtypes = {x.dtype for x in operands if x not in numbers}
+        base = operands[0] if node.op.accumulates else None
         return [
             self._kept(x, expressions, constants)
-            if x.op is full and x.dtype in dtypes and isinstance(x.attrs["value"], float)
+            if x is not base and x.dtype in dtypes and _is_of_dims(x, code, numbers)
             else code
             for x, code in zip(operands, codes, strict=True)
         ]
@@ -58,10 +62,28 @@ class KeptNumbers:
         text = expressions.number(number).text
         made = f"np.full((), {text}, np.{number.dtype.name})"
         if made not in self.names:
-            spoken = f"number_{text.replace('-', 'minus_')}"
-            self.names[made] = expressions.namer.fresh(_WORDS.get(text, spoken))
+            self.names[made] = expressions.namer.fresh(_WORDS.get(text) or _spoken(text))
         constants[self.names[made]] = made
         return Code(self.names[made])
+
+
+def _is_of_dims(x: Node, code: Code, numbers: Container[Node]) -> bool:
+    """Say whether a value is a number, or a line of arithmetic on numbers and dims."""
+    if x.op is full:
+        return True
+    is_written_out = isinstance(x.op, Pointwise) and not code.text.isidentifier()
+    return is_written_out and bool(x.inputs) and all(y in numbers for y in x.inputs)
+
+
+def _spoken(text: str) -> str:
+    """Return what a number is called.
+
+    >>> _spoken("-0.01 / np.float32(N)")
+    'number_minus_0_01_over_N'
+    """
+    for sign, word in (("np.float32", ""), ("np.float64", ""), ("-", " minus "), ("/", " over ")):
+        text = text.replace(sign, word)
+    return "_".join(["number", *re.findall(r"\w+", text)])
 
 
 def is_short(node: Node) -> bool:
