@@ -280,7 +280,7 @@ FAST_PASSES = (
     MERGE_PASS,
     *_for_speed(JOIN_PASS),
     *_for_loops(EMIT_PASS),
-    *_for_speed(*_for_loops(APART_PASS, TURN_PASS), MERGE_PASS, SPEED_PASS),
+    *_for_speed(*_for_loops(MERGE_PASS, APART_PASS, TURN_PASS), MERGE_PASS, SPEED_PASS),
     *_for_speed(*_for_loops(PRUNE_PASS), ROWS_PASS, SCALE_PASS, MERGE_PASS, SHARE_PASS),
     DEAD_PASS,
 )

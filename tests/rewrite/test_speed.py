@@ -115,6 +115,21 @@ def test_columns_that_are_not_side_by_side_stay_slices() -> None:
     stays(gc.parse(text.replace("x_t + h @ U", "tanh(x_t + h @ U)")), "lay_apart")
 
 
+def test_the_first_call_of_a_chain_reads_its_operand_turned() -> None:
+    """What lies side by side is read row by row: dear in a division, cheap in a minus.
+
+    What has a name keeps its shape, and so does what something else reads on the way.
+    """
+    chain = GATES.replace("sigmoid(z[:, :2])", "tanh(sin(z[:, :2]))")
+    chain = chain.replace("sigmoid(z[:, 2:])", "tanh(sin(z[:, 2:]))")
+    named = GATES.replace("    a =", "    s = sin(z)\n    a =").replace("sigmoid(z", "tanh(s")
+    read = chain.replace("h = a*b", "h = a*b + max(sin(z), axis=1, keepdims=True)")
+    assert "tanh(sin(transpose(reshape(z, " in str(optimize(gc.parse(chain), 2, "fast"))
+    for text in (named, read):
+        found = str(optimize(gc.parse(text), 2, "fast"))
+        assert found.count("sin(") == 1 and "tanh(transpose(reshape(" in found
+
+
 @pytest.mark.parametrize("there, instead", [("1 + exp", "2*x*x + exp"), ("exp(", "sinh(")])
 def test_a_zero_that_meets_no_opposite_sigmoid_is_guarded(there: str, instead: str) -> None:
     text = TEXTS["opposite_sigmoids"].replace(there, instead)

@@ -1,13 +1,14 @@
 """Lay apart: what is read in equal slices side by side is written one slice behind the other.
 
 Gates lie side by side because one product computes them. A call on a slice of their columns runs
-row by row; on a block of memory of its own it runs once through. So the last op before the slices
-writes each of them into a block, by reading its operands turned: that costs less than two slices.
+row by row; on a block of memory of its own it runs once through. So the ops before the slices write
+each of them into a block. The first of them reads its operand turned, which costs less than two
+slices do, and least where that op is the cheapest: the minus of a sigmoid, not its division.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.dims import same
@@ -103,7 +104,7 @@ def _laid(
     """Return a loop whose slices lie apart, and which of its stacks are cut; None: no change."""
     draft = drafted(loop)
     order = topological(draft.roots())
-    users = consumers(order)
+    users, roots = consumers(order), set(draft.roots())
     following = {carry.following for carry in draft.carries}
     replacement: dict[Node, Node] = {}
     cut: dict[int, _Columns] = {}
@@ -115,14 +116,37 @@ def _laid(
         if any(not _are_cut_alike(outside(index), columns) for index in places):
             continue
         cut |= dict.fromkeys(places, columns)
-        with inherit(x.provenance):
-            apart = x.op.make([columns.turned(operand) for operand in x.inputs], **x.attrs)
-        replacement[x] = apart.named(x.name)
+        replacement[x] = _turned(_chain(x, users, roots), columns)
         replacement |= {part: columns.picked(part, replacement[x], 0) for part in users[x]}
     if not replacement:
         return None
     draft.rework(replacement)
     return draft.built(), cut
+
+
+def _chain(x: Node, users: Mapping[Node, Sequence[Node]], roots: Container[Node]) -> list[Node]:
+    """Return a value and, one after the other, the only array that each is computed from alone.
+
+    What has a name keeps its shape.
+    """
+    chain = [x]
+    while True:
+        arrays = [operand for operand in chain[-1].inputs if operand.op is not OPS["full"]]
+        if len(arrays) != 1 or arrays[0].name or not _may_lie_apart(arrays[0]):
+            return chain
+        if len(users[arrays[0]]) > 1 or arrays[0] in roots:
+            return chain
+        chain += arrays
+
+
+def _turned(chain: Sequence[Node], columns: _Columns) -> Node:
+    """Return what a chain ends in, each slice in one piece."""
+    found: dict[Node, Node] = {}
+    for x in reversed(chain):
+        with inherit(x.provenance):
+            operands = [found[y] if y in found else columns.turned(y) for y in x.inputs]
+            found[x] = x.op.make(operands, **x.attrs).named(x.name)
+    return found[chain[0]]
 
 
 def _may_lie_apart(x: Node) -> bool:
