@@ -135,7 +135,8 @@ def test_a_number_of_dims_is_made_once_for_these_dims() -> None:
     graph = gc.graph({"loss": loss})
     function = gc.compile(graph, gradient_of="loss", style="fast")
     kept, _, computed = function.source.partition("def graph")
-    assert "np.full((), -1 / np.float32(N), np.float32)" in kept
+    assert "np.full((), 1 / np.float32(N), np.float32)" in kept
+    assert "[index, y] -= number_1_over_N" in computed
     assert "np.float32(N)" not in computed
     rng, state = np.random.default_rng(0), function.init(seed=0)
     for rows in (5, 3, 5, 2):

@@ -133,7 +133,7 @@ def test_the_gradient_of_softmax_reads_as_it_is_written() -> None:
 def test_the_gradient_of_softmax_is_divided_once_where_speed_counts() -> None:
     text = backward(classes(), "fast")
     assert text.count("np.divide(") == 1
-    assert "-= 1 / np.float64(N)" in text
+    assert "-= number_1_over_N" in text
 
 
 def test_places_are_found_once() -> None:

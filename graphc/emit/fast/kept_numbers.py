@@ -45,26 +45,29 @@ class KeptNumbers:
         constants: dict[str, str],
     ) -> list[Code]:
         """Return the operands' texts with kept numbers; add how these are made to `constants`."""
-        is_call = isinstance(node.op, Pointwise) and node.op.keeps_numbers
-        if not (is_call or node.op.accumulates):
-            return list(codes)
         numbers = expressions.program.numbers
         dtypes = {x.dtype for x in operands if x not in numbers}
-        base = operands[0] if node.op.accumulates else None
-        return [
-            self._kept(x, expressions, constants)
-            if x is not base and x.dtype in dtypes and _is_of_dims(x, code, numbers)
-            else code
-            for x, code in zip(operands, codes, strict=True)
-        ]
+        kept = list(codes)
+        for i, (x, code) in enumerate(zip(operands, codes, strict=True)):
+            if x.dtype not in dtypes or not _is_of_dims(x, code, numbers):
+                continue
+            text = expressions.number(x).text
+            if isinstance(node.op, Pointwise) and node.op.keeps_numbers:
+                kept[i] = Code(self._kept(text, x, expressions, constants))
+            elif node.op.accumulates and x.op is not full:  # what is subtracted shows its sign
+                size = text.removeprefix("-")
+                name = self._kept(size, x, expressions, constants)
+                kept[i] = Code(text.removesuffix(size) + name)
+        return kept
 
-    def _kept(self, number: Node, expressions: Expressions, constants: dict[str, str]) -> Code:
-        text = expressions.number(number).text
+    def _kept(
+        self, text: str, number: Node, expressions: Expressions, constants: dict[str, str]
+    ) -> str:
         made = f"np.full((), {text}, np.{number.dtype.name})"
         if made not in self.names:
             self.names[made] = expressions.namer.fresh(_WORDS.get(text) or _spoken(text))
         constants[self.names[made]] = made
-        return Code(self.names[made])
+        return self.names[made]
 
 
 def _is_of_dims(x: Node, code: Code, numbers: Container[Node]) -> bool:
