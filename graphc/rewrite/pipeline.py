@@ -195,6 +195,21 @@ DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remo
 
 PRUNE_PASS = Pass("prune loops", "Carry, take and emit what is read", (PRUNE,), whole=prune_loops)
 
+SINK_PASS = Pass(
+    "sink behind loops",
+    "Compute after a loop, at once, what no carry waits for",
+    (SINK,),
+    whole=sink_behind_loops,
+    level=2,
+)
+HOIST_PASS = Pass(
+    "hoist before loops",
+    "Compute before a loop, at once, what no carry enters",
+    (HOIST,),
+    whole=hoist_before_loops,
+    level=2,
+)
+
 LOOP_PASSES = (
     PRUNE_PASS,
     Pass(
@@ -211,20 +226,8 @@ LOOP_PASSES = (
         whole=gather_steady_terms,
         level=2,
     ),
-    Pass(
-        "sink behind loops",
-        "Compute after a loop, at once, what no carry waits for",
-        (SINK,),
-        whole=sink_behind_loops,
-        level=2,
-    ),
-    Pass(
-        "hoist before loops",
-        "Compute before a loop, at once, what no carry enters",
-        (HOIST,),
-        whole=hoist_before_loops,
-        level=2,
-    ),
+    SINK_PASS,
+    HOIST_PASS,
     PRUNE_PASS,
     SIMPLIFY_PASS,
     FOLD_PASS,
@@ -242,9 +245,6 @@ MERGE_LOOPS_PASS = Pass(
     "merge loops", "Go through the same states once", (MERGE_LOOPS,), numbered=merge_loops
 )
 
-#: What runs on the forward graph before it is differentiated.
-FORWARD_PASSES = (SIMPLIFY_PASS, MERGE_PASS, STABILIZE_PASS, MERGE_PASS)
-
 
 def _for_loops(*passes: Pass) -> tuple[Pass, ...]:
     """Return the passes as they run in graphs with loops alone."""
@@ -255,6 +255,16 @@ def _for_speed(*passes: Pass) -> tuple[Pass, ...]:
     """Return the passes as they run in style `fast` alone."""
     return tuple([replace(step, is_for_speed=True) for step in passes])
 
+
+#: What runs on the forward graph before it is differentiated. A loop that makes probabilities, and
+#: their logarithm behind it, are stable together: what no carry waits for leaves the loop first.
+FORWARD_PASSES = (
+    SIMPLIFY_PASS,
+    MERGE_PASS,
+    *_for_loops(SINK_PASS, HOIST_PASS, PRUNE_PASS),
+    STABILIZE_PASS,
+    MERGE_PASS,
+)
 
 #: What runs on the whole graph in style `fast`.
 FAST_PASSES = (

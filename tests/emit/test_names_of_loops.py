@@ -54,7 +54,9 @@ def test_what_two_loops_call_alike_is_not_mixed_up() -> None:
 
     def sums(around: Node | None, scale: float) -> Node:
         def step(h: Node, x_t: Node) -> tuple[Node, ...]:
-            h = h * W + scale * (x_t if around is None else x_t * gc.mean(around, axis=0))
+            if around is not None:
+                x_t = x_t * gc.mean(gc.tanh(around + h), axis=0)
+            h = h * W + scale * x_t
             return h, h
 
         return gc.scan(step, gc.zeros((3,)), x)[1]
