@@ -220,10 +220,16 @@ def shifted(x: Node, axis: int, first: float) -> Node:
 _LINEAR_RECURRENCE = '''
 def _linear_recurrence(a, b, axis):
     """Return y with y[k] = a[k] * y[k - 1] + b[k] along an axis, y[-1] = 0."""
-    a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
-    y = np.array(b)
-    for k in range(1, len(y)):
-        y[k] += a[k] * y[k - 1]
+    a, y = np.array(np.moveaxis(a, axis, 0)), np.array(np.moveaxis(b, axis, 0))
+    if np.abs(a).max(initial=0) <= 1 and np.isfinite(y).all():
+        reach = 1  # of so many terms is y[k] the sum so far, and a[k] the product
+        while reach < len(y):
+            y[reach:] += a[reach:] * y[:-reach]
+            a[reach:] *= a[:-reach]
+            reach *= 2
+    else:  # where products of a may overflow, step by step
+        for k in range(1, len(y)):
+            y[k] += a[k] * y[k - 1]
     return np.moveaxis(y, 0, axis)
 '''
 
