@@ -28,6 +28,22 @@ def _number_behind(name: str, before: str, after: str) -> Rule:
 
 CHOICES = (
     *map(_inside, ("exp", "sigmoid", "softplus", "tanh")),
+    Rule(
+        "divide_without_guard",
+        "divide_no_nan(x, y)",
+        "x/y",
+        "a divisor that is never 0 needs no guard",
+        when="is_finite(y) and not may_be_zero(y)",
+        example="y=where(u > 0, 1.5, 2.0)",
+    ),
+    Rule(
+        "multiply_without_guard",
+        "multiply_no_nan(x, y)",
+        "x*y",
+        "a factor that is never infinite needs no guard",
+        when="is_finite(y)",
+        example="y=where(u > 0, 1.5, 2.0)",
+    ),
     Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
     Rule(
         "abs_of_nonnegative",
