@@ -110,3 +110,17 @@ def assert_equal(
             if key.startswith("d_loss_d_"):
                 name = key.removeprefix("d_loss_d_")
                 assert_close(got, grads[names[name]], dtype, f"{style}: {key}")
+
+
+def normal(rng: np.random.Generator, *shape: int, scale: float = 0.5) -> np.ndarray:
+    return scale * rng.normal(size=shape)
+
+
+def weights(rng: np.random.Generator, **shapes: tuple[int, ...]) -> Arrays:
+    """Return weights by name, drawn in this order."""
+    return {name: normal(rng, *shape) for name, shape in shapes.items()}
+
+
+def params(arrays: Arrays, like: Node) -> list[Node]:
+    """Return the parameters that hold these arrays, in the dtype of a node."""
+    return [gc.param(name, array.shape, like.dtype) for name, array in arrays.items()]
