@@ -21,6 +21,7 @@ FACTORS = {
     "shares": lambda rng, shape: rng.uniform(0, 1, shape),
     "of both signs": lambda rng, shape: rng.uniform(-1, 1, shape),
     "zeros": lambda rng, shape: rng.integers(0, 2, shape).astype(float),
+    "a little above 1": lambda rng, shape: rng.uniform(0, 1, shape) + 1e-10,
     "large": lambda rng, shape: rng.uniform(-1.2, 1.2, shape),
     "tiny, then huge": lambda rng, shape: np.where(np.arange(shape[-1]) % 4 < 2, 1e-160, 1e160),
     "one not a number": lambda rng, shape: np.where(np.arange(shape[-1]) == 2, np.nan, 0.5),

@@ -221,7 +221,7 @@ _LINEAR_RECURRENCE = '''
 def _linear_recurrence(a, b, axis):
     """Return y with y[k] = a[k] * y[k - 1] + b[k] along an axis, y[-1] = 0."""
     a, y = np.array(np.moveaxis(a, axis, 0)), np.array(np.moveaxis(b, axis, 0))
-    if np.abs(a).max(initial=0) <= 1 and np.isfinite(y).all():
+    if len(y) * np.log(np.abs(a).max(initial=1)) < 80 and np.isfinite(y).all():
         reach = 1  # of so many terms is y[k] the sum so far, and a[k] the product
         while reach < len(y):
             y[reach:] += a[reach:] * y[:-reach]
