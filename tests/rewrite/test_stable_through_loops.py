@@ -33,6 +33,16 @@ def made_inside(function: Callable[[Node], Node]) -> Node:
     return gc.scan(step, gc.zeros(("N", 5)), X)[1]
 
 
+def made_within(function: Callable[[Node], Node]) -> Node:
+    """Return what a loop in a loop emits of scores."""
+
+    def step(h: Node, x: Node) -> tuple[Node, Node]:
+        h = gc.tanh(x @ W + h)
+        return h, function(1000 * h @ V)
+
+    return gc.scan(lambda h, xs: gc.scan(step, h, xs), gc.zeros((5,)), X)[1]
+
+
 def added_up(terms: Callable[[Node], Node], stack: Node) -> Node:
     """Return the sum of the terms of each step, weighted by what is carried."""
 
@@ -77,6 +87,10 @@ FORMS = {
     "binary probabilities emitted": (
         lambda: binary(made_inside(gc.sigmoid)),
         lambda: binary(gc.sigmoid(states())),
+    ),
+    "probabilities emitted by a loop in a loop": (
+        lambda: of_labels(gc.log(made_within(gc.softmax))),
+        lambda: of_labels(gc.log_softmax(made_within(lambda z: z))),
     ),
     "probabilities read": (
         lambda: added_up(gc.log, gc.softmax(X)),

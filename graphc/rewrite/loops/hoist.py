@@ -142,6 +142,8 @@ def _sunk(node: Node, used: set[int]) -> dict[int, Node] | None:
     first = len(draft.carries)
     waiting = [carry.following for i, carry in enumerate(draft.carries) if i not in sums]
     needed = set(topological(waiting))
+    inner = [x for x in topological(draft.roots()) if isinstance(x.op, Item)]
+    needed.update(x for x in inner if x.inputs[0] in needed)  # all that a loop in it gives
     emitted = {j: draft.emitted[j - first] for j in used if j >= first}
     after = {j: x for j, x in emitted.items() if x not in needed and x.inputs}
     stacked = {x for j, x in emitted.items() if j not in after}
