@@ -61,6 +61,7 @@ from graphc.rewrite.stabilize.exponentials import (
 from graphc.rewrite.stabilize.linear_algebra import LINEAR_ALGEBRA
 from graphc.rewrite.stabilize.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.stabilize.logarithms_of_powers import LOGARITHMS_OF_POWERS
+from graphc.rewrite.stabilize.removable_quotients import REMOVABLE_QUOTIENTS
 from graphc.rewrite.stabilize.softmax import SOFTMAX
 from graphc.rewrite.stabilize.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.stabilize.unit_vectors import UNIT_VECTORS
@@ -87,6 +88,7 @@ STABILIZE = (
     *STABLE_FORMULAS,
     *SOFTMAX,
     *QUOTIENTS_OF_EXPONENTIALS,
+    *REMOVABLE_QUOTIENTS,
     *MOVES_BEFORE_ARITHMETIC,
     *LINEAR_ALGEBRA,
 )

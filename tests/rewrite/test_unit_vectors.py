@@ -93,3 +93,32 @@ def test_a_squared_norm_is_a_sum_of_squares(axis: Any, keepdims: bool) -> None:
         wanted = np.sum(at**2, axis=axis, keepdims=keepdims)
         np.testing.assert_allclose(result["y"], wanted, rtol=1e-14)
         np.testing.assert_allclose(result["d2_s_d_x_v"], 2 * X, rtol=1e-14)
+
+
+IN_PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
+    "times the reciprocal": lambda x, n: x * (1 / n),
+    "reciprocal first": lambda x, n: (3 / n) * x,
+    "power of the norm": lambda x, n: x * n**-1,
+    "number first": lambda x, n: 2 * x / n,
+    "divided before": lambda x, n: x / 5 / n,
+    "squashed capsule": lambda x, n: n**2 / (1 + n**2) * x / n,
+    "squashed capsule, moved": lambda x, n: x * (n**2 / (1 + n**2) / n),
+    "weight norm": lambda x, n: x * (gc.constant(np.array([[2.0], [3.0]])) / n),
+    "inverse root": lambda x, n: x * gc.sum(x * x, axis=1, keepdims=True) ** -0.5,
+    "without the axis": lambda x, n: x * (1 / gc.norm(x, axis=1))[:, None],
+}
+
+
+@pytest.mark.parametrize("form", IN_PRODUCTS)
+def test_x_and_what_divides_by_its_norm_are_factors_of_one_product(form: str) -> None:
+    x = gc.input("x", (2, 3), "float64")
+    typed = IN_PRODUCTS[form](x, gc.norm(x, axis=1, keepdims=True))
+    graph = gc.graph({"y": typed, "total": gc.sum(typed * np.array([1.0, 2.0, 3.0]))})
+    f = gc.compile(graph, gradient_of="total", wrt=["x"])
+    at = np.array([[0.0, 0, 0], [3.0, 0, -4.0]])
+    found = f(x=at)
+    assert not found["y"][0].any() and not found["d_total_d_x"][0].any()
+    with np.errstate(all="ignore"):
+        wanted = gc.interpret(graph.gradient("total", wrt=["x"], stabilize=False), x=at)
+    np.testing.assert_allclose(found["y"][1], wanted["y"][1], rtol=1e-14)
+    np.testing.assert_allclose(found["d_total_d_x"][1], wanted["d_total_d_x"][1], rtol=1e-12)

@@ -100,6 +100,13 @@ def core(node: Node) -> Node:
     return node
 
 
+def spread_as(node: Node, value: Node) -> Node:
+    """Return a value under the broadcasts and reshapes that a node's core, of its shape, has."""
+    if node.op.name not in ("broadcast_to", "reshape"):
+        return value
+    return node.op.make([spread_as(node.inputs[0], value)], **node.attrs)
+
+
 def is_at_least(a: Dim, b: Dim) -> bool:
     """Say whether a >= b for every size of the named dims."""
     difference: Any = a - b

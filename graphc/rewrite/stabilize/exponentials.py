@@ -11,7 +11,7 @@ from functools import partial, reduce
 
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
-from graphc.ops.reduction.spread import core
+from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, product_factors
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
@@ -75,7 +75,9 @@ def _over_exponentials(node: Node, facts: Facts) -> Node | None:
             above = OPS["subtract"](math.log(value), log(x))
             if facts.same(top, x):
                 return OPS["sigmoid"](OPS["negative"](above))
-            return OPS["multiply"](OPS["divide"](top, value), _as(bottom, OPS["sigmoid"](above)))
+            return OPS["multiply"](
+                OPS["divide"](top, value), spread_as(bottom, OPS["sigmoid"](above))
+            )
     if not facts.is_given(top):
         return None
     return OPS["multiply"](top, OPS["exp"](OPS["negative"](log(bottom))))
@@ -100,12 +102,14 @@ def _over_exponential(node: Node, facts: Facts) -> Node | None:
         ((square, _),) = squares
         others = [pair for pair in others if pair[0] is not square]
         scale = OPS["exp"](OPS["negative"](_total(halves)))
-        value = OPS["square"](OPS["multiply"](square.inputs[0], _as(bottom, scale)))
+        value = OPS["square"](OPS["multiply"](square.inputs[0], spread_as(bottom, scale)))
         left = product_of(others)
         value = value if left is None else OPS["multiply"](left, value)
     else:
-        value = OPS["multiply"](top, _as(bottom, OPS["exp"](OPS["negative"](_total(exponents)))))
-    return value if rest is None else OPS["divide"](value, _as(bottom, rest))
+        value = OPS["multiply"](
+            top, spread_as(bottom, OPS["exp"](OPS["negative"](_total(exponents))))
+        )
+    return value if rest is None else OPS["divide"](value, spread_as(bottom, rest))
 
 
 def _exponent(x: Node) -> Node | None:
@@ -133,13 +137,6 @@ def _is_own_square(x: Node, facts: Facts) -> bool:
 
 def _total(exponents: Sequence[Node | None]) -> Node:
     return reduce(OPS["add"], [x for x in exponents if x is not None])
-
-
-def _as(bottom: Node, value: Node) -> Node:
-    """Return a value of the sum under broadcasts and reshapes, as it stands in the quotient."""
-    if bottom.op.name not in ("broadcast_to", "reshape"):
-        return value
-    return bottom.op.make([_as(bottom.inputs[0], value)], **bottom.attrs)
 
 
 def _is_large_sum(node: Node, facts: Facts) -> bool:
