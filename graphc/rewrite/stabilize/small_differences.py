@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from functools import partial
 
+from graphc.ir.node import Node
+from graphc.ops.leaf import full
+from graphc.ops.registry import OPS
+from graphc.rewrite.engine.facts import Facts, is_number
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 _CANCEL = "the difference of nearly equal numbers loses its digits"
 _TAIL = "tanh(x) rounds to 1, and the logarithm of what is left is -inf"
 
 _row = partial(Rule, exactness=REASSOCIATES)
+
+
+def _root_less_number(node: Node, facts: Facts) -> Node | None:
+    """sqrt(c**2 + x) - c → x/(sqrt(c**2 + x) + c); so too for c - sqrt(c**2 - x)."""
+    for i, root in enumerate(node.inputs):
+        number = node.inputs[1 - i]
+        if root.op.name != "sqrt" or number.op is not full or not facts.is_positive(number):
+            continue
+        total, c = root.inputs[0], number.attrs["value"]
+        for j, other in enumerate(total.inputs if is_number(number) else ()):
+            is_square = other.op is full and is_number(other) and other.attrs["value"] == c * c
+            if not is_square or total.op.name not in ("add", "subtract")[: 2 - j]:
+                continue
+            x = total.inputs[1 - j]
+            x = x if total.op.name == "add" else OPS["negative"](x)
+            quotient = OPS["divide"](x, OPS["add"](root, c))
+            return OPS["negative"](quotient) if i else quotient
+    return None
+
 
 SMALL_DIFFERENCES = (
     _row(
@@ -33,4 +56,19 @@ SMALL_DIFFERENCES = (
     _row("one_plus_erf", "1 + erf(x)", "erfc(-x)", _CANCEL),
     _row("one_minus_half_erfc", "1 - 0.5*erfc(x)", "0.5*erfc(-x)", _CANCEL),
     _row("one_minus_erfc_over_two", "1 - erfc(x)/2", "erfc(-x)/2", _CANCEL),
+    _row("expm1_less", "(exp(x) - y) - 1", "expm1(x) - y", _CANCEL, when="not uncovers_log(y)"),
+    _row("expm1_plus", "(exp(x) + y) - 1", "expm1(x) + y", _CANCEL, when="not uncovers_log(y)"),
+    _row("less_expm1", "(y - exp(x)) + 1", "y - expm1(x)", _CANCEL, when="not uncovers_log(y)"),
+    _row("log1p_of_expm1", "log1p(expm1(x))", "x", "the pair does nothing, and overflows"),
+    _row(
+        "root_less_number",
+        "sqrt(c**2 + x) - c",
+        "x/(sqrt(c**2 + x) + c)",
+        _CANCEL,
+        apply=_root_less_number,
+        roots=("subtract",),
+        operands=("sqrt",),
+        moves_kink=True,  # none: but the derivative of the root is short, and cancels nothing
+        example="x: input(f64, 3)\ny = sqrt(4.0 + x**2) - 2.0",
+    ),
 )

@@ -279,6 +279,7 @@ SIGMOIDS = (
         "exp(y*softplus(x))",
         "the derivative would be 0*inf",
     ),
+    _row("root_of_one_plus_exp", "sqrt(1 + exp(x))", "exp(0.5*softplus(x))", _OVERFLOW),
     _row("sigmoid_slope", "exp(x)/square(1 + exp(x))", "sigmoid(x)*sigmoid(-x)", _OVERFLOW),
     _row("sigmoid_squared", "w/square(1 + exp(x))", "w*square(sigmoid(-x))", _OVERFLOW),
     _row("sigmoid_mirrored", "w/(1 + exp(x))", "w*sigmoid(-x)", _OVERFLOW),
