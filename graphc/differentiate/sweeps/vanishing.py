@@ -11,9 +11,9 @@ from graphc.differentiate.bounds import image_of
 from graphc.ir.bounds import UNBOUNDED
 from graphc.ir.node import Node
 from graphc.ir.types import FLOAT64, TensorType
+from graphc.ops.elementwise.multiples import multiple_of
 from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
-from graphc.ops.registry import OPS
 
 #: Two large values, of which products with other numbers neither overflow nor underflow.
 _LARGE = (1e30, 1e45)
@@ -55,15 +55,8 @@ def _varied(node: Node) -> tuple[Node, float]:
     """Return what is made large, and by how much less: x and 2 for exp(2*x), else the node."""
     if not _is_exponential(node):
         return node, 1.0
-    (x,), scale = node.inputs, 1.0
-    while x.op in (OPS["negative"], OPS["multiply"]):
-        rest = [y for y in x.inputs if not is_fill(y)]
-        numbers = [y.attrs["value"] for y in x.inputs if is_fill(y)]
-        if len(rest) != 1 or not all(type(n) in (int, float) and n for n in numbers):
-            break
-        scale *= math.prod(map(abs, numbers))
-        (x,) = rest
-    return x, scale
+    x, factor = multiple_of(node.inputs[0])
+    return (x, abs(factor)) if factor else (node, 1.0)
 
 
 def _fades(

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import RANKS, inherit
+from graphc.ops.elementwise.multiples import multiple_of
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Standing, over_nodes
-from graphc.rewrite.engine.facts import is_number
 from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 SQUARE = Rule(
@@ -31,7 +31,7 @@ def square_exponentials(graph: Graph, became: Became) -> tuple[Graph, tuple[Firi
     known: dict[tuple[Node, float], Node] = {}
     for node in graph.nodes:
         if node.op is OPS["exp"]:
-            known.setdefault(_power(node), node)
+            known.setdefault(multiple_of(node.inputs[0]), node)
 
     def squared(node: Node, again: Node, new: Standing) -> Firing | None:
         if node.op is not OPS["exp"]:
@@ -39,8 +39,8 @@ def square_exponentials(graph: Graph, became: Became) -> tuple[Graph, tuple[Firi
         root, times = _root(node, known)
         if not times:
             return None
-        base = _power(root)[0]
         operand = root.inputs[0]
+        base, _ = multiple_of(operand)
         if operand is not base:
             operand = rebuilt(operand, tuple([new[x] for x in operand.inputs]))
         else:
@@ -57,7 +57,7 @@ def square_exponentials(graph: Graph, became: Became) -> tuple[Graph, tuple[Firi
 
 def _root(node: Node, known: Mapping[tuple[Node, float], Node]) -> tuple[Node, int]:
     """Return what a node is the square of, or the square of a square, and how many times."""
-    base, factor = _power(node)
+    base, factor = multiple_of(node.inputs[0])
     root, times = node, 0
     while factor:
         factor /= 2
@@ -66,18 +66,6 @@ def _root(node: Node, known: Mapping[tuple[Node, float], Node]) -> tuple[Node, i
             break
         root, times = below, times + 1
     return root, times
-
-
-def _power(exponential: Node) -> tuple[Node, float]:
-    """Return (a, c) of exp(a*c)."""
-    operand = exponential.inputs[0]
-    if operand.op is OPS["negative"]:
-        return operand.inputs[0], -1.0
-    if operand.op is OPS["multiply"]:
-        for value, factor in (operand.inputs, operand.inputs[::-1]):
-            if factor.op is OPS["full"] and is_number(factor):
-                return value, float(factor.attrs["value"])
-    return operand, 1.0
 
 
 def _rank(node: Node) -> int:
