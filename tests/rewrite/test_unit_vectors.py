@@ -122,3 +122,61 @@ def test_x_and_what_divides_by_its_norm_are_factors_of_one_product(form: str) ->
         wanted = gc.interpret(graph.gradient("total", wrt=["x"], stabilize=False), x=at)
     np.testing.assert_allclose(found["y"][1], wanted["y"][1], rtol=1e-14)
     np.testing.assert_allclose(found["d_total_d_x"][1], wanted["d_total_d_x"][1], rtol=1e-12)
+
+
+COSINES: dict[str, Callable[[Any, Any], Any]] = {
+    "each by each": lambda x, y: x @ y.T / (gc.norm(x, axis=1, keepdims=True) * gc.norm(y, axis=1)),
+    "one by one": lambda x, y: (
+        gc.sum(x * y[:2], axis=1) / (gc.norm(x, axis=1) * gc.norm(y[:2], axis=1))
+    ),
+    "keepdims": lambda x, y: (
+        gc.sum(x * y[:2], axis=1, keepdims=True) / gc.norm(x, axis=1, keepdims=True)
+    ),
+    "two quotients": lambda x, y: (
+        gc.einsum("ij,kj->ki", x, y) / gc.norm(x, axis=1) / gc.norm(y, axis=1)[:, None]
+    ),
+    "vectors": lambda x, y: x[0] @ y[1] / gc.norm(x[0]) / gc.sqrt(gc.sum(y[1] ** 2)),
+}
+
+
+@pytest.mark.parametrize("form", COSINES)
+def test_the_cosine_of_the_angle_with_0_is_0(form: str) -> None:
+    x, y = gc.input("x", (2, 4), "float64"), gc.input("y", (3, 4), "float64")
+    typed = COSINES[form](x, y)
+    graph = gc.graph({"c": typed, "total": gc.sum(gc.square(typed + 1))})
+    f = gc.compile(graph, gradient_of="total", wrt=["x", "y"])
+    rng = np.random.default_rng(0)
+    at = {"x": rng.normal(size=(2, 4)), "y": rng.normal(size=(3, 4))}
+    found = f(**at)
+    wanted = gc.interpret(graph.gradient("total", wrt=["x", "y"], stabilize=False), **at)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12, atol=1e-13, err_msg=name)
+    at["x"][0] = 0
+    found = f(**at)
+    assert all(np.isfinite(value).all() for value in found.values())
+    assert not found["d_total_d_x"][0].any()
+    if form != "vectors":
+        assert (found["c"] == 0).sum() == wanted["c"].size // 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x, y: x @ y.T / gc.norm(x, axis=1),  # the norm of another row
+        lambda x, y: x @ y / gc.norm(x, axis=1, keepdims=True),  # ok: of its own
+        lambda x, y: x @ y / gc.norm(x, axis=0),
+        lambda x, y: x.T @ y / gc.norm(x, axis=1, keepdims=True),
+        lambda x, y: x.T @ y / gc.norm(x, axis=0)[:, None],  # ok
+        lambda x, y: gc.sum(x * y, axis=0) / gc.norm(x, axis=1),
+        lambda x, y: gc.sum(x + y, axis=0) / gc.norm(x, axis=0),
+    ],
+)
+def test_only_the_norm_of_what_is_summed_over_goes_into_a_sum(form: Any) -> None:
+    x, y = gc.input("x", (3, 3), "float64"), gc.input("y", (3, 3), "float64")
+    graph = gc.graph({"v": form(x, y)})
+    at = dict(zip("xy", np.random.default_rng(0).normal(size=(2, 3, 3)), strict=True))
+    at["x"][1] = 0
+    with np.errstate(all="ignore"):
+        found, wanted = gc.compile(graph)(**at)["v"], gc.interpret(graph, **at)["v"]
+    np.testing.assert_allclose(found[np.isfinite(wanted)], wanted[np.isfinite(wanted)], rtol=1e-12)
+    assert not np.isfinite(found[np.isinf(wanted)]).any()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from graphc.ir.node import Node
+from collections.abc import Callable
+
+from graphc.ir.dims import Dim, same_shape
+from graphc.ir.node import Node, rebuilt
+from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import is_fill
-from graphc.ops.reduction.spread import core, lines_up
+from graphc.ops.reduction.spread import core, lines_up, placed, spread_as
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
@@ -35,12 +39,89 @@ def _unit_vector_in_product(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _product_by_norm(node: Node, facts: Facts) -> Node | None:
+    """sum(x·y)/norm(x) → sum(normalize(x)·y), so that the cosine of the angle with 0 is 0."""
+    factors = factors_of(node)
+    for i, (below, divides) in enumerate(factors):
+        found = _length(core(below)) if divides else None
+        for j, (total, is_below) in enumerate(factors if found else ()):
+            unit = None if is_below or not found else _normalized(total, *found, below, facts)
+            if unit is not None:
+                rest = [(unit, False) if k == j else f for k, f in enumerate(factors) if k != i]
+                return product_of(rest)
+    return None
+
+
+def _normalized(total: Node, reduction: Node, x: Node, below: Node, facts: Facts) -> Node | None:
+    """Return a contraction of x as one of normalize(x), where `below` divides x's lines in it."""
+    free = sorted({*range(x.ndim)} - set(reduction.attrs["axis"]))
+    contraction = total if free else core(total)
+    found = _places(contraction, x, facts)
+    if found is None:
+        return None
+    places, replaced = found
+    shape: list[Dim] = [1] * total.ndim
+    for axis, place in enumerate(places):
+        if (axis in free) is (place is None):
+            return None
+        if place is not None:
+            shape[place] = x.shape[axis]
+    if not same_shape(placed(below, total.ndim)[1], tuple(shape)):
+        return None
+    unit = replaced(OPS["normalize"].make([x], axis=reduction.attrs["axis"]))
+    return unit if contraction is total else spread_as(total, unit)
+
+
+def _places(
+    total: Node, x: Node, facts: Facts
+) -> tuple[list[int | None], Callable[[Node], Node]] | None:
+    """Return where the axes of x are in a sum of its products, None for those summed over.
+
+    Also what makes the same sum of another node in the place of x, which is there once.
+    """
+    if total.op.name in ("sum", "mean"):
+        axes, keeps = total.attrs["axis"], total.attrs["keepdims"]
+        kept = [axis for axis in range(x.ndim) if axis not in axes]
+        factors = factors_of(total.inputs[0])
+        own = [i for i, (f, _) in enumerate(factors) if facts.same(f, x)]
+        if len(own) != 1 or len(factors) < 2 or factors[own[0]][1]:
+            return None
+        places = [(a if keeps else kept.index(a)) if a in kept else None for a in range(x.ndim)]
+
+        def summed(unit: Node) -> Node:
+            product = product_of([*factors[: own[0]], (unit, False), *factors[own[0] + 1 :]])
+            assert product is not None
+            return rebuilt(total, (product,))
+
+        return places, summed
+    if total.op.name != "einsum":
+        return None
+    terms, out = split_spec(total.attrs["spec"])
+    turned = [
+        behind.inputs[0] if behind.op.name == "transpose" else behind for behind in total.inputs
+    ]
+    own = [i for i, operand in enumerate(turned) if facts.same(operand, x)]
+    if len(own) != 1 or len(turned) < 2:
+        return None
+    operand = total.inputs[own[0]]
+    labels = list(terms[own[0]])
+    if operand is not turned[own[0]]:
+        for place, axis in enumerate(operand.attrs["axes"]):
+            labels[axis] = terms[own[0]][place]
+
+    def contracted(unit: Node) -> Node:
+        inner = unit if operand is turned[own[0]] else rebuilt(operand, (unit,))
+        return rebuilt(total, (*total.inputs[: own[0]], inner, *total.inputs[own[0] + 1 :]))
+
+    return [out.index(label) if label in out else None for label in labels], contracted
+
+
 def _dividing(factor: Node, divides: bool) -> Node | None:
     """Return what a factor divides by, if it is a norm or a root; else None."""
     node = core(factor)
     if divides:
         return node
-    if node.op.name == "reciprocal" or (node.op.name == "power" and is_fill(node.inputs[1], -1)):
+    if node.op.name == "power" and is_fill(node.inputs[1], -1):
         return core(node.inputs[0])
     if node.op.name == "power" and is_fill(node.inputs[1], -0.5):
         return OPS["sqrt"](node.inputs[0])
@@ -97,7 +178,21 @@ UNIT_VECTORS = (
         apply=_unit_vector_in_product,
         roots=("multiply", "divide"),
         operands=("broadcast_to", "reshape", "norm", "sqrt", "divide", "reciprocal", "power"),
+        forward_only=True,
         example="x: input(f64, 3, 4)\nn = norm(x, axis=1, keepdims=True)\ny = x*(cos(n)/n)",
+    ),
+    Rule(
+        "product_by_norm",
+        "sum(x*y)/norm(x)",
+        "sum(normalize(x)*y)",
+        "the cosine of the angle with 0 is 0, and so is its derivative",
+        exactness=REASSOCIATES,
+        apply=_product_by_norm,
+        roots=("divide", "multiply"),
+        operands=("broadcast_to", "reshape", "norm", "sqrt", "divide", "multiply"),
+        forward_only=True,
+        example="x: input(f64, 3, 4)\nw: input(f64, 2, 4)\n"
+        "y = x @ w.T/norm(x, axis=1, keepdims=True)",
     ),
     Rule(
         "squared_norm",
