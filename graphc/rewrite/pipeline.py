@@ -62,6 +62,7 @@ from graphc.rewrite.stabilize.linear_algebra import LINEAR_ALGEBRA
 from graphc.rewrite.stabilize.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.stabilize.logarithms_of_powers import LOGARITHMS_OF_POWERS
 from graphc.rewrite.stabilize.removable_quotients import REMOVABLE_QUOTIENTS
+from graphc.rewrite.stabilize.small_differences import ROOTS_LESS_NUMBERS
 from graphc.rewrite.stabilize.softmax import SOFTMAX
 from graphc.rewrite.stabilize.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.stabilize.unit_vectors import UNIT_VECTORS
@@ -86,6 +87,7 @@ STABILIZE = (
     *LOGARITHMS_OF_POWERS,
     *EXPONENTIALS_OF_ANY_BASE,
     *STABLE_FORMULAS,
+    *ROOTS_LESS_NUMBERS,
     *SOFTMAX,
     *QUOTIENTS_OF_EXPONENTIALS,
     *REMOVABLE_QUOTIENTS,

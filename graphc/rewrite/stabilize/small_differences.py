@@ -60,6 +60,9 @@ SMALL_DIFFERENCES = (
     _row("expm1_plus", "(exp(x) + y) - 1", "expm1(x) + y", _CANCEL, when="not uncovers_log(y)"),
     _row("less_expm1", "(y - exp(x)) + 1", "y - expm1(x)", _CANCEL, when="not uncovers_log(y)"),
     _row("log1p_of_expm1", "log1p(expm1(x))", "x", "the pair does nothing, and overflows"),
+)
+
+ROOTS_LESS_NUMBERS = (
     _row(
         "root_less_number",
         "sqrt(c**2 + x) - c",
