@@ -79,7 +79,8 @@ SIMPLIFY = (
     *PIECES,
     *SIGNS_OF_FACTORS,
     LAST_STATE,
-    *UNIT_VECTORS,  # here, too: before a sum of x/norm(x) divides behind it
+    *UNIT_VECTORS,  # these two here, too: before a sum of x/norm(x) divides behind it
+    *REMOVABLE_QUOTIENTS,
 )
 STABILIZE = (
     *UNIT_VECTORS,

@@ -143,3 +143,16 @@ def test_far_out_and_without_a_number_it_is_the_quotient(style: str) -> None:
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(found["y"], np.sin(at) / at, rtol=1e-5)
         np.testing.assert_allclose(found["z"], at / np.tanh(at), rtol=1e-5)
+
+
+@pytest.mark.parametrize("reduce", [gc.sum, gc.mean])
+def test_a_sum_does_not_take_the_divisor_out_first(reduce: Callable[..., Node]) -> None:
+    """The power transform (x**a - 1)/a as it is computed by logarithms: log(x) at a = 0."""
+    a, x = gc.input("a", (), "float64"), gc.input("x", (3,), "float64")
+    graph = gc.graph({"total": reduce(gc.expm1(a * gc.log(x)) / a)})
+    found = gc.compile(graph, gradient_of="total", wrt=["a", "x"])(a=0.0, x=np.array([1.0, 2, 3]))
+    log = np.log([1.0, 2, 3])
+    count = 1 if reduce is gc.sum else 3
+    np.testing.assert_allclose(found["total"], log.sum() / count)
+    np.testing.assert_allclose(found["d_total_d_a"], (log**2).sum() / 2 / count)
+    np.testing.assert_allclose(found["d_total_d_x"], 1 / np.array([1.0, 2, 3]) / count)
