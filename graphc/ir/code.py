@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class Code:
 
     def __str__(self) -> str:
         return self.text
+
+
+#: The expressions of a node's operands.
+Codes: TypeAlias = "Sequence[Code]"
 
 
 @dataclass(frozen=True)

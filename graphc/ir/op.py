@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -16,11 +16,17 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, everything
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import UNBOUNDED, Bounds
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.node import Node, make_node
 from graphc.ir.ranges import ANYTHING, Range
 from graphc.ir.types import TensorType
+
+#: The values of a node's operands.
+Arrays: TypeAlias = "Sequence[np.ndarray]"
+#: The axes of an array in another order, and `turned(x, order)`, which is transpose(x, order).
+Order: TypeAlias = "tuple[int, ...]"
+Turn: TypeAlias = "Callable[[Node, Sequence[int]], Node]"
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,7 @@ class Op:
 
     # -- meaning -----------------------------------------------------------------------------
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         """Return the value in plain NumPy: slow, short, obviously right.
 
         Dims in `attrs` and in `result` are already numbers here. What is given or drawn has no
@@ -217,9 +221,7 @@ class Op:
         """
         raise NotImplementedError(f"{self.name} does not say what many steps add")
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order] | None:
         """Return the node computed from operands with their axes in another order.
 
         `order` is that of one operand; `turned(x, order)` gives any of them as transpose(x, order).
@@ -269,7 +271,7 @@ class Op:
         """
         return self.variable or self.name
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         """Return the NumPy expression of the node, given its operands' expressions.
 
         Inputs and parameters, which are arguments of the function, go without, and so does what
@@ -277,9 +279,7 @@ class Op:
         """
         raise NotImplementedError(f"{self.name} is no expression in NumPy")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         """Return one statement that writes the value into the array `out`, or None.
 
         Style "fast" asks for it, and takes a new array by `numpy` where it is None. Both styles do
@@ -310,7 +310,7 @@ class Op:
         """
         return None
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         """Return the expression in the text form; the parser calls the op with the same words."""
         shown = [arg.text for arg in args]
         shown += [f"{key}={literal(value)}" for key, value in self.shown_attributes(node).items()]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, Shape, as_dim
 from graphc.ir.node import Node
+from graphc.ir.op import Order, Turn
 from graphc.ir.provenance import user_location
 
 
@@ -47,9 +47,7 @@ def without_axes(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
     return tuple([dim for i, dim in enumerate(shape) if i not in axes])
 
 
-def along_axis_in_order(
-    node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-) -> tuple[Node, tuple[int, ...]]:
+def along_axis_in_order(node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
     """Return an op along one axis, of operands of one rank with their axes in another order."""
     operands = [turned(x, order) for x in node.inputs]
     return node.op.make(operands, axis=order.index(node.attrs["axis"])), order

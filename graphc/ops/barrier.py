@@ -9,10 +9,10 @@ import numpy as np
 
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, with_first_axis
 from graphc.ops.elementwise.pointwise import SAME, Pointwise
@@ -36,9 +36,7 @@ class RecomputeFrom(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.asarray(arrays[0], result.dtype)
 
     def is_differentiable(self, node: Node, index: int) -> bool:
@@ -58,7 +56,7 @@ class RecomputeFrom(Op):
         value = with_first_axis(node.inputs[0], size) if value is None else value
         return self.make([value, node.inputs[1] if cotangent is None else cotangent])
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return args[0]
 
 

@@ -16,7 +16,7 @@ from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range
 from graphc.ir.types import FLOAT64, TensorType
@@ -40,9 +40,7 @@ class LogSumExp(Reduction):
             needs_elements=True,
         )
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]
         shift = x.max(axis=axis, keepdims=True)
         shift = np.where(np.isfinite(shift), shift, 0).astype(x.dtype)
@@ -87,9 +85,7 @@ class AcrossAxes(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         axes = tuple([at for at, axis in enumerate(order) if axis in node.attrs["axis"]])
         return self.make([turned(node.inputs[0], order)], axis=axes), order
 
@@ -113,9 +109,7 @@ class Softmax(AcrossAxes):
         refuse_no_elements(self.name, node, axes)
         return self.make([node], axis=axes)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]
         shift = x.max(axis=axis, keepdims=True)
         e = np.exp(x - np.where(np.isfinite(shift), shift, 0).astype(x.dtype))
@@ -156,9 +150,7 @@ class LogSoftmax(AcrossAxes):
         node = softmax(x, axis)
         return self.make(node.inputs, axis=node.attrs["axis"])
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         total = logsumexp.reference(arrays, {**attrs, "keepdims": True}, result)
         return arrays[0] - total
 
@@ -205,9 +197,7 @@ class Moment(Reduction):
             )
         return super().infer(inputs, attrs)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return self.by_numpy(arrays[0], **attrs)
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:

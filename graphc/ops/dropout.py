@@ -14,10 +14,10 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes, plain
-from graphc.ir.code import PRODUCT, Code, Notation
+from graphc.ir.code import PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
@@ -55,7 +55,7 @@ class DropoutMask(Draw):
         kept = rng.random(result.shape, dtype=np.float32) >= attrs["rate"]
         return np.asarray(kept * result.dtype.type(1 / (1 - attrs["rate"])))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         rate = node.attrs["rate"]
         kept = f"(rng.random({shape}, np.float32) >= {rate!r})"
@@ -76,9 +76,7 @@ class IdleDropout(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0]
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:

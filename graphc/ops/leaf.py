@@ -13,11 +13,11 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral, Attributes, plain
 from graphc.ir.bounds import UNKNOWN, Bounds, exactly
-from graphc.ir.code import ATOM, UNARY, Code, Notation
+from graphc.ir.code import ATOM, UNARY, Code, Codes, Notation
 from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
 from graphc.ir.no_node import no_node
 from graphc.ir.node import Node, make_node
-from graphc.ir.op import Case, Op, literal
+from graphc.ir.op import Arrays, Case, Op, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
@@ -55,7 +55,7 @@ class Input(Leaf):
         attrs = {"name": _checked_name(name), "shape": as_shape(shape), "dtype": as_dtype(dtype)}
         return make_node(self, (), attrs, name)
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         words = [SHORT[node.dtype], *map(dim_text, node.shape)]
         return Code(f"input({', '.join(words)})")
 
@@ -94,7 +94,7 @@ class Param(Leaf):
         }
         return make_node(self, (), attrs, name)
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         words = [SHORT[node.dtype], *map(dim_text, node.shape)]
         if node.attrs["init"] is not None:
             words.append(f"init={literal(node.attrs['init'])}")
@@ -122,16 +122,14 @@ class Fill(Leaf):
         dtype = as_dtype(dtype) if dtype is not None else promote(np.dtype(weak))
         return fill(value, as_shape(shape), dtype)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.full(result.shape, attrs["value"], result.dtype)
 
     def called(self, node: Node) -> str:
         names = {0: "zeros", 1: "ones", -math.inf: "minus_infinity"}
         return names.get(node.attrs["value"], self.name)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         shape, dtype = notation.size(node.shape), notation.dtype(node.dtype)
         number = self.scalar(node, notation).text
         if not node.shape:
@@ -178,7 +176,7 @@ class Fill(Leaf):
         text = number_text(value)
         return Code(text, UNARY if text.startswith("-") else ATOM)
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         shape = literal(node.shape)
         return Code(f"full({shape}, {literal(node.attrs['value'])}, dtype={SHORT[node.dtype]})")
 
@@ -210,9 +208,7 @@ class Constant(Leaf):
         attrs = {"value": ArrayLiteral(array), "shape": array.shape, "dtype": array.dtype}
         return make_node(self, (), attrs)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return attrs["value"].array
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
@@ -233,7 +229,7 @@ class Constant(Leaf):
     def called(self, node: Node) -> str:
         return {"i": "index", "b": "mask"}.get(node.dtype.kind, self.name)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         array = node.attrs["value"].array
         short = _triangle(array) or _identity(array, notation)
         if short:
@@ -242,7 +238,7 @@ class Constant(Leaf):
         text = f"np.array({numbers}, {notation.dtype(node.dtype)})"
         return Code(text if array.size else f"{text}.reshape({notation.shape(node.shape)})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         array = node.attrs["value"].array
         return Code(f"constant({array.tolist()!r}, dtype={SHORT[node.dtype]})")
 

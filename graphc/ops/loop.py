@@ -17,10 +17,10 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.body import Body
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, dim_text, same
 from graphc.ir.node import Node
-from graphc.ir.op import Op
+from graphc.ir.op import Arrays, Op
 from graphc.ir.provenance import inherit
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import reaching
@@ -157,7 +157,7 @@ class Scan(Op):
         return (*[leaf.type for leaf in body.inputs[:carries]], *stacked)
 
     def reference(  # type: ignore[override]  # a tuple of arrays, which only items read
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
+        self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType
     ) -> tuple[np.ndarray, ...]:
         step: Callable[[Sequence[np.ndarray]], list[np.ndarray]] = attrs["body"]
         initial, sequences, constants = by_kind(attrs, arrays)
@@ -214,10 +214,10 @@ class Scan(Op):
         body: Body = node.attrs["body"]
         return node.attrs["length"] * sum((x.op.flops(x) for x in body.graph.nodes), 0)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         raise GraphError("a loop is a statement, not an expression")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         initial, sequences, _ = by_kind(node.attrs, args)
         words = [node.attrs["body"].name]
         words += _group("init", initial) + _group("xs", sequences)
@@ -264,7 +264,7 @@ def _exchanged(x: Node) -> Node:
     return OPS["transpose"](x, (1, 0, *range(2, x.ndim)))
 
 
-def _group(word: str, args: Sequence[Code]) -> list[str]:
+def _group(word: str, args: Codes) -> list[str]:
     if not args:
         return []
     texts = ", ".join(arg.text for arg in args)
@@ -286,9 +286,7 @@ class Item(Op):
             raise GraphError("only a loop has items", got=str(several))
         return several.items[attrs["index"]]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0][attrs["index"]]
 
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
@@ -306,10 +304,10 @@ class Item(Op):
         body: Body = node.inputs[0].attrs["body"]
         return may_hold_minus_infinity(body.results[node.attrs["index"]])
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         raise GraphError("the items of a loop are written with the loop")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"{args[0].text}[{node.attrs['index']}]")
 
 

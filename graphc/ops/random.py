@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes, plain
-from graphc.ir.code import COMPARISON, PRODUCT, SUM, Code, Notation
+from graphc.ir.code import COMPARISON, PRODUCT, SUM, Code, Codes, Notation
 from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
@@ -79,7 +79,7 @@ class Draw(Op):
         """Return the numbers that the emitted code would draw from the same generator."""
         raise NotImplementedError(f"{self.name} does not say how it is drawn")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         words = [literal(node.shape)]
         words += [f"{k}={literal(node.attrs[k])}" for k in self.defaults]
         if node.dtype != as_dtype(self.default_dtype):
@@ -98,7 +98,7 @@ class Normal(Draw):
         numbers = rng.standard_normal(result.shape, dtype=dtype)
         return dtype(attrs["mean"]) + dtype(attrs["scale"]) * numbers
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         drawn = f"rng.standard_normal({shape}, dtype={dtype})"
         return _scaled(node.attrs["mean"], node.attrs["scale"], drawn)
@@ -115,7 +115,7 @@ class Uniform(Draw):
         numbers = rng.random(result.shape, dtype=dtype)
         return dtype(attrs["low"]) + dtype(attrs["high"] - attrs["low"]) * numbers
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         shape, dtype = notation.shape(node.shape), notation.dtype(node.dtype)
         span = node.attrs["high"] - node.attrs["low"]
         return _scaled(node.attrs["low"], span, f"rng.random({shape}, dtype={dtype})")
@@ -140,7 +140,7 @@ class Bernoulli(Draw):
         drawn = rng.random(result.shape, dtype=np.float32) < attrs["p"]
         return np.asarray(drawn).astype(result.dtype)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         drawn = f"rng.random({notation.shape(node.shape)}, dtype=np.float32) < {node.attrs['p']!r}"
         if node.dtype.kind == "b":
             return Code(drawn, COMPARISON)

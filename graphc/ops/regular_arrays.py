@@ -11,10 +11,10 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir import bounds, ranges
 from graphc.ir.bounds import UNBOUNDED, Bounds
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, as_dim, dim_text
 from graphc.ir.node import Node, make_node
-from graphc.ir.op import Case, literal
+from graphc.ir.op import Arrays, Case, literal
 from graphc.ir.ranges import Range
 from graphc.ir.types import SHORT, TensorType, as_dtype
 from graphc.ops.leaf import Leaf
@@ -37,9 +37,7 @@ class Arange(Leaf):
         attrs = {"start": start, "step": step, "shape": (as_dim(count),), "dtype": as_dtype(dtype)}
         return make_node(self, (), attrs)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         numbers = attrs["start"] + attrs["step"] * np.arange(result.shape[0])
         return numbers.astype(result.dtype)
 
@@ -55,7 +53,7 @@ class Arange(Leaf):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return Range(nan=False)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         start, stop, step = self._bounds(node)
         words = [notation.dim(stop)]
         if start != 0 or step != 1:
@@ -66,7 +64,7 @@ class Arange(Leaf):
             words.append(f"dtype={notation.dtype(node.dtype)}")
         return Code(f"np.arange({', '.join(words)})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         start, stop, step = self._bounds(node)
         words = [literal(start), literal(stop)] + ([literal(step)] if step != 1 else [])
         return Code(f"arange({', '.join(words)}, dtype={SHORT[node.dtype]})")
@@ -84,9 +82,7 @@ class Eye(Leaf):
         shape = (as_dim(n), as_dim(n if m is None else m))
         return make_node(self, (), {"k": k, "shape": shape, "dtype": as_dtype(dtype)})
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         rows, columns = result.shape
         return np.eye(int(rows), int(columns), k=attrs["k"], dtype=result.dtype)
 
@@ -96,13 +92,13 @@ class Eye(Leaf):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return ranges.TRUTH
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         rows, columns = map(notation.dim, node.shape)
         words = [rows] + ([columns] if columns != rows else [])
         words += [f"k={node.attrs['k']}"] if node.attrs["k"] else []
         return Code(f"np.eye({', '.join(words)}, dtype={notation.dtype(node.dtype)})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         rows, columns = map(dim_text, node.shape)
         return Code(f"eye({rows}, {columns}, k={node.attrs['k']}, dtype={SHORT[node.dtype]})")
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.bounds import Bounds, exactly
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import as_shape, dim_text
 from graphc.ir.node import Node, make_node
-from graphc.ir.op import Case
+from graphc.ir.op import Arrays, Case
 from graphc.ir.types import SHORT, TensorType, as_dtype
 from graphc.ops.leaf import Leaf, full
 from graphc.ops.registry import register
@@ -29,9 +29,7 @@ class Stored(Leaf):
         attrs = {"value": value, "shape": as_shape(shape), "dtype": as_dtype(dtype)}
         return make_node(self, (), attrs)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.full(result.shape, attrs["value"], result.dtype)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
@@ -41,10 +39,10 @@ class Stored(Leaf):
         value = node.attrs["value"]
         return {0: "zeros", 1: "ones"}.get(value, "shares" if 0 < value < 1 else "uniform")
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return full.numpy(node, args, notation)
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         dims = ", ".join(map(dim_text, node.shape))
         shape = f"({dims},)" if len(node.shape) == 1 else f"({dims})"
         return Code(f"stored({node.attrs['value']!r}, {shape}, dtype={SHORT[node.dtype]})")

@@ -17,10 +17,10 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, flags
-from graphc.ir.code import ATOM, PRODUCT, Code, Notation
+from graphc.ir.code import ATOM, PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim, product, typical_size
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import TensorType
@@ -88,9 +88,7 @@ class Einsum(Op):
             )
         return inputs[0].with_shape(tuple([sizes[label] for label in out]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.asarray(np.einsum(attrs["spec"], *arrays)).astype(result.dtype, copy=False)
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -169,7 +167,7 @@ class Einsum(Op):
     def helper(self, node: Node) -> str | None:
         return HELPERS if len(node.inputs) == 2 else None
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         in_pieces = threaded(node, args, notation)
         if in_pieces is not None:
             return in_pieces
@@ -196,9 +194,7 @@ class Einsum(Op):
             call = f"np.diagonal({args[0]})"
         return Code(f"{call}.copy()" if is_view else call)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         in_pieces = threaded_into(node, args, out, notation)
         if in_pieces is not None:
             return in_pieces
@@ -222,7 +218,7 @@ class Einsum(Op):
         head, words = _call(node, args)
         return f"{head}({', '.join([*words, f'out={out}'])})"
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         if is_plain_matmul(node):
             return Code(f"{args[0].within(PRODUCT)} @ {args[1].within(PRODUCT + 1)}", PRODUCT)
         return Code(f"einsum({', '.join([repr(node.attrs['spec']), *[a.text for a in args]])})")
@@ -240,7 +236,7 @@ class Einsum(Op):
         return r" \, ".join(f"{args[i]}^\\top" if turned else args[i] for i, turned in form)
 
 
-def _call(node: Node, args: Sequence[Code]) -> tuple[str, list[str]]:
+def _call(node: Node, args: Codes) -> tuple[str, list[str]]:
     """Return the NumPy function for a contraction that is no matrix product, and its arguments."""
     outer = _outer_order(node)
     if outer is not None:
@@ -249,7 +245,7 @@ def _call(node: Node, args: Sequence[Code]) -> tuple[str, list[str]]:
     return "np.einsum", [*words, "optimize=True"] if len(args) > 2 else words
 
 
-def _words(node: Node, args: Sequence[Code]) -> list[str]:
+def _words(node: Node, args: Codes) -> list[str]:
     """Return the arguments of `np.einsum`."""
     return [repr(node.attrs["spec"]).replace("'", '"'), *[a.text for a in args]]
 

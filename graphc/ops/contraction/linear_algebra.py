@@ -13,10 +13,10 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, product, same, same_shape
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.batching import Carried, all_carried, by_element, only
@@ -43,7 +43,7 @@ class OfSquareMatrix(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return by_element(node, carried, size)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.linalg.{self.name}({args[0]})")
 
     def scratch(self, node: Node) -> Dim:
@@ -57,9 +57,7 @@ class Inverse(OfSquareMatrix):
 
     variable = "inverse"
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.linalg.inv(arrays[0])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -87,9 +85,7 @@ class OfDeterminant(OfSquareMatrix):
         _check_square(self.name, inputs[0])
         return inputs[0].with_shape(inputs[0].shape[:-2])
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.asarray(self.by_numpy(arrays[0]))
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -99,7 +95,7 @@ class OfDeterminant(OfSquareMatrix):
         along = OPS["multiply"](turned(inv(node.inputs[0])), tangents[0])
         return OPS["sum"](along, axis=(-2, -1))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(self.written.format(args[0]))
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
@@ -139,9 +135,7 @@ class Cholesky(OfSquareMatrix):
 
     variable = "factor"
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.linalg.cholesky(arrays[0])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -191,9 +185,7 @@ class Solve(Op):
             )
         return b
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.linalg.solve(*arrays)
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -221,7 +213,7 @@ class Solve(Op):
         column = self.make([left, OPS["reshape"](right, (*right.shape, 1))])
         return OPS["reshape"](column, right.shape)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         side = side_in_blocks(node.inputs[0])
         if side is None:
             return Code(f"np.linalg.solve({args[0]}, {args[1]})")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphc.ir.code import ATOM, PRODUCT, Code
+from graphc.ir.code import ATOM, PRODUCT, Code, Codes
 from graphc.ir.node import Node
 from graphc.ops.contraction.spec import split_spec
 
@@ -181,7 +181,7 @@ def _broadcast(terms: Sequence[str], out: str) -> ViewedProduct:
     return ViewedProduct("multiply", (0, 1), left, right, tuple(out))
 
 
-def product_code(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str], out: str) -> Code:
+def product_code(form: ViewedProduct, args: Codes, terms: Sequence[str], out: str) -> Code:
     """Return the product as an expression."""
     left, right = _operands(form, args, terms)
     if form.function == "multiply":
@@ -198,7 +198,7 @@ def product_code(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str]
 
 
 def product_into(
-    form: ViewedProduct, args: Sequence[Code], terms: Sequence[str], out_labels: str, out: str
+    form: ViewedProduct, args: Codes, terms: Sequence[str], out_labels: str, out: str
 ) -> str:
     """Return the call that writes the product into an array."""
     left, right = _operands(form, args, terms)
@@ -206,7 +206,7 @@ def product_into(
     return f"np.{form.function}({left}, {right}, out={target})"
 
 
-def _operands(form: ViewedProduct, args: Sequence[Code], terms: Sequence[str]) -> tuple[Code, Code]:
+def _operands(form: ViewedProduct, args: Codes, terms: Sequence[str]) -> tuple[Code, Code]:
     i, j = form.order
     return view(args[i], terms[i], form.left), view(args[j], terms[j], form.right)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ops.contraction.matrix_product import matmul_form, oriented, view, viewed_product
@@ -163,7 +163,7 @@ def _in_all(label: str, terms: Sequence[str]) -> bool:
     return all(label in term for term in terms)
 
 
-def threaded(node: Node, args: Sequence[Code], notation: Notation) -> Code | None:
+def threaded(node: Node, args: Codes, notation: Notation) -> Code | None:
     """Return the product as an expression, or None where NumPy's own starts no threads."""
     if notation.threads == "blas" or len(args) != 2:
         return None
@@ -179,7 +179,7 @@ def threaded(node: Node, args: Sequence[Code], notation: Notation) -> Code | Non
     return Code(f"matmul_on_all_cores({parts.left}, {parts.right})")
 
 
-def threaded_into(node: Node, args: Sequence[Code], out: str, notation: Notation) -> str | None:
+def threaded_into(node: Node, args: Codes, out: str, notation: Notation) -> str | None:
     """Return the call that writes the product, or None where NumPy's own starts no threads."""
     if notation.threads == "blas" or len(args) != 2 or starts_no_threads(node):
         return None
@@ -203,7 +203,7 @@ class _Matrices:
     is_plain: bool
 
 
-def _matrices(node: Node, args: Sequence[Code], out: str) -> _Matrices | None:
+def _matrices(node: Node, args: Codes, out: str) -> _Matrices | None:
     """Return the operands of a product as (stacks of) matrices; None where it is of another kind.
 
     A vector is a matrix of one row on the left, and of one column on the right.
@@ -231,7 +231,7 @@ def _matrices(node: Node, args: Sequence[Code], out: str) -> _Matrices | None:
     return _Matrices(left, right, target, is_plain=ranks == [2, 2])
 
 
-def _sum_over_rows(node: Node, args: Sequence[Code]) -> Code:
+def _sum_over_rows(node: Node, args: Codes) -> Code:
     """Return the call that sums the products over the rows."""
     terms, _, out = node.attrs["spec"].partition("->")
     first, second = (word[1:] for word in terms.split(","))

@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.bounds import UNKNOWN, Bounds
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
@@ -348,9 +348,7 @@ class Polygamma(Special):
     def is_differentiable(self, node: Node, index: int) -> bool:
         return index == 1 and node.inputs[1].dtype.kind == "f"
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return None
 
     def scratch(self, node: Node) -> Dim:

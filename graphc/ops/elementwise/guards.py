@@ -7,9 +7,7 @@ plain product and quotient, and so are their derivatives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import product, same
 from graphc.ir.node import Node
 from graphc.ops.elementwise.pointwise import SAME, Pointwise
@@ -37,12 +35,10 @@ class GuardedQuotient(Guarded):
     def lower(self, node: Node) -> Node | None:
         return None if _is_one_number(node) else super().lower(node)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"_divide_no_nan({args[0]}, {args[1]})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"_divide_no_nan({args[0]}, {args[1]}, out={out})"
 
     def helper(self, node: Node) -> str:

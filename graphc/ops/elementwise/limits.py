@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import typical_size
 from graphc.ir.node import Node
 from graphc.ir.walk import behind_views
@@ -32,24 +32,20 @@ class Limit(Pointwise):
         is_zero = other.op in (full, stored) and other.attrs["value"] == 0
         return "relu" if is_zero and self.name == "maximum" else super().called(node)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         operands = self.of_clip(node, args, notation)
         if operands is None:
             return super().numpy(node, args, notation)
         return Code(f"np.clip({', '.join(operands)})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         operands = self.of_clip(node, args, notation)
         if operands is None:
             return super().numpy_into(node, args, out, notation)
         x, low, high = operands
         return f"{x}.clip({low}, {high}, out={out})"
 
-    def of_clip(
-        self, node: Node, args: Sequence[Code], notation: Notation
-    ) -> tuple[str, str, str] | None:
+    def of_clip(self, node: Node, args: Codes, notation: Notation) -> tuple[str, str, str] | None:
         """Return the array and its limits where `clip` is to be called: there, for speed."""
         is_many = notation.is_for_speed and is_sooner_in_clip(node)
         are_numbers = [is_fill(x) for x in node.inputs]
@@ -99,17 +95,15 @@ class Clip(Pointwise):
     def keeps_numbers(self) -> bool:
         return True
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return super().numpy(node, _of_dtype(node, args, notation), notation)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         x, low, high = _of_dtype(node, args, notation)
         return f"{x.within(ATOM)}.clip({low}, {high}, out={out})"  # `np.clip` asks whose to call
 
 
-def _of_dtype(node: Node, args: Sequence[Code], notation: Notation) -> Sequence[Code]:
+def _of_dtype(node: Node, args: Codes, notation: Notation) -> Sequence[Code]:
     """Return the operands with the first one in its dtype where it is a number of Python's."""
     if not is_fill(node.inputs[0]):
         return args

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, POWER, UNARY, Code, Notation
+from graphc.ir.code import ATOM, POWER, UNARY, Code, Codes, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
 from graphc.ir.provenance import user_location
 from graphc.ir.types import BOOL, FLOAT64, TensorType, as_dtype
 from graphc.ops.batching import Carried, by_element
@@ -182,9 +182,7 @@ class Pointwise(Op):
 
     # -- meaning -----------------------------------------------------------------------------
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         if self.ufunc:
             value = getattr(np, self.ufunc)(*arrays)
         elif self.infix or self.prefix:
@@ -212,15 +210,13 @@ class Pointwise(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return by_element(node, carried, size)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         operands = [turned(x, order) for x in node.inputs]
         return self.make(operands, **node.attrs), order
 
     # -- writing -----------------------------------------------------------------------------
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         if self.infix:
             left, right = args
             return infix(self.infix, left, right, is_formatted=True)
@@ -230,9 +226,7 @@ class Pointwise(Op):
             return Code(f"np.{self.ufunc}({', '.join(a.text for a in args)})")
         return super().numpy(node, args, notation)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         name = self.ufunc or operator_ufunc(self.infix or "unary" + str(self.prefix)).__name__
         return f"np.{name}({', '.join(a.text for a in args)}, out={out})"
 
@@ -242,7 +236,7 @@ class Pointwise(Op):
     def broadcasts(self, node: Node) -> bool:
         return True
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         if self.infix:
             left, right = args
             return infix(self.infix, left, right)
@@ -292,9 +286,7 @@ class Cast(Pointwise):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0].with_dtype(attrs["dtype"])
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0].astype(attrs["dtype"])
 
     def is_differentiable(self, node: Node, index: int) -> bool:
@@ -306,12 +298,10 @@ class Cast(Pointwise):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cast(cotangent, node.inputs[0].dtype)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"{args[0].within(ATOM)}.astype({notation.dtype(node.dtype)})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"{out}[...] = {args[0].text}"
 
     def reuses(self, node: Node) -> tuple[int, ...]:
@@ -320,7 +310,7 @@ class Cast(Pointwise):
     def broadcasts(self, node: Node) -> bool:
         return False
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"cast({args[0].text}, {node.dtype.name!r})")
 
     def lower(self, node: Node) -> None:

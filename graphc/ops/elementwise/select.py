@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Codes, Notation
 from graphc.ir.dims import product
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Case
@@ -86,9 +86,7 @@ class Select(Pointwise):
             return (2,)
         return (1,) if is_fill(node.inputs[2], 0) else ()
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         if self._is_guard(node) and args[2].text == out:
             # Few elements are chosen: a third of the time of `copyto`, which goes one by one.
             return f"{out}[{args[0]}] = {args[1]}"

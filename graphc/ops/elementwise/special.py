@@ -6,14 +6,15 @@ The coefficients are least-squares rational fits, computed at 110 digits for thi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
+from graphc.ir.op import Arrays
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import FLOAT32, TensorType
 from graphc.ops.elementwise import images
@@ -90,17 +91,13 @@ class Special(Pointwise):
     def is_primitive(self) -> bool:
         return True
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.asarray(np.vectorize(self.meaning, otypes=[result.dtype])(*arrays))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"{self._called(node)}({', '.join(a.text for a in args)})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         if not notation.owns_out:
             return None
         return f"{self._called(node)}({', '.join(a.text for a in args)}, out={out})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range
 from graphc.ir.types import TensorType
@@ -44,9 +44,7 @@ class TakeAlongAxis(Op):
         along_axis_check(inputs[0].shape, inputs[1].shape, attrs["axis"], self.name)
         return inputs[0].with_shape(inputs[1].shape)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.take_along_axis(arrays[0], arrays[1], attrs["axis"])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -64,9 +62,7 @@ class TakeAlongAxis(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         return along_axis_in_order(node, order, turned)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
@@ -75,7 +71,7 @@ class TakeAlongAxis(Op):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return operands[0]
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.take_along_axis({args[0]}, {args[1]}, axis={node.attrs['axis']})")
 
     def scratch(self, node: Node) -> Dim:
@@ -116,9 +112,7 @@ class AddAlongAxis(Op):
             )
         return base
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         base, values, indices = arrays
         places: list[np.ndarray] = list(np.indices(indices.shape, sparse=True))
         places[attrs["axis"]] = indices
@@ -146,14 +140,10 @@ class AddAlongAxis(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         return along_axis_in_order(node, order, turned)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         axis, index = node.attrs["axis"], node.inputs[2]
         places: list[str] = []
         for i, dim in enumerate(index.shape):

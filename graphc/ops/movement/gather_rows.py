@@ -6,9 +6,7 @@ was; where the range is known beforehand it need not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
@@ -30,13 +28,13 @@ class GatherRows(Gather):
     def helper(self, node: Node) -> str:
         return _TAKE_ROWS
 
-    def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str:
         return f"take_rows({args[0]}, {args[1]}, out={out})"
 
     def scratch(self, node: Node) -> Dim:
         return 0
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"gather_rows({args[0]}, {args[1]}, axis=0)")
 
 

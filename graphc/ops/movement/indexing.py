@@ -15,10 +15,10 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
-from graphc.ir.code import ATOM, PRODUCT, Code, Notation
+from graphc.ir.code import ATOM, PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range
 from graphc.ir.types import TensorType
@@ -75,9 +75,7 @@ class Gather(Op):
         x, axis = inputs[0], attrs["axis"]
         return x.with_shape(gathered_shape(x.shape, inputs[1].shape, axis, len(inputs) - 1))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0][(slice(None),) * attrs["axis"] + tuple(arrays[1:])]
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -108,7 +106,7 @@ class Gather(Op):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return operands[0]
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         places = [
             full.scalar(index, notation) if index.op is full and not index.shape else code
             for index, code in zip(node.inputs[1:], args[1:], strict=True)
@@ -119,9 +117,7 @@ class Gather(Op):
         is_view = not node.inputs[1].shape and node.shape
         return Code(f"{taken}.copy()" if is_view else taken)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         if len(args) > 2:
             return None
         return f"{args[0].within(ATOM)}.take({args[1]}, axis={node.attrs['axis']}, out={out})"
@@ -133,7 +129,7 @@ class Gather(Op):
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         return (node.inputs[0].shape[node.attrs["axis"] + position - 1],) if position else ()
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         words = ", ".join(a.text for a in args)
         return Code(f"gather({words}, axis={node.attrs['axis']})")
 
@@ -176,9 +172,7 @@ class ScatterAdd(Op):
             )
         return base
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         total = np.array(arrays[0], result.dtype)
         np.add.at(total, (slice(None),) * attrs["axis"] + tuple(arrays[2:]), arrays[1])
         return total
@@ -214,9 +208,7 @@ class ScatterAdd(Op):
         values = OPS["transpose"](values, order) if axis else values
         return self.make([base, values, *indices], **node.attrs)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         words = [":"] * node.attrs["axis"] + [a.text for a in args[2:]]
         if has_distinct_places(node.inputs[2:]):
             return accumulated(f"{out}[{', '.join(words)}]", args[1])

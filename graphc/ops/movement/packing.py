@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import Dim, as_shape, same_shape
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case
+from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
@@ -39,9 +39,7 @@ class Pack(Movement):
         turned = OPS["transpose"].infer(inputs, attrs)
         return OPS["reshape"].infer((turned,), attrs)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.array(arrays[0].transpose(attrs["axes"]).reshape(result.shape))
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -54,13 +52,11 @@ class Pack(Movement):
         axes = (0, *[a + 1 for a in node.attrs["axes"]])
         return self.make([only(carried)], axes=axes, shape=(size, *node.shape))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         shape = reshape_words(node.shape, notation)
         return Code(f"{self._turned(node, args[0])}.reshape({shape})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         turned = self._turned(node, args[0])
         if self._keeps_shape(node):
             return f"{out}[...] = {turned}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -12,7 +12,7 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, along
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, exactly, hull
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import (
     Dim,
     as_dim,
@@ -24,7 +24,7 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op, literal
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range, only_number
 from graphc.ir.types import TensorType
@@ -72,9 +72,7 @@ class Transpose(Movement):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0].with_shape(tuple([inputs[0].shape[a] for a in attrs["axes"]]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.transpose(arrays[0], attrs["axes"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -88,14 +86,12 @@ class Transpose(Movement):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self(only(carried), (0, *[a + 1 for a in node.attrs["axes"]]))
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         """Return the operand as it is: transposed, it is the same with its axes renamed."""
         axes = node.attrs["axes"]
         return turned(node.inputs[0], order), tuple([axes.index(axis) for axis in order])
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         axes = node.attrs["axes"]
         if axes == tuple(reversed(range(node.ndim))):
             return args[0].turned()
@@ -105,7 +101,7 @@ class Transpose(Movement):
             return Code(f"{array}.swapaxes({moved[0]}, {moved[1]})")
         return Code(f"{array}.transpose({', '.join(map(str, axes))})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         axes = node.attrs["axes"]
         if axes == tuple(reversed(range(node.ndim))):
             return Code(f"{args[0].within(ATOM)}.T")
@@ -137,9 +133,7 @@ class BroadcastTo(Movement):
             )
         return inputs[0].with_shape(wanted)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.broadcast_to(arrays[0], result.shape)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -167,10 +161,10 @@ class BroadcastTo(Movement):
         aligned = (size, *[1] * (node.ndim - source.ndim), *source.shape)
         return self(OPS["reshape"](only(carried), aligned), (size, *node.shape))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.broadcast_to({args[0].text}, {notation.shape(node.shape)})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"broadcast_to({args[0].text}, {literal(node.shape)})")
 
 
@@ -202,9 +196,7 @@ class Concat(Movement):
             total = as_dim(total + other.shape[axis])
         return first.with_shape((*first.shape[:axis], total, *first.shape[axis + 1 :]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.concatenate(arrays, axis=attrs["axis"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -226,19 +218,15 @@ class Concat(Movement):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return reduce(Range.union, operands)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         return along_axis_in_order(node, order, turned)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(
             f"np.concatenate([{', '.join(a.text for a in args)}], axis={node.attrs['axis']})"
         )
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"{self.numpy(node, args, notation).text[:-1]}, out={out})"
 
 
@@ -280,9 +268,7 @@ class Pad(Movement):
         pairs = zip(attrs["widths"], inputs[0].shape, strict=True)
         return inputs[0].with_shape(tuple([as_dim(dim + a + b) for (a, b), dim in pairs]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.pad(arrays[0], attrs["widths"], constant_values=attrs["value"])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -310,32 +296,28 @@ class Pad(Movement):
     def holds_minus_infinity(self, node: Node) -> bool | None:
         return True if node.attrs["value"] == -np.inf else None
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         widths = tuple([node.attrs["widths"][axis] for axis in order])
         return self.make([turned(node.inputs[0], order)], **{**node.attrs, "widths": widths}), order
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.pad({self._words(node, args, notation)})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"_pad({self._words(node, args, notation)}, out={out})"
 
     def helper(self, node: Node) -> str:
         return _PAD
 
     @staticmethod
-    def _words(node: Node, args: Sequence[Code], notation: Notation) -> str:
+    def _words(node: Node, args: Codes, notation: Notation) -> str:
         words = [args[0].text, notation_pairs(node.attrs["widths"], notation)]
         if node.attrs["value"]:
             shown = repr(node.attrs["value"]).replace("inf", "np.inf").replace("nan", "np.nan")
             words.append(f"constant_values={shown}")
         return ", ".join(words)
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         extra = f", value={literal(node.attrs['value'])}" if node.attrs["value"] else ""
         return Code(f"pad({args[0].text}, {literal(node.attrs['widths'])}{extra})")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, whole
 from graphc.ir.attributes import Attributes, plain
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import (
     Dim,
     Shape,
@@ -25,7 +25,7 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, literal
+from graphc.ir.op import Arg, Arrays, Case, Order, Turn, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
@@ -59,9 +59,7 @@ class Reshape(Movement):
             )
         return inputs[0].with_shape(attrs["shape"])
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0].reshape(result.shape)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -83,9 +81,7 @@ class Reshape(Movement):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return self(only(carried), (size, *node.shape))
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order] | None:
         shape: Shape = node.inputs[0].shape
         results: list[int] = []
         groups = {
@@ -113,7 +109,7 @@ class Reshape(Movement):
         is_of_places = all(word.isdecimal() for word in words)
         return "_".join(words) if is_of_places else super().called(node)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         part, array = node.inputs[0], args[0].sliced
         if part.op is slice_ and array is not None:  # the slice is written here: no variable has it
             index = index_words(part, node.shape, notation)
@@ -127,7 +123,7 @@ class Reshape(Movement):
             return Code(f"{args[0].within(ATOM)}[{', '.join(words)}]")
         return Code(f"{args[0].within(ATOM)}.reshape({reshape_words(node.shape, notation)})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"reshape({args[0].text}, {literal(node.shape)})")
 
 

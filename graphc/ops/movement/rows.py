@@ -13,10 +13,10 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, product, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.batching import Carried, all_carried
@@ -52,9 +52,7 @@ class SumByRow(Op):
             raise _misfit(self, values, rows, "as many rows as values")
         return values
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         values, rows = arrays
         rows = rows % attrs["count"]
         total = np.zeros_like(values)
@@ -80,12 +78,10 @@ class SumByRow(Op):
         moved = self.make([OPS["transpose"](values, swap), node.inputs[1]], **node.attrs)
         return OPS["transpose"](moved, swap)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"sum_by_row({args[0]}, {args[1]}, {notation.dim(node.attrs['count'])})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         count = notation.dim(node.attrs["count"])
         return f"sum_by_row({args[0]}, {args[1]}, {count}, out={out})"
 
@@ -119,9 +115,7 @@ class PutRows(Op):
             raise _misfit(self, values, rows, f"rows [n] and values {shape_text(wanted)}")
         return base
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         base, values, rows = arrays
         changed = np.array(base, result.dtype)
         for row, value in zip(rows, values, strict=True):
@@ -156,9 +150,7 @@ class PutRows(Op):
         written = self.make([*moved, node.inputs[2]])
         return OPS["transpose"](written, (1, 0, *range(2, written.ndim)))
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"{out}[{args[2]}] = {args[1]}"
 
     def label(self, node: Node, args: Sequence[str]) -> str:

@@ -6,11 +6,10 @@ of all rows are added up in a third of the time, or a fifth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from graphc.errors import GraphError
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Codes, Notation
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
@@ -48,7 +47,7 @@ class ScatterColumns(ScatterAdd):
     def helper(self, node: Node) -> str:
         return ADD_ROWS + "\n\n" + _ADD_COLUMNS
 
-    def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str:
         return f"add_columns({out}, {node.attrs['axis']}, {args[2]}, {args[1]})"
 
     def scratch(self, node: Node) -> Dim:

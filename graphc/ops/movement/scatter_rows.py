@@ -6,11 +6,10 @@ places it has a loop of its own, fifteen times as fast.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from graphc.errors import GraphError
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Codes, Notation
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
@@ -57,7 +56,7 @@ class ScatterRows(ScatterAdd):
     def helper(self, node: Node) -> str:
         return ADD_ROWS
 
-    def numpy_into(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str:
         return f"add_rows({out}, {args[2]}, {args[1]})"
 
     def scratch(self, node: Node) -> Dim:

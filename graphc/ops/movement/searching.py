@@ -9,9 +9,9 @@ import numpy as np
 
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op, literal
+from graphc.ir.op import Arg, Arrays, Case, Op, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.leaf import as_node
@@ -39,19 +39,17 @@ class SearchSorted(Op):
             )
         return v.with_dtype(INT64)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.asarray(np.searchsorted(arrays[0], arrays[1], side=attrs["side"]))
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> None:
         return None
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         side = "" if node.attrs["side"] == "left" else ', side="right"'
         return Code(f"np.searchsorted({args[0]}, {args[1]}{side})")
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"searchsorted({args[0]}, {args[1]}, side={literal(node.attrs['side'])})")
 
     def holds_minus_infinity(self, node: Node) -> bool:

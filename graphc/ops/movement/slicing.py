@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import (
     Dim,
     Shape,
@@ -22,7 +22,7 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case
+from graphc.ir.op import Arg, Arrays, Case, Order, Turn
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, all_carried
@@ -55,9 +55,7 @@ class Bounded(Movement):
                     found.append((axis, position, dim))
         return found
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         bounds = tuple([node.attrs["bounds"][axis] for axis in order])
         return self.make([turned(x, order) for x in node.inputs], bounds=bounds), order
 
@@ -81,9 +79,7 @@ class Slice(Bounded):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0].with_shape(tuple([slice_length(b) for b in attrs["bounds"]]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0][tuple([python_slice(*b) for b in attrs["bounds"]])]
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
@@ -93,12 +89,12 @@ class Slice(Bounded):
         bounds = node.attrs["bounds"]
         return tuple([along(axis, start, step) for axis, (start, _, step) in enumerate(bounds)])
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         words = slice_words(node.attrs["bounds"], node.inputs[0].shape, notation)
         array = args[0].within(ATOM)
         return Code(f"{array}[{words}]", sliced=array)
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return self.numpy(node, args, Notation())
 
 
@@ -137,9 +133,7 @@ class SliceAdd(Bounded):
             )
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         total = np.array(arrays[0], result.dtype)
         total[tuple([python_slice(*b) for b in attrs["bounds"]])] += arrays[1]
         return total
@@ -159,9 +153,7 @@ class SliceAdd(Bounded):
             spans.append(along(axis, normal(-start * step), step) if is_unit else whole(dim))
         return tuple(spans)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"{out}[{slice_words(node.attrs['bounds'], node.shape, notation)}] += {args[1].text}"
 
     def label(self, node: Node, args: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
 from graphc.ir.ranges import Range
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis
@@ -37,9 +37,7 @@ class InOrder(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         return along_axis_in_order(node, order, turned)
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
@@ -57,9 +55,7 @@ class Sort(InOrder):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.sort(arrays[0], axis=attrs["axis"])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -74,7 +70,7 @@ class Sort(InOrder):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return operands[0]
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.sort({args[0]}, axis={node.attrs['axis']})")
 
 
@@ -87,15 +83,13 @@ class ArgSort(InOrder):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0].with_dtype(INT64)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.argsort(arrays[0], axis=attrs["axis"], kind="stable")
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> None:
         return None
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         # NumPy's other algorithms put equal elements in an order that depends on the processor.
         return Code(f'np.argsort({args[0]}, axis={node.attrs["axis"]}, kind="stable")')
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,10 @@ from graphc.errors import GraphError
 from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, exactly, flags
-from graphc.ir.code import ATOM, Code, Notation
+from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op, literal
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import BOOL, FLOAT64, INT64, TensorType
@@ -96,9 +96,7 @@ class Reduction(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0].with_shape(without_axes(inputs[0].shape, attrs["axis"], attrs["keepdims"]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return self.by_numpy(arrays[0], axis=attrs["axis"], keepdims=attrs["keepdims"])
 
     def by_numpy(self, array: np.ndarray, **words: Any) -> np.ndarray:
@@ -118,9 +116,7 @@ class Reduction(Op):
             spans.append(whole(dim) if at is None or axis in axes else along(at))
         return tuple(spans)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]]:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         """Return the same over the axes where they stand now; the others keep that order."""
         gone, keepdims = node.attrs["axis"], node.attrs["keepdims"]
         axes = tuple([at for at, axis in enumerate(order) if axis in gone])
@@ -134,14 +130,12 @@ class Reduction(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         if self.method is None:
             return super().numpy(node, args, notation)
         return Code(f"{args[0].within(ATOM)}.{self.method}({', '.join(self._words(node))})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         if self.method is None:
             return None
         words = [*self._words(node), f"out={out}"]
@@ -155,7 +149,7 @@ class Reduction(Op):
             words.append("keepdims=True")
         return words
 
-    def text(self, node: Node, args: Sequence[Code]) -> Code:
+    def text(self, node: Node, args: Codes) -> Code:
         return Code(f"{self.name}({', '.join([args[0].text, *self._words(node)])})")
 
     def label(self, node: Node, args: Sequence[str]) -> str:
@@ -198,7 +192,7 @@ class Sum(Reduction):
     def helper(self, node: Node) -> str | None:
         return _SUM_IN_PARTS
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         if node.shape or node.dtype.kind != "f" or not notation.is_long:
             return super().numpy(node, args, notation)
         return Code(f"sum_in_parts({args[0]})")
@@ -322,9 +316,7 @@ class ArgExtremum(Reduction):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return super().infer(inputs, attrs).with_dtype(INT64)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return self.by_numpy(arrays[0], axis=attrs["axis"][0], keepdims=attrs["keepdims"])
 
     def _words(self, node: Node) -> list[str]:

@@ -11,7 +11,7 @@ from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import many_axes, without_axes
 from graphc.ops.batching import Carried, past_first_axis
@@ -27,9 +27,7 @@ class Norm(Reduction):
     def __init__(self) -> None:
         super().__init__("norm", "Euclidean norm over axes; derivative 0 at 0.", dtype="float")
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         squares = np.square(arrays[0])
         return np.asarray(np.sqrt(squares.sum(axis=attrs["axis"], keepdims=attrs["keepdims"])))
 
@@ -80,9 +78,7 @@ class Normalize(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         x = arrays[0]
         length = np.sqrt(np.square(x).sum(axis=attrs["axis"], keepdims=True))
         return np.where(length == 0, 0, x / np.where(length == 0, 1, length)).astype(x.dtype)

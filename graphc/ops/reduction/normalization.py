@@ -17,7 +17,7 @@ from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes, plain
 from graphc.ir.dims import Dim, add, floor_divide, product, same
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
 from graphc.ir.provenance import UPDATE, inherit, user_location
 from graphc.ir.types import TensorType
 from graphc.ops.axes import many_axes, one_axis
@@ -62,9 +62,7 @@ class Standardize(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]
         if self.centred:
             x = x - x.mean(axis=axis, keepdims=True)
@@ -94,9 +92,7 @@ class Standardize(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order] | None:
         """Return the same over the axes where they stand now."""
         if node.ndim < 3:  # a matrix of features behind the images, which is small
             return None
@@ -185,9 +181,7 @@ class BatchNormalize(Op):
             )
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         x, mean, variance = arrays[:3]
         others = tuple([a for a in range(x.ndim) if a != attrs["axis"]])
         shape = [-1 if a == attrs["axis"] else 1 for a in range(x.ndim)]
@@ -211,9 +205,7 @@ class BatchNormalize(Op):
 
     lower = expand
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order] | None:
         """Return the same with the channels where they stand now."""
         if node.ndim < 3:
             return None

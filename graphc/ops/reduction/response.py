@@ -11,7 +11,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.dims import Dim, add, product
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
@@ -46,9 +46,7 @@ class ResponseNormalize(Op):
             )
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         x, size = arrays[0], attrs["size"]
         energy = np.zeros_like(x)
         for c in range(x.shape[1]):

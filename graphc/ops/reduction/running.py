@@ -12,10 +12,10 @@ import numpy as np
 from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import FLOAT64, INT64, TensorType
 from graphc.ops.axes import one_axis
@@ -50,9 +50,7 @@ class Cumulative(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return getattr(np, self.name)(arrays[0], axis=attrs["axis"])
 
     def reads(self, node: Node, index: int) -> Access:
@@ -61,12 +59,10 @@ class Cumulative(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"{self.function}({args[0]}, axis={node.attrs['axis']})")
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"{self.function}({args[0]}, axis={node.attrs['axis']}, out={out})"
 
     def flops(self, node: Node) -> Dim:
@@ -114,9 +110,7 @@ class CumulativeLogSumExp(Cumulative):
     def prepared(self, node: Node) -> Node:
         return node if node.dtype.kind == "f" else cast(node, FLOAT64)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.logaddexp.accumulate(arrays[0], axis=attrs["axis"])
 
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -155,9 +149,7 @@ class LinearRecurrence(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[1]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         a, b = (np.moveaxis(x, attrs["axis"], 0) for x in arrays)
         y = np.array(b)
         for k in range(1, len(y)):
@@ -186,7 +178,7 @@ class LinearRecurrence(Op):
     def batched(self, node: Node, carried: Carried, size: Dim) -> Node:
         return past_first_axis(node, carried, size)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"_linear_recurrence({args[0]}, {args[1]}, axis={node.attrs['axis']})")
 
     def helper(self, node: Node) -> str:

@@ -14,14 +14,14 @@ columns and adding them up again copies long rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import PRODUCT, Code, Notation
+from graphc.ir.code import PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import (
     Dim,
     as_dim,
@@ -32,7 +32,7 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.symbols import sympy_module
 from graphc.ir.types import TensorType
 from graphc.ir.walk import new_nodes
@@ -69,7 +69,7 @@ class OfColumns(Op):
     multiplies = True
     verb = verb_of_groups = ""
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         if is_of_elements(node.attrs):
             left, right = self.factors(node, args, notation)
             multiplied = f"({left.within(PRODUCT)} @ {right.within(PRODUCT + 1)})"
@@ -77,9 +77,7 @@ class OfColumns(Op):
         fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"
         return Code(self._call(node, args, fresh, notation))
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         # The result is filled through a view of it as a matrix, which only one piece has.
         if not notation.owns_out:
             return None
@@ -89,11 +87,11 @@ class OfColumns(Op):
             return f"np.matmul({left}, {right}, out={matrix})"
         return self._call(node, args, out, notation)
 
-    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+    def factors(self, node: Node, args: Codes, notation: Notation) -> tuple[Code, Code]:
         """Return the matrices whose product the op is where columns are the array itself."""
         raise NotImplementedError
 
-    def _call(self, node: Node, args: Sequence[Code], out: str, notation: Notation) -> str:
+    def _call(self, node: Node, args: Codes, out: str, notation: Notation) -> str:
         words = [*[a.text for a in args], notation.shape(node.attrs["size"])]
         for key in ("stride", "dilation"):
             if any(not isinstance(n, int) or n != 1 for n in node.attrs[key]):
@@ -176,9 +174,7 @@ class Convolve(OfColumns):
         places = positions(x.shape[:-1], attrs, self.name)
         return x.with_shape((filters.shape[0], *places, x.shape[-1]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         parts = [np.split(a, attrs["groups"]) for a in arrays]
         products = [filters @ columns_of(x, attrs) for x, filters in zip(*parts, strict=True)]
         return np.concatenate(products).reshape(result.shape)
@@ -196,7 +192,7 @@ class Convolve(OfColumns):
             return super().reads(node, index)
         return along(0), whole(node.inputs[1].shape[1])
 
-    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+    def factors(self, node: Node, args: Codes, notation: Notation) -> tuple[Code, Code]:
         return args[1], matrix_code(args[0], node.inputs[0], notation)
 
     def flops(self, node: Node) -> Dim:
@@ -224,9 +220,7 @@ class ConvolveFilters(OfColumns):
         expect_fit(self.name, fits, inputs, f"d [any, {shape_text(wanted)[1:-1]}]")
         return x.with_shape((as_dim(rows * attrs["groups"]), each or 0))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         products = []
         for x, d in zip(*[np.split(a, attrs["groups"]) for a in arrays], strict=True):
             columns = columns_of(x, attrs)
@@ -243,7 +237,7 @@ class ConvolveFilters(OfColumns):
         cube = einsum_labels([windows, response], [labels, of_response], out)
         return OPS["reshape"](cube, node.shape)
 
-    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+    def factors(self, node: Node, args: Codes, notation: Notation) -> tuple[Code, Code]:
         x, d = (matrix_code(a, n, notation) for a, n in zip(args, node.inputs, strict=True))
         return x, d.turned()
 
@@ -296,9 +290,7 @@ class ConvolveBack(OfColumns):
         channels = as_dim((channels or 0) * attrs["groups"])
         return d.with_shape((channels, *attrs["shape"], d.shape[-1]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         rank, d = len(attrs["size"]), arrays[0]
         parts_of = zip(*[np.split(a, attrs["groups"]) for a in arrays], strict=True)
         columns = np.concatenate([w.T @ part.reshape(len(part), -1) for part, w in parts_of])
@@ -325,7 +317,7 @@ class ConvolveBack(OfColumns):
         total = OPS["windows_add"].make([zeros, windows], **attrs)
         return OPS["transpose"](total, (0, *range(2, total.ndim), 1))
 
-    def factors(self, node: Node, args: Sequence[Code], notation: Notation) -> tuple[Code, Code]:
+    def factors(self, node: Node, args: Codes, notation: Notation) -> tuple[Code, Code]:
         return args[1].turned(), matrix_code(args[0], node.inputs[0], notation)
 
     def response(self, node: Node) -> Node:

@@ -14,10 +14,10 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, product, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case
+from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT32, TensorType
 from graphc.ops.leaf import as_node, zeros_like
@@ -58,21 +58,17 @@ class WindowReduction(TurnableWindows):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return inputs[0].with_shape(pooled_shape(inputs[0].shape, attrs, self.name))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         self.expect_windows(arrays[0], attrs)
         axes = tuple(range(-len(attrs["size"]), 0))
         fold = getattr(np, self.ufunc)
         return np.asarray(fold.reduce(laid_out(arrays[0], attrs, result.shape), axis=axes))
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         operands = f"np.{self.ufunc}", args[0].text
         return Code(call("reduce_windows", node.attrs, notation, *operands))
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return f"{self.numpy(node, args, notation).text[:-1]}, out={out})"
 
     def helper(self, node: Node) -> str:
@@ -121,18 +117,14 @@ class WindowArgExtremum(WindowReduction):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         return super().infer(inputs, attrs).with_dtype(INT32)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         places = in_rows(laid_out(arrays[0], attrs, result.shape), attrs)
         return getattr(np, self.extreme)(places, -1).astype(INT32)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(call(f"{self.extreme}_in_windows", node.attrs, notation, args[0].text))
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return None
 
     def helper(self, node: Node) -> str:
@@ -159,9 +151,7 @@ class TakeInWindows(Windowed, Movement):
         expect_one_each(self.name, wanted, *inputs[1:])
         return inputs[0].with_shape(wanted)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         places = in_rows(laid_out(arrays[0], attrs, result.shape), attrs)
         return np.take_along_axis(places, arrays[1][..., None], -1)[..., 0]
 
@@ -169,7 +159,7 @@ class TakeInWindows(Windowed, Movement):
         operands = [zeros_like(node.inputs[0]), cotangent, node.inputs[1]]
         return OPS["add_in_windows"].make(operands, **node.attrs)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         shown = OPS["windows"].make(node.inputs[:1], **node.attrs)
         view = OPS["windows"].numpy(shown, args[:1], notation)
         count = notation.dim(product(node.attrs["size"]))
@@ -196,9 +186,7 @@ class AddInWindows(TurnableWindows, Movement):
         expect_one_each(self.name, wanted, *inputs[1:])
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         total = np.array(arrays[0], result.dtype)
         windows = (*arrays[1].shape, *attrs["size"])
         for number, (_, elements) in enumerate(parts(attrs, windows)):
@@ -213,9 +201,7 @@ class AddInWindows(TurnableWindows, Movement):
             return cotangent
         return OPS["take_in_windows"].make([cotangent, node.inputs[2]], **node.attrs)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         return call("add_in_windows", node.attrs, notation, out, args[1].text, args[2].text)
 
     def helper(self, node: Node) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import as_node, fill
@@ -58,9 +58,7 @@ class AtExtreme(Windowed, Movement):
         values = node.inputs[-1].shape
         return identity(node.ndim) if is_base else windows_that_hold(node, values)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         operands = [a.text for a in args[-3:]]
         return call(f"{self.verb}_at_extreme", node.attrs, notation, out, *operands)
 
@@ -108,9 +106,7 @@ class AddAtExtreme(TurnableWindows, AtExtreme):
         expect_one_each(self.name, wanted, values, extreme)
         return base
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         base, values, x, extreme = arrays
         found = TensorType(np.dtype(np.int32), extreme.shape)
         index = OPS[self.number].reference([x], attrs, found)
@@ -153,9 +149,7 @@ class PutAtExtreme(AtExtreme):
         expect_one_each(self.name, pooled_shape(x.shape, attrs, self.name), values, extreme)
         return values.with_shape(x.shape)
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         zeros = np.zeros(result.shape, result.dtype)
         return self._adding.reference([zeros, *arrays], attrs, result)
 
@@ -163,7 +157,7 @@ class PutAtExtreme(AtExtreme):
         zeros = fill(0, node.shape, node.dtype)
         return self._adding.make([zeros, *node.inputs], **node.attrs)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"
         return Code(str(self.numpy_into(node, args, fresh, notation)))
 

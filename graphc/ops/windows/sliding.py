@@ -6,7 +6,7 @@ and what adds windows back where they came from, its transpose, is transposed co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, along, identity, whole
 from graphc.ir.attributes import Attributes, plain
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import (
     Dim,
     Shape,
@@ -27,7 +27,7 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case, Op
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
@@ -73,9 +73,7 @@ class Windowed(Op):
 class TurnableWindows(Windowed):
     """An op over windows that may as well have its operands' axes in another order."""
 
-    def reordered(
-        self, node: Node, order: tuple[int, ...], turned: Callable[[Node, Sequence[int]], Node]
-    ) -> tuple[Node, tuple[int, ...]] | None:
+    def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order] | None:
         attrs = _in_order(node, order)
         if attrs is None:
             return None
@@ -118,9 +116,7 @@ class Windows(Windowed, Movement):
         lead = x.shape[: x.ndim - len(attrs["size"])]
         return x.with_shape((*lead, *positions(x.shape, attrs, self.name), *attrs["size"]))
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         self.expect_windows(arrays[0], attrs)
         found = np.empty(result.shape, result.dtype)
         for place, elements in parts(attrs, result.shape):
@@ -139,7 +135,7 @@ class Windows(Windowed, Movement):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return OPS["windows_add"].make([zeros_like(node.inputs[0]), cotangent], **node.attrs)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         attrs, ndim = node.attrs, node.inputs[0].ndim
         rank = len(attrs["size"])
         spans = [span(k, d) for k, d in zip(attrs["size"], attrs["dilation"], strict=True)]
@@ -177,9 +173,7 @@ class WindowsAdd(Windowed, Movement):
             )
         return inputs[0]
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         total = np.array(arrays[0], result.dtype)
         for place, elements in parts(attrs, arrays[1].shape):
             total[elements] += arrays[1][place]
@@ -191,9 +185,7 @@ class WindowsAdd(Windowed, Movement):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent if index == 0 else OPS["windows"].make([cotangent], **node.attrs)
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         values, code = node.inputs[1], args[1].text
         if isinstance(values.op, BroadcastTo) or values.op is full:
             # An addition would broadcast the values by itself; this one needs whole windows.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.access import Access
 from graphc.ir.attributes import Attributes
-from graphc.ir.code import Code, Notation
+from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, as_shape, product
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Case
+from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import as_node
 from graphc.ops.movement.rearranging import Movement
@@ -45,9 +45,7 @@ class SpreadWindows(TurnableWindows, Movement):
         expect_one_each(self.name, pooled_shape(whole.shape, attrs, self.name), values)
         return whole
 
-    def reference(
-        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
-    ) -> np.ndarray:
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         total = np.zeros(result.shape, result.dtype)
         for _, elements in parts(attrs, (*arrays[0].shape, *attrs["size"])):
             total[elements] += arrays[0]
@@ -60,13 +58,11 @@ class SpreadWindows(TurnableWindows, Movement):
         frame = {key: node.attrs[key] for key in ("size", "stride", "dilation")}
         return OPS["window_sum"].make([cotangent], **frame)
 
-    def numpy(self, node: Node, args: Sequence[Code], notation: Notation) -> Code:
+    def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         fresh = f"np.empty({notation.size(node.shape)}, {notation.dtype(node.dtype)})"
         return Code(str(self.numpy_into(node, args, fresh, notation)))
 
-    def numpy_into(
-        self, node: Node, args: Sequence[Code], out: str, notation: Notation
-    ) -> str | None:
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
         verb = "fill_windows" if are_apart(node.attrs) else "spread_windows"
         return call(verb, node.attrs, notation, out, args[0].text)
 
