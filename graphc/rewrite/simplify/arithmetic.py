@@ -6,6 +6,8 @@ difference; constants are gathered; x·x is `square(x)`, 1/x is a division.
 
 from __future__ import annotations
 
+from functools import partial
+
 from graphc.rewrite.engine.rule import ASSUMES_FINITE, REASSOCIATES, Rule
 from graphc.rewrite.simplify.choices import CHOICES
 
@@ -14,6 +16,20 @@ _SIGNS = "a sign moves to where it vanishes or costs nothing"
 _GATHER = "numeric coefficients are gathered into one"
 _SAME = "the function of this argument is a cheaper one"
 _FACTOR = "one multiplication instead of two"
+_DIVISION = "one division instead of two"
+_RECIPROCAL = "the normal form of a reciprocal"
+_SQUARE = "the normal form of a square"
+
+
+def _finite(name: str, before: str, why: str) -> tuple[Rule, Rule]:
+    """Return the rules by which what is 0 of finite numbers is 0: where they are, or may be."""
+    where = "is_finite(x) and cannot_fail(x)"
+    certain = Rule(name, before, "0", why, when=where, example="x=where(u > 0, 1.0, 2.0)")
+    assumed = Rule(
+        f"{name}_assumed", before, "0", why, when="cannot_fail(x)", exactness=ASSUMES_FINITE
+    )
+    return certain, assumed
+
 
 NEUTRAL = (
     Rule("add_zero", "x + 0", "x", _NEUTRAL),
@@ -25,38 +41,8 @@ NEUTRAL = (
     Rule("divide_minus_one", "x/(-1)", "-x", _SIGNS),
     Rule("power_one", "x**1", "x", _NEUTRAL),
     Rule("power_zero", "x**0", "1", "0**0 = 1, and so is NaN**0", when="cannot_fail(x)"),
-    Rule(
-        "multiply_zero",
-        "x*0",
-        "0",
-        "0 times a finite number",
-        when="is_finite(x) and cannot_fail(x)",
-        example="x=where(u > 0, 1.0, 2.0)",
-    ),
-    Rule(
-        "multiply_zero_assumed",
-        "x*0",
-        "0",
-        "0 times a finite number",
-        when="cannot_fail(x)",
-        exactness=ASSUMES_FINITE,
-    ),
-    Rule(
-        "subtract_itself",
-        "x - x",
-        "0",
-        "the difference of a finite number with itself",
-        when="is_finite(x) and cannot_fail(x)",
-        example="x=where(u > 0, 1.0, 2.0)",
-    ),
-    Rule(
-        "subtract_itself_assumed",
-        "x - x",
-        "0",
-        "the difference of a finite number with itself",
-        when="cannot_fail(x)",
-        exactness=ASSUMES_FINITE,
-    ),
+    *_finite("multiply_zero", "x*0", "0 times a finite number"),
+    *_finite("subtract_itself", "x - x", "the difference of a finite number with itself"),
     Rule(
         "divide_itself",
         "x/x",
@@ -110,13 +96,23 @@ SIGNS = (
 )
 
 
+_rounding = partial(Rule, exactness=REASSOCIATES)
+_once = partial(_rounding, spares_shared=True)
+
+
 def _sum(name: str, before: str, after: str, numbers: str) -> Rule:
     """Return a rule by which two numbers of a sum meet, where none is lost beside the other.
 
     The ε of `1 - x + 1e-8` is there for x = 1; in float32, 1 + 1e-8 is 1.
     """
-    when = f"not is_float(x) or keeps_digits({numbers})"
-    return Rule(name, before, after, _GATHER, when=when, exactness=REASSOCIATES)
+    return _rounding(
+        name, before, after, _GATHER, when=f"not is_float(x) or keeps_digits({numbers})"
+    )
+
+
+def _factor(name: str, before: str, after: str, number: str) -> Rule:
+    """Return a rule by which two numbers of a product become one, where that is a number."""
+    return _rounding(name, before, after, _GATHER, when=f"fits({number})")
 
 
 NUMBERS = (
@@ -128,84 +124,27 @@ NUMBERS = (
     _sum("number_minus_minus", "(c1 - x) - c2", "(c1 - c2) - x", "c1, -c2"),
     _sum("number_minus_sum", "c1 - (x + c2)", "(c1 - c2) - x", "c1, -c2"),
     _sum("number_minus_shifted", "c1 - (x - c2)", "(c1 + c2) - x", "c1, c2"),
-    _sum(
-        "number_minus_number_minus",
-        "c1 - (c2 - x)",
-        "x + (c1 - c2)",
-        "c1, -c2",
-    ),
-    Rule(
+    _sum("number_minus_number_minus", "c1 - (c2 - x)", "x + (c1 - c2)", "c1, -c2"),
+    _rounding(
         "multiply_numbers",
         "(x*c1)*c2",
         "x*(c1*c2)",
         _GATHER,
         when="is_float(x) and fits(c1*c2)",
-        exactness=REASSOCIATES,
     ),
-    Rule(
-        "multiply_divide_numbers",
-        "(x*c1)/c2",
-        "x*(c1/c2)",
-        _GATHER,
-        when="fits(c1/c2)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "divide_multiply_numbers",
-        "(x/c1)*c2",
-        "x*(c2/c1)",
-        _GATHER,
-        when="fits(c2/c1)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "divide_numbers",
-        "(x/c1)/c2",
-        "x/(c1*c2)",
-        _GATHER,
-        when="fits(c1*c2)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "number_over_scaled",
-        "c1/(x*c2)",
-        "(c1/c2)/x",
-        _GATHER,
-        when="fits(c1/c2)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "number_over_divided",
-        "c1/(x/c2)",
-        "(c1*c2)/x",
-        _GATHER,
-        when="fits(c1*c2)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "number_over_quotient",
-        "c1/(c2/x)",
-        "x*(c1/c2)",
-        _GATHER,
-        when="fits(c1/c2)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "scaled_quotient",
-        "(c1/x)*c2",
-        "(c1*c2)/x",
-        _GATHER,
-        when="fits(c1*c2)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
+    _factor("multiply_divide_numbers", "(x*c1)/c2", "x*(c1/c2)", "c1/c2"),
+    _factor("divide_multiply_numbers", "(x/c1)*c2", "x*(c2/c1)", "c2/c1"),
+    _factor("divide_numbers", "(x/c1)/c2", "x/(c1*c2)", "c1*c2"),
+    _factor("number_over_scaled", "c1/(x*c2)", "(c1/c2)/x", "c1/c2"),
+    _factor("number_over_divided", "c1/(x/c2)", "(c1*c2)/x", "c1*c2"),
+    _factor("number_over_quotient", "c1/(c2/x)", "x*(c1/c2)", "c1/c2"),
+    _factor("scaled_quotient", "(c1/x)*c2", "(c1*c2)/x", "c1*c2"),
+    _once(
         "scale_of_product",
         "(x*c)*y",
         "(x*y)*c",
         "coefficients move outward, where they meet",
         when="not is_constant(y) and is_moderate(c)",
-        exactness=REASSOCIATES,
-        spares_shared=True,
     ),
     Rule(
         "add_itself",
@@ -214,30 +153,9 @@ NUMBERS = (
         "one operand is read instead of two",
         when="not is_truth(x)",
     ),
-    Rule(
-        "collect_scaled",
-        "x*c1 + x*c2",
-        "x*(c1 + c2)",
-        _GATHER,
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
-        "collect_difference",
-        "x*c1 - x*c2",
-        "x*(c1 - c2)",
-        _GATHER,
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
-        "collect_one_more",
-        "x*c + x",
-        "x*(c + 1)",
-        _GATHER,
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
+    _once("collect_scaled", "x*c1 + x*c2", "x*(c1 + c2)", _GATHER),
+    _once("collect_difference", "x*c1 - x*c2", "x*(c1 - c2)", _GATHER),
+    _once("collect_one_more", "x*c + x", "x*(c + 1)", _GATHER),
     Rule(
         "maximum_numbers",
         "maximum(maximum(x, c1), c2)",
@@ -255,106 +173,46 @@ NUMBERS = (
 )
 
 PRODUCTS = (
-    Rule(
-        "factor_sum",
-        "x*z + y*z",
-        "(x + y)*z",
-        _FACTOR,
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
-        "factor_difference",
-        "x*z - y*z",
-        "(x - y)*z",
-        _FACTOR,
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
-        "factor_quotients",
-        "x/z + y/z",
-        "(x + y)/z",
-        "one division instead of two",
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
-        "factor_quotient_difference",
-        "x/z - y/z",
-        "(x - y)/z",
-        "one division instead of two",
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
+    _once("factor_sum", "x*z + y*z", "(x + y)*z", _FACTOR),
+    _once("factor_difference", "x*z - y*z", "(x - y)*z", _FACTOR),
+    _once("factor_quotients", "x/z + y/z", "(x + y)/z", _DIVISION),
+    _once("factor_quotient_difference", "x/z - y/z", "(x - y)/z", _DIVISION),
+    _once(
         "times_reciprocal_of_positive",
         "x*(1/y)",
         "x/y",
         "one division instead of two operations",
-        exactness=REASSOCIATES,
-        spares_shared=True,
         when="is_positive(y)",
         example="y=2.0 + u*u",
     ),
-    Rule(
+    _once(
         "times_reciprocal",
         "x*(1/y)",
         "x/y",
         "one division instead of two operations",
-        exactness=REASSOCIATES,
-        spares_shared=True,
         moves_kink=True,  # at y = 0: no derivative of 1/y is 0 times what reaches it
     ),
-    Rule(
-        "over_reciprocal",
-        "x/(1/y)",
-        "x*y",
-        "one product instead of two divisions",
-        exactness=REASSOCIATES,
-        spares_shared=True,
-    ),
-    Rule(
+    _once("over_reciprocal", "x/(1/y)", "x*y", "one product instead of two divisions"),
+    _rounding(
         "scale_cancelled",
         "c*(x/(c*y))",
         "x/y",
         "the factor goes and comes back",
-        exactness=REASSOCIATES,
         when="c != 0",
         example="c=3.0",
     ),
-    Rule("reciprocal", "reciprocal(x)", "1/x", "the normal form of a reciprocal"),
-    Rule(
-        "power_minus_one",
-        "x**(-1)",
-        "1/x",
-        "the normal form of a reciprocal",
-        when="is_float(x)",
-        exactness=REASSOCIATES,
-    ),
-    Rule(
-        "product_with_itself",
-        "x*x",
-        "square(x)",
-        "the normal form of a square",
-        when="not is_truth(x)",
-    ),
-    Rule("power_two", "x**2", "square(x)", "the normal form of a square"),
-    Rule(
-        "power_half",
-        "x**0.5",
-        "sqrt(x)",
-        "the normal form of a root",
-        exactness=REASSOCIATES,
-    ),
+    Rule("reciprocal", "reciprocal(x)", "1/x", _RECIPROCAL),
+    _rounding("power_minus_one", "x**(-1)", "1/x", _RECIPROCAL, when="is_float(x)"),
+    Rule("product_with_itself", "x*x", "square(x)", _SQUARE, when="not is_truth(x)"),
+    Rule("power_two", "x**2", "square(x)", _SQUARE),
+    _rounding("power_half", "x**0.5", "sqrt(x)", "the normal form of a root"),
     Rule("square_of_abs", "square(abs(x))", "square(x)", _SAME),
-    Rule(
+    _rounding(
         "square_of_sqrt",
         "square(sqrt(x))",
         "x",
         "x is not negative, so the root exists",
         when="is_nonnegative(x)",
-        exactness=REASSOCIATES,
         example="x=exp(u)",
     ),
 )
