@@ -126,11 +126,7 @@ NUMBERS = (
     _sum("number_minus_shifted", "c1 - (x - c2)", "(c1 + c2) - x", "c1, c2"),
     _sum("number_minus_number_minus", "c1 - (c2 - x)", "x + (c1 - c2)", "c1, -c2"),
     _rounding(
-        "multiply_numbers",
-        "(x*c1)*c2",
-        "x*(c1*c2)",
-        _GATHER,
-        when="is_float(x) and fits(c1*c2)",
+        "multiply_numbers", "(x*c1)*c2", "x*(c1*c2)", _GATHER, when="is_float(x) and fits(c1*c2)"
     ),
     _factor("multiply_divide_numbers", "(x*c1)/c2", "x*(c1/c2)", "c1/c2"),
     _factor("divide_multiply_numbers", "(x/c1)*c2", "x*(c2/c1)", "c2/c1"),
@@ -147,11 +143,7 @@ NUMBERS = (
         when="not is_constant(y) and is_moderate(c)",
     ),
     Rule(
-        "add_itself",
-        "x + x",
-        "2*x",
-        "one operand is read instead of two",
-        when="not is_truth(x)",
+        "add_itself", "x + x", "2*x", "one operand is read instead of two", when="not is_truth(x)"
     ),
     _once("collect_scaled", "x*c1 + x*c2", "x*(c1 + c2)", _GATHER),
     _once("collect_difference", "x*c1 - x*c2", "x*(c1 - c2)", _GATHER),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 _NEUTRAL = "the operand does nothing"
@@ -10,20 +12,40 @@ _ONCE = "one choice instead of two, and nothing is added to 0"
 _RIGHT = "what is compared stands before the number"
 
 
+_once = partial(Rule, spares_shared=True)
+
+
 def _inside(function: str) -> Rule:
     """where(m, f(x), f(y)) → f(where(m, x, y)): the branch not taken meets no function at all."""
-    return Rule(
+    return _once(
         f"choice_inside_{function}",
         f"where(m, {function}(x), {function}(y))",
         f"{function}(where(m, x, y))",
         "the function is computed once, of what is chosen",
-        spares_shared=True,
+    )
+
+
+def _of_nonnegative(function: str) -> Rule:
+    """f(x) → x for an f that leaves alone what is not negative."""
+    return Rule(
+        f"{function}_of_nonnegative",
+        f"{function}(x)",
+        "x",
+        _SAME,
+        when="is_nonnegative(x)",
+        example="x=exp(u)",
+        moves_kink=True,
     )
 
 
 def _number_behind(name: str, before: str, after: str) -> Rule:
     """Return a rule that puts a number behind what is compared with it; two numbers stay."""
     return Rule(name, before, after, _RIGHT, when="not is_constant(x)")
+
+
+def _chosen_before(branch: str, before: str, why: str) -> Rule:
+    """Return a rule by which a choice within a branch of the same choice is made already."""
+    return Rule(f"where_where_{branch}", before, "where(m, x, z)", why, when="cannot_fail(y)")
 
 
 CHOICES = (
@@ -45,31 +67,13 @@ CHOICES = (
         example="y=where(u > 0, 1.5, 2.0)",
     ),
     Rule("abs_of_abs", "abs(abs(x))", "abs(x)", _SAME),
-    Rule(
-        "abs_of_nonnegative",
-        "abs(x)",
-        "x",
-        _SAME,
-        when="is_nonnegative(x)",
-        example="x=exp(u)",
-        moves_kink=True,
-    ),
-    Rule(
-        "relu_of_nonnegative",
-        "relu(x)",
-        "x",
-        _SAME,
-        when="is_nonnegative(x)",
-        example="x=exp(u)",
-        moves_kink=True,
-    ),
-    Rule(
+    *map(_of_nonnegative, ("abs", "relu")),
+    _once(
         "product_of_abs",
         "abs(x)*abs(y)",
         "abs(x*y)",
         "one absolute value",
         when="is_float(x)",  # a product of integers may wrap to a negative one
-        spares_shared=True,
     ),
     Rule(
         "gated_product",
@@ -78,13 +82,12 @@ CHOICES = (
         "a branch that is not taken contributes exactly 0",
         exactness=REASSOCIATES,
     ),
-    Rule(
+    _once(
         "choice_times",
         "where(m, x, 0)*y",
         "where(m, x*y, 0)",
         "a branch that is not taken never meets an infinity",
         exactness=REASSOCIATES,
-        spares_shared=True,
     ),
     _number_behind("less_from_number", "less(c, x)", "greater(x, c)"),
     _number_behind("greater_from_number", "greater(c, x)", "less(x, c)"),
@@ -101,60 +104,19 @@ CHOICES = (
     Rule("where_true", "where(True, x, y)", "x", "the condition is known", when="cannot_fail(y)"),
     Rule("where_false", "where(False, x, y)", "y", "the condition is known", when="cannot_fail(x)"),
     Rule("where_not", "where(logical_not(m), x, y)", "where(m, y, x)", "the branches swap"),
-    Rule(
-        "where_where_taken",
-        "where(m, where(m, x, y), z)",
-        "where(m, x, z)",
-        "the inner condition holds there",
-        when="cannot_fail(y)",
+    _chosen_before("taken", "where(m, where(m, x, y), z)", "the inner condition holds there"),
+    _chosen_before("other", "where(m, x, where(m, y, z))", "the inner condition fails there"),
+    _once("add_choice_taken", "where(m, x, 0) + where(m, y, z)", "where(m, x + y, z)", _ONCE),
+    _once("add_choice_other", "where(m, 0, x) + where(m, y, z)", "where(m, y, x + z)", _ONCE),
+    _once("subtract_choice_taken", "where(m, x, y) - where(m, z, 0)", "where(m, x - z, y)", _ONCE),
+    _once("subtract_choice_other", "where(m, x, y) - where(m, 0, z)", "where(m, x, y - z)", _ONCE),
+    _once(
+        "choice_of_products", "where(m, x*z, y*z)", "where(m, x, y)*z", "one product instead of two"
     ),
-    Rule(
-        "where_where_other",
-        "where(m, x, where(m, y, z))",
-        "where(m, x, z)",
-        "the inner condition fails there",
-        when="cannot_fail(y)",
-    ),
-    Rule(
-        "add_choice_taken",
-        "where(m, x, 0) + where(m, y, z)",
-        "where(m, x + y, z)",
-        _ONCE,
-        spares_shared=True,
-    ),
-    Rule(
-        "add_choice_other",
-        "where(m, 0, x) + where(m, y, z)",
-        "where(m, y, x + z)",
-        _ONCE,
-        spares_shared=True,
-    ),
-    Rule(
-        "subtract_choice_taken",
-        "where(m, x, y) - where(m, z, 0)",
-        "where(m, x - z, y)",
-        _ONCE,
-        spares_shared=True,
-    ),
-    Rule(
-        "subtract_choice_other",
-        "where(m, x, y) - where(m, 0, z)",
-        "where(m, x, y - z)",
-        _ONCE,
-        spares_shared=True,
-    ),
-    Rule(
-        "choice_of_products",
-        "where(m, x*z, y*z)",
-        "where(m, x, y)*z",
-        "one product instead of two",
-        spares_shared=True,
-    ),
-    Rule(
+    _once(
         "choice_of_quotients",
         "where(m, x/z, y/z)",
         "where(m, x, y)/z",
         "one division instead of two",
-        spares_shared=True,
     ),
 )
