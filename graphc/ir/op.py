@@ -183,7 +183,17 @@ class Op:
     def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         """Return the tangent of the result, linear in `tangents` (None stands for zero).
 
-        Not asked of an op that has an `expand`.
+        Not asked of an op that has an `expand`. What `linearize_first` returns, unless said.
+        """
+        first, *others = tangents
+        if any(tangent is not None for tangent in others):
+            raise GraphError(f"{self.name} has no derivative", got=repr(node))
+        return None if first is None else self.linearize_first(node, first)
+
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        """Return the tangent of the result, linear in that of the first operand.
+
+        For ops that have a derivative in no other operand.
         """
         raise GraphError(f"{self.name} has no derivative", got=repr(node))
 

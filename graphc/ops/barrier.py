@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,8 +42,8 @@ class RecomputeFrom(Op):
     def is_differentiable(self, node: Node, index: int) -> bool:
         return index == 0 and super().is_differentiable(node, index)
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0]
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return tangent
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent

@@ -47,12 +47,10 @@ class LogSumExp(Reduction):
         total = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
         return total if attrs["keepdims"] else total.reshape(result.shape)
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         weights = softmax.make([node.inputs[0]], axis=node.attrs["axis"])
         return OPS["sum"](
-            OPS["multiply"](weights, tangents[0]), node.attrs["axis"], node.attrs["keepdims"]
+            OPS["multiply"](weights, tangent), node.attrs["axis"], node.attrs["keepdims"]
         )
 
     def lower(self, node: Node) -> Node:
@@ -115,10 +113,8 @@ class Softmax(AcrossAxes):
         e = np.exp(x - np.where(np.isfinite(shift), shift, 0).astype(x.dtype))
         return e / np.maximum(e.sum(axis=axis, keepdims=True), 1)
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        weighted = OPS["multiply"](node, tangents[0])
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        weighted = OPS["multiply"](node, tangent)
         total = OPS["sum"](weighted, node.attrs["axis"], True)
         return OPS["subtract"](weighted, OPS["multiply"](node, total))
 
@@ -154,12 +150,10 @@ class LogSoftmax(AcrossAxes):
         total = logsumexp.reference(arrays, {**attrs, "keepdims": True}, result)
         return arrays[0] - total
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         weights = softmax.make(node.inputs, **node.attrs)
-        total = OPS["sum"](OPS["multiply"](weights, tangents[0]), node.attrs["axis"], True)
-        return OPS["subtract"](tangents[0], total)
+        total = OPS["sum"](OPS["multiply"](weights, tangent), node.attrs["axis"], True)
+        return OPS["subtract"](tangent, total)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return Bounds(-np.inf, 0.0)
@@ -199,9 +193,6 @@ class Moment(Reduction):
 
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return self.by_numpy(arrays[0], **attrs)
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        raise NotImplementedError("moments are expanded before they are derived")
 
     def expand(self, node: Node) -> Node:
         """Return the definition in differentiable ops."""

@@ -6,7 +6,7 @@ inference, so that the way back to training is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -79,8 +79,8 @@ class IdleDropout(Op):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0]
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return tangents[0]
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return tangent
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cotangent

@@ -137,4 +137,5 @@ class ForwardSweep:
 def is_derived_from_formula(op: Op) -> bool:
     """Say whether an op's partials come from its formula; other ops state what they come from."""
     own = type(op)
-    return isinstance(op, Pointwise) and own.linearize is Op.linearize and own.expand is Op.expand
+    states_one = own.linearize_first is not Op.linearize_first or own.expand is not Op.expand
+    return isinstance(op, Pointwise) and own.linearize is Op.linearize and not states_one

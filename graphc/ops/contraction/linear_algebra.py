@@ -60,10 +60,8 @@ class Inverse(OfSquareMatrix):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.linalg.inv(arrays[0])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        return OPS["negative"](matrix_product(node, matrix_product(tangents[0], node)))
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return OPS["negative"](matrix_product(node, matrix_product(tangent, node)))
 
     def latex(self, node: Node, args: Sequence[str]) -> str:
         return rf"\left({args[0]}\right)^{{-1}}"
@@ -88,11 +86,9 @@ class OfDeterminant(OfSquareMatrix):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.asarray(self.by_numpy(arrays[0]))
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         """Return the tangent of log|det a|: the sum of a's inverse, transposed, times its own."""
-        if tangents[0] is None:
-            return None
-        along = OPS["multiply"](turned(inv(node.inputs[0])), tangents[0])
+        along = OPS["multiply"](turned(inv(node.inputs[0])), tangent)
         return OPS["sum"](along, axis=(-2, -1))
 
     def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
@@ -109,9 +105,8 @@ class OfDeterminant(OfSquareMatrix):
 class Determinant(OfDeterminant):
     """The determinant: its derivative takes the inverse, which a singular matrix has not."""
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        relative = super().linearize(node, tangents)
-        return None if relative is None else OPS["multiply"](node, relative)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return OPS["multiply"](node, super().linearize_first(node, tangent))
 
 
 class LogDeterminant(OfDeterminant):
@@ -138,12 +133,10 @@ class Cholesky(OfSquareMatrix):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.linalg.cholesky(arrays[0])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         order = node.shape[-1]
-        below = OPS["where"](on_or_below(order, order, -1), tangents[0], 0.0)
-        lower = OPS["where"](on_or_below(order, order), tangents[0], 0.0)
+        below = OPS["where"](on_or_below(order, order, -1), tangent, 0.0)
+        lower = OPS["where"](on_or_below(order, order), tangent, 0.0)
         tangent = OPS["add"](lower, turned(below))
         between = solve(node, turned(solve(node, tangent)))
         half = OPS["multiply"](OPS["eye"](order, dtype=node.dtype), OPS["multiply"](between, 0.5))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -97,8 +96,8 @@ def _mills_continued(x: float) -> float:
 class OfTail(Special):
     """What the normal tail is made into: SymPy's derivative of it is 0/0 where erfc underflows."""
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else self.transpose(node, tangents[0], 0)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self.transpose(node, tangent, 0)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return OPS["multiply"](cotangent, self.slope(node, node.inputs[0]))

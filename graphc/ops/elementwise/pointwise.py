@@ -292,8 +292,8 @@ class Cast(Pointwise):
     def is_differentiable(self, node: Node, index: int) -> bool:
         return node.inputs[0].dtype.kind == "f" and node.dtype.kind == "f"
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else cast(tangents[0], node.dtype)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return cast(tangent, node.dtype)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return cast(cotangent, node.inputs[0].dtype)

@@ -47,10 +47,8 @@ class TakeAlongAxis(Op):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.take_along_axis(arrays[0], arrays[1], attrs["axis"])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        return self.make([tangents[0], node.inputs[1]], **node.attrs)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self.make([tangent, node.inputs[1]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])

@@ -78,10 +78,8 @@ class Gather(Op):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0][(slice(None),) * attrs["axis"] + tuple(arrays[1:])]
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        return self.make([tangents[0], *node.inputs[1:]], **node.attrs)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self.make([tangent, *node.inputs[1:]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])

@@ -271,8 +271,8 @@ class Pad(Movement):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.pad(arrays[0], attrs["widths"], constant_values=attrs["value"])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else self(tangents[0], node.attrs["widths"])
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self(tangent, node.attrs["widths"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         pairs = zip(node.attrs["widths"], node.inputs[0].shape, strict=True)

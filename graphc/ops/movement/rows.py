@@ -62,8 +62,8 @@ class SumByRow(Op):
                     total[i] += values[j]
         return total
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else self.transpose(node, tangents[0], 0)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self.transpose(node, tangent, 0)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         # Whether two places share a row says nothing about their order.

@@ -58,11 +58,9 @@ class Sort(InOrder):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.sort(arrays[0], axis=attrs["axis"])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         axis = node.attrs["axis"]
-        return OPS["take_along_axis"](tangents[0], argsort(node.inputs[0], axis), axis)
+        return OPS["take_along_axis"](tangent, argsort(node.inputs[0], axis), axis)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return operands[0]

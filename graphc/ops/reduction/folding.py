@@ -197,10 +197,8 @@ class Sum(Reduction):
             return super().numpy(node, args, notation)
         return Code(f"sum_in_parts({args[0]})")
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        return self(tangents[0], node.attrs["axis"], node.attrs["keepdims"])
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self(tangent, node.attrs["axis"], node.attrs["keepdims"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, cotangent)
@@ -224,10 +222,8 @@ class Sum(Reduction):
 
 
 class Mean(Reduction):
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        return self(tangents[0], node.attrs["axis"], node.attrs["keepdims"])
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self(tangent, node.attrs["axis"], node.attrs["keepdims"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, OPS["divide"](cotangent, self.count(node)))
@@ -247,11 +243,8 @@ class Extremum(Reduction):
         self.index_op = index_op
         super().__init__(name, doc, name, needs_elements=True)
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        axes = node.attrs["axis"]
-        x, tangent = node.inputs[0], tangents[0]
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        x, axes = node.inputs[0], node.attrs["axis"]
         if len(axes) != 1:
             x, tangent = self._axes_last(node, x), self._axes_last(node, tangent)
         axis = axes[0] if len(axes) == 1 else -1
@@ -277,10 +270,8 @@ class Extremum(Reduction):
 class Prod(Reduction):
     """The product; its derivative never divides, so zeros are exact."""
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        flat, tangent = (Extremum._axes_last(node, x) for x in (node.inputs[0], tangents[0]))
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        flat, tangent = (Extremum._axes_last(node, x) for x in (node.inputs[0], tangent))
         backwards = [slice(None)] * (flat.ndim - 1) + [slice(None, None, -1)]
         before = exclusive_cumprod(flat)
         after = OPS["slice"](exclusive_cumprod(OPS["slice"](flat, backwards)), backwards)

@@ -31,12 +31,10 @@ class Norm(Reduction):
         squares = np.square(arrays[0])
         return np.asarray(np.sqrt(squares.sum(axis=attrs["axis"], keepdims=attrs["keepdims"])))
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         shape = without_axes(node.inputs[0].shape, node.attrs["axis"], True)
         direction = OPS["divide"](node.inputs[0], _divisor(OPS["reshape"](node, shape)))
-        along = OPS["multiply"](direction, tangents[0])
+        along = OPS["multiply"](direction, tangent)
         return OPS["sum"](along, node.attrs["axis"], node.attrs["keepdims"])
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
@@ -83,11 +81,9 @@ class Normalize(Op):
         length = np.sqrt(np.square(x).sum(axis=attrs["axis"], keepdims=True))
         return np.where(length == 0, 0, x / np.where(length == 0, 1, length)).astype(x.dtype)
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
-        along = OPS["sum"](OPS["multiply"](node, tangents[0]), node.attrs["axis"], True)
-        across = OPS["subtract"](tangents[0], OPS["multiply"](node, along))
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        along = OPS["sum"](OPS["multiply"](node, tangent), node.attrs["axis"], True)
+        across = OPS["subtract"](tangent, OPS["multiply"](node, along))
         return OPS["divide"](across, _divisor(norm(node.inputs[0], node.attrs["axis"], True)))
 
     def lower(self, node: Node) -> Node:

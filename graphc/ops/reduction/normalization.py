@@ -68,14 +68,12 @@ class Standardize(Op):
             x = x - x.mean(axis=axis, keepdims=True)
         return np.asarray(x / np.sqrt((x * x).mean(axis=axis, keepdims=True) + attrs["eps"]))
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        t, axis = tangents[0], node.attrs["axis"]
-        if t is None:
-            return None
-        along = OPS["multiply"](node, mean_over(OPS["multiply"](node, t), axis))
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        axis = node.attrs["axis"]
+        along = OPS["multiply"](node, mean_over(OPS["multiply"](node, tangent), axis))
         if self.centred:
-            t = OPS["subtract"](t, mean_over(t, axis))
-        return OPS["divide"](OPS["subtract"](t, along), self.spread(node))
+            tangent = OPS["subtract"](tangent, mean_over(tangent, axis))
+        return OPS["divide"](OPS["subtract"](tangent, along), self.spread(node))
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         """Return the cotangent of x: what is done to a tangent is symmetric, but for its order."""

@@ -55,14 +55,12 @@ class ResponseNormalize(Op):
         base = attrs["k"] + attrs["alpha"] / size * energy
         return np.asarray(x / base ** attrs["beta"])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        x, t = node.inputs[0], tangents[0]
-        if t is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         base, power = self.base(node)
-        inner = over_channels(OPS["multiply"](x, t), node.attrs["size"])
-        bend = OPS["divide"](OPS["multiply"](node, inner), base)
-        return OPS["subtract"](OPS["divide"](t, power), OPS["multiply"](bend, self.bending(node)))
+        inner = over_channels(OPS["multiply"](node.inputs[0], tangent), node.attrs["size"])
+        through = OPS["divide"](OPS["multiply"](node, inner), base)
+        bend = OPS["multiply"](through, self.bending(node))
+        return OPS["subtract"](OPS["divide"](tangent, power), bend)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         """Return the cotangent of x, as the class states it."""

@@ -70,8 +70,8 @@ class Cumulative(Op):
 
 
 class CumulativeSum(Cumulative):
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else self(tangents[0], node.attrs["axis"])
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self(tangent, node.attrs["axis"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         axis = node.attrs["axis"]
@@ -87,12 +87,10 @@ class CumulativeSum(Cumulative):
 class CumulativeProduct(Cumulative):
     """Its tangent obeys d_k = x_k d_{k-1} + y_{k-1} t_k: no division, so zeros are exact."""
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         axis, x = node.attrs["axis"], node.inputs[0]
         before = shifted(node, axis, 1.0)
-        return linear_recurrence(x, OPS["multiply"](before, tangents[0]), axis=axis)
+        return linear_recurrence(x, OPS["multiply"](before, tangent), axis=axis)
 
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         return range_of_products(operands)
@@ -113,15 +111,13 @@ class CumulativeLogSumExp(Cumulative):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.logaddexp.accumulate(arrays[0], axis=attrs["axis"])
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         axis, x, total = node.attrs["axis"], node.inputs[0], node
         if may_hold_minus_infinity(x):  # of -inf and -inf, exp(x - total) would be nan
             total = OPS["maximum"](node, float(np.finfo(node.dtype).min))
         kept = OPS["exp"](OPS["subtract"](shifted(node, axis, -math.inf), total))
         share = OPS["exp"](OPS["subtract"](x, total))
-        return linear_recurrence(kept, OPS["multiply"](share, tangents[0]), axis=axis)
+        return linear_recurrence(kept, OPS["multiply"](share, tangent), axis=axis)
 
     def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
         return replace(operands[0], high=math.inf, nonzero=False)

@@ -81,8 +81,8 @@ class WindowReduction(TurnableWindows):
 class WindowSum(WindowReduction):
     """The sum of each window: linear."""
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        return None if tangents[0] is None else self.make([tangents[0]], **node.attrs)
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
+        return self.make([tangent], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         space = node.inputs[0].shape[node.ndim - len(node.attrs["size"]) :]
@@ -98,11 +98,9 @@ class WindowExtremum(WindowReduction):
         self.index_op = index_op
         super().__init__(name, doc, ufunc)
 
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        if tangents[0] is None:
-            return None
+    def linearize_first(self, node: Node, tangent: Node) -> Node:
         first = OPS[self.index_op].make(node.inputs, **node.attrs)
-        return OPS["take_in_windows"].make([tangents[0], first], **node.attrs)
+        return OPS["take_in_windows"].make([tangent, first], **node.attrs)
 
 
 class WindowArgExtremum(WindowReduction):

@@ -61,11 +61,7 @@ def _copied_operand(node: Node, facts: Facts) -> Node | None:
             continue
         if len(varying) == x.ndim and not (x.op is full and len(operands) > 1):
             continue
-        copied = tuple([a for a in range(x.ndim) if a not in varying])
-        one = without_copies(x, copied)
-        kept = tuple([one.shape[a] for a in varying])
-        value, term = OPS["reshape"](one, kept), "".join(terms[i][a] for a in varying)
-        return _with_operand(node, i, value, term)
+        return _with_operand(node, i, unspread(x)[0], "".join(terms[i][a] for a in varying))
     return None
 
 
