@@ -85,6 +85,8 @@ class Op:
     is_leaf: ClassVar[bool] = False
     #: The result may share memory with its first input.
     is_view: ClassVar[bool] = False
+    #: Its elements are some of those of its first input.
+    picks: ClassVar[bool] = False
     #: A view may have to copy the elements all the same, where they do not lie in one piece.
     may_copy: ClassVar[bool] = False
     #: Lines that import, out of NumPy, what the NumPy form calls by its bare name.
@@ -256,14 +258,14 @@ class Op:
 
         Not asked of pointwise ops, whose bounds follow from `image` and `formula`.
         """
-        return operands[0] if self.is_view else UNBOUNDED
+        return operands[0] if self.is_view or self.picks else UNBOUNDED
 
     def range(self, node: Node, operands: Sequence[Range]) -> Range:
         """Return the interval that all elements lie in whatever goes in, and whether NaN comes out.
 
         Not asked of pointwise ops, nor where the result holds truth values.
         """
-        return operands[0] if self.is_view else ANYTHING
+        return operands[0] if self.is_view or self.picks else ANYTHING
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
         """Say whether -inf may be a meaningful value of the result, as masks put it there.
@@ -298,8 +300,11 @@ class Op:
         return None
 
     def reuses(self, node: Node) -> tuple[int, ...]:
-        """Return the inputs whose memory the result of `numpy_into` may overwrite."""
-        return ()
+        """Return the inputs whose memory the result of `numpy_into` may overwrite.
+
+        None, unless it accumulates or says so.
+        """
+        return (0,) if self.accumulates else ()
 
     def broadcasts(self, node: Node) -> bool:
         """Say whether NumPy broadcasts this op's operands by itself."""

@@ -9,7 +9,7 @@
 Beside them: `leaf` (inputs, parameters, numbers), `regular_arrays` and `stored` (constants),
 `random` and `dropout`, `loop` (scan), `composite` (ops defined by a graph of others), `barrier`
 (what stops something). What all share: `registry` (name -> op), `axes`, `promotion` (dtypes and
-shapes together), `batching` (one more axis in front), `infix` (Python's operators).
+shapes together), `batching` (one more axis in front), `linear`, `infix` (Python's operators).
 """
 
 from graphc.ops import (

@@ -10,18 +10,17 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
-from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
+from graphc.ir.op import Arg, Arrays, Case, Order, Turn
 from graphc.ir.provenance import user_location
-from graphc.ir.ranges import Range
 from graphc.ir.types import TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.linear import Movement
 from graphc.ops.movement.indexing import accumulated, gather, index_node, scatter_add
 from graphc.ops.registry import OPS, register
 
@@ -29,10 +28,10 @@ from graphc.ops.registry import OPS, register
 _INDEX_BYTES = 8
 
 
-class TakeAlongAxis(Op):
+class TakeAlongAxis(Movement):
     """One element for each index along an axis, as `numpy.take_along_axis`."""
 
-    family = "movement"
+    picks = True
 
     def __call__(self, x: Any, indices: Any, axis: int = -1) -> Node:
         node, index = as_node(x), index_node(indices)
@@ -47,9 +46,6 @@ class TakeAlongAxis(Op):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return np.take_along_axis(arrays[0], arrays[1], attrs["axis"])
 
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self.make([tangent, node.inputs[1]], **node.attrs)
-
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])
         return add_along_axis.make([base, cotangent, node.inputs[1]], axis=node.attrs["axis"])
@@ -62,12 +58,6 @@ class TakeAlongAxis(Op):
 
     def reordered(self, node: Node, order: Order, turned: Turn) -> tuple[Node, Order]:
         return along_axis_in_order(node, order, turned)
-
-    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        return operands[0]
-
-    def range(self, node: Node, operands: Sequence[Range]) -> Range:
-        return operands[0]
 
     def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.take_along_axis({args[0]}, {args[1]}, axis={node.attrs['axis']})")
@@ -86,12 +76,10 @@ class TakeAlongAxis(Op):
         return places and OPS["reshape"](gather(node.inputs[0], *places), node.shape)
 
 
-class AddAlongAxis(Op):
+class AddAlongAxis(Movement):
     """A copy of `base` with `values` added at one index each along an axis."""
 
     accumulates = True
-
-    family = "movement"
 
     def __call__(self, base: Any, values: Any, indices: Any, axis: int = -1) -> Node:
         node, index = as_node(base), index_node(indices)
@@ -117,13 +105,6 @@ class AddAlongAxis(Op):
         total = np.array(base, result.dtype)
         np.add.at(total, tuple(places), values)
         return total
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
-        base, values = (
-            zeros_like(x) if t is None else t
-            for x, t in zip(node.inputs[:2], tangents[:2], strict=True)
-        )
-        return self.make([base, values, node.inputs[2]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         if index == 0:
@@ -167,9 +148,6 @@ class AddAlongAxis(Op):
 
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         return (node.shape[node.attrs["axis"]],) if position == 2 else ()
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size

@@ -14,18 +14,17 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
-from graphc.ir.bounds import Bounds
 from graphc.ir.code import ATOM, PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Arrays, Case, Op
+from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.provenance import user_location
-from graphc.ir.ranges import Range
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, all_carried
 from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node, full, zeros_like
+from graphc.ops.linear import Movement
 from graphc.ops.registry import OPS, register
 
 _NUMBER = re.compile(r"[\d.]+(e[+-]?\d+)?")
@@ -44,14 +43,14 @@ def index_node(value: Any) -> Node:
     )
 
 
-class Gather(Op):
+class Gather(Movement):
     """x[i, j, …] with integer arrays on consecutive axes that start at `axis`.
 
     The arrays broadcast to one shape, which stands where the indexed axes stood. Negative indices
     count from the end; an index out of range is an IndexError when it runs.
     """
 
-    family = "movement"
+    picks = True
 
     def __call__(self, x: Any, *indices: Any, axis: int = 0) -> Node:
         node, arrays = as_node(x), [index_node(i) for i in indices]
@@ -78,9 +77,6 @@ class Gather(Op):
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
         return arrays[0][(slice(None),) * attrs["axis"] + tuple(arrays[1:])]
 
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self.make([tangent, *node.inputs[1:]], **node.attrs)
-
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base = zeros_like(node.inputs[0])
         return scatter_add.make([base, cotangent, *node.inputs[1:]], axis=node.attrs["axis"])
@@ -97,12 +93,6 @@ class Gather(Op):
             # Other places of the same array: more indices, whose axes come first as it is.
             return self.make([node.inputs[0], *places], axis=0)
         return None  # other places for each direction
-
-    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        return operands[0]
-
-    def range(self, node: Node, operands: Sequence[Range]) -> Range:
-        return operands[0]
 
     def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         places = [
@@ -135,13 +125,11 @@ class Gather(Op):
         return f"{args[0]}[{', '.join([':'] * node.attrs['axis'] + list(args[1:]))}]"
 
 
-class ScatterAdd(Op):
+class ScatterAdd(Movement):
     """A copy of `base` with `values` added at integer indices; repeated places accumulate."""
 
     accumulates = True
     adds_over_steps = True
-
-    family = "movement"
 
     def __call__(self, base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
         node, arrays = as_node(base), [index_node(i) for i in indices]
@@ -174,13 +162,6 @@ class ScatterAdd(Op):
         total = np.array(arrays[0], result.dtype)
         np.add.at(total, (slice(None),) * attrs["axis"] + tuple(arrays[2:]), arrays[1])
         return total
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
-        base, values = (
-            zeros_like(x) if t is None else t
-            for x, t in zip(node.inputs[:2], tangents[:2], strict=True)
-        )
-        return self.make([base, values, *node.inputs[2:]], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         if index == 0:
@@ -225,9 +206,6 @@ class ScatterAdd(Op):
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         at = node.attrs["axis"] + position - 2
         return (node.shape[at],) if position > 1 else ()
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
     def flops(self, node: Node) -> Any:
         return node.inputs[1].size

@@ -15,7 +15,7 @@ from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
-from graphc.ops.movement.rearranging import Movement
+from graphc.ops.linear import Movement
 from graphc.ops.movement.reshaping import reshape_words
 from graphc.ops.registry import OPS, register
 

@@ -24,29 +24,17 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn, literal
+from graphc.ir.op import Arg, Arrays, Case, Order, Turn, literal
 from graphc.ir.provenance import user_location
 from graphc.ir.ranges import Range, only_number
 from graphc.ir.types import TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis, starts_along
 from graphc.ops.batching import Carried, only, past_first_axis
 from graphc.ops.elementwise.pointwise import cast
-from graphc.ops.leaf import as_node, fill, zeros_like
+from graphc.ops.leaf import as_node, fill
+from graphc.ops.linear import Movement
 from graphc.ops.promotion import common_dtype
 from graphc.ops.registry import OPS, register
-
-
-class Movement(Op):
-    """Linear in all float inputs together: its linearization is the op itself on the tangents."""
-
-    family = "movement"
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        inputs = [
-            zeros_like(x) if t is None and x.dtype.kind == "f" else (x if t is None else t)
-            for x, t in zip(node.inputs, tangents, strict=True)
-        ]
-        return self.make(inputs, **node.attrs)
 
 
 class Transpose(Movement):

@@ -30,7 +30,7 @@ from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
-from graphc.ops.movement.rearranging import Movement
+from graphc.ops.linear import Movement
 from graphc.ops.movement.slicing import index_words, slice_
 from graphc.ops.registry import register
 

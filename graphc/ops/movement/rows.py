@@ -22,6 +22,7 @@ from graphc.ir.types import INT64, TensorType
 from graphc.ops.batching import Carried, all_carried
 from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node, fill, is_fill, zeros_like
+from graphc.ops.linear import Movement
 from graphc.ops.movement.indexing import gather, index_node, scatter_add
 from graphc.ops.movement.scatter_rows import ADD_ROWS
 from graphc.ops.registry import OPS, register
@@ -36,10 +37,8 @@ def sum_by_row(values, rows, count, out=None):
 '''
 
 
-class SumByRow(Op):
+class SumByRow(Movement):
     """In each place the sum of all `values` that belong to the same row of a table."""
-
-    family = "movement"
 
     def __call__(self, values: Any, rows: Any, count: Dim) -> Node:
         return self.make([as_node(values), index_node(rows)], count=count)
@@ -61,9 +60,6 @@ class SumByRow(Op):
                 if row == other:
                     total[i] += values[j]
         return total
-
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self.transpose(node, tangent, 0)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         # Whether two places share a row says nothing about their order.
@@ -95,10 +91,9 @@ class SumByRow(Op):
         return node.size
 
 
-class PutRows(Op):
+class PutRows(Movement):
     """A copy of `base` with `values` as its rows of those numbers; of equal rows the last stays."""
 
-    family = "movement"
     accumulates = True
 
     def __call__(self, base: Any, values: Any, rows: Any) -> Node:
@@ -121,13 +116,6 @@ class PutRows(Op):
         for row, value in zip(rows, values, strict=True):
             changed[row] = value
         return changed
-
-    def linearize(self, node: Node, tangents: Sequence[Node | None]) -> Node:
-        base, values = (
-            zeros_like(x) if t is None else t
-            for x, t in zip(node.inputs[:2], tangents[:2], strict=True)
-        )
-        return self.make([base, values, node.inputs[2]])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         base, values, rows = node.inputs
@@ -158,9 +146,6 @@ class PutRows(Op):
 
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         return node.shape[:1] if position == 2 else ()
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
 
 def _misfit(op: Op, values: TensorType, rows: TensorType, expected: str) -> GraphError:

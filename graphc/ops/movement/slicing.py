@@ -27,7 +27,7 @@ from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, all_carried
 from graphc.ops.leaf import as_node, zeros_like
-from graphc.ops.movement.rearranging import Movement
+from graphc.ops.linear import Movement
 from graphc.ops.registry import OPS, register
 
 
@@ -159,9 +159,6 @@ class SliceAdd(Bounded):
     def label(self, node: Node, args: Sequence[str]) -> str:
         words = slice_words(node.attrs["bounds"], node.shape, Notation())
         return f"{args[0]}[{words}] += {args[1]}"
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
 
 def bounds_behind(node: Node, size: Dim) -> tuple[tuple[Dim, Dim, int], ...]:

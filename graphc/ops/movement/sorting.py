@@ -9,12 +9,10 @@ import numpy as np
 
 from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
-from graphc.ir.bounds import Bounds
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
-from graphc.ir.ranges import Range
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -50,6 +48,8 @@ class Sort(InOrder):
     Of equal elements the first one comes first.
     """
 
+    picks = True
+
     variable = "ordered"
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -61,12 +61,6 @@ class Sort(InOrder):
     def linearize_first(self, node: Node, tangent: Node) -> Node:
         axis = node.attrs["axis"]
         return OPS["take_along_axis"](tangent, argsort(node.inputs[0], axis), axis)
-
-    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        return operands[0]
-
-    def range(self, node: Node, operands: Sequence[Range]) -> Range:
-        return operands[0]
 
     def numpy(self, node: Node, args: Codes, notation: Notation) -> Code:
         return Code(f"np.sort({args[0]}, axis={node.attrs['axis']})")

@@ -24,6 +24,7 @@ from graphc.ops.axes import many_axes, one_axis, without_axes
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node, fill
+from graphc.ops.linear import Linear
 from graphc.ops.registry import OPS, register
 
 
@@ -188,7 +189,7 @@ def sum_in_parts(a):
 '''
 
 
-class Sum(Reduction):
+class Sum(Linear, Reduction):
     def helper(self, node: Node) -> str | None:
         return _SUM_IN_PARTS
 
@@ -196,9 +197,6 @@ class Sum(Reduction):
         if node.shape or node.dtype.kind != "f" or not notation.is_long:
             return super().numpy(node, args, notation)
         return Code(f"sum_in_parts({args[0]})")
-
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self(tangent, node.attrs["axis"], node.attrs["keepdims"])
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, cotangent)
@@ -221,10 +219,7 @@ class Sum(Reduction):
         return rf"\sum {args[0]}"
 
 
-class Mean(Reduction):
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self(tangent, node.attrs["axis"], node.attrs["keepdims"])
-
+class Mean(Linear, Reduction):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         return self.restored(node, OPS["divide"](cotangent, self.count(node)))
 
@@ -239,6 +234,8 @@ class Mean(Reduction):
 class Extremum(Reduction):
     """max or min: the derivative goes to the first element that attains it."""
 
+    picks = True
+
     def __init__(self, name: str, doc: str, index_op: str) -> None:
         self.index_op = index_op
         super().__init__(name, doc, name, needs_elements=True)
@@ -250,12 +247,6 @@ class Extremum(Reduction):
         axis = axes[0] if len(axes) == 1 else -1
         first = OPS[self.index_op](x, axis=axis, keepdims=True)
         return OPS["reshape"](OPS["take_along_axis"](tangent, first, axis=axis), node.shape)
-
-    def bounds(self, node: Node, operands: Sequence[Bounds]) -> Bounds:
-        return operands[0]
-
-    def range(self, node: Node, operands: Sequence[Range]) -> Range:
-        return operands[0]
 
     @staticmethod
     def _axes_last(node: Node, x: Node) -> Node:

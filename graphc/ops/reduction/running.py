@@ -22,6 +22,7 @@ from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node, fill, zeros_like
+from graphc.ops.linear import Linear
 from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS, register
 
@@ -69,10 +70,7 @@ class Cumulative(Op):
         return node.size
 
 
-class CumulativeSum(Cumulative):
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self(tangent, node.attrs["axis"])
-
+class CumulativeSum(Linear, Cumulative):
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         axis = node.attrs["axis"]
         return flipped(self(flipped(cotangent, axis), axis), axis)

@@ -21,8 +21,8 @@ from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.provenance import user_location
 from graphc.ir.types import INT32, TensorType
 from graphc.ops.leaf import as_node, zeros_like
+from graphc.ops.linear import Linear, Movement
 from graphc.ops.movement.indexing import index_node
-from graphc.ops.movement.rearranging import Movement
 from graphc.ops.registry import OPS, register
 from graphc.ops.windows.sliding import (
     TurnableWindows,
@@ -78,11 +78,8 @@ class WindowReduction(TurnableWindows):
         return node.size * product(node.attrs["size"])
 
 
-class WindowSum(WindowReduction):
+class WindowSum(Linear, WindowReduction):
     """The sum of each window: linear."""
-
-    def linearize_first(self, node: Node, tangent: Node) -> Node:
-        return self.make([tangent], **node.attrs)
 
     def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
         space = node.inputs[0].shape[node.ndim - len(node.attrs["size"]) :]
@@ -208,9 +205,6 @@ class AddInWindows(TurnableWindows, Movement):
     def scratch(self, node: Node) -> Dim:
         # For one place, which values belong there, and those values.
         return node.inputs[1].size * (1 + node.dtype.itemsize)
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
     def flops(self, node: Node) -> Dim:
         return node.inputs[1].size

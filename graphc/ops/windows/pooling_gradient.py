@@ -22,7 +22,7 @@ from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import as_node, fill
-from graphc.ops.movement.rearranging import Movement
+from graphc.ops.linear import Movement
 from graphc.ops.registry import OPS, register
 from graphc.ops.windows.pooling import expect_one_each, pooled_shape
 from graphc.ops.windows.sliding import (
@@ -116,9 +116,6 @@ class AddAtExtreme(TurnableWindows, AtExtreme):
         base, values, x, _ = node.inputs
         index = OPS[self.number].make([x], **node.attrs)
         return OPS["add_in_windows"].make([base, values, index], **node.attrs)
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
 
 class PutAtExtreme(AtExtreme):

@@ -32,7 +32,8 @@ from graphc.ir.provenance import user_location
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
 from graphc.ops.leaf import as_node, full, zeros_like
-from graphc.ops.movement.rearranging import BroadcastTo, Movement
+from graphc.ops.linear import Movement
+from graphc.ops.movement.rearranging import BroadcastTo
 from graphc.ops.registry import OPS, register
 from graphc.ops.windows.window_code import add_windows, call
 
@@ -194,9 +195,6 @@ class WindowsAdd(Windowed, Movement):
 
     def helper(self, node: Node) -> str:
         return add_windows(len(node.attrs["size"]))
-
-    def reuses(self, node: Node) -> tuple[int, ...]:
-        return (0,)
 
     def flops(self, node: Node) -> Dim:
         return node.inputs[1].size

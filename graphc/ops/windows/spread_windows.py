@@ -15,7 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import as_node
-from graphc.ops.movement.rearranging import Movement
+from graphc.ops.linear import Movement
 from graphc.ops.registry import OPS, register
 from graphc.ops.windows.pooling import expect_one_each, pooled_shape
 from graphc.ops.windows.pooling_gradient import are_apart
