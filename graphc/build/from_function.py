@@ -13,7 +13,7 @@ from graphc.build.variables import call_with_variables
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.leaf import as_node
 
 
@@ -49,10 +49,8 @@ def from_function(function: Callable[..., Any], *, name: str | None = None, **in
 def _expect_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
     """Raise unless what is to be called is a function, and takes inputs of these names."""
     if not callable(function):
-        raise GraphError(
-            "from_function takes a function",
-            where=user_location(),
-            got=f"{function!r} of type {type(function).__name__}",
+        raise user_error(
+            "from_function takes a function", got=f"{function!r} of type {type(function).__name__}"
         )
     if isinstance(function, np.ufunc):
         return  # its arguments have no names
@@ -61,9 +59,8 @@ def _expect_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -
         signature.bind(**inputs)
     except TypeError as problem:
         shapes = ", ".join(f'{name}=("N", 3)' for name in signature.parameters)
-        raise GraphError(
+        raise user_error(
             "each argument of the function needs a shape",
-            where=user_location(),
             got=f"{', '.join(inputs) or 'no inputs'}: {problem}",
             fix=f"gc.from_function({getattr(function, '__name__', 'f')}, {shapes})",
         ) from None

@@ -17,7 +17,7 @@ from graphc.ir.dims import as_dim
 from graphc.ir.graph import Graph
 from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import inherit, user_frame, user_location
+from graphc.ir.provenance import inherit, user_error, user_frame
 from graphc.ir.types import as_dtype, is_float
 from graphc.ir.walk import topological
 from graphc.ops.dropout import in_inference, in_training, undropped
@@ -82,9 +82,8 @@ def param(
         rule.check(node.dtype)
     values = getattr(rule, "value", None)
     if isinstance(values, ArrayLiteral) and values.array.shape != node.shape:
-        raise GraphError(
+        raise user_error(
             f"the initial values of {name!r} have another shape",
-            where=user_location(),
             got=str(list(values.array.shape)),
             expected=str(node.type),
         )
@@ -113,9 +112,7 @@ def graph(
     """
     for what, text in (("name", name), ("doc", doc)):
         if not isinstance(text, str | None):
-            raise GraphError(
-                f"a graph's {what} is a text", where=user_location(), got=f"{what}={text!r}"
-            )
+            raise user_error(f"a graph's {what} is a text", got=f"{what}={text!r}")
     variables = variables_of(user_frame())
     if isinstance(outputs, Mapping):
         if more:
@@ -131,7 +128,7 @@ def graph(
 
 def _output_name(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise GraphError("an output needs a name", where=user_location(), got=repr(name))
+        raise user_error("an output needs a name", got=repr(name))
     return name
 
 
@@ -141,9 +138,8 @@ def _named_and_more(
     """Return the error that some outputs have names in a mapping, and others stand beside it."""
     called = named_outputs([as_node(node) for node in more], variables)
     items = ", ".join(f'"{name}": {name}' for name in called)
-    return GraphError(
+    return user_error(
         "outputs stand in a mapping from name to node, or one after the other, but not both",
-        where=user_location(),
         got=f"a mapping of {counted(len(named), 'output')}, and {', '.join(called)}",
         fix=f"put all of them into the mapping: gc.graph({{..., {items}}})",
     )

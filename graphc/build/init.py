@@ -30,7 +30,7 @@ from graphc.ir.dims import evaluate_shape, symbols_of
 from graphc.ir.foreign_names import no_attribute
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import BOOL, FLOAT64, INT64, as_dtype
 
 __all__ = [
@@ -88,11 +88,7 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
     except (ValueError, TypeError):  # rows of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise GraphError(
-            "constant takes a number, or an array of numbers",
-            where=user_location(),
-            got=repr(value),
-        )
+        raise user_error("constant takes a number, or an array of numbers", got=repr(value))
     return Constant(ArrayLiteral(held(array, kind or _WIDEST[array.dtype.kind])))
 
 
@@ -134,9 +130,8 @@ def as_initializer(value: Any) -> Initializer | None:
         return Constant(held) if isinstance(held, ArrayLiteral) else _uniform_value(held)
     if isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic)):
         return constant(value)
-    raise GraphError(
+    raise user_error(
         "not an initializer",
-        where=user_location(),
         got=f"{value!r} of type {type(value).__name__}",
         expected=", ".join(INITIALIZERS) + ", a number or an array",
         fix=_call_of(value),
@@ -195,9 +190,7 @@ def generator_of(seed: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError):
-        raise GraphError(
-            "a seed is a whole number, at least 0", where=user_location(), got=f"seed={seed!r}"
-        ) from None
+        raise user_error("a seed is a whole number, at least 0", got=f"seed={seed!r}") from None
 
 
 def checked_size(name: str, size: Any) -> int:
@@ -213,9 +206,8 @@ def _check_names(graph: Graph, sizes: Mapping[str, int]) -> None:
     known = [*graph.dims, *[str(dim) for leaf in leaves for dim in leaf.shape]]
     for name in sizes:
         if name not in known:
-            raise GraphError(
+            raise user_error(
                 f"{graph.name} has no dim called {name!r}",
-                where=user_location(),
                 expected=", ".join(graph.dims) or "no sizes: all are fixed",
                 fix=did_you_mean(name, graph.dims),
             )

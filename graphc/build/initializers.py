@@ -19,7 +19,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import Notation
 from graphc.ir.dims import shape_text
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import SHORT, is_float
 
 #: How `init` writes shapes, which are numbers there, and dtypes.
@@ -138,7 +138,7 @@ class _Drawn(Initializer):
 
     def check(self, dtype: np.dtype) -> None:
         if not is_float(dtype):
-            raise GraphError(f"{self!r} draws floats", where=user_location(), got=dtype.name)
+            raise user_error(f"{self!r} draws floats", got=dtype.name)
 
     def source(self, shape: Sequence[int], dtype: np.dtype) -> str:
         self.check(dtype)
@@ -333,9 +333,8 @@ def held(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _not_held(value: Any, dtype: np.dtype) -> GraphError:
-    return GraphError(
+    return user_error(
         f"an initial value is one that {dtype.name} cannot hold exactly",
-        where=user_location(),
         got=repr(value),
         fix="give the parameter another dtype, or round the value on purpose",
     )

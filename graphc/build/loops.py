@@ -13,7 +13,7 @@ from graphc.ir.body import Body
 from graphc.ir.dims import Dim, as_dim, dim_text, same
 from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt
-from graphc.ir.provenance import current_provenance, user_location
+from graphc.ir.provenance import current_provenance, user_error, user_location
 from graphc.ir.types import FLOAT32, TensorType
 from graphc.ir.walk import new_nodes, topological
 from graphc.ops.leaf import as_node
@@ -88,26 +88,21 @@ def _length(sequences: Sequence[Node], length: Any) -> Dim:
     """Return the number of steps, on which all sequences must agree."""
     for x in sequences:
         if not x.shape:
-            raise GraphError(
-                "a sequence of a scan needs an axis to run along",
-                where=user_location(),
-                got=repr(x),
-                expected="[T, ...]",
+            raise user_error(
+                "a sequence of a scan needs an axis to run along", got=repr(x), expected="[T, ...]"
             )
     lengths = [x.shape[0] for x in sequences]
     if length is not None:
         lengths.append(as_dim(length))
     if not lengths:
-        raise GraphError(
+        raise user_error(
             "the number of steps of this scan is unknown",
-            where=user_location(),
             fix="give it sequences: xs=x, or length=10",
         )
     for other in lengths[1:]:
         if not same(lengths[0], other):
-            raise GraphError(
+            raise user_error(
                 "the sequences of this scan have different lengths",
-                where=user_location(),
                 got=", ".join(map(dim_text, lengths)),
                 fix="give all sequences the same first axis",
             )
@@ -216,10 +211,9 @@ def _called(
     try:
         inspect.signature(function).bind(*leaves)
     except TypeError as problem:
-        raise GraphError(
+        raise user_error(
             f"the loop body {getattr(function, '__name__', 'body')!r} takes other arguments: "
             f"{problem}",
-            where=user_location(),
             got=f"{counted(carries, 'carry', 'carries')} and "
             f"{counted(len(leaves) - carries, 'slice or constant', 'slices and constants')}",
             expected="body(*carries, *slices)",
@@ -246,15 +240,14 @@ def _results(returned: Any, carries: Sequence[Node], name: str) -> list[Node]:
     """Return what a body returned as a flat list of nodes, carries in the types they came in."""
     flat = list(_flat(returned))
     if len(flat) < len(carries):
-        raise GraphError(
+        raise user_error(
             f"the loop body {name!r} returns too little",
-            where=user_location(),
             got=counted(len(flat), "value"),
             expected=f"the next {'value' if len(carries) == 1 else 'values'} of its "
             f"{counted(len(carries), 'carry', 'carries')}, then what it emits",
         )
     if not flat:
-        raise GraphError(f"the loop body {name!r} returns nothing", where=user_location())
+        raise user_error(f"the loop body {name!r} returns nothing")
     results = [
         as_node(value, carries[i].dtype if i < len(carries) else FLOAT32)
         if isinstance(value, float)
@@ -298,9 +291,8 @@ def _unrolled(
 ) -> tuple[Node, ...]:
     """Return the results of a loop with every step written out."""
     if not isinstance(length, int):
-        raise GraphError(
+        raise user_error(
             "only a loop of a fixed length can be unrolled",
-            where=user_location(),
             got=dim_text(length),
             fix="give the sequence's axis a number, or leave unroll=False",
         )

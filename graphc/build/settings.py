@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from graphc.errors import GraphError, nearest
 from graphc.ir.attributes import plain
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error, user_location
 
 Positive: TypeAlias = float
 NotNegative: TypeAlias = float
@@ -74,9 +74,8 @@ class Settings(ABCMeta):
         what others have in common.
         """
         if inspect.isabstract(cls):
-            raise GraphError(
+            raise user_error(
                 f"{cls.__name__} is what others have in common, and none itself",
-                where=user_location(),
                 fix="take one that has a name, or derive a class that says what it computes",
             )
         settings = _fields(cls)
@@ -87,9 +86,8 @@ class Settings(ABCMeta):
         given = {*known[: len(args)], *words}
         missing = [e.name for e in settings if e.default is MISSING and e.name not in given]
         if missing or len(args) > len(known) or len(given) < len(args) + len(words):
-            raise GraphError(
+            raise user_error(
                 f"{_name(cls)} cannot be called so",
-                where=user_location(),
                 got=", ".join([*map(repr, args), *[f"{k}={v!r}" for k, v in words.items()]])
                 or "no settings",
                 expected=signature_text(cls),
@@ -133,11 +131,7 @@ def _allowed(cls: type, entry: Field[Any], value: Any) -> Any:
     else:
         return value
     if not is_right:
-        raise GraphError(
-            f"{entry.name} of {_name(cls)} must be {expected}",
-            where=user_location(),
-            got=repr(value),
-        )
+        raise user_error(f"{entry.name} of {_name(cls)} must be {expected}", got=repr(value))
     return value
 
 
@@ -149,9 +143,8 @@ def is_number(value: Any) -> bool:
 def _unknown(cls: type, word: str, known: list[str]) -> GraphError:
     elsewhere = [name for name in _ELSEWHERE.get(word.lower(), ()) if name in known]
     hint = elsewhere[0] if elsewhere else nearest(word, known)
-    return GraphError(
+    return user_error(
         f"{_name(cls)} has no setting {word!r}",
-        where=user_location(),
         expected=signature_text(cls),
         fix=f"did you mean {hint}=?" if hint else None,
     )

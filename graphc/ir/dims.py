@@ -17,7 +17,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dim_expressions import dim_expression, is_arithmetic
 from graphc.ir.dim_symbols import dim_symbol
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error, user_location
 from graphc.ir.symbols import sympy_module
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ def as_dim(value: object) -> Dim:
 
 
 def _no_dim(value: object) -> GraphError:
-    return GraphError(
+    return user_error(
         "not a dimension",
-        where=user_location(),
         got=f"{value!r} of type {type(value).__name__}",
         expected="an int, a name such as 'N', or an expression of gc.dim(...)",
         fix=_instead_of_dim(value),
@@ -72,9 +71,8 @@ def _instead_of_dim(value: object) -> str | None:
 
 def _no_name(text: str) -> GraphError:
     is_number = text.strip().isdecimal()
-    return GraphError(
+    return user_error(
         "a dimension is a whole number or a name",
-        where=user_location(),
         got=repr(text),
         expected="an int, a name that is an identifier, or an expression of gc.dim(...)",
         fix=f"write {int(text)}, without quotes" if is_number else _name_of_dims(text),

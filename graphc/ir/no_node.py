@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.errors import GraphError, counted
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 
 
 def no_node(value: object) -> GraphError:
@@ -18,9 +18,8 @@ def no_node(value: object) -> GraphError:
         fix = "take one of them, x[0], or join them: gc.stack(x), gc.concat(x)"
         if len(value) == 1:
             fix = "unpack it: write x, = …, or take x[0]"
-    return GraphError(
+    return user_error(
         "not something a graph can compute with",
-        where=user_location(),
         got=got,
         expected="a node, a number or an array",
         fix=fix,

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphc.errors import GraphError
 
@@ -210,11 +210,16 @@ def user_location() -> str | None:
     return "  ".join(part for part in (str(origin), shown) if part)
 
 
+def user_error(what: str, **told: Any) -> GraphError:
+    """Return the error that names the user's line, too; `told` is what GraphError takes."""
+    return GraphError(what, where=user_location(), **told)
+
+
 @contextmanager
 def scope(name: str) -> Iterator[None]:
     """Build the enclosed nodes inside the scope `name`, nested in the current one."""
     if not isinstance(name, str):
-        raise GraphError("a scope's name is a text", where=user_location(), got=repr(name))
+        raise user_error("a scope's name is a text", got=repr(name))
     around = _around.get()
     inner = f"{around.scope}/{name}" if around.scope else name
     with _Building(around._replace(scope=inner)):

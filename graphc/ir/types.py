@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, did_you_mean
+from graphc.errors import did_you_mean
 from graphc.ir.dims import Dim, Shape, product, same_shape, shape_text
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 
 BOOL = np.dtype(np.bool_)
 INT32 = np.dtype(np.int32)
@@ -32,9 +32,8 @@ def as_dtype(value: Any) -> np.dtype:
         dtype = None
     if dtype in SHORT:
         return _BY_NAME[dtype.name]  # one object for each, so that `is` tells them apart
-    raise GraphError(
+    raise user_error(
         "unknown dtype",
-        where=user_location(),
         got=repr(value),
         expected="bool, int32, int64, float32 or float64",
         fix=did_you_mean(value, _BY_NAME),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim, Shape, as_dim
 from graphc.ir.node import Node
 from graphc.ir.op import Order, Turn
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 
 
 def one_axis(axis: Any, ndim: int, op: str) -> int:
@@ -17,13 +16,10 @@ def one_axis(axis: Any, ndim: int, op: str) -> int:
     try:
         index = axis.__index__()
     except (AttributeError, TypeError):
-        raise GraphError(
-            f"{op}: an axis must be an integer", where=user_location(), got=repr(axis)
-        ) from None
+        raise user_error(f"{op}: an axis must be an integer", got=repr(axis)) from None
     if not -ndim <= index < ndim:
-        raise GraphError(
+        raise user_error(
             f"{op}: axis {index} is out of bounds",
-            where=user_location(),
             got=f"axis {index} of an array with {ndim} axes",
             expected=f"-{ndim} … {ndim - 1}" if ndim else "no axis: the array is a single number",
         )
@@ -36,7 +32,7 @@ def many_axes(axis: Any, ndim: int, op: str) -> tuple[int, ...]:
         return tuple(range(ndim))
     axes = [one_axis(a, ndim, op) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
     if len(set(axes)) != len(axes):
-        raise GraphError(f"{op}: an axis is given twice", where=user_location(), got=repr(axis))
+        raise user_error(f"{op}: an axis is given twice", got=repr(axis))
     return tuple(sorted(axes))
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, across
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.axes import one_axis
@@ -186,9 +185,7 @@ class Moment(Reduction):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         ddof = attrs.get("ddof", 0)
         if not isinstance(ddof, (int, float)):
-            raise GraphError(
-                f"{self.name}: ddof is a number", where=user_location(), got=repr(ddof)
-            )
+            raise user_error(f"{self.name}: ddof is a number", got=repr(ddof))
         return super().infer(inputs, attrs)
 
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:

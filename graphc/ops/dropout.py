@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
 from graphc.ops.leaf import as_node, fill
@@ -30,9 +29,8 @@ def checked_rate(rate: float) -> float:
     """Return the rate, or raise where no inverted dropout of this rate exists."""
     rate = plain(rate)
     if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-        raise GraphError(
+        raise user_error(
             "dropout: the rate is the share of elements that are dropped",
-            where=user_location(),
             got=repr(rate),
             expected="0 <= rate < 1",
         )

@@ -18,7 +18,7 @@ from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
 from graphc.ir.no_node import no_node
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arrays, Case, Op, literal
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
 from graphc.ops.registry import register
@@ -324,9 +324,8 @@ def _held(value: Any, dtype: np.dtype) -> Any:
         limits = np.iinfo(dtype)
         if not limits.min <= value <= limits.max:
             fits_wider = -(2**63) <= value < 2**63
-            raise GraphError(
+            raise user_error(
                 f"a number does not fit {dtype.name}",
-                where=user_location(),
                 got=str(value),
                 expected=f"{limits.min} to {limits.max}",
                 fix="cast the other operand to int64" if fits_wider else "make it a float",
@@ -363,5 +362,5 @@ def as_node(value: Any, dtype: np.dtype | None = None) -> Node:
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise GraphError("a name must be a non-empty string", where=user_location(), got=repr(name))
+        raise user_error("a name must be a non-empty string", got=repr(name))
     return name

@@ -13,7 +13,7 @@ from graphc.ir.code import COMPARISON, PRODUCT, SUM, Code, Codes, Notation
 from graphc.ir.dims import Dim, as_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Case, Op, literal
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float
 from graphc.ops.leaf import next_draw
@@ -56,9 +56,7 @@ class Draw(Op):
     def _number(self, name: str, value: Any) -> float:
         number = plain(value)
         if not isinstance(number, (int, float)):
-            raise GraphError(
-                f"{name} of {self.name} must be a number", where=user_location(), got=repr(value)
-            )
+            raise user_error(f"{name} of {self.name} must be a number", got=repr(value))
         return float(number)
 
     default_dtype = "float32"

@@ -10,7 +10,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dims import Dim, broadcast_shapes, same, shape_text
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import INT64
 from graphc.ops.axes import one_axis
 from graphc.ops.contraction.spec import LETTERS, matmul_spec
@@ -28,17 +28,15 @@ def matmul(a: Any, b: Any) -> Node:
     """
     left, right = _operands(a, b)
     if not left.ndim or not right.ndim:
-        raise GraphError(
+        raise user_error(
             "@: a matrix product needs arrays with axes",
-            where=user_location(),
             got=f"{left.type} and {right.type}",
             fix="use * to multiply by a number",
         )
     inner = right.shape[-2] if right.ndim > 1 else right.shape[0]
     if not same(left.shape[-1], inner):
-        raise GraphError(
+        raise user_error(
             "@: the inner dims differ",
-            where=user_location(),
             got=f"{shape_text(left.shape)} @ {shape_text(right.shape)}",
             expected="the last dim of the left equal to the last but one of the right",
             fix=_matmul_fix(left, right),
@@ -71,9 +69,8 @@ def _common_batch(left: Node, right: Node) -> tuple[Node, Node]:
         return left, right
     common = broadcast_shapes(mine, other)
     if common is None:
-        raise GraphError(
+        raise user_error(
             "@: the batch axes do not broadcast",
-            where=user_location(),
             got=f"{shape_text(left.shape)} @ {shape_text(right.shape)}",
         )
     first, second = (
@@ -103,9 +100,7 @@ def vecdot(a: Any, b: Any, axis: int = -1) -> Node:
     """
     left, right = _operands(a, b)
     if not left.ndim or not right.ndim:
-        raise GraphError(
-            "vecdot needs vectors", where=user_location(), got=f"{left.type} and {right.type}"
-        )
+        raise user_error("vecdot needs vectors", got=f"{left.type} and {right.type}")
     left, right = moveaxis(left, axis, -1), moveaxis(right, axis, -1)
     if not same(left.shape[-1], right.shape[-1]):
         raise _unequal("vecdot", left, right)
@@ -172,9 +167,8 @@ def _tensordot_axes(axes: Any, left: Node, right: Node) -> tuple[list[int], list
         return list(range(left.ndim - count, left.ndim)), list(range(count))
     sides = [list(side) if isinstance(side, (list, tuple)) else [side] for side in axes]
     if len(sides) != 2 or len(sides[0]) != len(sides[1]):
-        raise GraphError(
+        raise user_error(
             "tensordot: the axes come in pairs",
-            where=user_location(),
             got=repr(axes),
             expected="a number of axes, or those of a and those of b: ([1], [0])",
         )
@@ -183,7 +177,7 @@ def _tensordot_axes(axes: Any, left: Node, right: Node) -> tuple[list[int], list
         for side, node in zip(sides, (left, right), strict=True)
     ]
     if any(len(set(places)) < len(places) for places in pairs):
-        raise GraphError("tensordot: an axis is given twice", where=user_location(), got=repr(axes))
+        raise user_error("tensordot: an axis is given twice", got=repr(axes))
     return pairs[0], pairs[1]
 
 
@@ -205,9 +199,8 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     node = moveaxis(as_node(x), (axis1, axis2), (-2, -1))
     square = _square_part(node, offset)
     if square is None:
-        raise GraphError(
+        raise user_error(
             "diagonal: its length must be known when the graph is built",
-            where=user_location(),
             got=f"{node.type}, offset {offset}",
         )
     batch = LETTERS[1 : square.ndim - 1]
@@ -221,7 +214,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     """
     node = as_node(x)
     if node.ndim < 2:
-        raise GraphError("trace needs a matrix", where=user_location(), got=str(node.type))
+        raise user_error("trace needs a matrix", got=str(node.type))
     if node.dtype.kind in "bi":
         node = cast(node, INT64)
     node = moveaxis(node, (axis1, axis2), (-2, -1))
@@ -255,9 +248,8 @@ def _operands(a: Any, b: Any) -> tuple[Node, Node]:
 
 
 def _unequal(op: str, left: Node, right: Node) -> GraphError:
-    return GraphError(
+    return user_error(
         f"{op}: the dims that are summed over differ",
-        where=user_location(),
         got=f"{left.type} and {right.type}",
         fix="transpose one operand, or compare the layers' sizes",
     )

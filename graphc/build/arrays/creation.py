@@ -15,7 +15,7 @@ from graphc.build.arrays.operands import beside_nodes
 from graphc.errors import GraphError
 from graphc.ir.dims import as_shape
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import FLOAT32, as_dtype
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS
@@ -156,9 +156,8 @@ def linspace(
     try:
         numbers = np.linspace(start, stop, num, endpoint=endpoint)
     except (TypeError, ValueError):  # of NumPy's, which speaks of its own insides
-        raise GraphError(
+        raise user_error(
             "linspace takes numbers, and how many to return",
-            where=user_location(),
             got=f"linspace({start!r}, {stop!r}, {num!r})",
             fix="gc.arange(N) * (1 / (N - 1)), for a named dim N",
         ) from None
@@ -211,9 +210,4 @@ def _refuse_nodes(function: str, recipe: str, **parameters: Any) -> None:
     """Raise where a parameter of a distribution is a node; the recipe does with nodes too."""
     for name, value in parameters.items():
         if isinstance(value, Node):
-            raise GraphError(
-                f"{name} of {function} must be a number",
-                where=user_location(),
-                got=repr(value),
-                fix=recipe,
-            )
+            raise user_error(f"{name} of {function} must be a number", got=repr(value), fix=recipe)

@@ -12,7 +12,7 @@ from graphc.build.arrays.shaping import expand_dims, ravel
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, Shape, as_dim, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.axes import one_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.movement.indexing import index_node
@@ -111,11 +111,8 @@ def _item(item: Any) -> _Item:
     if isinstance(item, Node):
         return _Array(index_node(item))
     if isinstance(item, (bool, np.bool_)):
-        raise GraphError(
-            "a truth value cannot index",
-            where=user_location(),
-            got=repr(item),
-            fix="use gc.where(mask, x, 0)",
+        raise user_error(
+            "a truth value cannot index", got=repr(item), fix="use gc.where(mask, x, 0)"
         )
     if hasattr(item, "free_symbols"):
         return _Place(item)
@@ -134,9 +131,8 @@ def _bound(value: Any) -> Any:
             raise TypeError
         return value.__index__()
     except (AttributeError, TypeError):
-        raise GraphError(
+        raise user_error(
             "an index must be an integer, a dim, a slice, None, ... or an integer array",
-            where=user_location(),
             got=f"{value!r} of type {type(value).__name__}",
             fix="the size of a slice must be known when the graph is built; use gc.gather"
             if isinstance(value, Node)
@@ -223,9 +219,7 @@ def _first(pair: tuple[int, Node]) -> int:
 
 
 def _index_error(what: str, node: Node, got: str) -> GraphError:
-    return GraphError(
-        what, where=user_location(), got=got, expected=f"an index of {shape_text(node.shape)}"
-    )
+    return user_error(what, got=got, expected=f"an index of {shape_text(node.shape)}")
 
 
 # -- functions -----------------------------------------------------------------------------------

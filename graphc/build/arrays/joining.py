@@ -14,7 +14,7 @@ from graphc.build.arrays.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, as_dim, as_shape, divide_exactly, product, same
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.axes import one_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.promotion import is_weak
@@ -34,9 +34,8 @@ def concat(arrays: Any, *more: Any, axis: int | None = 0) -> Node:
     if axis is None:
         parts, axis = [ravel(part) for part in parts], 0
     if not parts[0].ndim:
-        raise GraphError(
+        raise user_error(
             "concat: numbers have no axis to join along",
-            where=user_location(),
             got=", ".join(str(part.type) for part in parts),
             fix="use gc.stack",
         )
@@ -57,9 +56,8 @@ def stack(arrays: Any, *more: Any, axis: int = 0) -> Node:
         axis = more[0]
     for part in parts[1:]:
         if part.ndim != parts[0].ndim or not all(map(same, part.shape, parts[0].shape)):
-            raise GraphError(
+            raise user_error(
                 "stack: the arrays need one shape",
-                where=user_location(),
                 got=" and ".join(str(p.type) for p in parts),
                 fix="use gc.concat to join along an existing axis",
             )
@@ -75,9 +73,8 @@ def _sequence(arrays: Any, more: tuple[Any, ...], op: str) -> list[Node]:
         parts = list(arrays)
     elif isinstance(arrays, Node) and not more and arrays.ndim:
         if not isinstance(arrays.shape[0], int):
-            raise GraphError(
+            raise user_error(
                 f"{op}: an array alone is the sequence of its rows, and only a call knows how many",
-                where=user_location(),
                 got=repr(arrays),
                 fix=f"give the arrays in a list: gc.{op}([a, b])",
             )
@@ -85,7 +82,7 @@ def _sequence(arrays: Any, more: tuple[Any, ...], op: str) -> list[Node]:
     else:
         parts = [arrays, *more]
     if not parts:
-        raise GraphError(f"{op} needs at least one array", where=user_location())
+        raise user_error(f"{op} needs at least one array")
     return [as_node(part) for part in parts]
 
 
@@ -104,9 +101,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Node]:
         sections = whole("sections", indices_or_sections, 1, of="split")
         part = divide_exactly(size, sections)
         if part is None:
-            raise GraphError(
+            raise user_error(
                 "split: the parts do not come out even",
-                where=user_location(),
                 got=f"{node.type} into {sections} along axis {place}",
                 fix="give the indices to cut at: split(x, [k])",
             )
@@ -124,9 +120,7 @@ def unstack(x: Any, axis: int = 0) -> list[Node]:
     place = one_axis(axis, node.ndim, "unstack")
     size = node.shape[place]
     if type(size) is not int:
-        raise GraphError(
-            "unstack needs an axis of known size", where=user_location(), got=str(node.type)
-        )
+        raise user_error("unstack needs an axis of known size", got=str(node.type))
     rows = [slice_axis(node, place, slice(i, i + 1)) for i in range(size)]
     return [squeeze(row, place) for row in rows]
 
@@ -159,9 +153,8 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Nod
     size = node.shape[place]
     if isinstance(repeats, (tuple, list, np.ndarray)):
         if type(size) is not int or len(repeats) != size:
-            raise GraphError(
+            raise user_error(
                 "repeat: one count for each element",
-                where=user_location(),
                 got=f"{len(repeats)} counts for {node.type} along axis {place}",
             )
         return OPS["gather"](node, np.repeat(np.arange(size), repeats), axis=place)
@@ -187,9 +180,8 @@ def pad(
     **Raises.** GraphError for a mode other than "constant", and for more than one constant.
     """
     if mode != "constant":
-        raise GraphError(
+        raise user_error(
             f"pad: mode {mode!r} is not available",
-            where=user_location(),
             expected='"constant"',
             fix="join slices of x with gc.concat",
         )
@@ -198,7 +190,7 @@ def pad(
     is_numpy = isinstance(given, (np.generic, np.ndarray)) and given.size == 1
     number = given.item() if is_numpy else given
     if not is_weak(number):
-        raise GraphError("pad: the constant is one number", where=user_location(), got=repr(given))
+        raise user_error("pad: the constant is one number", got=repr(given))
     return OPS["pad"](node, _pad_pairs(pad_width, node), number)
 
 
@@ -213,9 +205,7 @@ def _pad_pairs(widths: Any, node: Node) -> tuple[tuple[Dim, Dim], ...]:
     if len(pairs) == 1:
         pairs = pairs * node.ndim
     if len(pairs) != node.ndim or any(len(pair) != 2 for pair in pairs):
-        raise GraphError(
-            "pad: one (before, after) pair for each axis",
-            where=user_location(),
-            got=f"{widths!r} for {node.type}",
+        raise user_error(
+            "pad: one (before, after) pair for each axis", got=f"{widths!r} for {node.type}"
         )
     return tuple((a, b) for a, b in pairs)

@@ -16,7 +16,7 @@ from graphc.build.arrays.operands import beside_nodes, warn_of_wide_values
 from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import BOOL, SHORT, as_dtype
 from graphc.ops.elementwise.pointwise import SAME, Pointwise
 from graphc.ops.elementwise.pointwise import cast as cast_op
@@ -76,9 +76,8 @@ def _refuse_truth_values(op: Pointwise, operands: Sequence[Any]) -> None:
             return
     except TypeError:
         pass
-    raise GraphError(
+    raise user_error(
         f"{op.infix or op.prefix or op.name}: not defined for truth values",
-        where=user_location(),
         got=" and ".join(["bool"] * op.arity),
         fix="use logical_xor, logical_not and the like, or cast: x.astype('float32')",
     )
@@ -218,9 +217,8 @@ def truth_operator(name: str, symbol: str) -> Function:
     def operator(*operands: Any) -> Node:
         for operand in operands:
             if not _is_truth_value(operand):
-                raise GraphError(
+                raise user_error(
                     f"{symbol} works on truth values",
-                    where=user_location(),
                     got=str(operand.type) if isinstance(operand, Node) else repr(operand),
                     expected="bool",
                     fix=f"{fix}; a power is x**2" if symbol == "^" else fix,

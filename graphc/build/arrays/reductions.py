@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import FLOAT64
 from graphc.ops.axes import many_axes
 from graphc.ops.leaf import as_node
@@ -131,9 +130,7 @@ def _arg_extremum(name: str, x: Any, axis: int | None, keepdims: bool) -> Node:
     node = as_node(x)
     for searched in many_axes(axis, node.ndim, name):
         if type(node.shape[searched]) is int and node.shape[searched] == 0:
-            raise GraphError(
-                f"{name} of no elements has no value", where=user_location(), got=str(node.type)
-            )
+            raise user_error(f"{name} of no elements has no value", got=str(node.type))
     return OPS[name](node, axis, keepdims)
 
 
@@ -173,9 +170,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, *, keepdims: bool = False) -
     axes = many_axes(axis, node.ndim, "norm")
     # NumPy reads every ord but None and "fro" over two axes as a norm of the matrix as a map.
     if ord not in (None, "fro") and len(axes) == 2:
-        raise GraphError(
+        raise user_error(
             f"norm: ord={ord!r} of a matrix is not available",
-            where=user_location(),
             got=f"{node.type} over {len(axes)} axes",
             expected="ord=None (Frobenius), or one axis",
         )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.build.arrays.creation import random_uniform
-from graphc.errors import GraphError
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
@@ -23,9 +22,8 @@ def random_choice(weights: Any, shape: Any = ()) -> Node:
     """
     node = as_node(weights)
     if node.ndim != 1 or node.dtype.kind != "f":
-        raise GraphError(
+        raise user_error(
             "random_choice takes one weight for each index",
-            where=user_location(),
             got=str(node.type),
             expected="floats of shape [n]",
         )

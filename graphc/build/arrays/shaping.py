@@ -10,7 +10,7 @@ from graphc.build.arrays.whole_numbers import whole
 from graphc.errors import GraphError
 from graphc.ir.dims import Dim, broadcast_shapes, remainder, same
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.contraction.linear_algebra import on_or_below
 from graphc.ops.leaf import as_node
@@ -55,9 +55,8 @@ def matrix_transpose(x: Any) -> Node:
     """
     node = as_node(x)
     if node.ndim < 2:
-        raise GraphError(
+        raise user_error(
             "matrix_transpose needs two axes",
-            where=user_location(),
             got=str(node.type),
             fix="give it an axis first: x[:, None]",
         )
@@ -86,10 +85,8 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     for places in (old, new):
         many_axes(tuple(places), node.ndim, "moveaxis")  # raises where one is given twice
     if len(old) != len(new):
-        raise GraphError(
-            "moveaxis: one destination for each source",
-            where=user_location(),
-            got=f"{source!r} to {destination!r}",
+        raise user_error(
+            "moveaxis: one destination for each source", got=f"{source!r} to {destination!r}"
         )
     order = [axis for axis in range(node.ndim) if axis not in old]
     for destination_axis, source_axis in sorted(zip(new, old, strict=True)):
@@ -118,10 +115,8 @@ def broadcast_arrays(*arrays: Any) -> list[Node]:
     nodes = [as_node(a) for a in arrays]
     shape = broadcast_shapes(*[n.shape for n in nodes])
     if shape is None:
-        raise GraphError(
-            "broadcast_arrays: the shapes do not fit",
-            where=user_location(),
-            got=" and ".join(str(n.type) for n in nodes),
+        raise user_error(
+            "broadcast_arrays: the shapes do not fit", got=" and ".join(str(n.type) for n in nodes)
         )
     return [OPS["broadcast_to"](n, shape) for n in nodes]
 
@@ -151,11 +146,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Node:
     places = ones if axis is None else many_axes(axis, node.ndim, "squeeze")
     for place in places:
         if place not in ones:
-            raise GraphError(
-                f"squeeze: axis {place} does not have size 1",
-                where=user_location(),
-                got=str(node.type),
-            )
+            raise user_error(f"squeeze: axis {place} does not have size 1", got=str(node.type))
     return OPS["reshape"](node, tuple([d for i, d in enumerate(node.shape) if i not in places]))
 
 
@@ -270,8 +261,6 @@ def _zero(node: Node) -> Node:
 
 def _on_or_below(node: Node, k: int, op: str) -> Node:
     if not node.ndim:
-        raise GraphError(
-            f"{op} needs an array with axes", where=user_location(), got=str(node.type)
-        )
+        raise user_error(f"{op} needs an array with axes", got=str(node.type))
     n, m = node.shape[-2:] if node.ndim > 1 else (node.shape[0], node.shape[0])
     return on_or_below(n, m, int(k))

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 
 
 def whole(name: str, value: Any, least: int, *, of: str = "", fix: str | None = None) -> int:
@@ -26,9 +25,8 @@ def whole(name: str, value: Any, least: int, *, of: str = "", fix: str | None = 
         number = least - 1
     if number >= least:
         return number
-    raise GraphError(
+    raise user_error(
         f"{name}{of and f' of {of}'} must be a whole number, at least {least}",
-        where=user_location(),
         got=f"{name}={value!r}",
         fix=fix,
     )

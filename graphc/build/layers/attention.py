@@ -11,11 +11,10 @@ from graphc.build.arrays.reductions import any as any_of
 from graphc.build.arrays.shaping import expand_dims, reshape, swapaxes
 from graphc.build.layers.naming import layer_name, remember
 from graphc.build.layers.plain import affine, dense, floating
-from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dims import Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
@@ -40,9 +39,8 @@ def attention(query: Any, key: Any, value: Any, *, mask: Any = None, causal: boo
     q, k, v = (floating(as_node(x)) for x in (query, key, value))
     are_rows = min(q.ndim, k.ndim, v.ndim) > 1 and type(q.shape[-1]) is int
     if not are_rows or not same_shape((q.shape[-1], k.shape[-2]), (k.shape[-1], v.shape[-2])):
-        raise GraphError(
+        raise user_error(
             "attention: queries, keys and values do not fit",
-            where=user_location(),
             got=f"{q.type}, {k.type} and {v.type}",
             expected="[..., Q, d], [..., K, d] and [..., K, v], with a known d",
         )
@@ -62,9 +60,8 @@ def _reads(mask: Any, causal: bool, shape: Shape) -> Node | None:
         common = broadcast_shapes(node.shape, shape)
         if node.dtype.kind != "b" or common is None or not same_shape(common, shape):
             is_truth = node.dtype.kind == "b"
-            raise GraphError(
+            raise user_error(
                 "attention: a mask is True where a query reads a value",
-                where=user_location(),
                 got=str(node.type),
                 expected=f"truth values that broadcast to {shape_text(shape)}",
                 fix=None if is_truth else "compare: mask > 0",
@@ -117,17 +114,15 @@ def multi_head_attention(
     label = layer_name("attention", name, node)
     size, heads = node.shape[-1] if node.ndim > 1 else None, plain(heads)
     if type(size) is not int or type(heads) is not int or heads < 1 or size % heads:
-        raise GraphError(
+        raise user_error(
             f"{label}: the heads do not share the features evenly",
-            where=user_location(),
             got=f"{heads} heads for {node.type}",
             expected="rows of features, a multiple of the number of heads",
         )
     source = node if context is None else floating(as_node(context))
     if source.ndim < 2:
-        raise GraphError(
+        raise user_error(
             f"{label}: the context is rows of features",
-            where=user_location(),
             got=str(source.type),
             expected="[..., K, features]",
         )

@@ -9,9 +9,8 @@ from graphc.build.graphs import param
 from graphc.build.initializers import Normal
 from graphc.build.layers.naming import layer_name, remember
 from graphc.build.layers.plain import expect_shape
-from graphc.errors import GraphError
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ops.movement.indexing import index_node
 from graphc.ops.registry import OPS
 
@@ -67,9 +66,8 @@ def embedding(
 
 def _expect_sparse(label: str, weight: Node) -> None:
     if not (weight.op is OPS["param"] and weight.attrs["sparse"]):
-        raise GraphError(
+        raise user_error(
             f"{label}: sparse=True, but the given weight is not a sparse parameter",
-            where=user_location(),
             got=str(weight),
             fix='gc.param("W", …, sparse=True)',
         )
@@ -80,9 +78,8 @@ def _without_padding(
 ) -> Node:
     """Return the rows, zeros where the index is `padding_idx`."""
     if not -vocabulary <= padding_idx < vocabulary:
-        raise GraphError(
+        raise user_error(
             f"{label}: padding_idx lies outside the table",
-            where=user_location(),
             got=str(padding_idx),
             expected=f"an index of {vocabulary} rows",
         )

@@ -16,7 +16,7 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import FLOAT64, INT64
 from graphc.ops.axes import one_axis
 from graphc.ops.leaf import as_node
@@ -79,7 +79,7 @@ def huber(prediction: Any, target: Any, *, delta: float = 1.0) -> Node:
     p, t = _pair("huber", prediction, target)
     limit = plain(delta)
     if not isinstance(limit, (int, float)) or not limit > 0:
-        raise GraphError("huber: delta is positive", where=user_location(), got=repr(delta))
+        raise user_error("huber: delta is positive", got=repr(delta))
     difference, limit = p - t, float(limit)
     distance = OPS["abs"](difference)
     near, far = 0.5 * OPS["square"](difference), limit * (distance - 0.5 * limit)
@@ -162,9 +162,8 @@ def softmax_cross_entropy(
     factors = None if weight is None else _of_classes(weight, z, at)
     if same_shape(t.shape, z.shape):
         if ignore_index is not None:
-            raise GraphError(
+            raise user_error(
                 "softmax_cross_entropy: ignore_index is for targets that are class indices",
-                where=user_location(),
                 got=f"a target of {t.type}",
                 fix="multiply the loss by what counts",
             )
@@ -186,9 +185,8 @@ def _expect_indices(z: Node, t: Node, axis: int, prediction: Any, target: Any) -
     """Raise unless the target holds one class index for each row of logits."""
     has_indices = same_shape(t.shape, (*z.shape[:axis], *z.shape[axis + 1 :]))
     if has_indices and t.dtype.kind == "f":
-        raise GraphError(
+        raise user_error(
             "softmax_cross_entropy: class indices are integers",
-            where=user_location(),
             got=f"a target of {t.type}",
             expected=str(t.type.with_dtype(INT64)),
             fix="declare the target as int64",
@@ -202,9 +200,8 @@ def _of_classes(weight: Any, z: Node, axis: int) -> Node:
     """Return a factor for each class, along the axis of the classes."""
     factors = OPS["cast"](as_node(weight), z.dtype)
     if not same_shape(factors.shape, (z.shape[axis],)):
-        raise GraphError(
+        raise user_error(
             "softmax_cross_entropy: weight has one factor for each class",
-            where=user_location(),
             got=str(factors.type),
             expected=str(z.type.with_shape((z.shape[axis],))),
         )
@@ -215,9 +212,8 @@ def _smoothed(loss: Node, logs: Node, axis: int, smoothing: float) -> Node:
     """Return the loss with a share of the target spread evenly over the classes."""
     share = plain(smoothing)
     if not isinstance(share, (int, float)) or not 0 <= share <= 1:
-        raise GraphError(
+        raise user_error(
             "softmax_cross_entropy: label_smoothing is the share that all classes get",
-            where=user_location(),
             got=repr(smoothing),
             expected="a number in [0, 1]",
         )
@@ -295,9 +291,8 @@ def _misfit(loss: str, prediction: Any, target: Any, expected: str) -> GraphErro
         fix = "take the prediction's last axis away, z[:, 0], or give the target one: y[:, None]"
     elif t[-1:] == (1,) and len(t) > 1 and same_shape(t[:-1], p[: len(t) - 1]):
         fix = "take the target's last axis away: y[:, 0]"
-    return GraphError(
+    return user_error(
         f"{loss}: prediction and target do not fit",
-        where=user_location(),
         got=f"{prediction.type} and {target.type}",
         expected=expected,
         fix=fix,

@@ -23,11 +23,10 @@ import numpy as np
 from graphc.build.graphs import param
 from graphc.build.layers.naming import layer_name, remember, scope_named
 from graphc.build.layers.plain import Activation, activate, expect_shape, floating
-from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dims import Shape, dim_text, divide_exactly
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.leaf import as_node
 from graphc.ops.reduction.normalization import checked_eps
@@ -135,9 +134,8 @@ def group_norm(
     label = layer_name("group_norm", name, node)
     channels, groups = node.shape[1], plain(groups)
     if type(groups) is not int or groups < 1 or divide_exactly(channels, groups) is None:
-        raise GraphError(
+        raise user_error(
             f"{label}: the channels cannot be split into {groups} equal groups",
-            where=user_location(),
             got=f"{dim_text(channels)} channels",
             expected=f"a divisor of {dim_text(channels)}",
         )
@@ -290,9 +288,8 @@ def _with_axes(x: Any, least: int, layer: str) -> Node:
     """Return the layer's input as a node of floats, or raise where it has too few axes."""
     node = floating(as_node(x))
     if node.ndim < least:
-        raise GraphError(
+        raise user_error(
             f"{layer} needs {least} axes or more",
-            where=user_location(),
             got=str(node.type),
             expected=("[..., F]", "[N, C, ...]", "[N, C, L, ...]")[least - 1],
         )

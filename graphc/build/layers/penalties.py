@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.registry import OPS
 
 __all__ = ["l1", "l2"]
@@ -35,11 +34,9 @@ def _penalty(
     try:
         nodes = [weights] if isinstance(weights, Node) else list(weights)
     except TypeError:
-        raise GraphError(
-            "a penalty is of one or several nodes", where=user_location(), got=repr(weights)
-        ) from None
+        raise user_error("a penalty is of one or several nodes", got=repr(weights)) from None
     if not nodes:
-        raise GraphError("a penalty needs at least one parameter", where=user_location())
+        raise user_error("a penalty needs at least one parameter")
     total = measure(nodes[0])
     for node in nodes[1:]:
         total = OPS["add"](total, measure(node))

@@ -13,10 +13,10 @@ from graphc.build.arrays.pointwise import POINTWISE
 from graphc.build.graphs import param
 from graphc.build.initializers import GlorotUniform
 from graphc.build.layers.naming import layer_name, remember, scope_named
-from graphc.errors import GraphError, did_you_mean
+from graphc.errors import did_you_mean
 from graphc.ir.dims import Shape, dim_text
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ir.types import FLOAT32
 from graphc.ops.dropout import checked_rate, dropped
 from graphc.ops.leaf import as_node
@@ -59,7 +59,7 @@ def dense(
     """
     node = floating(as_node(x))
     if not node.ndim:
-        raise GraphError("dense needs a last axis", where=user_location(), got=str(node.type))
+        raise user_error("dense needs a last axis", got=str(node.type))
     label = layer_name("dense", name, node)
     with scope(label):
         z = affine(label, node, size, weight, bias, use_bias, init)
@@ -88,9 +88,8 @@ def _expect_rows(label: str, node: Node) -> None:
     """Raise for the numbers of a batch, whose axis would be taken for that of the features."""
     if node.ndim == 1 and type(node.shape[0]) is not int:
         size = dim_text(node.shape[0])
-        raise GraphError(
+        raise user_error(
             f"{label}: are these {size} samples or {size} features?",
-            where=user_location(),
             got=str(node.type),
             expected="[..., in]",
             fix=f"x[:, None] for {size} samples of one feature, x[None] for one sample",
@@ -122,21 +121,15 @@ def expect_shape(what: str, node: Any, shape: tuple[Any, ...]) -> None:
     """Raise unless a given parameter is a node of the shape that its layer needs."""
     if not isinstance(node, Node):
         word = what.rpartition(" ")[2]
-        raise GraphError(
+        raise user_error(
             f"{what} is no node",
-            where=user_location(),
             got=repr(node),
             expected="a parameter or an input, made before",
             fix=f"use_{word}=False leaves it away" if node is False and word == "bias" else None,
         )
     wanted = node.type.with_shape(shape)
     if node.type != wanted:
-        raise GraphError(
-            f"{what} has the wrong shape",
-            where=user_location(),
-            got=str(node.type),
-            expected=str(wanted),
-        )
+        raise user_error(f"{what} has the wrong shape", got=str(node.type), expected=str(wanted))
 
 
 def activate(z: Node, activation: Activation) -> Node:
@@ -148,17 +141,15 @@ def activate(z: Node, activation: Activation) -> Node:
         return z
     if not isinstance(activation, str):
         if not callable(activation):
-            raise GraphError(
+            raise user_error(
                 "an activation is a function, or the name of one",
-                where=user_location(),
                 got=repr(activation),
                 fix="pass gc.relu, for example",
             )
         return activation(z)
     if activation not in POINTWISE:
-        raise GraphError(
+        raise user_error(
             f"no activation is called {activation!r}",
-            where=user_location(),
             fix=did_you_mean(activation, POINTWISE) or "pass a function, such as gc.relu",
         )
     return POINTWISE[activation](z)

@@ -16,10 +16,9 @@ from graphc.build.layers.window_layers import (
     frame_of,
     padded,
 )
-from graphc.errors import GraphError
 from graphc.ir.dims import product
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS
 from graphc.ops.windows.sliding import per_axis, span
@@ -218,9 +217,8 @@ def _frame(
     frame = frame_of(label, kernel, kernel if stride is None else stride, padding, dilation)
     for k, pair in zip(kernel, frame.widths, strict=True):
         if isinstance(k, int) and any(isinstance(w, int) and 2 * w > k for w in pair):
-            raise GraphError(
+            raise user_error(
                 f"{label}: the padding is wider than half the window",
-                where=user_location(),
                 got=f"padding {padding!r} with kernel_size {kernel}",
             )
     return frame
@@ -237,9 +235,8 @@ def _up_to_last_start(frame: Frame) -> Widths:
     for (before, after), k, s, d in axes:
         wider, furthest = after + s - 1, span(k, d) - 1
         if not isinstance(wider - furthest, int):
-            raise GraphError(
+            raise user_error(
                 "ceil_mode needs a kernel, stride and padding that are known",
-                where=user_location(),
                 got=f"kernel {k}, stride {s}, padding {after}",
             )
         extended.append((before, min(wider, furthest)))

@@ -18,10 +18,9 @@ from graphc.build.graphs import param
 from graphc.build.layers.naming import layer_name, remember
 from graphc.build.layers.plain import Activation, activate, parameter_of
 from graphc.build.layers.recurrent_steps import Given, Step, run_layer, stacked
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
@@ -180,16 +179,12 @@ def gru(
     **Source.** Cho et al. 2014 (textbook); torch.nn.GRU (pytorch).
     """
     if form not in ("pytorch", "textbook"):
-        raise GraphError(
-            "no such form of a GRU",
-            where=user_location(),
-            got=repr(form),
-            expected="'pytorch' or 'textbook'",
+        raise user_error(
+            "no such form of a GRU", got=repr(form), expected="'pytorch' or 'textbook'"
         )
     if form == "textbook" and recurrent_bias is not None:
-        raise GraphError(
+        raise user_error(
             "the textbook form of a GRU has no recurrent bias",
-            where=user_location(),
             got="recurrent_bias=…",
             fix="leave it away, or take form='pytorch'",
         )
@@ -281,9 +276,8 @@ def _initial_of_each(initial: Any, layers: int) -> list[Any]:
     nodes = [as_node(value) for value in given]
     for node in nodes:
         if node.ndim != 3 or node.shape[0] != layers:
-            raise GraphError(
+            raise user_error(
                 "stacked layers take their initial states along a first axis",
-                where=user_location(),
                 got=str(node.type),
                 expected=f"[{layers}, N, units]",
             )

@@ -13,10 +13,9 @@ from graphc.build.init import orthogonal
 from graphc.build.layers.naming import layer_name, remember
 from graphc.build.layers.plain import bias_of, parameter_of, weight_of
 from graphc.build.loops import scan
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim, dim_text
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import OPS
 
@@ -49,9 +48,8 @@ class Given:
         """Raise where weights are given to several layers, whose shapes differ."""
         given = [entry.name for entry in fields(self) if getattr(self, entry.name) is not None]
         if layers != 1 and given:
-            raise GraphError(
+            raise user_error(
                 f"weights are given to one {kind} layer, not to stacked ones",
-                where=user_location(),
                 got=f"layers={layers}, {', '.join([f'{name}=…' for name in given])}",
                 fix="call the layer once for each, with the weights of each",
             )
@@ -95,9 +93,8 @@ def run_layer(
 def _checked_input(kind: str, x: Any) -> Node:
     node = as_node(x)
     if node.ndim != 3 or node.dtype.kind != "f":
-        raise GraphError(
+        raise user_error(
             f"{kind} reads sequences of feature vectors",
-            where=user_location(),
             got=str(node.type),
             expected="floats [T, N, features], or [N, T, features] with batch_first=True",
         )
@@ -117,16 +114,14 @@ def _initial(
     wanted = shape if layers == 1 else (layers, *shape)
     for node in nodes:
         if node.type != x.type.with_shape(wanted):
-            raise GraphError(
+            raise user_error(
                 f"the initial state of this {kind} has another type",
-                where=user_location(),
                 got=str(node.type),
                 expected=str(x.type.with_shape(wanted)),
             )
     if len(nodes) != states:
-        raise GraphError(
+        raise user_error(
             f"{kind} has {states} state{'s' * (states > 1)}",
-            where=user_location(),
             got=f"{len(nodes)} initial values",
             expected="initial=(h, c)" if states == 2 else "initial=h",
         )
@@ -141,9 +136,8 @@ def _mask(lengths: Node, x: Node) -> Node:
     A length beyond T is out of range, as is one below 0, which would count from the end.
     """
     if lengths.ndim != 1 or lengths.dtype.kind != "i":
-        raise GraphError(
+        raise user_error(
             "the lengths of sequences are whole numbers, one for each",
-            where=user_location(),
             got=str(lengths.type),
             expected=f"i64[{dim_text(x.shape[1])}]",
         )

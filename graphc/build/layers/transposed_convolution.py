@@ -23,10 +23,9 @@ from graphc.build.layers.window_layers import (
     padded,
     with_bias,
 )
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim, as_dim
 from graphc.ir.node import Node
-from graphc.ir.provenance import scope, user_location
+from graphc.ir.provenance import scope, user_error
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.registry import OPS
 from graphc.ops.windows.sliding import per_axis, span
@@ -182,9 +181,8 @@ def _output_padding(label: str, value: Any, frame: Frame) -> tuple[int, ...]:
     for n, s, d in zip(more, frame.stride, frame.dilation, strict=True):
         known = [limit for limit in (s, d) if isinstance(limit, int)]
         if not isinstance(n, int) or (len(known) == 2 and n >= max(known)):
-            raise GraphError(
+            raise user_error(
                 f"{label}: output_padding must be less than the stride or the dilation",
-                where=user_location(),
                 got=f"output_padding {value!r} with stride {frame.stride} "
                 f"and dilation {frame.dilation}",
             )
@@ -206,9 +204,8 @@ def _cut(label: str, z: Node, widths: Widths, more: Sequence[int]) -> Node:
 def as_size(label: str, n: Any) -> Dim:
     """Return the size of what is kept, or raise where nothing is."""
     if isinstance(n, int) and n < 1:
-        raise GraphError(
+        raise user_error(
             f"{label}: the padding cuts everything off",
-            where=user_location(),
             got=f"{n} elements along an axis",
             fix="less padding, or a larger kernel or stride",
         )

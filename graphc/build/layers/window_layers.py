@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from graphc.build.layers.plain import bias_of
-from graphc.errors import GraphError
 from graphc.ir.attributes import plain
 from graphc.ir.dims import Dim, Shape, as_dim, dim_text, divide_exactly, shape_text
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ops.registry import OPS
 from graphc.ops.windows.sliding import is_below, is_count, per_axis, span
 
@@ -50,9 +49,8 @@ _LAYOUTS = {1: "[..., channels, L]", 2: "[..., channels, H, W]", 3: "[..., chann
 def expect_axes(label: str, x: Node, rank: int) -> None:
     """Raise where an input has too few axes for a layer over `rank` of them."""
     if x.ndim < rank + 1:
-        raise GraphError(
+        raise user_error(
             f"{label} slides over the last axes of an array of channels",
-            where=user_location(),
             got=str(x.type),
             expected=_LAYOUTS[rank],
         )
@@ -68,9 +66,8 @@ def expect_fit(label: str, x: Node, frame: Frame, widths: Widths) -> None:
     spans = _numbers([k for _, k in rooms])
     is_dilated = any(d != 1 for d in frame.dilation)
     is_padded = any(w != 0 for pair in widths for w in pair)
-    raise GraphError(
+    raise user_error(
         f"{label}: the window is larger than the array",
-        where=user_location(),
         got=f"{x.type}, kernel_size {_numbers(frame.kernel)}"
         + (f", which spans {spans} elements" if is_dilated else ""),
         expected=f"at most {_numbers([n for n, _ in rooms])}"
@@ -91,9 +88,8 @@ def _channels_forward(x: Node, rank: int) -> str | None:
 def expect_known(label: str, channels: Dim, positions: Shape) -> None:
     """Raise where the filters of a layer that has some at each position cannot be counted."""
     if not all(isinstance(dim, int) for dim in (channels, *positions)):
-        raise GraphError(
+        raise user_error(
             f"{label}: the size of the weight depends on a named dim",
-            where=user_location(),
             got=f"{dim_text(channels)} channels, positions {shape_text(positions)}",
             expected="an image of known size, which has filters at each position",
         )
@@ -103,24 +99,20 @@ def channels_of(label: str, x: Node, rank: int, size: Any, groups: Any) -> Dim:
     """Return how many channels an input has; input and output must split into the groups."""
     expect_axes(label, x, rank)
     if not is_count(size) or is_below(size, 1):
-        raise GraphError(
-            f"{label}: the size is how many channels it makes, a positive integer",
-            where=user_location(),
-            got=repr(size),
+        raise user_error(
+            f"{label}: the size is how many channels it makes, a positive integer", got=repr(size)
         )
     channels = x.shape[-rank - 1]
     if x.ndim == rank + 1 and not isinstance(channels, int):
-        raise GraphError(
+        raise user_error(
             f"{label}: the axis of the channels has a named dim, as that of the samples has",
-            where=user_location(),
             got=str(x.type),
             expected=_LAYOUTS[rank],
             fix="give each example an axis of channels: x[:, None]",
         )
     if not _is_split(groups, channels, size):
-        raise GraphError(
+        raise user_error(
             f"{label}: the channels cannot be split into {groups} equal groups",
-            where=user_location(),
             got=f"{dim_text(channels)} channels in, {dim_text(size)} out",
             expected="numbers of channels that `groups` divides",
         )
@@ -139,7 +131,7 @@ def kernel_of(label: str, kernel_size: Any, weight: Node | None, rank: int) -> t
     if kernel_size is not None:
         return per_axis(label, "kernel_size", kernel_size, rank)
     if weight is None:
-        raise GraphError(f"{label} needs a kernel_size", where=user_location(), fix="kernel_size=3")
+        raise user_error(f"{label} needs a kernel_size", fix="kernel_size=3")
     return weight.shape[-rank:]
 
 
@@ -192,9 +184,8 @@ def padding_widths(
     pairs = [tuple(w) if isinstance(w, (list, tuple)) else (w, w) for w in given]
     fits = [len(p) == 2 and all(is_count(w) and not is_below(w, 0) for w in p) for p in pairs]
     if len(pairs) != rank or not all(fits):
-        raise GraphError(
+        raise user_error(
             f"{label}: not a padding",
-            where=user_location(),
             got=repr(padding),
             expected=f"a non-negative number, {rank} of them or {rank} pairs, 'same' or 'valid'",
         )
@@ -213,9 +204,8 @@ def _widths_of_word(
     spans = [span(k, d) for k, d in zip(kernel, dilation, strict=True)]
     known = [n for n in spans if isinstance(n, int)]
     if word != "same" or any(s != 1 for s in stride) or len(known) < len(spans):
-        raise GraphError(
+        raise user_error(
             f"{label}: not a padding",
-            where=user_location(),
             got=f"{word!r} with kernel {_numbers(kernel)} and stride {_numbers(stride)}",
             expected="'valid', or 'same' with a known kernel and stride 1",
             fix="give the numbers: padding=1 keeps the size under kernel 3, and halves it with "

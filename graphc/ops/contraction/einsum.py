@@ -21,7 +21,7 @@ from graphc.ir.code import ATOM, PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim, product, typical_size
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried
@@ -73,18 +73,15 @@ class Einsum(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         terms, out = split_spec(attrs["spec"])
         if len(terms) != len(inputs):
-            raise GraphError(
+            raise user_error(
                 "einsum: one term for each operand",
-                where=user_location(),
                 got=f"{attrs['spec']!r} with {len(inputs)} operands",
             )
         sizes = label_sizes(terms, inputs)
         unknown = [label for label in out if label not in sizes]
         if unknown or len(set(out)) != len(out):
-            raise GraphError(
-                "einsum: each output label must occur once, and in an operand",
-                where=user_location(),
-                got=attrs["spec"],
+            raise user_error(
+                "einsum: each output label must occur once, and in an operand", got=attrs["spec"]
             )
         return inputs[0].with_shape(tuple([sizes[label] for label in out]))
 

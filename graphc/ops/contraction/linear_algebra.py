@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, product, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import FLOAT64, TensorType
 from graphc.ops.batching import Carried, all_carried, by_element, only
 from graphc.ops.contraction.einsum import einsum_labels
@@ -170,9 +169,8 @@ class Solve(Op):
         _check_square(self.name, a)
         rows = b.shape[:-1] if len(b.shape) > 1 else b.shape
         if not same_shape(rows, a.shape[:-1]):
-            raise GraphError(
+            raise user_error(
                 "solve: the right side has a row for each row of the matrix",
-                where=user_location(),
                 got=f"{a} and {b}",
                 expected="[..., n, n] and [..., n, k], or [n, n] and [n]",
             )
@@ -266,12 +264,7 @@ def _of_floats(node: Node) -> Node:
 
 def _check_square(op: str, a: TensorType) -> None:
     if len(a.shape) < 2 or not same(a.shape[-1], a.shape[-2]):
-        raise GraphError(
-            f"{op} takes square matrices",
-            where=user_location(),
-            got=str(a),
-            expected="a shape [..., n, n]",
-        )
+        raise user_error(f"{op} takes square matrices", got=str(a), expected="a shape [..., n, n]")
 
 
 def _log_determinant(a: np.ndarray) -> np.ndarray:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim, same, shape_text
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 
 LETTERS = string.ascii_lowercase + string.ascii_uppercase
@@ -24,16 +23,11 @@ def label_sizes(terms: Sequence[str], inputs: Sequence[TensorType]) -> dict[str,
     sizes: dict[str, Dim] = {}
     for term, operand in zip(terms, inputs, strict=True):
         if len(term) != operand.ndim:
-            raise GraphError(
-                "einsum: one label for each axis",
-                where=user_location(),
-                got=f"{term!r} for {operand}",
-            )
+            raise user_error("einsum: one label for each axis", got=f"{term!r} for {operand}")
         for label, dim in zip(term, operand.shape, strict=True):
             if not same(sizes.setdefault(label, dim), dim):
-                raise GraphError(
+                raise user_error(
                     "the contracted dims differ",
-                    where=user_location(),
                     got=" and ".join(shape_text(t.shape) for t in inputs),
                     expected=f"equal sizes for label {label!r} in {','.join(terms)}",
                     fix="transpose one operand (W.T), or compare the layers' sizes",
@@ -61,12 +55,7 @@ def explicit_spec(spec: str, ranks: Sequence[int]) -> str:
         out += "".join(c for c in letters if "".join(terms).count(c) == 1)
     bad = [c for c in "".join([*terms, out]) if c not in LETTERS]
     if bad:
-        raise GraphError(
-            "einsum: not a valid spec",
-            where=user_location(),
-            got=spec,
-            expected="such as 'ij,jk->ik'",
-        )
+        raise user_error("einsum: not a valid spec", got=spec, expected="such as 'ij,jk->ik'")
     return ",".join(terms) + "->" + out
 
 

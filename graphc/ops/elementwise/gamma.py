@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.bounds import UNKNOWN, Bounds
 from graphc.ir.code import Codes, Notation
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Case
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range
 from graphc.ops.elementwise.images import Image
 from graphc.ops.elementwise.special import Special
@@ -334,9 +333,8 @@ class Polygamma(Special):
             if order == 0:
                 return digamma(operands[1])
             if order is not None and not (order.is_integer() and 0 < order <= _HIGHEST_ORDER):
-                raise GraphError(
+                raise user_error(
                     "the order of polygamma is not one that it has",
-                    where=user_location(),
                     got=f"n={order:g}",
                     expected=f"a whole number from 0 to {_HIGHEST_ORDER}",
                 )

@@ -14,7 +14,7 @@ from graphc.ir.code import ATOM, POWER, UNARY, Code, Codes, Notation
 from graphc.ir.dims import Dim, broadcast_shapes, same_shape
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import BOOL, FLOAT64, TensorType, as_dtype
 from graphc.ops.batching import Carried, by_element
 from graphc.ops.elementwise.algebras import ARRAYS, NODES
@@ -157,9 +157,8 @@ class Pointwise(Op):
         return [conformed(v, shape, d) for v, d in zip(values, dtypes, strict=True)]
 
     def _misfit(self, types: Sequence[TensorType]) -> GraphError:
-        return GraphError(
+        return user_error(
             f"{self.infix or self.name}: the shapes do not broadcast",
-            where=user_location(),
             got=" and ".join(map(str, types)),
             expected="equal dims, or 1, counted from the last axis",
             fix=broadcast_fix(types),

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Order, Turn
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -91,10 +90,8 @@ class AddAlongAxis(Movement):
         base, values, indices = inputs
         along_axis_check(base.shape, indices.shape, attrs["axis"], self.name)
         if not same_shape(values.shape, indices.shape):
-            raise GraphError(
-                "add_along_axis: one value for each index",
-                where=user_location(),
-                got=f"{values} and {indices}",
+            raise user_error(
+                "add_along_axis: one value for each index", got=f"{values} and {indices}"
             )
         return base
 
@@ -172,9 +169,8 @@ def along_rows(index: Node, axis: int) -> tuple[Node, Node] | None:
 def along_axis_operands(x: Node, index: Node, axis: int, op: str) -> tuple[Node, Node]:
     """Return operands that agree on every axis but one, broadcasting both as NumPy does."""
     if x.ndim != index.ndim:
-        raise GraphError(
+        raise user_error(
             f"{op}: the array and the indices need the same number of axes",
-            where=user_location(),
             got=f"{x.type} and {index.type}",
             fix="add an axis to the indices: y[:, None]",
         )
@@ -191,9 +187,8 @@ def along_axis_operands(x: Node, index: Node, axis: int, op: str) -> tuple[Node,
 
 def along_axis_check(x: Shape, index: Shape, axis: int, op: str) -> None:
     if not same_shape(_one_at(x, axis), _one_at(index, axis)):
-        raise GraphError(
+        raise user_error(
             f"{op}: the shapes differ away from axis {axis}",
-            where=user_location(),
             got=f"{shape_text(x)} and {shape_text(index)}",
         )
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
 from graphc.ops.batching import Carried, all_carried
@@ -38,9 +37,7 @@ def index_node(value: Any) -> Node:
     fix = "cast it: i.astype('int64')"
     if node.dtype.kind == "b":
         fix = "a mask selects an unknown number of elements; use gc.where(mask, x, 0)"
-    raise GraphError(
-        "an index array must hold integers", where=user_location(), got=str(node.type), fix=fix
-    )
+    raise user_error("an index array must hold integers", got=str(node.type), fix=fix)
 
 
 class Gather(Movement):
@@ -56,16 +53,13 @@ class Gather(Movement):
         node, arrays = as_node(x), [index_node(i) for i in indices]
         at = one_axis(axis, node.ndim, self.name)
         if at + len(arrays) > node.ndim:
-            raise GraphError(
-                "too many indices",
-                where=user_location(),
-                got=f"{len(arrays)} for {node.type} from axis {at}",
+            raise user_error(
+                "too many indices", got=f"{len(arrays)} for {node.type} from axis {at}"
             )
         shape = broadcast_shapes(*[a.shape for a in arrays])
         if shape is None:
-            raise GraphError(
+            raise user_error(
                 "the index arrays do not broadcast together",
-                where=user_location(),
                 got=" and ".join(str(a.type) for a in arrays),
             )
         return self.make([node, *[OPS["broadcast_to"](a, shape) for a in arrays]], axis=at)
@@ -136,9 +130,8 @@ class ScatterAdd(Movement):
         at = one_axis(axis, node.ndim, self.name)
         shape = broadcast_shapes(*[a.shape for a in arrays])
         if shape is None:
-            raise GraphError(
+            raise user_error(
                 "the index arrays do not broadcast together",
-                where=user_location(),
                 got=" and ".join(str(a.type) for a in arrays),
             )
         arrays = [OPS["broadcast_to"](a, shape) for a in arrays]
@@ -150,9 +143,8 @@ class ScatterAdd(Movement):
         base, values, *indices = inputs
         wanted = gathered_shape(base.shape, indices[0].shape, attrs["axis"], len(indices))
         if not same_shape(wanted, values.shape):
-            raise GraphError(
+            raise user_error(
                 "scatter_add: the values do not fit the indexed places",
-                where=user_location(),
                 got=str(values),
                 expected=shape_text(wanted),
             )

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, along
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, exactly, hull
@@ -25,7 +24,7 @@ from graphc.ir.dims import (
 )
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Order, Turn, literal
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range, only_number
 from graphc.ir.types import TensorType
 from graphc.ops.axes import along_axis_in_order, one_axis, starts_along
@@ -49,9 +48,8 @@ class Transpose(Movement):
         else:
             order = tuple([one_axis(a, node.ndim, "transpose") for a in axes])
         if sorted(order) != list(range(node.ndim)):
-            raise GraphError(
+            raise user_error(
                 "transpose: the axes are not a permutation",
-                where=user_location(),
                 got=repr(axes),
                 expected=f"each of 0 … {node.ndim - 1} once",
             )
@@ -114,9 +112,8 @@ class BroadcastTo(Movement):
         wanted = attrs["shape"]
         common = broadcast_shapes(inputs[0].shape, wanted)
         if common is None or not same_shape(common, wanted):
-            raise GraphError(
+            raise user_error(
                 "broadcast_to: the shape does not broadcast",
-                where=user_location(),
                 got=f"{shape_text(inputs[0].shape)} to {shape_text(wanted)}",
             )
         return inputs[0].with_shape(wanted)
@@ -175,9 +172,8 @@ class Concat(Movement):
                 for i, (a, b) in enumerate(zip(first.shape, other.shape, strict=True))
             )
             if not fits:
-                raise GraphError(
+                raise user_error(
                     "concat: the shapes differ away from the joined axis",
-                    where=user_location(),
                     got=" and ".join(map(str, inputs)),
                     expected=f"equal dims except along axis {axis}",
                 )
@@ -243,9 +239,8 @@ class Pad(Movement):
             pairs = pairs * node.ndim
         widest = [w for pair in pairs for w in pair if isinstance(w, int)]
         if len(pairs) != node.ndim or min(widest, default=0) < 0:
-            raise GraphError(
+            raise user_error(
                 "pad: one (before, after) pair of non-negative widths for each axis",
-                where=user_location(),
                 got=f"{widths} for {node.type}",
             )
         if not any(w != 0 for pair in pairs for w in pair):

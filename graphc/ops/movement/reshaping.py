@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, whole
 from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import ATOM, Code, Codes, Notation
@@ -26,7 +25,7 @@ from graphc.ir.dims import (
 )
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Order, Turn, literal
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
@@ -50,9 +49,8 @@ class Reshape(Movement):
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         if not same(product(inputs[0].shape), product(attrs["shape"])):
-            raise GraphError(
+            raise user_error(
                 "reshape: the number of elements changes",
-                where=user_location(),
                 got=f"{shape_text(inputs[0].shape)} to {shape_text(attrs['shape'])}",
                 expected=f"{dim_text(product(inputs[0].shape))} elements",
                 fix="use -1 for one axis to let it be computed",
@@ -137,9 +135,8 @@ def as_shape_with_hole(shape: Any, source: Shape) -> Shape:
     rest = product([as_dim(dim) for i, dim in enumerate(dims) if i not in holes])
     hole = divide_exactly(product(source), rest) if len(holes) == 1 else None
     if hole is None:
-        raise GraphError(
+        raise user_error(
             "reshape: -1 cannot be resolved",
-            where=user_location(),
             got=f"{shape_text(source)} to {shape!r}",
             expected="one -1, and a size that divides the number of elements",
         )

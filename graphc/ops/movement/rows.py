@@ -17,7 +17,7 @@ from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, product, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.batching import Carried, all_carried
 from graphc.ops.elementwise.pointwise import cast
@@ -149,11 +149,8 @@ class PutRows(Movement):
 
 
 def _misfit(op: Op, values: TensorType, rows: TensorType, expected: str) -> GraphError:
-    return GraphError(
-        f"{op.name}: values and rows do not fit",
-        where=user_location(),
-        got=f"{values} and {rows}",
-        expected=expected,
+    return user_error(
+        f"{op.name}: values and rows do not fit", got=f"{values} and {rows}", expected=expected
     )
 
 

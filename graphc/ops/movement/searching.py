@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op, literal
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import INT64, TensorType
 from graphc.ops.leaf import as_node
 from graphc.ops.registry import register
@@ -26,17 +25,13 @@ class SearchSorted(Op):
 
     def __call__(self, a: Any, v: Any, side: str = "left") -> Node:
         if side not in ("left", "right"):
-            raise GraphError(
-                "searchsorted: side is 'left' or 'right'", where=user_location(), got=repr(side)
-            )
+            raise user_error("searchsorted: side is 'left' or 'right'", got=repr(side))
         return self.make([as_node(a), as_node(v)], side=side)
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         a, v = inputs
         if len(a.shape) != 1:
-            raise GraphError(
-                "searchsorted looks into an array of one axis", where=user_location(), got=str(a)
-            )
+            raise user_error("searchsorted looks into an array of one axis", got=str(a))
         return v.with_dtype(INT64)
 
     def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, along, identity, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, Code, Codes, Notation
@@ -23,7 +22,7 @@ from graphc.ir.dims import (
 )
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Order, Turn
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, all_carried
 from graphc.ops.leaf import as_node, zeros_like
@@ -118,16 +117,14 @@ class SliceAdd(Bounded):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         lengths = tuple([slice_length(b) for b in attrs["bounds"]])
         if not same_shape(lengths, inputs[1].shape):
-            raise GraphError(
+            raise user_error(
                 "slice_add: the values do not fit the slice",
-                where=user_location(),
                 got=str(inputs[1]),
                 expected=shape_text(lengths),
             )
         if not _lies_in(attrs["bounds"], inputs[0].shape):
-            raise GraphError(
+            raise user_error(
                 "slice_add: the slice does not lie in the base",
-                where=user_location(),
                 got=f"{', '.join(map(str, attrs['bounds']))} of {inputs[0]}",
                 expected=f"places of {shape_text(inputs[0].shape)}",
             )
@@ -174,7 +171,7 @@ def normal_slice(s: slice, dim: Dim) -> tuple[Dim, Dim, int]:
     """
     step = 1 if s.step is None else s.step.__index__()
     if step == 0:
-        raise GraphError("a slice's step cannot be 0", where=user_location())
+        raise user_error("a slice's step cannot be 0")
     is_fixed = all(bound is None or isinstance(bound, int) for bound in (s.start, s.stop))
     if isinstance(dim, int) and is_fixed:
         return _none_if_empty(*slice(s.start, s.stop, step).indices(dim))

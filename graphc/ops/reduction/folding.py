@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, along, whole
 from graphc.ir.attributes import Attributes
 from graphc.ir.bounds import Bounds, exactly, flags
@@ -17,7 +16,7 @@ from graphc.ir.code import ATOM, Code, Codes, Notation
 from graphc.ir.dims import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn, literal
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range, range_of_products
 from graphc.ir.types import BOOL, FLOAT64, INT64, TensorType
 from graphc.ops.axes import many_axes, one_axis, without_axes
@@ -32,10 +31,8 @@ def refuse_no_elements(name: str, node: Node, axes: Sequence[int]) -> None:
     """Raise where an op that needs elements would find none along one of its axes."""
     empty = [a for a in axes if isinstance(node.shape[a], int) and node.shape[a] == 0]
     if empty:
-        raise GraphError(
-            f"{name} of no elements has no value",
-            where=user_location(),
-            got=f"{node.type} over axis {empty[0]}",
+        raise user_error(
+            f"{name} of no elements has no value", got=f"{node.type} over axis {empty[0]}"
         )
 
 

@@ -18,7 +18,7 @@ from graphc.ir.attributes import Attributes, plain
 from graphc.ir.dims import Dim, add, floor_divide, product, same
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
-from graphc.ir.provenance import UPDATE, inherit, user_location
+from graphc.ir.provenance import UPDATE, inherit, user_error
 from graphc.ir.types import TensorType
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.batching import Carried, past_first_axis
@@ -161,17 +161,14 @@ class BatchNormalize(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         wanted = inputs[0].with_shape((inputs[0].shape[attrs["axis"]],))
         if any(given != wanted for given in inputs[1:3]):
-            raise GraphError(
+            raise user_error(
                 "batch_normalize: a running average does not fit",
-                where=user_location(),
                 got=f"{inputs[1]} and {inputs[2]} for {inputs[0]}",
                 expected=f"{wanted}, a number for each place on axis {attrs['axis']}",
             )
         if any(count.shape or count.dtype.kind != "i" for count in inputs[3:]):
-            raise GraphError(
-                "batch_normalize: the number of batches is no integer",
-                where=user_location(),
-                got=str(inputs[3]),
+            raise user_error(
+                "batch_normalize: the number of batches is no integer", got=str(inputs[3])
             )
         if attrs["mode"] not in MODES:
             raise GraphError(
@@ -311,15 +308,14 @@ def _unbiased_count(x: Node, axes: tuple[int, ...]) -> Dim:
 def checked_eps(eps: Any) -> float:
     """Return what is added to a variance, or raise where it is not a number from 0."""
     if not isinstance(plain(eps), (int, float)) or not 0 <= eps < np.inf:
-        raise GraphError("eps is 0 or a small number", where=user_location(), got=repr(eps))
+        raise user_error("eps is 0 or a small number", got=repr(eps))
     return float(eps)
 
 
 def _checked_momentum(momentum: Any) -> float:
     if not isinstance(plain(momentum), (int, float)) or not 0 <= momentum <= 1:
-        raise GraphError(
+        raise user_error(
             "momentum is the share of the newest batch in the running average",
-            where=user_location(),
             got=repr(momentum),
             expected="0 <= momentum <= 1",
         )

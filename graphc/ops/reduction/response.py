@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.dims import Dim, add, product
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, only
 from graphc.ops.leaf import as_node
@@ -38,9 +37,8 @@ class ResponseNormalize(Op):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         size = attrs["size"]
         if not isinstance(size, int) or size < 1 or len(inputs[0].shape) < 2:
-            raise GraphError(
+            raise user_error(
                 "response_normalize: the size is a number of channels, which stand on axis 1",
-                where=user_location(),
                 got=f"size {size!r} for {inputs[0]}",
                 expected="a size of 1 or more, for [N, C] or [N, C, ...]",
             )

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.code import ATOM, Code, Notation
 from graphc.ir.dims import Dim, Shape, dim_text, divide_exactly, product
 from graphc.ir.node import Node
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.registry import OPS
 from graphc.ops.windows.pooling import laid_out
@@ -21,11 +20,8 @@ from graphc.ops.windows.sliding import positions
 def expect_fit(op: str, fits: bool, inputs: Sequence[TensorType], expected: str) -> None:
     """Raise where the operands of a convolution do not fit one another."""
     if not fits:
-        raise GraphError(
-            f"{op}: the operands do not fit",
-            where=user_location(),
-            got=" and ".join(map(str, inputs)),
-            expected=expected,
+        raise user_error(
+            f"{op}: the operands do not fit", got=" and ".join(map(str, inputs)), expected=expected
         )
 
 
@@ -51,17 +47,15 @@ def is_copied(x: Node) -> bool:
 def columns_shape(op: str, x: TensorType, attrs: Mapping[str, Any]) -> tuple[Dim, Shape]:
     """Return how many rows the columns of each group have, and the shape of what is in a row."""
     if x.ndim != len(attrs["size"]) + 2:
-        raise GraphError(
+        raise user_error(
             f"{op}: channels first, samples last, and windows over the axes between them",
-            where=user_location(),
             got=str(x),
             expected=f"{len(attrs['size']) + 2} axes",
         )
     channels = divide_exactly(x.shape[0], attrs["groups"])
     if channels is None:
-        raise GraphError(
+        raise user_error(
             f"{op}: channels in groups of equally many",
-            where=user_location(),
             got=f"{dim_text(x.shape[0])} channels in {attrs['groups']} groups",
         )
     rows = product((channels, *attrs["size"]))

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, product, same_shape, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import INT32, TensorType
 from graphc.ops.leaf import as_node, zeros_like
 from graphc.ops.linear import Linear, Movement
@@ -234,11 +233,8 @@ def expect_one_each(op: str, pooled: tuple[Dim, ...], *operands: TensorType) -> 
     """Raise where operands do not have the shape of one element for each window."""
     for operand in operands:
         if not same_shape(operand.shape, pooled):
-            raise GraphError(
-                f"{op}: one element for each window",
-                where=user_location(),
-                got=str(operand),
-                expected=shape_text(pooled),
+            raise user_error(
+                f"{op}: one element for each window", got=str(operand), expected=shape_text(pooled)
             )
 
 

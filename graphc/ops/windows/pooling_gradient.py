@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, across, identity
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Codes, Notation
 from graphc.ir.dims import Dim, shape_text
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.leaf import as_node, fill
 from graphc.ops.linear import Movement
@@ -137,9 +136,8 @@ class PutAtExtreme(AtExtreme):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         values, x, extreme = inputs
         if not are_apart(attrs):
-            raise GraphError(
+            raise user_error(
                 f"{self.name}: windows have elements in common",
-                where=user_location(),
                 got=", ".join(f"{k}={shape_text(attrs[k])}" for k in ("size", "stride")),
                 expected="a stride of at least the size, and no dilation",
             )

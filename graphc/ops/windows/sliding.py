@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError
 from graphc.ir.access import Access, Span, along, identity, whole
 from graphc.ir.attributes import Attributes, plain
 from graphc.ir.code import Code, Codes, Notation
@@ -28,7 +27,7 @@ from graphc.ir.dims import (
 )
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn
-from graphc.ir.provenance import user_location
+from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.batching import Carried, by_element
 from graphc.ops.leaf import as_node, full, zeros_like
@@ -166,9 +165,8 @@ class WindowsAdd(Windowed, Movement):
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         wanted = OPS["windows"].infer(inputs[:1], attrs)
         if not same_shape(wanted.shape, inputs[1].shape):
-            raise GraphError(
+            raise user_error(
                 f"{self.name}: the values do not fit the windows",
-                where=user_location(),
                 got=str(inputs[1]),
                 expected=shape_text(wanted.shape),
             )
@@ -216,9 +214,8 @@ def window_attributes(op: str, x: Node, size: Any, stride: Any, dilation: Any) -
     """Return size, stride and dilation as one number for each axis that has windows."""
     sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,)
     if not 0 < len(sizes) <= x.ndim:
-        raise GraphError(
+        raise user_error(
             f"{op}: one size for each axis that the windows slide over",
-            where=user_location(),
             got=f"{size!r} for {x.type}",
             expected=f"1 … {x.ndim} sizes" if x.ndim else "an array with an axis",
         )
@@ -236,10 +233,8 @@ def per_axis(op: str, what: str, value: Any, rank: int, least: int = 1) -> tuple
     fits = [is_count(v) and not is_below(v, least) for v in values]
     if len(values) != rank or not all(fits):
         kind = "positive" if least else "non-negative"
-        raise GraphError(
-            f"{op}: {what} must be a {kind} integer, or {rank} of them",
-            where=user_location(),
-            got=repr(value),
+        raise user_error(
+            f"{op}: {what} must be a {kind} integer, or {rank} of them", got=repr(value)
         )
     return tuple([as_dim(v) for v in values])
 
@@ -271,9 +266,8 @@ def positions(shape: Shape, attrs: Mapping[str, Any], op: str) -> Shape:
     for n, k, s, d in zip(shape[len(shape) - len(size) :], size, stride, dilation, strict=True):
         room = n - span(k, d)
         if isinstance(room, int) and room < 0 and not same(k, 1):
-            raise GraphError(
+            raise user_error(
                 f"{op}: the window is larger than the array",
-                where=user_location(),
                 got=f"a window over {dim_text(span(k, d))} of {dim_text(n)} elements",
                 expected=f"windows {shape_text(tuple(map(span, size, dilation)))} that fit into "
                 f"{shape_text(shape)}",
