@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.ir.bounds import TRUTH, UNKNOWN, Bounds, exactly
 from graphc.ir.node import Node
+from graphc.ir.walk import BottomUp
 from graphc.ops.elementwise.formula import evaluate_formula
 from graphc.ops.elementwise.pointwise import OUTPUT, Pointwise
 from graphc.ops.leaf import is_fill
@@ -64,42 +65,30 @@ def image_of(op: Pointwise, operands: Sequence[Bounds]) -> Bounds:
     return result
 
 
-class BoundsOf:
-    """The bounds of nodes, each computed once: `bounds_of(node)`, iterative over the graph.
+class BoundsOf(BottomUp[Bounds]):
+    """The bounds of nodes, each computed once: `bounds_of(node)`.
 
     `given` are the bounds of some nodes, for one of inputs that a caller draws.
     """
 
     def __init__(self, given: Mapping[Node, Bounds] | None = None) -> None:
-        self._known: dict[Node, Bounds] = dict(given or {})
+        super().__init__(_bounds)
+        self.known.update(given or {})
 
-    def __call__(self, root: Node) -> Bounds:
-        known, stack = self._known, [root]
-        while stack:
-            node = stack[-1]
-            missing = [x for x in node.inputs if x not in known]
-            if node in known or not missing:
-                stack.pop()
-                if node not in known:
-                    known[node] = self._of(node)
-            else:
-                stack += missing
-        return known[root]
 
-    def _of(self, node: Node) -> Bounds:
-        inputs = [self._known[x] for x in node.inputs]
-        op = node.op
-        if node.dtype.kind == "b":
-            return TRUTH
-        if not isinstance(op, Pointwise):
-            return op.bounds(node, inputs)
-        if op is OPS["multiply"] and node.inputs[0] is node.inputs[1]:
-            return formula_bounds("square(x)", {"x": inputs[0]})
-        if op is OPS["subtract"]:
-            return _against_its_extremes(image_of(op, inputs), *node.inputs)
-        if op is OPS["where"] and _is_replaced_at_zero(node):
-            inputs[2] = replace(inputs[2], nonzero=True)
-        return inputs[0] if op.is_identity else image_of(op, inputs)
+def _bounds(node: Node, operands: Sequence[Bounds]) -> Bounds:
+    op = node.op
+    if node.dtype.kind == "b":
+        return TRUTH
+    if not isinstance(op, Pointwise):
+        return op.bounds(node, operands)
+    if op is OPS["multiply"] and node.inputs[0] is node.inputs[1]:
+        return formula_bounds("square(x)", {"x": operands[0]})
+    if op is OPS["subtract"]:
+        return _against_its_extremes(image_of(op, operands), *node.inputs)
+    if op is OPS["where"] and _is_replaced_at_zero(node):
+        operands = [*operands[:2], replace(operands[2], nonzero=True)]
+    return operands[0] if op.is_identity else image_of(op, operands)
 
 
 def _is_replaced_at_zero(choice: Node) -> bool:

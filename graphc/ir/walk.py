@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 from graphc.ir.node import Node, rebuilt
+
+Fact = TypeVar("Fact")
+Place = TypeVar("Place", bound=Hashable)
 
 
 def topological(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
@@ -38,6 +42,29 @@ def new_nodes(root: Node, known: Container[Node]) -> list[Node]:
     return [node for node in topological([root], known.__contains__) if node not in known]
 
 
+class BottomUp(Generic[Fact]):
+    """A fact of a node that follows from the same fact of its operands; found without recursion."""
+
+    def __init__(self, rule: Callable[[Node, Sequence[Fact]], Fact]) -> None:
+        self.rule = rule
+        self.known: dict[Node, Fact] = {}
+
+    def __call__(self, node: Node) -> Fact:
+        if node in self.known:
+            return self.known[node]
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            missing = [operand for operand in top.inputs if operand not in self.known]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            if top not in self.known:
+                self.known[top] = self.rule(top, [self.known[x] for x in top.inputs])
+        return self.known[node]
+
+
 def consumers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
     """Return, for each node, the nodes that use it, one entry per use, in order."""
     users: dict[Node, list[Node]] = {node: [] for node in nodes}
@@ -54,6 +81,17 @@ def reaching(nodes: Sequence[Node], targets: Iterable[Node]) -> set[Node]:
         if any(operand in dependent for operand in node.inputs):
             dependent.add(node)
     return dependent
+
+
+def reached(starts: Iterable[Place], onward: Callable[[Place], Iterable[Place]]) -> set[Place]:
+    """Return where one gets to from `starts`, which are among it, in any number of steps."""
+    found = set(starts)
+    pending = list(found)
+    while pending:
+        fresh = set(onward(pending.pop())) - found
+        found |= fresh
+        pending += fresh
+    return found
 
 
 def behind_views(node: Node) -> Node:

@@ -14,6 +14,7 @@ from graphc.ir.dims import product
 from graphc.ir.node import Node
 from graphc.ir.provenance import UPDATE
 from graphc.ir.types import TensorType
+from graphc.ir.walk import reached
 from graphc.plan.program import Pace, Program, Run, Statement
 from graphc.plan.runs import LARGE
 from graphc.plan.update_loops import correspond, key_of, leaves_of, may_repeat
@@ -96,23 +97,11 @@ def _parts(program: Program, place: Mapping[Node, int]) -> list[list[Statement]]
     parts: list[list[Statement]] = []
     for node in made:
         if node not in seen:
-            inside = _reached(node, linked)
+            inside = reached([node], lambda x: linked.get(x, ()))
             seen |= inside
             own = sorted([x for x in inside if x in made], key=place.__getitem__)
             parts.append([made[x] for x in own])
     return parts
-
-
-def _reached(start: Node, linked: Mapping[Node, Sequence[Node]]) -> set[Node]:
-    """Return what can be reached over links."""
-    reached: set[Node] = set()
-    pending = [start]
-    while pending:
-        node = pending.pop()
-        if node not in reached:
-            reached.add(node)
-            pending += linked.get(node, ())
-    return reached
 
 
 def _is_apart(program: Program, part: Sequence[Statement], kept: Container[Node]) -> bool:

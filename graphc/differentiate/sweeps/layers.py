@@ -7,6 +7,7 @@ counts: `1 - y**2` will do, at every order. By itself, tanh has a tail whose dig
 from __future__ import annotations
 
 from graphc.ir.node import Node
+from graphc.ir.walk import topological
 
 #: Families whose results are each made of one element of each operand, or of none.
 _BY_ELEMENT = frozenset(["pointwise", "movement", "barrier", "leaf", "random"])
@@ -19,16 +20,9 @@ class MadeOfSums:
         self._known: dict[Node, bool] = {}
 
     def __call__(self, root: Node) -> bool:
-        known, stack = self._known, [root]
-        while stack:
-            node = stack[-1]
-            if node.op.family not in _BY_ELEMENT:
-                known[node] = True
-            missing = [] if node in known else [x for x in node.inputs if x not in known]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
+        known = self._known
+        for node in topological([root], lambda x: x in known or x.op.family not in _BY_ELEMENT):
             if node not in known:
-                known[node] = any(known[x] for x in node.inputs)
+                is_sum = node.op.family not in _BY_ELEMENT
+                known[node] = is_sum or any(known[x] for x in node.inputs)
         return known[root]

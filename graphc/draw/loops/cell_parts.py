@@ -18,6 +18,7 @@ from graphc.draw.silent import is_silent
 from graphc.draw.typography import name_text
 from graphc.ir.body import Body
 from graphc.ir.node import Node
+from graphc.ir.walk import reached
 from graphc.ops import OPS
 from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.loop import Item
@@ -71,20 +72,10 @@ def cell_of(loop: Node, labels: Mapping[Node, str] | None = None) -> Cell:
     for node in body.graph.nodes:
         finder.visit(node)
     results = tuple(finder.signal_of(result) for result in body.results)
-    wanted = _reached(results, finder.parts)
-    parts = {node: part for node, part in finder.parts.items() if node in wanted}
+    parts = finder.parts
+    wanted = reached(results, lambda node: parts[node].reads if node in parts else ())
+    parts = {node: part for node, part in parts.items() if node in wanted}
     return Cell(leaves[:carries], leaves[carries:], parts, results, given)
-
-
-def _reached(results: Sequence[Node], parts: Mapping[Node, Part]) -> set[Node]:
-    found: set[Node] = set()
-    pending = list(results)
-    while pending:
-        node = pending.pop()
-        if node not in found:
-            found.add(node)
-            pending += parts[node].reads if node in parts else ()
-    return found
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from graphc.draw.networks.parts import Link
 from graphc.draw.silent import bare
 from graphc.ir.dims import Dim, same
 from graphc.ir.node import Node
+from graphc.ir.walk import reached
 from graphc.ops import OPS
 
 
@@ -40,14 +41,12 @@ class Draft:
 
 def below(drafts: Sequence[Draft], merged: Mapping[int, int], index: int) -> set[int]:
     """Return the layers that a layer is computed from; those of `merged` went into others."""
-    found: set[int] = set()
-    pending = [index]
-    while pending:
-        draft = drafts[pending.pop()]
-        tails = {link.tail for link in (*draft.sources, *draft.skip_links)}
-        fresh = {*tails, *draft.after} - found
-        found |= fresh
-        pending += fresh
+
+    def read(at: int) -> set[int]:
+        draft = drafts[at]
+        return {link.tail for link in (*draft.sources, *draft.skip_links)} | {*draft.after}
+
+    found = reached(read(index), read)
     return found | {late for early, late in merged.items() if early in found}
 
 

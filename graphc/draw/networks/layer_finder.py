@@ -25,6 +25,7 @@ from graphc.draw.silent import bare, is_silent
 from graphc.ir.dims import Dim, same, same_shape
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
+from graphc.ir.walk import topological
 from graphc.ops import OPS
 
 
@@ -67,18 +68,9 @@ class LayerFinder:
 
     def layers_behind(self, node: Node) -> list[int]:
         """Return the layers that a node is any function of."""
-        behind: set[int] = set()
-        seen, pending = {node}, [node]
-        while pending:
-            current = pending.pop()
-            index = self.layer(current)
-            if index is not None:
-                behind.add(index)
-                continue
-            fresh = [x for x in current.inputs if x not in seen]
-            seen.update(fresh)
-            pending += fresh
-        return sorted(behind)
+        way = topological([node], lambda x: self.layer(x) is not None)
+        behind = {self.layer(x) for x in way}
+        return sorted(index for index in behind if index is not None)
 
     def is_unread(self, index: int) -> bool:
         """Say whether a layer is an input that no link reads: a label, a mask."""

@@ -37,7 +37,7 @@ from graphc.errors import GraphError
 from graphc.ir.code import ATOM, UNARY
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.walk import substitute
+from graphc.ir.walk import reached, substitute
 from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import fill, is_fill
 
@@ -382,10 +382,10 @@ def adjoint_lines(graph: Graph, of: str, name: str) -> list[str]:
         listed = re.search(rf"\b{re.escape(called)}=([^,()]+)", text.rpartition("output(")[2])
         return [f"{called} = {listed[1]}"] if listed else []
     known = {*derived.labels.values(), *graph.labels.values()} - {called}
-    wanted, pending = {called}, [called]
-    while pending:
-        for word in _WORD.findall(statements[pending.pop()].partition(" = ")[2]):
-            if word in statements and word not in known and word not in wanted:
-                wanted.add(word)
-                pending.append(word)
+
+    def needed(word: str) -> list[str]:
+        words = _WORD.findall(statements[word].partition(" = ")[2])
+        return [other for other in words if other in statements and other not in known]
+
+    wanted = reached([called], needed)
     return [line for word, line in statements.items() if word in wanted]

@@ -20,6 +20,7 @@ from graphc.draw.traces.chain import Link, added, sent_back, stand_in
 from graphc.draw.traces.pieces import derivative, quantity, words
 from graphc.draw.traces.scene import Row, Scene, Slot
 from graphc.ir.node import Node
+from graphc.ir.walk import reached
 from graphc.ops import OPS
 
 #: How many consumers of one variable are written out.
@@ -54,24 +55,14 @@ class _Adjoints:
         self.nodes = [n for n in nodes if n in needed and n.dtype.kind == "f"]
         self.value: dict[Node, np.ndarray] = {}
         self.outward: dict[Node, list[Use]] = {}  # the uses of all operands, by consumer
-        self.sources: dict[Use, Node] = {}
+        sources: dict[Node, list[Node]] = {}
         for source, uses in scene.numbering.uses.items():
             for use in uses:
                 self.outward.setdefault(use.consumer, []).append(use)
-                self.sources[use] = source
-        self.reached = self._reached()
+                sources.setdefault(use.consumer, []).append(source)
+        #: The variables that the derivative of the output reaches.
+        self.reached = reached([of], lambda node: sources.get(node, ()))
         self._sendings: dict[Node, Sending] = {}
-
-    def _reached(self) -> set[Node]:
-        """Return the variables that the derivative of the output reaches."""
-        reached, pending = {self.of}, [self.of]
-        while pending:
-            for use in self.outward.get(pending.pop(), ()):
-                source = self.sources[use]
-                if source not in reached:
-                    reached.add(source)
-                    pending.append(source)
-        return reached
 
     def consumers(self, node: Node) -> list[tuple[Node, list[Use]]]:
         """Return a variable's uses by consumer, where the consumer's adjoint is not nothing."""

@@ -18,7 +18,7 @@ from graphc.ops.contraction.spec import LETTERS, label_sizes, split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.ops.windows.pooling_gradient import are_apart
-from graphc.rewrite.engine.facts import Facts
+from graphc.rewrite.engine.facts import Facts, terms_of_sum
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 
@@ -70,7 +70,7 @@ def _windows_of_product(node: Node, facts: Facts) -> Node | None:
     rank = len(node.attrs["size"])
     matrices: dict[str, Node] = {}
     others: list[Node] = []
-    for term in terms_of_sum(values, facts):
+    for term in terms_of_sum(values, facts.is_shared):
         found = None if facts.is_shared(term) else _rows_of_product(term, rank)
         if found is None:
             others.append(term)
@@ -85,19 +85,6 @@ def _windows_of_product(node: Node, facts: Facts) -> Node | None:
     sizes = dict(zip(out, values.shape, strict=True))
     shown = [_spread(matrix, labels, out, sizes) for labels, matrix in matrices.items()]
     return OPS["windows_add"].make([base, reduce(OPS["add"], [*shown, *others])], **node.attrs)
-
-
-def terms_of_sum(total: Node, facts: Facts) -> list[Node]:
-    """Return the terms of a sum of which nobody else reads a part, from left to right."""
-    found: list[Node] = []
-    pending = [total]
-    while pending:
-        top = pending.pop()
-        if top.op is OPS["add"] and not facts.is_shared(top):
-            pending += reversed(top.inputs)
-        else:
-            found.append(top)
-    return found
 
 
 def _rows_of_product(values: Node, rank: int) -> tuple[str, Node] | None:

@@ -18,8 +18,7 @@ from graphc.ops.contraction.spec import label_sizes, split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.reduction.spread import is_at_least
 from graphc.ops.registry import OPS
-from graphc.rewrite.contract.convolution import terms_of_sum
-from graphc.rewrite.engine.facts import Facts
+from graphc.rewrite.engine.facts import Facts, terms_of_sum
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 
@@ -53,7 +52,7 @@ def _add_of_elements(node: Node, facts: Facts) -> Node | None:
         return None
     shape = values.shape[:-rank]
     found = []
-    for term in terms_of_sum(values, facts):
+    for term in terms_of_sum(values, facts.is_shared):
         plain: Node | None = OPS["reshape"](term, shape)
         if term.op is OPS["einsum"] and len(term.inputs) == 2 and not facts.is_shared(term):
             terms, out = split_spec(term.attrs["spec"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
 from graphc.ir.dims import Dim
 from graphc.ir.node import Node
 from graphc.ir.ranges import Range
+from graphc.ir.walk import BottomUp
 from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
@@ -22,8 +23,6 @@ from graphc.rewrite.engine.ranges import range_of
 
 #: The ordinary numbers of float32, as Python's: compared with NumPy's, 1e200 would be cast.
 _LEAST, _MOST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-
-Fact = TypeVar("Fact")
 
 
 class Facts:
@@ -36,11 +35,11 @@ class Facts:
         #: Receives what is answered about sharing, while somebody listens.
         self.answers: dict[Node, bool] | None = None
         self.number = number or ValueNumbers()
-        self.range: _BottomUp[Range] = _BottomUp(range_of)
-        self.factors: _BottomUp[bool] = _BottomUp(self._uncovers)
-        self.vanishes: _BottomUp[bool] = _BottomUp(self._may_vanish)
-        self.cannot_fail: _BottomUp[bool] = _BottomUp(_cannot_fail)
-        self.written: _BottomUp[Dim | None] = _BottomUp(_written)
+        self.range: BottomUp[Range] = BottomUp(range_of)
+        self.factors: BottomUp[bool] = BottomUp(self._uncovers)
+        self.vanishes: BottomUp[bool] = BottomUp(self._may_vanish)
+        self.cannot_fail: BottomUp[bool] = BottomUp(_cannot_fail)
+        self.written: BottomUp[Dim | None] = BottomUp(_written)
 
     # -- expressions ---------------------------------------------------------------------------
 
@@ -255,29 +254,6 @@ def _cannot_fail(node: Node, operands: Sequence[bool]) -> bool:
     return all(operands) and not is_indexed
 
 
-class _BottomUp(Generic[Fact]):
-    """A fact of a node that follows from the same fact of its operands; found without recursion."""
-
-    def __init__(self, rule: Callable[[Node, Sequence[Fact]], Fact]) -> None:
-        self.rule = rule
-        self.known: dict[Node, Fact] = {}
-
-    def __call__(self, node: Node) -> Fact:
-        if node in self.known:
-            return self.known[node]
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            missing = [operand for operand in top.inputs if operand not in self.known]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            if top not in self.known:
-                self.known[top] = self.rule(top, [self.known[x] for x in top.inputs])
-        return self.known[node]
-
-
 def _written(node: Node, before: Sequence[Dim | None]) -> Dim | None:
     """Return how many elements slices have written into zeros; None for anything else."""
     if node.op is OPS["slice_add"] and before[0] is not None:
@@ -344,3 +320,16 @@ def product_factors(node: Node) -> list[tuple[Node, bool]]:
         else:
             factors.append((top, divides))
     return factors
+
+
+def terms_of_sum(total: Node, is_whole: Callable[[Node], bool] = lambda node: False) -> list[Node]:
+    """Return the terms of a tree of sums, from left to right; a sum that `is_whole` is a term."""
+    found: list[Node] = []
+    pending = [total]
+    while pending:
+        top = pending.pop()
+        if top.op is OPS["add"] and not is_whole(top):
+            pending += reversed(top.inputs)
+        else:
+            found.append(top)
+    return found

@@ -20,6 +20,7 @@ from graphc.ops.batching import batched_at_once
 from graphc.ops.loop import Item, Scan, before_steps, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
+from graphc.rewrite.engine.facts import terms_of_sum
 from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 #: Elements of a step from which on the work counts and not the call; and what is far smaller.
@@ -222,23 +223,10 @@ def _term(total: Node, reader: Node) -> _Term | None:
     """Return what a node adds to a total, where that can be added for all steps at once."""
     if reader.op is OPS["add"]:
         others = [x for x in reader.inputs if x is not total]
-        parts = _parts(others[0]) if len(others) == 1 else ()
+        parts = tuple(terms_of_sum(others[0])) if len(others) == 1 else ()
         return _Term(reader, parts) if parts and all(map(_is_contraction, parts)) else None
     is_write = reader.op.adds_over_steps and reader.inputs[0] is total
     return _Term(reader, reader.inputs[1:]) if is_write else None
-
-
-def _parts(node: Node) -> tuple[Node, ...]:
-    """Return what a sum adds up: a weight that a step reads twice gets two contributions."""
-    parts: list[Node] = []
-    pending = [node]
-    while pending:
-        x = pending.pop()
-        if x.op is OPS["add"]:
-            pending += reversed(x.inputs)
-        else:
-            parts.append(x)
-    return tuple(parts)
 
 
 def _is_contraction(node: Node) -> bool:

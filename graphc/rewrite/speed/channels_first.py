@@ -24,6 +24,7 @@ from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, replaced
+from graphc.rewrite.engine.facts import terms_of_sum
 from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 from graphc.rewrite.speed.short_rows import SHORT_ROW
 
@@ -199,7 +200,7 @@ class _Draft:
         base, values = node.inputs
         parts: dict[_Order, list[tuple[Node, Node]]] = {}
         others: list[Node] = []
-        for term in self.summands(values) if self.uses[values] == 1 else []:
+        for term in terms_of_sum(values, lambda x: self.uses[x] != 1):
             found = self.product_added_back(term, len(node.attrs["size"]))
             if found is None:
                 others.append(self.new[term])
@@ -219,18 +220,6 @@ class _Draft:
         if not is_fill(base, 0):
             result = OPS["add"](result, self.turned(base, order))
         return result, order
-
-    def summands(self, total: Node) -> list[Node]:
-        """Return the terms of a sum that nobody else reads, from left to right."""
-        found: list[Node] = []
-        pending = [total]
-        while pending:
-            top = pending.pop()
-            if top.op is OPS["add"] and self.uses[top] == 1:
-                pending += reversed(top.inputs)
-            else:
-                found.append(top)
-        return found
 
     def product_added_back(self, product_of: Node, rank: int) -> tuple[_Order, Node, Node] | None:
         """Return response and filters whose product gives windows, and in which order of axes."""
