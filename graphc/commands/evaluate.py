@@ -12,6 +12,7 @@ from graphc.commands.values import split_state
 from graphc.compile import compile
 from graphc.errors import GraphError, nearest
 from graphc.ir.graph import Graph
+from graphc.ir.labels import typed_names
 from graphc.run.points import known_sizes
 from graphc.run.reference import interpret
 
@@ -61,8 +62,7 @@ def _check_names(graph: Graph, inputs: Mapping[str, Any]) -> None:
         raise GraphError(
             f"{graph.name} has no input called {strange[0]!r}",
             got=", ".join(inputs),
-            expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items())
-            or "no inputs",
+            expected=typed_names(graph.inputs) or "no inputs",
             fix=f"--at {first}=@data.npz takes one array of a file"
             + (f"; parameters are {', '.join(graph.params)}" if graph.params else ""),
         )

@@ -28,6 +28,11 @@ def grad(node: Node, wrt: Node | Sequence[Node]) -> list[Node]:
     parts = _gradient_parts(node, targets)
     if targets and all(part is None for part in parts):
         _check_dependence(node, targets)
+    return or_zeros(parts, targets)
+
+
+def or_zeros(parts: Sequence[Node | None], targets: Sequence[Node]) -> list[Node]:
+    """Return derivatives with zeros in place of those that are nothing."""
     return [zeros_like(t) if part is None else part for t, part in zip(targets, parts, strict=True)]
 
 

@@ -126,9 +126,9 @@ def product(dims: Iterable[Dim]) -> Dim:
     return normal(result)
 
 
-def typical_size(dims: Iterable[Dim], named: int = 64) -> int:
+def typical_size(dims: Iterable[Dim]) -> int:
     """Return the product of dims, named ones taken to be of a usual length: to compare costs."""
-    return math.prod(dim if isinstance(dim, int) else named for dim in dims)
+    return math.prod(dim if isinstance(dim, int) else 64 for dim in dims)
 
 
 def add(a: Dim, b: Dim) -> Dim:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.dims import symbols_of
-from graphc.ir.labels import labels_of, own_name
+from graphc.ir.labels import labels_of, own_name, typed_names
 from graphc.ir.leaves import leaves_of, warn_of_unread
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.pickled import Row, nodes_of, rows_of
@@ -239,8 +239,7 @@ class Graph:
         return hash(self._structure)
 
     def __repr__(self) -> str:
-        inputs = ", ".join(f"{name}: {node.type}" for name, node in self.inputs.items())
-        outputs = ", ".join(f"{name}: {node.type}" for name, node in self.outputs.items())
+        inputs, outputs = typed_names(self.inputs), typed_names(self.outputs)
         return f"<graph {self.name}({inputs}) -> {outputs}; {len(self.nodes)} nodes>"
 
     def __str__(self) -> str:

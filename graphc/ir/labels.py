@@ -8,6 +8,11 @@ from collections.abc import Container, Iterable, Mapping
 from graphc.ir.node import Node
 
 
+def typed_names(nodes: Mapping[str, Node]) -> str:
+    """Return names with the types of what they stand for: `x: f32[N, 3], y: i64[N]`."""
+    return ", ".join(f"{name}: {node.type}" for name, node in nodes.items())
+
+
 def labels_of(
     nodes: Iterable[Node],
     leaves: Iterable[tuple[str, Node]],

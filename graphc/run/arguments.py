@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, nearest
+from graphc.errors import GraphError, counted, nearest
 from graphc.ir.dims import Dim, dim_text, evaluate, linear_parts, shape_text, symbols_of
 from graphc.ir.graph import Graph
+from graphc.ir.labels import typed_names
 from graphc.ir.node import Node
 from graphc.run.overlap import find_overlap
 from graphc.run.sizes import dims_of_state, init_call
@@ -118,7 +119,7 @@ def _surplus(graph: Graph, name: str) -> GraphError:
         fix = f"did you mean {hint!r}?"
     return GraphError(
         f"{graph.name} has no input called {name!r}",
-        expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items()) or "no inputs",
+        expected=typed_names(graph.inputs) or "no inputs",
         fix=fix,
     )
 
@@ -322,7 +323,9 @@ def bind_dims(arguments: Sequence[Argument]) -> dict[str, int]:
     for argument in arguments:
         declared, given = argument.leaf.shape, argument.array.shape
         if len(declared) != len(given):
-            raise _misfit(argument, f"it has {_axes(len(given))}, not {len(declared)}")
+            raise _misfit(
+                argument, f"it has {counted(len(given), 'axis', 'axes')}, not {len(declared)}"
+            )
         for axis, (dim, size) in enumerate(zip(declared, given, strict=True)):
             if isinstance(dim, int):
                 if dim != size:
@@ -383,10 +386,6 @@ def _quotient(dividend: int, divisor: int) -> str:
     if divisor == 0:
         return f"{dividend}/0"
     return str(Fraction(dividend, divisor))
-
-
-def _axes(count: int) -> str:
-    return "1 axis" if count == 1 else f"{count} axes"
 
 
 def _misfit(argument: Argument, reason: str) -> GraphError:

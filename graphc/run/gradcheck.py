@@ -21,6 +21,7 @@ from graphc.errors import GraphError, did_you_mean
 from graphc.ir.body import bodies
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, scalar_outputs
+from graphc.ir.labels import typed_names
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.barrier import stop_gradient
@@ -207,7 +208,7 @@ def checked_output(graph: Graph, of: str | None) -> str:
         return of
     raise GraphError(
         f"no output is called {of!r}" if of else "no output is a single float to derive",
-        expected=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
+        expected=typed_names(graph.outputs),
         fix=did_you_mean(of, graph.outputs) if of else None,
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from graphc.errors import GraphError, nearest
 from graphc.ir.dims import symbols_of
 from graphc.ir.graph import Graph
+from graphc.ir.labels import typed_names
 from graphc.ir.node import Node
 from graphc.run.arguments import as_array
 from graphc.run.sizes import dims_of_state
@@ -137,7 +138,7 @@ def _check_names(graph: Graph, data: Mapping[str, Any]) -> None:
             raise GraphError(
                 f"the data lack {name!r}",
                 got=", ".join(map(str, data)) or "no arrays",
-                expected=", ".join(f"{n}: {leaf.type}" for n, leaf in graph.inputs.items()),
+                expected=typed_names(graph.inputs),
                 fix=f"rename {hint!r}" if hint else None,
             )
     for name in data:

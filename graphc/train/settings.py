@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph, scalar_outputs
+from graphc.ir.labels import typed_names
 from graphc.run.compiled import CompiledFunction
 from graphc.train.callbacks import Callback
 from graphc.train.metrics import Metric
@@ -32,7 +33,7 @@ def loss_name(graph: Graph, loss: str | None) -> str:
         return str(loss)
     raise GraphError(
         f"{graph.name} has no scalar output {loss!r}" if loss else "the step returns no loss",
-        got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
+        got=typed_names(graph.outputs),
         fix=did_you_mean(loss, scalars) if loss else None,
     )
 

@@ -53,7 +53,8 @@ def lines_to_form(
         return [(_algebra(reached, final), text)]
     by_name, direct = f"by {' and '.join(identities)}", without_overflow(raw)
     lines = [*_prepared(raw, direct), (by_name, write(direct).text)]
-    if _functions_of(direct, "sigmoid") <= _functions_of(final, "sigmoid"):
+    sigmoid = plain_function("sigmoid")
+    if direct.atoms(sigmoid) <= final.atoms(sigmoid):
         return [*lines, (_algebra(direct, final), text)]
     factored = sympy_module().gcd_terms(direct)
     return [*lines, ("factor out", write(factored).text), (f"by {MIRRORED}", text)]
@@ -87,10 +88,6 @@ def _prepared(raw: Expression, direct: Expression) -> list[Line]:
 def _functions(expression: Expression) -> set[str]:
     calls = expression.atoms(sympy_module().Function)
     return {type(call).__name__ for call in calls}
-
-
-def _functions_of(expression: Expression, name: str) -> set[Expression]:
-    return set(expression.atoms(plain_function(name)))
 
 
 def _algebra(reached: Expression, final: Expression) -> str:

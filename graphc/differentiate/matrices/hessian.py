@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from graphc.differentiate.gradient import check_float, check_scalar
+from graphc.differentiate.gradient import check_float, check_scalar, or_zeros
 from graphc.differentiate.matrices.compression import compression_of
 from graphc.differentiate.matrices.jacobian import (
     COMPACT,
@@ -72,10 +72,9 @@ def hvp(graph: Graph, of: str, wrt: str | Iterable[str]) -> Graph:
     names, node, targets = _arguments(graph, of, wrt)
     taken = {*graph.inputs, *graph.params, *graph.outputs}
     vectors = [new_input(f"{n}_v", t, taken) for n, t in zip(names, targets, strict=True)]
-    products = tangents(_gradients(node, targets), targets, vectors)
+    products = or_zeros(tangents(_gradients(node, targets), targets, vectors), targets)
     outputs = dict(graph.outputs)
-    for name, target, product in zip(names, targets, products, strict=True):
-        outputs[f"d2_{of}_d_{name}_v"] = zeros_like(target) if product is None else product
+    outputs |= {f"d2_{of}_d_{n}_v": product for n, product in zip(names, products, strict=True)}
     return with_inputs(graph, vectors, outputs)
 
 
@@ -134,8 +133,7 @@ def _gauss_newton_products(
     (curved,) = tangents([slope], [middle], [along])
     if curved is None:  # `of` is linear in the middle: no curvature
         return [zeros_like(node) for node in wrt]
-    found = cotangents([middle], [curved], wrt)
-    return [zeros_like(n) if c is None else c for n, c in zip(wrt, found, strict=True)]
+    return or_zeros(cotangents([middle], [curved], wrt), wrt)
 
 
 def _gauss_newton_blocks(of: Node, middle: Node, moved: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -162,5 +160,4 @@ def _arguments(
 
 
 def _gradients(node: Node, targets: Sequence[Node]) -> list[Node]:
-    found = cotangents([node], [fill(1.0, (), node.dtype)], targets)
-    return [zeros_like(t) if c is None else c for t, c in zip(targets, found, strict=True)]
+    return or_zeros(cotangents([node], [fill(1.0, (), node.dtype)], targets), targets)

@@ -97,7 +97,7 @@ class Teller:
         is_known = new.provenance.order <= self._newest and new is not old
         before, after = set(firing.before), set() if is_known else {new}
         pair = ("", "")
-        for write in (_mathematics, _with_adapters, _text_form):
+        for write in (_mathematics, formula, _text_form):
             pair = self._written(old, before, write), self._written(new, after, write)
             if pair[0] != pair[1]:
                 break
@@ -126,10 +126,6 @@ class Teller:
 def _mathematics(node: Node, args: Sequence[Code]) -> Code:
     """Write a node as mathematics does, which leaves broadcasts and casts out."""
     return args[0] if is_silent(node) else formula(node, args)
-
-
-def _with_adapters(node: Node, args: Sequence[Code]) -> Code:
-    return formula(node, args)
 
 
 def _text_form(node: Node, args: Sequence[Code]) -> Code:

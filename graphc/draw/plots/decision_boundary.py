@@ -11,6 +11,7 @@ from graphc.draw.palette import ADJOINT, INK, PAPER, VALUE
 from graphc.draw.plots.plot import Plot
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.graph import Graph
+from graphc.ir.labels import typed_names
 from graphc.run.arguments import as_array
 from graphc.run.compiled import CompiledFunction
 from graphc.run.figures import matplotlib_module
@@ -102,7 +103,7 @@ def _output(graph: Graph, name: str | None) -> str:
     if not several:
         raise GraphError(
             "no output has a value for each point",
-            got=", ".join(f"{key}: {node.type}" for key, node in graph.outputs.items()),
+            got=typed_names(graph.outputs),
             fix="add the prediction to the graph's outputs",
         )
     return "p" if "p" in several else several[0]

@@ -26,6 +26,7 @@ from graphc.draw.traces.table import plain
 from graphc.draw.values import Values
 from graphc.errors import GraphError
 from graphc.ir.graph import Graph, scalar_outputs
+from graphc.ir.labels import typed_names
 from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes
 from graphc.ops.leaf import is_fill
@@ -196,6 +197,6 @@ def scalar_output(graph: Graph, of: str | None) -> Node:
         return graph.outputs[scalars[0]]
     raise GraphError(
         "no output is a single float to derive",
-        got=", ".join(f"{name}: {node.type}" for name, node in graph.outputs.items()),
+        got=typed_names(graph.outputs),
         fix="reduce one first: .sum() or .mean()",
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from graphc.ir.code import ATOM, PRODUCT, Code, Codes
 from graphc.ir.node import Node
-from graphc.ops.contraction.spec import split_spec
+from graphc.ops.contraction.spec import are_two, split_spec
 
 #: Stands for an axis of size 1 that a view inserts.
 _NEW = None
@@ -21,7 +21,7 @@ _NEW = None
 def matmul_form(node: Node) -> tuple[tuple[int, bool], tuple[int, bool]] | None:
     """Return the operands in order, each with whether it is turned, if `@` computes the node."""
     terms, out = split_spec(node.attrs["spec"])
-    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
+    if not are_two(terms):
         return None
     for i, j in ((0, 1), (1, 0)):
         for turn_i in (False, True):
@@ -39,7 +39,7 @@ def tensordot_form(
 
     It multiplies matrices, where einsum multiplies element by element.
     """
-    if len(terms) != 2 or any(len(set(t)) != len(t) for t in terms):
+    if not are_two(terms):
         return None
     shared = [label for label in terms[0] if label in terms[1]]
     if len(shared) < 2 or any(label in out for label in shared):
@@ -94,7 +94,7 @@ class ViewedProduct:
 
 def viewed_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
     """Return how two operands are multiplied without moving either, if one call can do it."""
-    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+    if not are_two(terms):
         return None
     a, b = terms
     alone = (set(a) ^ set(b)) - set(out)
@@ -133,7 +133,7 @@ def spread_product(terms: Sequence[str], out: str) -> ViewedProduct | None:
     One axis of each stays in the matrices, next to the axis that is summed, so that BLAS takes
     them as they lie; along the others, the other operand is repeated without a copy.
     """
-    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+    if not are_two(terms):
         return None
     a, b = terms
     inner = [c for c in a if c in b and c not in out]

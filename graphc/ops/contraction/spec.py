@@ -18,6 +18,11 @@ def split_spec(spec: str) -> tuple[list[str], str]:
     return terms.split(","), out
 
 
+def are_two(terms: Sequence[str]) -> bool:
+    """Say whether there are two operands, and a diagonal of neither."""
+    return len(terms) == 2 and all(len(set(term)) == len(term) for term in terms)
+
+
 def label_sizes(terms: Sequence[str], inputs: Sequence[TensorType]) -> dict[str, Dim]:
     """Return the size of each label, or raise a GraphError where two operands disagree."""
     sizes: dict[str, Dim] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.ir.dims import product, same_shape, typical_size
 from graphc.ir.node import Node
 from graphc.ops.contraction.einsum import einsum_labels
-from graphc.ops.contraction.spec import label_sizes, split_spec
+from graphc.ops.contraction.spec import are_two, label_sizes, split_spec
 from graphc.ops.elementwise.limits import is_sooner_in_clip
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
@@ -119,7 +119,7 @@ def _one_contraction_a_pair(node: Node, facts: Facts) -> Node | None:
 def _joined_labels(node: Node, facts: Facts) -> Node | None:
     """einsum('abc,abd->cd', x, y) → x.reshape(ab, c).T @ y.reshape(ab, d): one matrix product."""
     terms, out = split_spec(node.attrs["spec"])
-    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+    if not are_two(terms):
         return None
     pair = _neighbours([*terms, out])
     if pair is None:

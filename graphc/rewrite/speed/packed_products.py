@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from graphc.ir.dims import Dim, typical_size
 from graphc.ir.node import Node
 from graphc.ops.contraction.einsum import einsum_labels
-from graphc.ops.contraction.spec import label_sizes, split_spec
+from graphc.ops.contraction.spec import are_two, label_sizes, split_spec
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
@@ -25,7 +25,7 @@ _MUCH_SMALLER = 4
 def _packed_operand(node: Node, facts: Facts) -> Node | None:
     """einsum('abc,bad->cd', x, y) → einsum('abc,abd->cd', x, copy of y turned)."""
     terms, out = split_spec(node.attrs["spec"])
-    if len(terms) != 2 or any(len(set(term)) != len(term) for term in terms):
+    if not are_two(terms):
         return None
     inner = [c for c in terms[0] if c in terms[1] and c not in out]
     alone = (set(terms[0]) ^ set(terms[1])) - set(out)
