@@ -46,6 +46,14 @@ class Code:
 Codes: TypeAlias = "Sequence[Code]"
 
 
+def grouped(word: str, codes: Codes) -> list[str]:
+    """Return a keyword with its argument, one or several in parentheses; nothing for none."""
+    if not codes:
+        return []
+    text = ", ".join(code.text for code in codes)
+    return [f"{word}={text}" if len(codes) == 1 else f"{word}=({text})"]
+
+
 @dataclass(frozen=True)
 class Notation:
     """How one emitted module writes dims, shapes and dtypes.

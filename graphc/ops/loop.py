@@ -17,7 +17,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.body import Body
-from graphc.ir.code import Code, Codes, Notation
+from graphc.ir.code import Code, Codes, Notation, grouped
 from graphc.ir.dims import Dim, dim_text, same
 from graphc.ir.node import Node
 from graphc.ir.op import Arrays, Op
@@ -220,7 +220,7 @@ class Scan(Op):
     def text(self, node: Node, args: Codes) -> Code:
         initial, sequences, _ = by_kind(node.attrs, args)
         words = [node.attrs["body"].name]
-        words += _group("init", initial) + _group("xs", sequences)
+        words += grouped("init", initial) + grouped("xs", sequences)
         if not node.attrs["sequences"]:
             words.append(f"length={dim_text(node.attrs['length'])}")
         if node.attrs["reverse"]:
@@ -262,13 +262,6 @@ def _batched_nodes(body: Body, leaves: Sequence[Node], size: Dim) -> dict[Node, 
 def _exchanged(x: Node) -> Node:
     """Return x with its first two axes exchanged."""
     return OPS["transpose"](x, (1, 0, *range(2, x.ndim)))
-
-
-def _group(word: str, args: Codes) -> list[str]:
-    if not args:
-        return []
-    texts = ", ".join(arg.text for arg in args)
-    return [f"{word}={texts}" if len(args) == 1 else f"{word}=({texts})"]
 
 
 class Item(Op):

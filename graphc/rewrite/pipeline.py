@@ -101,11 +101,7 @@ SIMPLIFY_PASS = Pass(
     "simplify", "Remove what does nothing; bring the rest to normal form", helpers=SIMPLIFY
 )
 STABILIZE_PASS = Pass(
-    "stabilize",
-    "Replace expressions that overflow, underflow or cancel",
-    STABILIZE,
-    SIMPLIFY,
-    level=2,
+    "stabilize", "Replace expressions that overflow, underflow or cancel", STABILIZE, SIMPLIFY
 )
 FOLD_PASS = Pass("fold", "Compute what no input changes", FOLD, SIMPLIFY)
 MERGE_PASS = Pass("merge common", "Compute equal expressions once", (MERGE,), numbered=merge_common)
@@ -114,33 +110,28 @@ CONTRACT_PASS = Pass(
     "Make products and sums one contraction",
     (*CONTRACTIONS, *PRODUCTS_OF_PIECES, *ONE_HOT),
     SIMPLIFY,
-    level=2,
 )
 COMMON_PASS = Pass(
     "common operands",
     "Multiply once what two products share, now that nothing stops gradients",
     (COMMON_OPERAND,),
-    level=2,
 )
 CONVOLVE_PASS = Pass(
     "convolutions",
     "Make products of windows products of matrices",
     (*POINTWISE_CONVOLUTIONS, *CONVOLUTIONS),
     SIMPLIFY,
-    level=2,
 )
 CHANNELS_PASS = Pass(
     "channels first",
     "Convolve by chunks of columns, and keep the order of axes that suits them",
     (CONVOLVE, KEEP_ORDER),
     whole=channels_first,
-    level=2,
+    least=2,
 )
-SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE, level=1)
+SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
-ONCE_PASS = Pass(
-    "reduce once", "Add up once what sums share", (ONCE,), numbered=reduce_once, level=2
-)
+ONCE_PASS = Pass("reduce once", "Add up once what sums share", (ONCE,), numbered=reduce_once)
 FAST = (
     *SMALL_FACTORS,
     *SMALL_TERMS,
@@ -153,16 +144,16 @@ FAST = (
     *POOLING_GRADIENTS,
     *TURNED_FILTERS,
 )
-SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, level=2)
+SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, least=2)
 ROWS_PASS = Pass(
     "short rows",
     "Copy short rows that many calls read",
     (ROWS,),
     whole=copy_short_rows,
-    level=2,
+    least=2,
 )
 JOIN_PASS = Pass(
-    "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, level=2
+    "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, least=2
 )
 EMIT_PASS = Pass("emit whole", "Stack an array, not its slices", (EMIT_WHOLE,), whole=emit_whole)
 APART_PASS = Pass(
@@ -170,31 +161,22 @@ APART_PASS = Pass(
     "Write one behind the other what is read in slices side by side",
     (APART,),
     whole=lay_apart,
-    level=2,
+    least=2,
 )
 TURN_PASS = Pass(
-    "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights, level=2
+    "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights
 )
 SCALE_PASS = Pass(
     "scale the smaller",
     "Multiply a factor by a number, not the product",
     (SCALE,),
     whole=scale_smaller,
-    level=2,
 )
 SQUARE_PASS = Pass(
-    "square exponentials",
-    "Square rather than exponentiate",
-    (SQUARE,),
-    whole=square_exponentials,
-    level=2,
+    "square exponentials", "Square rather than exponentiate", (SQUARE,), whole=square_exponentials
 )
 SHARE_PASS = Pass(
-    "share exponentials",
-    "Divide rather than exponentiate",
-    (SHARE,),
-    whole=share_exponentials,
-    level=2,
+    "share exponentials", "Divide rather than exponentiate", (SHARE,), whole=share_exponentials
 )
 DEAD_PASS = Pass("remove dead", "Drop what changes nothing", (DEAD,), whole=remove_dead)
 
@@ -205,31 +187,22 @@ SINK_PASS = Pass(
     "Compute after a loop, at once, what no carry waits for",
     (SINK,),
     whole=sink_behind_loops,
-    level=2,
 )
 HOIST_PASS = Pass(
     "hoist before loops",
     "Compute before a loop, at once, what no carry enters",
     (HOIST,),
     whole=hoist_before_loops,
-    level=2,
 )
 
 LOOP_PASSES = (
     PRUNE_PASS,
-    Pass(
-        "split products",
-        "Multiply apart what no carry enters",
-        (SPLIT,),
-        whole=split_products,
-        level=2,
-    ),
+    Pass("split products", "Multiply apart what no carry enters", (SPLIT,), whole=split_products),
     Pass(
         "gather steady terms",
         "Add terms that no carry enters first",
         (GATHER,),
         whole=gather_steady_terms,
-        level=2,
     ),
     SINK_PASS,
     HOIST_PASS,
@@ -244,7 +217,6 @@ READ_PASS = Pass(
     "Emit what steps compute rather than compute it again",
     (READ,),
     numbered=read_from_steps,
-    level=2,
 )
 MERGE_LOOPS_PASS = Pass(
     "merge loops", "Go through the same states once", (MERGE_LOOPS,), numbered=merge_loops

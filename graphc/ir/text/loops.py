@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.body import Body
-from graphc.ir.code import Code
+from graphc.ir.code import Code, grouped
 from graphc.ir.node import Node
 from graphc.ir.text.words import text_length
 from graphc.ir.types import TupleType
@@ -66,10 +66,10 @@ def scan_lines(
 ) -> list[str]:
     """Return the call that runs a body, `scan(cell, init=h0, xs=x)`, in lines that fit."""
     words = [name]
-    words += _group("init", [code(x) for x in loop.carries])
-    words += _group("xs", [code(x) for x in loop.sequences])
+    words += grouped("init", [code(x) for x in loop.carries])
+    words += grouped("xs", [code(x) for x in loop.sequences])
     if not loop.closed_over:
-        words += _group("constants", [code(x) for x in loop.constants])
+        words += grouped("constants", [code(x) for x in loop.constants])
     if not loop.sequences:
         words.append(f"length={length}")
     if loop.node.attrs["reverse"]:
@@ -78,13 +78,6 @@ def scan_lines(
     if text_length(line) <= _LINE:
         return [line]
     return [f"{left}scan(", *[f"    {word}," for word in words], ")"]
-
-
-def _group(word: str, codes: Sequence[Code]) -> list[str]:
-    if not codes:
-        return []
-    text = ", ".join(code.text for code in codes)
-    return [f"{word}={text}" if len(codes) == 1 else f"{word}=({text})"]
 
 
 def result_count(node: Node) -> int:

@@ -94,11 +94,8 @@ def increasing(
     """Return the image of an increasing function that is finite inside its domain."""
 
     def bounds(a: Bounds) -> Bounds:
-        low, high = (min(max(end, domain[0]), domain[1]) for end in (a.low, a.high))
-        outside = a.low < domain[0] or a.high > domain[1]
-        return Bounds(
-            _value(function, low), _value(function, high), False, a.pole or outside, a.steep
-        )
+        low, high, outside = _ends(function, a, domain)
+        return Bounds(low, high, False, a.pole or outside, a.steep)
 
     return Image(bounds, _rising(function, domain))
 
@@ -114,11 +111,18 @@ def _rising(
     """Return what an increasing function makes of ranges; outside of its domain it is NaN."""
 
     def image(a: Range) -> Range:
-        low, high = (min(max(end, domain[0]), domain[1]) for end in (a.low, a.high))
-        outside = a.low < domain[0] or a.high > domain[1]
-        return Range(_value(function, low), _value(function, high), a.nan or outside)
+        low, high, outside = _ends(function, a, domain)
+        return Range(low, high, a.nan or outside)
 
     return image
+
+
+def _ends(
+    function: Callable[[float], float], a: Bounds | Range, domain: tuple[float, float]
+) -> tuple[float, float, bool]:
+    """Return an increasing function's values at the ends, and whether one is outside its domain."""
+    low, high = (_value(function, min(max(end, domain[0]), domain[1])) for end in (a.low, a.high))
+    return low, high, a.low < domain[0] or a.high > domain[1]
 
 
 def _exponential(a: Bounds) -> Bounds:

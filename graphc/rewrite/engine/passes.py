@@ -34,11 +34,17 @@ class Pass:
     whole: Whole | None = None
     #: A function of the whole graph that compares expressions.
     numbered: Numbered | None = None
-    level: int = 1
+    #: It runs from this level on, where its rules do.
+    least: int = 1
     #: Has nothing to do in a graph without loops.
     is_for_loops: bool = False
     #: Style `readable` does without it.
     is_for_speed: bool = False
+
+    @property
+    def level(self) -> int:
+        """The optimization level from which it runs: that of the first of its rules."""
+        return max(self.least, min(rule.level for rule in self.rules or self.helpers))
 
     def apply(
         self,
