@@ -23,7 +23,7 @@ from graphc.ir.dims import (
     shape_text,
 )
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Arrays, Case, Order, Turn, literal
+from graphc.ir.op import Arg, Arrays, Case, Op, Order, Turn, literal
 from graphc.ir.provenance import user_error
 from graphc.ir.ranges import Range, only_number
 from graphc.ir.types import TensorType
@@ -227,8 +227,10 @@ def _pad(x, widths, constant_values=0, *, out):
 '''
 
 
-class Pad(Movement):
+class Pad(Op):
     """A constant around the edges; `widths` is (before, after) for each axis."""
+
+    family = "movement"
 
     def __call__(self, x: Any, widths: Any, value: float = 0.0) -> Node:
         node = as_node(x)
