@@ -170,16 +170,14 @@ class _Built:
 
     def _refuse_effects(self, node: Node) -> None:
         if node.op.is_random:
-            raise GraphError(
+            raise node.provenance.error(
                 "a loop body cannot draw random numbers",
-                where=str(node.provenance.origin) or None,
                 got=node.op.name,
                 fix="draw the numbers of all steps before the scan and hand them over in xs",
             )
         if node.op.moves_state and node.op.state_updates(node, lambda state: state):
-            raise GraphError(
+            raise node.provenance.error(
                 "a loop body cannot keep running averages",
-                where=str(node.provenance.origin) or None,
                 got=node.op.name,
                 fix="normalize the sequence before the scan, or use layer_norm in the body",
             )

@@ -115,9 +115,8 @@ def check_derived(node: Node) -> None:
             fix="g.gradient(of) takes names",
         )
     if node.dtype.kind != "f":
-        raise GraphError(
+        raise node.provenance.error(
             "only a float has a gradient",
-            where=str(node.provenance.origin) or None,
             got=_label(node),
             fix="cast it, or derive the float that it was computed from",
         )
@@ -131,9 +130,8 @@ def _label(node: Node) -> str:
 def check_scalar(node: Node) -> None:
     check_derived(node)
     if node.shape:
-        raise GraphError(
+        raise node.provenance.error(
             "only a single number has a gradient",
-            where=str(node.provenance.origin) or None,
             got=_label(node),
             expected="shape []",
             fix="reduce it first: .mean() or .sum(); for all derivatives use a jacobian",
@@ -148,9 +146,8 @@ def check_float(target: Node, name: str | None = None) -> None:
             fix='gc.grad(loss, [W]) takes nodes; graph.gradient("loss", ["W"]) takes names',
         )
     if target.dtype.kind != "f":
-        raise GraphError(
+        raise target.provenance.error(
             "no derivative by an integer or bool",
-            where=str(target.provenance.origin) or None,
             got=f"{name or target.name or target.op.name}: {target.type}",
             fix="give it a float dtype, or leave it out of wrt",
         )
@@ -168,9 +165,8 @@ def _check_dependence(node: Node, targets: Sequence[Node]) -> None:
     if not any(x.op in (OPS["input"], OPS["param"]) for x in order):
         return
     names = ", ".join(t.name or repr(t) for t in targets)
-    raise GraphError(
+    raise node.provenance.error(
         f"{node.name or 'the output'} does not depend on {names}",
-        where=str(node.provenance.origin) or None,
         got=repr(node),
         fix="derive by a node that it was computed from; a renamed copy is another node",
     )

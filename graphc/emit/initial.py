@@ -12,7 +12,6 @@ from graphc.emit.lines.names import Namer, string_literal
 from graphc.emit.lines.tables import table
 from graphc.emit.lines.wrapping import INDENT, WIDTH, wrapped
 from graphc.emit.readable.layer_heads import Head
-from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral
 from graphc.ir.code import Notation
 from graphc.ir.dims import Dim, shape_text, symbols_of
@@ -298,9 +297,8 @@ def initial_value(node: Node, sizes: _Sizes) -> str:
     except (TypeError, AttributeError):
         if not symbols_of(node.shape):
             raise
-        raise GraphError(
+        raise node.provenance.error(
             f"{initializer!r} needs numbers, but parameter {node.attrs['name']!r} has named dims",
-            where=str(node.provenance.origin) or None,
             got=shape_text(node.shape),
             fix="write the sizes into the source as they are, or give the parameter fixed ones",
         ) from None

@@ -93,6 +93,10 @@ class Provenance:
             return ""
         return note.removeprefix(f"{ADJOINT} ").removesuffix(_ARGUMENT)
 
+    def error(self, what: str, **told: Any) -> GraphError:
+        """Return the error that names the line a node comes from; `told` is GraphError's."""
+        return GraphError(what, where=str(self.origin) or None, **told)
+
     def as_adjoint(self, primal: str, is_argument: bool = False) -> Provenance:
         """Return that of the adjoint of a named value, or of the argument of one."""
         note = f"{ADJOINT} {primal}{_ARGUMENT if is_argument else ''}"

@@ -110,12 +110,8 @@ def _fault(
     fix: str | None = None,
 ) -> GraphError:
     """Return the error, with the node, its operands and its users written below it."""
-    return GraphError(
-        f"verify: {what}\n{_neighbourhood(graph, node)}",
-        where=str(node.provenance.origin) or None,
-        got=got,
-        expected=expected,
-        fix=fix,
+    return node.provenance.error(
+        f"verify: {what}\n{_neighbourhood(graph, node)}", got=got, expected=expected, fix=fix
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from graphc.errors import GraphError
 from graphc.ir.dims import Dim, dim_text, same_shape
 from graphc.ir.node import Node
 from graphc.ir.types import TupleType
@@ -85,9 +84,8 @@ def past_first_axis(node: Node, carried: Carried, size: Dim) -> Node:
 def _one_after_the_other(node: Node, carried: Carried, size: Dim) -> Node:
     """Return the op applied to each of `size` directions, joined along the first axis."""
     if not isinstance(size, int):
-        raise GraphError(
+        raise node.provenance.error(
             f"{node.op.name} cannot be differentiated in {dim_text(size)} directions at once",
-            where=str(node.provenance.origin) or None,
             got=repr(node),
             expected="an op with a rule for one more axis, or a number of directions that is known",
             fix="give the dims of this graph as numbers instead of names",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphc.errors import GraphError
 from graphc.ir.body import bodies
 from graphc.ir.dims import Dim, dim_text, evaluate, symbols_of
 from graphc.ir.node import Node
@@ -37,9 +36,8 @@ def check_claims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> None:
             place, places = (known_size(dim, sizes, node) for dim in (position, size))
             if not 0 <= place <= places:
                 shown = [x.name or x.op.name for x in node.inputs]
-                raise GraphError(
+                raise node.provenance.error(
                     f"{node.op.label(node, shown)} reaches outside of axis {axis}",
-                    where=str(node.provenance.origin) or None,
                     got=_at(position, place, [f"{name} = {sizes[name]}" for name in known]),
                     expected=f"0 to {_equation(size, places)}",
                 )
@@ -48,9 +46,8 @@ def check_claims(nodes: Sequence[Node], sizes: Mapping[str, int]) -> None:
             known = symbols_of([dim])
             size = known_size(dim, sizes, node) if all(name in sizes for name in known) else 0
             if size < 0:
-                raise GraphError(
+                raise node.provenance.error(
                     f"{dim_text(dim)} is below zero, so it is no size",
-                    where=str(node.provenance.origin) or None,
                     got=", ".join(f"{name} = {sizes[name]}" for name in known),
                 )
 
@@ -63,16 +60,14 @@ def known_size(dim: Dim, sizes: Mapping[str, int], node: Node) -> Any:
     try:
         return evaluate(dim, sizes)
     except KeyError as missing:
-        raise GraphError(
+        raise node.provenance.error(
             f"no argument of this call fixes the dim {missing.args[0]}",
-            where=str(node.provenance.origin) or None,
             got=repr(node),
             fix="use the dim in the shape of an input or a parameter",
         ) from None
     except ZeroDivisionError:
-        raise GraphError(
+        raise node.provenance.error(
             f"{dim_text(dim)} divides by zero",
-            where=str(node.provenance.origin) or None,
             got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([dim])),
         ) from None
 

@@ -68,9 +68,8 @@ def _found(
         f"{text} = {_read(node, values[i], first)}"
         for i, text in zip(node.inputs, shown, strict=True)
     )
-    return GraphError(
+    return node.provenance.error(
         f"the first {what} appears in {name}",
-        where=str(node.provenance.origin) or None,
         got=f"{count}; there {operands}" if operands and len(operands) < 200 else count,
     )
 

@@ -45,9 +45,8 @@ def _error(
     source, at = _source(operand), f" at [{', '.join(map(str, first))}]" if first else ""
     table = node.inputs[0]
     whole = f" of {table.name}" if table.name else ""
-    return GraphError(
+    return node.provenance.error(
         f"{_described(source)} holds an index out of range",
-        where=str(node.provenance.origin) or None,
         got=f"{indices[first]}{at if source.shape == operand.shape else ''}",
         expected=f"0 to {size - 1}, an index into the {size} places{whole}"
         if size

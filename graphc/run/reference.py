@@ -196,9 +196,8 @@ def concrete_type(type_: TensorType, sizes: Mapping[str, int], node: Node) -> Te
         if type(size) is int and size < 0:
             check_claims([node], sizes)
         if type(size) is not int:
-            raise GraphError(
+            raise node.provenance.error(
                 f"{dim_text(dim)} is no whole number, so it is no size",
-                where=str(node.provenance.origin) or None,
                 got=", ".join(f"{name} = {sizes[name]}" for name in symbols_of([dim])),
             )
     return type_.with_shape(shape)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.errors import GraphError
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill
 from graphc.ops.movement.rows import row_form, row_writes
@@ -63,9 +62,8 @@ def rows_by_parameter(params: Mapping[str, Node], gradients: Mapping[str, Node])
 def _rows(table: Node, gradient: Node, key: str) -> Rows:
     found = row_form(gradient)
     if found is None:
-        raise GraphError(
+        raise table.provenance.error(
             f"the gradient of the sparse parameter {key!r} is not made of rows",
-            where=str(table.provenance.origin) or None,
             got="it is used by other ops than gather and embedding, or inside a loop",
             fix="leave sparse=True away; a penalty belongs on the rows that were looked up",
         )

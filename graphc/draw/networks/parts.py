@@ -131,9 +131,8 @@ def source_of(weight: Node) -> tuple[Node, bool]:
 def undrawable(what: str, cause: Node, why: str = "") -> GraphError:
     """Return the error for what no layer of units can stand for, because of a node before it."""
     why = why or f"layers meet in {placed(cause)}, not unit by unit"
-    return GraphError(
+    return cause.provenance.error(
         f"no layer of units can stand for {what}: {why}",
-        where=str(cause.provenance.origin) or None,
         got=f"{cause.op.name} of {' and '.join(str(x.type) for x in cause.inputs)}",
         expected="sums of products with weights, functions of units one by one, "
         "slices and concatenations",
