@@ -10,7 +10,7 @@ its node to its last use; inputs and parameters live throughout, and so do outpu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,13 +61,7 @@ class Cost:
     @property
     def dims(self) -> tuple[str, ...]:
         """The names of the dims that the cost depends on."""
-        expressions = (
-            self.flops,
-            self.bytes,
-            self.peak_bytes,
-            self.memory_bytes,
-            self.parameters,
-        )
+        expressions = self.flops, self.bytes, self.peak_bytes, self.memory_bytes, self.parameters
         return tuple(sorted({s.name for e in expressions for s in e.free_symbols}))
 
     def at(self, **sizes: int) -> Cost:
@@ -100,31 +94,22 @@ class Cost:
         return self._mapped(fixed)
 
     def _mapped(self, f: Callable[[sympy.Expr], sympy.Expr]) -> Cost:
-        def rows(works: Mapping[Any, Work]) -> dict[Any, Work]:
-            return {key: Work(f(work.flops), f(work.bytes)) for key, work in works.items()}
+        def mapped(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {key: Work(f(work.flops), f(work.bytes)) for key, work in value.items()}
+            return value if isinstance(value, str) else f(value)
 
-        return Cost(
-            self.name,
-            f(self.flops),
-            f(self.bytes),
-            f(self.peak_bytes),
-            f(self.memory_bytes),
-            f(self.parameters),
-            f(self.parameter_bytes),
-            rows(self.by_node),
-            rows(self.by_phase),
-            rows(self.by_scope),
-            rows(self.by_op),
-        )
+        return Cost(**{field.name: mapped(getattr(self, field.name)) for field in fields(self)})
 
     def __str__(self) -> str:
+        parameters = amount_text(self.parameters)
         lines = [
             f"cost of {self.name}",
-            f"  parameters       {_text(self.parameters)}  ({_text(self.parameter_bytes)} bytes)",
-            f"  FLOPs            {_text(self.flops)}",
-            f"  bytes moved      {_text(self.bytes)}",
-            f"  peak live bytes  {_text(self.peak_bytes)}",
-            f"  memory of a call {_text(self.memory_bytes)}",
+            f"  parameters       {parameters}  ({amount_text(self.parameter_bytes)} bytes)",
+            f"  FLOPs            {amount_text(self.flops)}",
+            f"  bytes moved      {amount_text(self.bytes)}",
+            f"  peak live bytes  {amount_text(self.peak_bytes)}",
+            f"  memory of a call {amount_text(self.memory_bytes)}",
         ]
         tables = [("phase", self.by_phase)]
         if any(self.by_scope):
@@ -285,13 +270,15 @@ def _live(graph: Graph, order: Sequence[Node], ends: Mapping[int, list[Node]]) -
 # -- printing --------------------------------------------------------------------------------
 
 
-def _text(value: sympy.Expr) -> str:
+def amount_text(value: sympy.Expr) -> str:
     """Return an amount as readers write it: `2*N*784`, or 1,605,632 where it is a number."""
     return f"{int(value):,}" if value.is_Integer else sympy_module().sstr(value)
 
 
 def _table(title: str, works: Mapping[str, Work]) -> list[str]:
-    rows = [(name or "(top)", _text(w.flops), _text(w.bytes)) for name, w in works.items()]
+    rows = [
+        (name or "(top)", amount_text(w.flops), amount_text(w.bytes)) for name, w in works.items()
+    ]
     hidden = len(rows) - _ROWS
     rows = [(title, "FLOPs", "bytes moved"), *rows[:_ROWS]]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -17,7 +17,7 @@ from graphc.ir.dims import Dim, dim_text, normal
 from graphc.ir.given import takes_graph
 from graphc.ir.graph import Graph, scalar_outputs
 from graphc.ir.symbols import sympy_module
-from graphc.plan.cost import flops
+from graphc.plan.cost import amount_text, flops
 from graphc.rewrite.before_derivative import stabilized_around
 from graphc.rewrite.pipeline import optimize, stabilize_forward
 from graphc.run.text_table import table_text
@@ -58,7 +58,8 @@ class Answer:
     def __str__(self) -> str:
         node = self.graph.find(self.of)
         title = (
-            f"derivatives of {self.of}: {node.type}; the value takes {_text(self.forward)} FLOPs"
+            f"derivatives of {self.of}: {node.type}; "
+            f"the value takes {amount_text(self.forward)} FLOPs"
         )
         rows: list[tuple[str, ...]] = [
             ("wrt", "derivative", "by forward", "by reverse", "FLOPs beyond the value", "ratio")
@@ -66,7 +67,7 @@ class Answer:
         rows += [self._row(name) for name in self.dependences]
         lines = [title, "", *table_text(rows)]
         if self.together is not None:
-            total, limit = _text(self.together.flops), self.together
+            total, limit = amount_text(self.together.flops), self.together
             lines += ["", f"all together: {total} FLOPs, {limit} times those of the value"]
         if any(price.ratio.free_symbols for price in self.prices.values()):
             lines += ["", "ratios are those that large dims tend to"]
@@ -81,7 +82,7 @@ class Answer:
         counts = [dim_text(_at(c.passes, self.sizes)) for c in found.passes]
         words = [f"{count} pass{'es' * (count != '1')}" for count in counts]
         price = self.prices[name]
-        return (name, found.passes[0].kind, *words, _text(price.flops), str(price))
+        return (name, found.passes[0].kind, *words, amount_text(price.flops), str(price))
 
     def _notes(self) -> list[str]:
         """Return where derivatives end, for each name that has such places."""
@@ -150,7 +151,3 @@ def _limit(ratio: sympy.Expr) -> float:
     sympy = sympy_module()
     t = sympy.Symbol("t", positive=True)
     return float(sympy.limit(ratio.subs(dict.fromkeys(ratio.free_symbols, t)), t, sympy.oo))
-
-
-def _text(value: sympy.Expr) -> str:
-    return f"{int(value):,}" if value.is_Integer else sympy_module().sstr(value)
