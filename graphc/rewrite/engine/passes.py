@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from graphc.ir.graph import Graph
@@ -41,7 +41,7 @@ class Pass:
     #: Style `readable` does without it.
     is_for_speed: bool = False
 
-    @property
+    @cached_property
     def level(self) -> int:
         """The optimization level from which it runs: that of the first of its rules."""
         return max(self.least, min(rule.level for rule in self.rules or self.helpers))
