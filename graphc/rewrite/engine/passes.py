@@ -44,7 +44,8 @@ class Pass:
     @cached_property
     def level(self) -> int:
         """The optimization level from which it runs: that of the first of its rules."""
-        return max(self.least, min(rule.level for rule in self.rules or self.helpers))
+        rules = self.rules or self.helpers
+        return max(self.least, min((rule.level for rule in rules), default=1))
 
     def apply(
         self,
