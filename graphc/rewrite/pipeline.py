@@ -308,8 +308,12 @@ def run_passes(
     if level == 0:
         return graph
 
+    is_stabilized = any(record.name == STABILIZE_PASS.name for record in graph.history)
+
     def allowed(rule: Rule) -> bool:
-        return rule.level <= level and not (rule.moves_kink and is_to_be_derived)
+        if (rule.moves_kink and is_to_be_derived) or (rule.spares_blends and is_stabilized):
+            return False  # what it spared before the derivative is now read for that, too
+        return rule.level <= level
 
     records = list(graph.history)
     current = graph

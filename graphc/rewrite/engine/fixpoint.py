@@ -18,6 +18,7 @@ from graphc.ir.provenance import FORWARD, inherit
 from graphc.ops.elementwise.algebras import NODES
 from graphc.ops.elementwise.formula import evaluate_formula
 from graphc.ops.leaf import fill
+from graphc.rewrite.engine.blends import Blends
 from graphc.rewrite.engine.condition import holds
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.index import Candidate, RuleIndex, indexed, kind_of
@@ -82,6 +83,7 @@ class _Run:
         for root in graph.roots():
             uses[root] += 1
         self.facts = Facts(uses, memory.number)
+        self.blends = Blends(graph, self.facts)
         self.rules: RuleIndex = indexed(rules)
         self.helpers: RuleIndex = indexed(helpers)
         self.normal = memory.normal.setdefault(helpers, {})
@@ -138,11 +140,13 @@ class _Run:
         current = rebuilt(node, tuple([self.settled[operand] for operand in node.inputs]))
         if current is not node:
             self.facts.becomes(node, current)
+            self.blends.becomes(node, current)
             return current
         if node not in self._original:
             twin = self._created.setdefault(self.facts.number(node), node)
             if twin is not node and twin.name == node.name and _may_stand_for(twin, node):
                 self.facts.is_replaced(node, twin)
+                self.blends.becomes(node, twin)
                 return twin
         fired = self._fire(node)
         return node if fired is None else fired
@@ -181,6 +185,7 @@ class _Run:
             )
         new = standing_for(new, node)
         self.facts.is_replaced(node, new)
+        self.blends.becomes(node, new)
         self.firings.append(Firing(rule, covered, new))
         if len(self.firings) > self.budget:
             raise self._circle()
@@ -206,6 +211,8 @@ class _Run:
         if found is None:
             return None
         if rule.spares_shared and any(map(self.facts.is_worth_sharing, found.nodes[1:])):
+            return None
+        if rule.spares_blends and self.blends.is_share(node):
             return None
         values = {**found.names, **found.numbers}
         if rule.when and not holds(rule.when, values, self.facts.predicate):

@@ -40,8 +40,10 @@ class Rule:
     shown to readers. That of a pass over the whole graph has `by_whole_pass` there.
 
     `spares_shared` keeps the rule from firing where a node it would replace has other users,
-    `forward_only` from derivatives of both modes, and `moves_kink` from graphs that are yet to be
-    differentiated, because the derivative declared at a kink would change. `example` serves tests
+    `spares_blends` where it is `1 - z` in `(1 - z)*a + z*b` and the like (see
+    `graphc.rewrite.engine.blends`), `forward_only` from derivatives of both modes, and `moves_kink`
+    from graphs that are yet to be differentiated, because the derivative declared at a kink would
+    change. `example` serves tests
     and documentation: for a row, what to put for a name (`x=exp(u)`); for a structural rule, a
     graph as text.
     """
@@ -58,6 +60,7 @@ class Rule:
     operands: tuple[str, ...] = ()
     all_operands: bool = False
     spares_shared: bool = False
+    spares_blends: bool = False
     forward_only: bool = False
     moves_kink: bool = False
     example: str = ""

@@ -48,7 +48,7 @@ def read_from_steps(
     kept: dict[Node, _Matches] = {}
     for loop in graph.nodes:
         if isinstance(loop.op, Scan):
-            kept[loop] = _worth_a_stack(graph, _matches(graph, loop, number, around))
+            kept[loop] = _worth_a_stack(graph, loop, _matches(graph, loop, number, around))
     loop_of = {node: loop for loop, found in kept.items() for node in found}
     if not loop_of:
         return graph, ()
@@ -80,19 +80,20 @@ def _matches(graph: Graph, loop: Node, number: ValueNumbers, around: dict[int, N
         if isinstance(x.op, Item) and x.attrs["index"] >= parts.carries:
             stacks.setdefault(parts.emitted[x.attrs["index"] - parts.carries], x)
     behind = reaching(graph.nodes, [loop])
+    given = {*once, *parts.leaves.sequences}
     found: _Matches = {}
     for x in parts.body.graph.nodes:
-        if x in once or x in stacks:
+        if x in given:
             continue
         if x.op is full:
             once[x] = x
         stack = _of_all_steps(x, once, stacks, parts.length)
         known = None if stack is None else around.get(number(stack))
         if known is not None and known in behind:
-            stacks[x] = known
+            stacks.setdefault(x, known)
             found[known] = x
         elif stack is not None and _is_shown(x):
-            stacks[x] = stack
+            stacks.setdefault(x, stack)
     return found
 
 
@@ -108,9 +109,13 @@ def _of_all_steps(
     return batched_at_once(plain, [None if i in once else stacks[i] for i in x.inputs], length)
 
 
-def _worth_a_stack(graph: Graph, found: _Matches) -> _Matches:
-    """Return those of the values computed twice that others read, and that cost something."""
+def _worth_a_stack(graph: Graph, loop: Node, found: _Matches) -> _Matches:
+    """Return those of the values computed twice that others read, and that cost more than a stack.
+
+    A stack that is there already costs nothing.
+    """
     sizes = dict.fromkeys(graph.dims, _TYPICAL)
+    emitted = set(Parts(loop).emitted)
     costly: set[Node] = set()
     for node in found:
         work = evaluate(node.op.flops(node), sizes) >= _WORTH_KEEPING * evaluate(node.size, sizes)
@@ -122,7 +127,7 @@ def _worth_a_stack(graph: Graph, found: _Matches) -> _Matches:
     for node in reversed([x for x in graph.nodes if x in found]):
         users = graph.consumers[node]
         if node in roots or any(user not in found or user in computed for user in users):
-            if node in costly and not _is_shown(node):
+            if (node in costly or found[node] in emitted) and not _is_shown(node):
                 kept[node] = found[node]
             else:
                 computed.add(node)
