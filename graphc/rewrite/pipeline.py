@@ -61,6 +61,7 @@ from graphc.rewrite.stabilize.exponentials import (
 from graphc.rewrite.stabilize.linear_algebra import LINEAR_ALGEBRA
 from graphc.rewrite.stabilize.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.stabilize.logarithms_of_powers import LOGARITHMS_OF_POWERS
+from graphc.rewrite.stabilize.normal_values import NORMAL_VALUES
 from graphc.rewrite.stabilize.removable_quotients import REMOVABLE_QUOTIENTS
 from graphc.rewrite.stabilize.small_differences import ROOTS_LESS_NUMBERS
 from graphc.rewrite.stabilize.softmax import SOFTMAX
@@ -84,6 +85,7 @@ SIMPLIFY = (
 )
 STABILIZE = (
     *UNIT_VECTORS,
+    *NORMAL_VALUES,
     *LOGARITHM_MOVES,
     *LOGARITHMS_OF_POWERS,
     *EXPONENTIALS_OF_ANY_BASE,

@@ -28,10 +28,18 @@ def spread_out(value: Node, x: Node, axes: tuple[int, ...]) -> Node:
     return OPS["reshape"](value, tuple(shape)) if len(shape) > value.ndim else value
 
 
+def called_after(node: Node, what: str) -> str:
+    """Return what a step on the way to a normal value is called: after its layer, or after x."""
+    x = node.inputs[0]
+    name = x.attrs["name"] if x.op.is_leaf else x.name
+    return f"{name}_{what}" if name and not node.provenance.layer else node.provenance.part(what)
+
+
 def deviations(node: Node, axes: tuple[int, ...]) -> Node:
-    """Return x - mean for the x that a node makes normal; they are called after its layer.
+    """Return x - mean for the x that a node makes normal.
 
     Squares of these, not of x, give a variance that loses no digits.
     """
-    x, called = node.inputs[0], node.provenance.part
-    return OPS["subtract"](x, mean_over(x, axes, called("mean"))).named(called("centred"))
+    x = node.inputs[0]
+    mean = mean_over(x, axes, called_after(node, "mean"))
+    return OPS["subtract"](x, mean).named(called_after(node, "centred"))

@@ -8,6 +8,7 @@ form needs stands in the node, so that each leads back to the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from graphc.ir.types import TensorType
 from graphc.ops.axes import many_axes, one_axis
 from graphc.ops.batching import Carried, past_first_axis
 from graphc.ops.leaf import as_node, fill
-from graphc.ops.reduction.means import average, deviations, mean_over, spread_out
+from graphc.ops.reduction.means import average, called_after, deviations, mean_over, spread_out
 from graphc.ops.registry import OPS, register
 
 #: TRAINING reads the batch and moves the averages; INFERENCE reads the averages, until
@@ -99,7 +100,7 @@ class Standardize(Op):
 
     def spread(self, node: Node) -> Node:
         """Return sqrt(variance + eps), in a shape that broadcasts."""
-        axis, called = node.attrs["axis"], node.provenance.part
+        axis, called = node.attrs["axis"], partial(called_after, node)
         x = deviations(node, axis) if self.centred else node.inputs[0]
         what = "variance" if self.centred else "mean_square"
         power = average(OPS["square"](x), axis, called(what))
