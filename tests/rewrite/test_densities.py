@@ -184,3 +184,24 @@ def test_a_power_without_a_sign_of_its_own_takes_no_choice(power: float) -> None
         expected = np.log(given["w"] * given["x"] ** power)
     expected[3] = power * math.log(1e90)
     np.testing.assert_allclose(of_both(**given)["y"], expected, rtol=1e-12)
+
+
+def test_a_mixture_of_normal_densities_is_one_logsumexp() -> None:
+    """The number of a density is a summand of its logarithm, and no entry is masked."""
+    x, a = gc.input("x", ("N", 3)), gc.param("a", (5,))
+    mu, log_sigma = gc.param("mu", (5, 3)), gc.param("log_sigma", (5, 3))
+    pi = gc.exp(a) / gc.exp(a).sum()
+    d = (x[:, None, :] - mu) / gc.exp(log_sigma)
+    scale = gc.prod(gc.exp(log_sigma), axis=-1) * (2 * np.pi) ** 1.5
+    density = gc.exp(-0.5 * gc.sum(d**2, axis=-1)) / scale
+    graph = gc.graph({"loss": -gc.mean(gc.log((pi * density).sum(axis=1)))})
+    source = gc.compile(graph, gradient_of="loss", style="readable").source
+    code = source.partition("# forward")[2].partition("def check")[0]
+    assert "isfinite" not in code and "e-19" not in code and "loss = 2.7568157 - (" in code
+    state = graph.init(seed=0)
+    state["mu"] = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    point = 1e3 * np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
+    squares = np.square(point[:, None].astype(float) - state["mu"]).sum(axis=2)
+    right = np.logaddexp.reduce(-0.5 * squares, axis=1) - np.log(5) - 1.5 * np.log(2 * np.pi)
+    got = gc.compile(graph)(state, x=point)["loss"]
+    np.testing.assert_allclose(got, -right.mean(), rtol=1e-6)

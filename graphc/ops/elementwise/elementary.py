@@ -206,6 +206,21 @@ class Logarithm(Pointwise):
         is_masked = terms.op is exp and _is_shifted_by(terms.inputs[0], "where")
         return ("divide",) if is_masked else ()
 
+    def holds_minus_infinity(self, node: Node) -> bool | None:
+        return False if _has_largest_term(behind_views(node.inputs[0])) else self.minus_infinity
+
+
+def _has_largest_term(total: Node) -> bool:
+    """Say whether a value is sum(exp(x - max(x))), in which 1 is a term, as in a logsumexp."""
+    if total.op.name != "sum" or total.inputs[0].op is not exp:
+        return False
+    exponent = total.inputs[0].inputs[0]
+    if not _is_shifted_by(exponent, "max"):
+        return False
+    largest = behind_views(exponent.inputs[1])
+    is_own = largest.inputs[0] is exponent.inputs[0]
+    return is_own and largest.attrs["axis"] == total.attrs["axis"]
+
 
 def _is_shifted_by(exponent: Node, *names: str) -> bool:
     """Say whether an exponent is a difference from what one of these ops chose."""

@@ -17,7 +17,13 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.reduction.spread import core
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import LOGARITHM_PASSES, Facts, only_moves, product_factors
+from graphc.rewrite.engine.facts import (
+    LOGARITHM_PASSES,
+    Facts,
+    is_number,
+    only_moves,
+    product_factors,
+)
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 from graphc.rewrite.stabilize.weighted_exponentials import largest_of, shift_of, shifted
 
@@ -124,7 +130,7 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
     inner = product_of([f for f, moving in zip(factors, moves, strict=True) if moving])
     if not facts.uncovers_log(total) or inner is None:
         return None
-    weight = product_of([f for f, moving in zip(factors, moves, strict=True) if not moving])
+    weight = _weight([f for f, moving in zip(factors, moves, strict=True) if not moving])
     exponent = OPS["log"](inner)
     if weight is None or (weight.op is full and facts.is_positive(weight)):
         value = OPS["logsumexp"](exponent, axis, keepdims)
@@ -136,6 +142,14 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
         count = product([x.shape[a] for a in axis])
         value = OPS["subtract"](value, OPS["log"](fill(count, (), node.dtype)))
     return value
+
+
+def _weight(factors: list[tuple[Node, bool]]) -> Node | None:
+    """Return the product of factors, which is one number where they are."""
+    if not factors or not all(x.op is full and is_number(x) for x, _ in factors):
+        return product_of(factors)
+    value = math.prod(x.attrs["value"] ** (-1 if divides else 1) for x, divides in factors)
+    return fill(value, factors[0][0].shape, factors[0][0].dtype)
 
 
 def _log_of_cumsum(node: Node, facts: Facts) -> Node | None:
