@@ -164,3 +164,42 @@ def test_large_numbers_are_written_as_formatters_write_them(style: str) -> None:
     y = gc.maximum(x, -1e30) * 1e20
     code = gc.compile(gc.graph({"y": y}), style=style).source.partition("import numpy")[2]
     assert "1e30" in code and "e+" not in code
+
+
+def test_keys_are_made_as_queries_are() -> None:
+    """`k = x @ Wk`, in one product for all samples; the scores read its transpose."""
+    x = gc.input("x", ("N", "T", 6))
+    q, k = x @ gc.param("Wq", (6, 6)), x @ gc.param("Wk", (6, 6))
+    graph = gc.graph({"loss": gc.sum(gc.sin(q @ gc.matrix_transpose(k)))})
+    source = gc.compile(graph, gradient_of="loss", style="readable").source
+    assert "    k = x @ Wk  # [N, T, 6]\n" in source and "q @ k.swapaxes(-1, -2)" in source
+    assert "d_k = " in source and "@ q  # [N, T, 6]  dloss/dk\n" in source
+    code = body(gc.compile(graph, gradient_of="loss", style="fast").source)
+    assert "x.reshape(-1, 6), Wk, out=" in code
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_chosen_with_either_sign_is_chosen_once(style: str) -> None:
+    x, y = gc.input("x", ("N", 5)), gc.input("y", ("N", 1), dtype="int64")
+    margins = gc.maximum(0, x - gc.take_along_axis(x, y, axis=1) + 1)
+    graph = gc.graph({"loss": gc.mean(gc.sum(margins, axis=1))}).gradient("loss", "x")
+    rng = np.random.default_rng(6)
+    arguments = {"x": rng.normal(size=(4, 5)).astype(np.float32), "y": rng.integers(0, 5, (4, 1))}
+    code = check(graph, style, **arguments)
+    assert code.count("np.where(") + code.count("_choose(") == 2
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_share_of_a_mean_is_never_zero(style: str) -> None:
+    """The gradient of a scaled likelihood divides -1/N by what the steps sum up to, unguarded."""
+
+    def step(alpha: Node, total: Node, e: Node) -> tuple[Node, Node]:
+        alpha = alpha * gc.exp(e)
+        s = alpha.sum(axis=1, keepdims=True)
+        return alpha / s, total + gc.log(s[:, 0])
+
+    starts = (gc.ones(("N", 3)) / 3, gc.zeros(("N",)))
+    _, total = gc.scan(step, starts, gc.input("e", ("T", "N", 3)))
+    graph = gc.graph({"loss": -gc.mean(total)})
+    code = body(gc.compile(graph, gradient_of="loss", wrt=["e"], style=style).source)
+    assert "scale == 0" not in code and "np.float32(N) == 0" not in code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 from graphc.ir.dims import Dim, product, same, same_shape, typical_size
 from graphc.ir.node import Node
@@ -47,7 +48,22 @@ def _transposed_result(node: Node, facts: Facts) -> Node | None:
     if facts.is_shared(contraction):
         return None
     operands, terms, out = parts_of(contraction)
-    return einsum_labels(operands, terms, "".join(out[a] for a in node.attrs["axes"]))
+    turned = "".join(out[a] for a in node.attrs["axes"])
+    if _is_one_product(terms, out) and not _is_one_product(terms, turned):
+        return None  # of x @ w for a stack x: w would be multiplied with each matrix of it
+    return einsum_labels(operands, terms, turned)
+
+
+def _is_one_product(terms: Sequence[str], out: str) -> bool:
+    """Say whether no label of both operands stays, and those of each stand side by side.
+
+    Then one product of matrices does it, however many axes there are.
+    """
+    if len(terms) != 2:
+        return False
+    firsts = [label in terms[0] for label in out]
+    shared = any((label in terms[0]) and (label in terms[1]) for label in out)
+    return not shared and sum(a != b for a, b in pairwise(firsts)) <= 1
 
 
 def _copied_operand(node: Node, facts: Facts) -> Node | None:

@@ -184,6 +184,14 @@ def _opposite_term(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _never_zero(node: Node, facts: Facts) -> Node | None:
+    """divide_no_nan(c/n, x) → (c/n)/x for c ≠ 0, and so for a product."""
+    share = share_of(node.inputs[0])
+    if share is None or not facts.is_moderate(share.number):
+        return None
+    return OPS["divide" if node.op is OPS["divide_no_nan"] else "multiply"](*node.inputs)
+
+
 def moved_like(moved: Node, inner: Node, x: Node) -> Node:
     """Return x moved by the views that made `moved` of `inner`."""
     moves: list[Node] = []
@@ -239,5 +247,16 @@ SHARES = (
         roots=("add", "subtract"),
         operands=("multiply", "divide", "broadcast_to", "reshape"),
         example="x: input(f64, N)\na: input(f64, N)\ny = a + exp(x)/full((), -N, dtype=f64)",
+    ),
+    _rule(
+        "share_never_zero",
+        "divide_no_nan(c/n, x), multiply_no_nan(c/n, x)",
+        "(c/n)/x, (c/n)*x",
+        "no guard where what it waits for cannot be",
+        apply=_never_zero,
+        roots=("divide_no_nan", "multiply_no_nan"),
+        operands=("broadcast_to", "divide", "full"),
+        example="x: input(f64, N, 4)\ny = divide_no_nan(broadcast_to("
+        "full((), -1.0, dtype=f64)/full((), N, dtype=f64), (N, 4)), 3 + cos(x))",
     ),
 )

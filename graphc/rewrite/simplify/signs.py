@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from graphc.ir.node import Node, rebuilt
-from graphc.ops.leaf import fill, full
+from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
@@ -64,6 +64,15 @@ def _sign_of_contraction(node: Node, facts: Facts) -> Node | None:
                 result = outer.op(result, outer.inputs[1])
             return result
     return None
+
+
+def _sign_of_chosen(node: Node, facts: Facts) -> Node | None:
+    """where(m, 0, −x) → −where(m, 0, x), and the other way round."""
+    mask, *values = node.inputs
+    positive = [x.inputs[0] if x.op is OPS["negative"] else x for x in values]
+    if not any(is_fill(x, 0) for x in values):
+        return None
+    return OPS["negative"](OPS["where"](mask, *positive))
 
 
 def _positive_contraction(node: Node, facts: Facts) -> Node | None:
@@ -189,6 +198,16 @@ SIGNS_OF_FACTORS = (
         roots=("multiply",),
         operands=("multiply", "divide"),
         example="x: input(f64, 3)\nn: input(f64)\ny = 2/n/(3 + cos(x))*5",
+    ),
+    Rule(
+        "sign_of_chosen",
+        "where(m, 0, -x)",
+        "-where(m, 0, x)",
+        _WHY,
+        apply=_sign_of_chosen,
+        roots=("where",),
+        operands=("negative",),
+        example="x: input(f64, 3)\ny = where(x > 1, 0, -cos(x))",
     ),
     Rule(
         "sign_of_contraction",
