@@ -89,7 +89,8 @@ class Blends:
 
     def _factors(self, term: Node, whole: Node) -> list[Node]:
         """Return the factors of a term, behind views; `whole` is not looked into."""
-        found, stack = [], [term]
+        found: list[Node] = []
+        stack = [term]
         while stack and len(found) <= _LONGEST_LOOK:
             top = core(stack.pop())
             if top.op.name in ("multiply", "divide", "negative") and not self.facts.same(
