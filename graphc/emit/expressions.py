@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from graphc.emit.joined_names import argument_name, joined_name
 from graphc.emit.leaf_names import is_named_by_op, is_output_named_by_op
 from graphc.emit.lines.names import Namer, one_line
 from graphc.emit.lines.tables import is_table, table
@@ -56,6 +57,8 @@ class Expressions:
         self._call_gradients_first()
         #: In a loop's body, what each step adds to a carry: a `d_W_2` to the `d_W` of all steps.
         self.parts: set[Node] = set()
+        #: In a loop's body, the next values of carries, which have their variables in the end.
+        self.carried: dict[Node, str] = {}
         #: Names inside of loops that nobody gave -> what they are called instead.
         self.renamed: dict[str, str] = {}
         self.code: dict[Node, Code] = {}
@@ -87,7 +90,13 @@ class Expressions:
     def _find_stems(self) -> None:
         for node in self.program.graph.nodes:
             shown = self.labels.get(node.inputs[0]) if node.op.is_view else None
-            own = [self.labels.get(node), shown, self.layer(node), self._stem_of_steps(node)]
+            own = [
+                self.labels.get(node),
+                self.carried.get(node),
+                shown,
+                self.layer(node),
+                self._stem_of_steps(node),
+            ]
             of_inputs = [self.stems[x] for x in node.inputs]
             if node.provenance.phase == BACKWARD:  # a cotangent passes through, not a mask
                 of_inputs.sort(key=lambda stem: not stem.startswith("d_"))
@@ -118,7 +127,11 @@ class Expressions:
         return "" if is_named_by_op(found) else str(found.attrs["name"])
 
     def of_body(
-        self, program: Program, about: Mapping[Node, str], constants: Sequence[Node]
+        self,
+        program: Program,
+        about: Mapping[Node, str],
+        constants: Sequence[Node],
+        carried: Mapping[Node, str],
     ) -> Expressions:
         """Return the expressions of a loop's body; `about` says what some of its inputs are.
 
@@ -143,6 +156,7 @@ class Expressions:
             for node, label in inner.labels.items()
             if node.op.is_leaf or not is_output_named_by_op(node, label)
         }
+        inner.carried = {x: name for x, name in carried.items() if not x.op.is_leaf}
         inner._find_stems()
         return inner
 
@@ -176,12 +190,26 @@ class Expressions:
             return str(node.name) if is_taken else label  # counted on: d_h_3, not d_h_2_2
         if node in self.arguments:
             return self.arguments[node]
+        if self._is_read_by_steps(node):
+            return f"{self.code[node.inputs[0]]}_steps"
+        named = {**self.carried, **self.labels}
+        made = argument_name(node, named, self.program.graph.consumers) or joined_name(node, named)
+        if made and made not in self.labels.values():
+            return made
         kind, stem = node.op.called(node), self.stems.get(node, "")
         if node.op is full:  # zeros that a derivative begins with are not one themselves
             stem = stem.removeprefix("d_")
         if not stem and not node.shape and node.inputs:  # made of numbers and sizes
             return "scale"
         return f"{stem}_{kind}" if stem else kind
+
+    def _is_read_by_steps(self, node: Node) -> bool:
+        """Say whether a node only shows a variable as loops go through it."""
+        users = self.program.graph.consumers.get(node, ())
+        if not (node.op.is_view and users and all(x in self.program.loops for x in users)):
+            return False
+        shown = self.code.get(node.inputs[0])
+        return shown is not None and shown.text.isidentifier()
 
     def tabulate(self, node: Node) -> bool:
         """Make a constant of the module of a long array of numbers; say whether it is one."""

@@ -243,7 +243,9 @@ def body_expressions(outer: Body, loop: Loop, operands: Sequence[str]) -> Expres
     """Return the expressions of a loop's body, in the names of what is around it."""
     around = outer.expressions
     found = about(loop, operands, around.labels, around.stems)
-    return around.of_body(loop.inside, found, loop.constants)
+    names = [leaf.attrs["name"] for leaf in loop.carries]
+    carried = dict(zip(loop.following, names, strict=True))
+    return around.of_body(loop.inside, found, loop.constants, carried)
 
 
 def loop_names(outer: Body, loop: Loop, inner: Expressions, handed: Container[Node] = ()) -> Names:

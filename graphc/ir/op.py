@@ -117,6 +117,8 @@ class Op:
     convention: str = ""
     #: The operator that Python writes between its two operands.
     infix: str | None = None
+    #: What stands between the names of its two operands in that of a value: `x_minus_y`.
+    between: str | None = None
     #: The operator that Python writes before its one operand.
     prefix: str | None = None
     #: What drawings show in place of its name, as a template over the operands: `√{}`.

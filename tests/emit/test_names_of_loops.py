@@ -215,5 +215,5 @@ def test_what_a_loop_shows_of_a_stack_is_not_shown_again() -> None:
     function = gc.compile(graph, gradient_of="loss", style="fast")
     views = re.findall(r"^ +\w+ = (\w+_steps\[:, \d\])", function.source, re.MULTILINE)
     assert views and len({*views}) == len(views)
-    assert "    z_slice = z[:, " in function.source  # of z, which is nearer than its layer
+    assert "    g_pre = z[:, " in function.source  # what g is a function of
     function.module.check()

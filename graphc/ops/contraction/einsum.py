@@ -58,6 +58,7 @@ class Einsum(Op):
     family = "contraction"
     multiplies = True
     variable = "product"
+    between = ""
 
     def __call__(self, *operands: Any, spec: str | None = None) -> Node:
         if spec is None:

@@ -57,6 +57,7 @@ class Pointwise(Op):
         args: str = "x",
         numpy: str | None = None,
         infix: str | None = None,
+        between: str | None = None,
         prefix: str | None = None,
         lowering: str | None = None,
         dtype: str = FLOAT,
@@ -82,6 +83,7 @@ class Pointwise(Op):
         self.formula = formula
         self.ufunc = numpy
         self.infix = infix
+        self.between = between
         self.prefix = prefix
         self.lowering = lowering or formula
         self.dtype_rule = dtype
