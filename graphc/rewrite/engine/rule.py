@@ -43,9 +43,8 @@ class Rule:
     `spares_blends` where it is `1 - z` in `(1 - z)*a + z*b` and the like (see
     `graphc.rewrite.engine.blends`), `forward_only` from derivatives of both modes, and `moves_kink`
     from graphs that are yet to be differentiated, because the derivative declared at a kink would
-    change. `example` serves tests
-    and documentation: for a row, what to put for a name (`x=exp(u)`); for a structural rule, a
-    graph as text.
+    change. `example` serves tests and documentation: for a row, what to put for a name
+    (`x=exp(u)`); for a structural rule, a graph as text.
     """
 
     name: str
