@@ -37,7 +37,7 @@ from graphc.ir.provenance import UPDATE, phase
 from graphc.ir.text.parser import parse as parse_text
 from graphc.ir.text.printer import graph_text
 from graphc.ir.verify import verify
-from graphc.ops.movement.rows import row_writes
+from graphc.ops.movement.rows import is_of_few_rows
 from graphc.plan import plan
 from graphc.plan.cost import cost
 from graphc.rewrite.before_derivative import stabilized_around
@@ -131,14 +131,14 @@ def step_of_scaled(graph: Graph, minimize: str, factor: float) -> Graph | None:
     """Return the training step that adds factor times the gradient to each parameter.
 
     The loss is multiplied by the factor before it is derived: that is one product, where the
-    gradients would be one for each parameter. None where gradients are made of a table's rows:
-    there the factor goes into what makes the rows, and the table's gradient is never written.
+    gradients would be one for each parameter. None where gradients are made of few of a table's
+    rows: there the factor goes into what makes the rows, and the table's gradient is never written.
     """
     params = _trained(graph)
     scaled = graph.find(minimize) * factor
     derived = zip(params, grad(scaled, list(params.values())), strict=True)
     changes = {n: g if g.op.is_leaf else g.named(f"change_of_{n}") for n, g in derived}
-    if any(row_writes(change) for change in changes.values()):
+    if any(map(is_of_few_rows, changes.values())):
         return None
     with phase(UPDATE):
         updates = {name: params[name] + change for name, change in changes.items()}

@@ -105,6 +105,18 @@ def test_a_caller_who_asks_for_a_gradient_gets_the_change_scaled() -> None:
     assert "d_b = change_of_b * -10" in step.source
 
 
+@pytest.mark.parametrize("rows, is_written", [(10, True), (10_000, False)])
+def test_a_table_read_more_often_than_it_has_rows_has_a_gradient(
+    rows: int, is_written: bool
+) -> None:
+    """Of a small one each row changes, and the rate is a factor of the loss; of a large one few."""
+    tokens, table = gc.input("tokens", (20, "N"), dtype="int64"), gc.param("table", (rows, 4))
+    graph = gc.graph({"loss": gc.sum(gc.sin(gc.take(table, tokens, axis=0) @ gc.param("W", (4,))))})
+    step = gc.compile(graph, minimize="loss", optimizer=gc.optim.sgd(0.1))
+    assert ("add_rows(change_of_table, tokens" in step.source) is is_written
+    assert ("add_rows(table, tokens" in step.source) is not is_written
+
+
 def test_an_array_of_numbers_is_made_once() -> None:
     """What a call of NumPy joins to others is kept, and so is what is made of numbers alone."""
 

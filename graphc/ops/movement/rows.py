@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import GraphError
 from graphc.ir.attributes import Attributes
 from graphc.ir.code import Code, Codes, Notation
-from graphc.ir.dims import Dim, product, same_shape, shape_text
+from graphc.ir.dims import Dim, product, same_shape, shape_text, typical_size
 from graphc.ir.node import Node
 from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_error
@@ -173,6 +173,12 @@ def row_writes(gradient: Node) -> list[tuple[Node, Node]] | None:
         elif not is_fill(node, 0):
             return None
     return writes
+
+
+def is_of_few_rows(gradient: Node) -> bool:
+    """Say whether a gradient is made of rows, and of no more than the table has."""
+    written = [rows.shape for _, rows in row_writes(gradient) or ()]
+    return bool(written) and sum(map(typical_size, written)) <= typical_size(gradient.shape[:1])
 
 
 def row_form(gradient: Node) -> tuple[Node, Node] | None:
