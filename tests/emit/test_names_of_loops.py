@@ -217,3 +217,21 @@ def test_what_a_loop_shows_of_a_stack_is_not_shown_again() -> None:
     assert views and len({*views}) == len(views)
     assert "    g_pre = z[:, " in function.source  # what g is a function of
     function.module.check()
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_the_adjoint_of_what_a_step_is_a_function_of(style: str) -> None:
+    """The product of inputs and weights leaves the loop first; what it was in it has no name."""
+    text = """
+x: input(f32, T, N, 8)
+W: param(f32, 8, 16)
+U: param(f32, 16, 16)
+def cell(h, x_t):
+    h = tanh(x_t @ W + h @ U)
+    return h
+h, = scan(cell, init=zeros((N, 16)), xs=x)
+loss = mean(h**2)
+output(loss)
+"""
+    source = gc.compile(gc.parse(text), gradient_of="loss", style=style).source
+    assert "d_h_pre" in source and "d_product" not in source
