@@ -188,7 +188,7 @@ def test_rows_that_repeat_are_added_up_at_speed_too() -> None:
 def skip_gram_step() -> gc.Graph:
     """Return a model that scores pairs of rows of two tables."""
     rows, others = (gc.input(n, shape, "int64") for n, shape in (("i", ("N",)), ("j", ("N", 3))))
-    V, U = (gc.param(name, (9, 4), init=gc.init.normal()) for name in "VU")
+    V, U = (gc.param(name, (900, 4), init=gc.init.normal()) for name in "VU")
     score = gc.einsum("nd,nkd->nk", gc.take(V, rows, axis=0), gc.take(U, others, axis=0))
     return gc.graph({"loss": gc.mean(gc.square(score))}, name="pairs")
 
