@@ -19,6 +19,7 @@ from graphc.plan.loops import Loop, loops_of
 from graphc.plan.program import BLOCKS, ON_DEMAND, Program, Run, Statement, ends_of_carries
 from graphc.plan.samples import by_samples
 from graphc.plan.shared_updates import shared_updates
+from graphc.plan.whole_numbers import with_whole_numbers
 
 _RANK = {block: rank for rank, block in enumerate(BLOCKS)}
 
@@ -50,10 +51,11 @@ def plan(
     numbers = written_as_numbers(order)
     needed = _needed(order, [*graph.roots(), *seen.values()], numbers)
     statements = [Statement(node, operands, block[node]) for node, operands in needed]
-    loops = loops_of(order, partial(plan, is_body=True))
+    loops = loops_of(order, partial(plan, is_body=True, stepwise=stepwise))
     storage = storages(statements, loops)
     last_block = FORWARD if is_body else UPDATE
-    targets = _targets(graph, statements, storage, seen, loops, last_block, stepwise)
+    in_steps = stepwise and not is_body
+    targets = _targets(graph, statements, storage, seen, loops, last_block, in_steps)
     statements = [
         replace(s, target=targets[s.node]) if s.node in targets else s for s in statements
     ]
@@ -64,7 +66,7 @@ def plan(
         if name not in placed and node is not graph.params[name]
     }
     runs: dict[Node, Run] = {}
-    if stepwise:
+    if in_steps:
         read_at_last = {*graph.outputs.values(), *seen.values(), *stores.values()}
         statements, runs = by_samples(statements, read_at_last)
         if not runs:
@@ -72,6 +74,8 @@ def plan(
         ordered = Program(graph, tuple(statements), stores, seen, storage=storage, numbers=numbers)
         statements, shared = shared_updates(ordered, read_at_last)
         runs |= shared
+    if stepwise:
+        statements = with_whole_numbers(statements, runs)
     buffers, place = assign_buffers(graph, statements, storage, stores, seen, loops, runs)
     return Program(
         graph, tuple(statements), stores, seen, buffers, place, storage, numbers, loops, runs, model

@@ -10,20 +10,28 @@ from graphc.ir.node import Node
 
 
 def halved(x: Node) -> Node:
-    return gc.maximum(x, 0) * 0.5 + 0.3 * gc.exp(x)
+    return gc.maximum(x, -1) * 0.5 + 0.3 * gc.exp(x)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_short_values_take_numbers_that_are_kept(dtype: str) -> None:
     x = gc.input("x", (gc.dim("N"), 8), dtype=dtype)
     f = gc.compile(gc.graph({"y": gc.sum(halved(x), axis=0)}, name="short"))
-    assert "np.maximum(x, zero, out=" in f.source
+    assert "np.maximum(x, number_minus_1, out=" in f.source
     assert f"np.full((), 0.3, np.{dtype}),  # number_0_3" in f.source
     at = np.linspace(-1, 1, 24, dtype=dtype).reshape(3, 8)
     result = f(x=at)["y"]
     assert result.dtype == dtype
-    expected = np.sum(np.maximum(at, 0) / 2 + 0.3 * np.exp(at), axis=0)
+    expected = np.sum(np.maximum(at, -1) / 2 + 0.3 * np.exp(at), axis=0)
     np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "is_kept"), [(32, True), (512, False)])
+def test_how_many_are_few_where_that_is_known(rows: int, is_kept: bool) -> None:
+    x = gc.input("x", (rows, 32))
+    source = gc.compile(gc.graph({"y": gc.sum(halved(x), axis=0)}, name="known")).source
+    assert ("*= half" in source) is is_kept
+    assert ("*= 0.5" in source) is not is_kept
 
 
 def test_long_values_take_numbers_as_they_are_read() -> None:

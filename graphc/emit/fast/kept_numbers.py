@@ -16,8 +16,9 @@ from graphc.ir.node import Node
 from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import full
 
-#: Values whose axes of known length have more elements are long enough for a number to be read in.
-_SHORT = 64
+#: Values of more elements are long enough for a number to be read in; where dims have names, those
+#: whose axes of known length have more.
+_SHORT, _SHORT_BESIDE_NAMES = 4096, 64
 #: What numbers are called.
 _WORDS = {
     "0": "zero",
@@ -91,4 +92,6 @@ def _spoken(text: str) -> str:
 
 def is_short(node: Node) -> bool:
     """Say whether a value may have so few elements that the cost of a call is what it costs."""
-    return bool(node.shape) and math.prod(d for d in node.shape if isinstance(d, int)) <= _SHORT
+    known = [dim for dim in node.shape if isinstance(dim, int)]
+    few = _SHORT if len(known) == node.ndim else _SHORT_BESIDE_NAMES
+    return bool(node.shape) and math.prod(known) <= few

@@ -14,9 +14,10 @@ from graphc.ops.leaf import full, is_fill
 from graphc.ops.registry import register
 from graphc.ops.stored import stored
 
-#: From how many elements on `clip` takes less time than `maximum` with a number, which compares one
-#: element after the other; NumPy from 2.3 on clips many at once.
-_MANY = 4096
+#: NumPy compares two arrays many elements at a time, but an array and a number one by one: in twice
+#: to five times as long. From how many elements on an array of numbers would take too much memory:
+#: then `clip` is nearly as quick, which NumPy from 2.3 on has for many at once.
+_MANY = 16384
 
 
 def is_sooner_in_clip(node: Node) -> bool:
@@ -25,7 +26,14 @@ def is_sooner_in_clip(node: Node) -> bool:
 
 
 class Limit(Pointwise):
-    """maximum or minimum. Of many elements, NumPy limits by numbers sooner in `clip`."""
+    """maximum or minimum. An array limits few elements sooner than a number, `clip` many."""
+
+    def takes_whole(self, node: Node, number: Node) -> bool:
+        # Pages of zeros take no memory before something is written to them: however many these
+        # are, where a dim is only known by its name.
+        is_light = is_fill(number, 0) or all(isinstance(dim, int) for dim in node.shape)
+        is_plain = isinstance(number.attrs["value"], (int, float))
+        return is_light and is_plain and bool(node.shape) and not is_sooner_in_clip(node)
 
     def called(self, node: Node) -> str:
         other = behind_views(node.inputs[1])

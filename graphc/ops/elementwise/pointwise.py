@@ -103,6 +103,10 @@ class Pointwise(Op):
         """Whether a number among the operands is kept as an array, which calls take sooner."""
         return self.is_primitive and self.arity == 2
 
+    def takes_whole(self, node: Node, number: Node) -> bool:
+        """Say whether a call takes an operand, a number, sooner as an array of the node's shape."""
+        return False
+
     @property
     def is_identity(self) -> bool:
         """Whether the value is the operand's, perhaps in another dtype or without derivative."""
