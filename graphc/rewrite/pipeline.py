@@ -53,6 +53,7 @@ from graphc.rewrite.speed.small_terms import SMALL_TERMS
 from graphc.rewrite.speed.table_rows import TABLE_ROWS
 from graphc.rewrite.speed.turn_weights import TURN, turn_weights
 from graphc.rewrite.speed.turned_filters import TURNED_FILTERS
+from graphc.rewrite.speed.two_slopes import TWO_SLOPES
 from graphc.rewrite.stabilize.early_movement import MOVES_BEFORE_ARITHMETIC
 from graphc.rewrite.stabilize.exponentials import (
     EXPONENTIALS_OF_ANY_BASE,
@@ -139,6 +140,7 @@ FAST = (
     *SMALL_TERMS,
     *SPEED,
     *HINGES_BY_CLIP,
+    *TWO_SLOPES,
     *PACKED_PRODUCTS,
     *TABLE_ROWS,
     *BORDERS,

@@ -135,8 +135,10 @@ def is_identity(rule: Rule, algebra: Symbolic) -> bool:
         return bool(ratio == 1 and sympy.simplify(inside) == 0)
     if isinstance(before, (sympy.logic.boolalg.Boolean, bool)):
         return bool(sympy.simplify(sympy.Equivalent(before, after)))
-    if "abs(x)" in rule.after:  # on either side of the kink
+    is_of_elu = rule.name.endswith("of_elu")
+    if "abs(x)" in rule.after or is_of_elu:  # on either side of the kink
         size = sympy.Symbol("size", positive=True)
+        size = sympy.log(1 + size) if is_of_elu else size  # whose exponential SymPy compares
         sides = [(before - after).subs(names["x"], sign * size) for sign in (1, -1)]
         return all(sympy.simplify(sympy.expand_log(side, force=True)) == 0 for side in sides)
     difference = sympy.expand_log(before - after, force=True)

@@ -94,7 +94,7 @@ elu = register(
         "where(x > 0, x, alpha*expm1(x))",
         minus_infinity=False,
         args="x alpha",
-        lowering="where(x > 0, x, alpha*expm1(minimum(x, 0)))",
+        lowering="maximum(x, 0) + alpha*expm1(minimum(x, 0))",
         domain=((-2.0, -0.2), (0.5, 1.5)),
         flops=12,
     )
@@ -105,7 +105,7 @@ selu = register(
         "Self-normalizing elu (Klambauer et al. 2017, arXiv:1706.02515).",
         "where(x > 0, 1.0507009873554805*x, 1.7580993408473766*expm1(x))",
         minus_infinity=False,
-        lowering="where(x > 0, 1.0507009873554805*x, 1.7580993408473766*expm1(minimum(x, 0)))",
+        lowering="1.0507009873554805*maximum(x, 0) + 1.7580993408473766*expm1(minimum(x, 0))",
         domain=((-2.0, -0.2),),
         flops=13,
     )

@@ -190,4 +190,18 @@ HINGES = (
         exactness=REASSOCIATES,
         example="x: input(f64, 3)\ny = where(abs(x) <= 0.5, 3.0*x, 1.5*sign(x))",
     ),
+    Rule(
+        "slope_of_elu",
+        "where(x > 0, y, y*(1 + elu(x, 1)))",
+        "y*(1 + minimum(elu(x, 1), 0))",
+        "above 0 the factor is 1 already",
+        moves_kink=True,
+    ),
+    Rule(
+        "negative_part_of_elu",
+        "minimum(maximum(x, 0) + expm1(minimum(x, 0)), 0)",
+        "expm1(minimum(x, 0))",
+        "the parts are 0 on the other's side",
+        moves_kink=True,
+    ),
 )
