@@ -31,7 +31,7 @@ def with_headings(lines: Sequence[str]) -> list[str]:
         headed += [""] if headed else []
         headed += [f"{INDENT}# {one_line(scope)}"] if scope else []
         headed += section
-    return headed
+    return without_double_blanks(headed)  # the function of a block brings one with it
 
 
 def without_double_blanks(lines: Sequence[str]) -> list[str]:

@@ -10,6 +10,8 @@ import numpy as np
 from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
 
 _PLAIN = re.compile(r"-?[\w.]+")
+#: The power in `-(x**2)`, which needs its parentheses for the sign alone.
+_SIGNED_POWER = re.compile(r"^-\(([\w.]+\*\*[\w.]+)\)")
 #: A number so far below 1 that it may be one over a power of two that is easier to read.
 _FRACTION = re.compile(r"-?0\.0\d*[1-9]\d*")
 _INFIX = {
@@ -51,7 +53,8 @@ def _with_sign_between(symbol: str, left: Code, right: Code) -> tuple[str, Code,
         left, right = right, left
     if not _has_sign(right):
         return symbol, left, right
-    return "-" if symbol == "+" else "+", left, Code(right.text[1:], right.precedence)
+    term = _SIGNED_POWER.sub(r"\1", right.text)
+    return "-" if symbol == "+" else "+", left, Code(term.removeprefix("-"), right.precedence)
 
 
 def _with_divisor(left: Code, right: Code) -> tuple[str, Code, Code]:

@@ -114,6 +114,22 @@ def stacked() -> Node:
     return gc.mean(states**2)
 
 
+def encoder() -> Node:
+    """A transformer's block: its functions of blocks follow a line of their own scope."""
+    words = gc.input("words", ("N", "T"), dtype="int64")
+    h = nn.embedding(words, 11, 8)
+    h = nn.layer_norm(h + nn.multi_head_attention(h, 2))
+    h = nn.layer_norm(h + nn.dense(nn.dense(h, 16, activation=gc.gelu), 8))
+    return gc.mean(nn.softmax_cross_entropy(nn.dense(h, 11), words))
+
+
+def signed_powers() -> Node:
+    """Negated powers, alone, in products and between the terms of sums."""
+    x, y = gc.input("x", ("N",)), gc.param("y", (), init=gc.init.ones())
+    terms = [y - x**2 * y, -(x**3), -(gc.exp(x) ** 3), y + -(x**2), -(x**2) / 3 + y]
+    return gc.mean(sum((gc.exp(term) for term in terms), -(y**2)))
+
+
 MODELS: list[Callable[[], Node]] = [
     contrast,
     kalman,
@@ -122,6 +138,8 @@ MODELS: list[Callable[[], Node]] = [
     unet,
     hidden_states,
     stacked,
+    encoder,
+    signed_powers,
 ]
 GRADIENT = {"gradient_of": "loss"}
 STEP = {"minimize": "loss", "optimizer": "adam(0.01)"}

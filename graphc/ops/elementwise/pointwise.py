@@ -226,7 +226,8 @@ class Pointwise(Op):
             left, right = args
             return infix(self.infix, left, right, is_formatted=True)
         if self.prefix:
-            return Code(self.prefix + args[0].within(UNARY), UNARY)
+            is_power = args[0].precedence == POWER  # formatters write -(x**2)
+            return Code(self.prefix + args[0].within(ATOM if is_power else UNARY), UNARY)
         if self.ufunc:
             return Code(f"np.{self.ufunc}({', '.join(a.text for a in args)})")
         return super().numpy(node, args, notation)
