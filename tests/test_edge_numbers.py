@@ -253,3 +253,31 @@ def test_a_case_that_is_not_taken_does_not_warn(style: str) -> None:
         y = f(x=at)["y"]
     exact = [np.log1p(-np.exp(v)) if v < -1 else np.log(-np.expm1(v)) for v in at.astype("f8")]
     np.testing.assert_allclose(y, exact, rtol=1e-6)
+
+
+TYPED_BY_HAND: dict[str, Callable[[Node], Node]] = {
+    "elu": lambda x: gc.where(x > 0, x, gc.exp(x) - 1),
+    "power of 2": lambda x: 1 / (1 + 2.0**x),
+    "1 - exp": lambda x: gc.tanh(1 - gc.exp(x)),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("form", TYPED_BY_HAND)
+def test_an_exponential_of_another_name_is_as_quiet(form: str, style: str) -> None:
+    x = gc.input("x", (3,))
+    y = TYPED_BY_HAND[form](x)
+    f = gc.compile(gc.graph({"t": gc.sum(y)}), gradient_of="t", wrt=["x"], style=style)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(f(x=np.float32([-200, 0.5, 200]))["d_t_d_x"]).all()
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_the_logarithm_of_masked_columns_does_not_warn(style: str) -> None:
+    x = gc.input("x", ("N", 3))
+    y = gc.logsumexp(gc.where(x > 0, x, -np.inf), axis=0)
+    f = gc.compile(gc.graph({"y": y}), style=style)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(f(x=-np.ones((4, 3), np.float32))["y"], [-np.inf] * 3)

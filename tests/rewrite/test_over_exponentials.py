@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -60,3 +61,36 @@ def test_a_logarithm_that_came_out_of_a_slice_stays_there() -> None:
     for level in range(4):
         got = gc.compile(graph, optimize=level)(v=at)["y"]
         np.testing.assert_allclose(got, inner[0] + inner[1] / 2, rtol=1e-14)
+
+
+#: Number above, number below: as (above + exp(x))/(below + exp(x)).
+NUMBERS = [(1.0, 2.0), (3.0, 2.0), (1.0, 4.0), (2.0, 0.5), (3.0, 3.0)]
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize(("above", "below"), NUMBERS)
+def test_a_quotient_of_two_sums_with_one_exponential(
+    above: float, below: float, style: str
+) -> None:
+    at = np.float32([-100, -20, -3, 0.5, 30, 85, 90, 1000])
+    x = gc.input("x", at.shape)
+    y = (above + gc.exp(x)) / (gc.exp(x) + below)
+    f = gc.compile(gc.graph({"y": y, "t": gc.sum(y)}), gradient_of="t", wrt=["x"], style=style)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = f(x=at)
+    small = np.exp(-np.abs(at.astype(float)))  # exp(x) or exp(-x), whichever is below 1
+    e = np.where(at < 0, small, 1.0)
+    one = np.where(at < 0, 1.0, small)
+    np.testing.assert_allclose(found["y"], (above * one + e) / (below * one + e), rtol=1e-6)
+    slopes = (below - above) * small / (below * one + e) ** 2
+    rounding = np.where(at < 0, 1e-7, 1e-37)
+    assert (abs(found["d_t_d_x"] - slopes) <= 2e-6 * abs(slopes) + rounding).all()
+
+
+def test_a_small_number_beside_the_exponential_keeps_its_digits() -> None:
+    x = gc.input("x", (3,))
+    f = gc.compile(gc.graph({"y": (1e-6 + gc.exp(x)) / (1 + gc.exp(x))}))
+    at = np.float32([-30, -10, 3])
+    e = np.exp(at.astype(float))
+    np.testing.assert_allclose(f(x=at)["y"], (1e-6 + e) / (1 + e), rtol=1e-6)

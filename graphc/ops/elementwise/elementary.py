@@ -201,13 +201,22 @@ class Exponential(Pointwise):
         return () if _is_shifted_by(node.inputs[0], "max", "where") else ("over",)
 
 
+class LikeExponential(Exponential):
+    """What an exponential typed by hand becomes: 2**x, exp(x) - 1; as quiet where it overflows."""
+
+    def quiet(self, node: Node) -> tuple[str, ...]:
+        x = node.inputs[0]
+        is_below_0 = x.op.name == "negative" and x.inputs[0].op.name in ("abs", "square", "exp")
+        return () if is_below_0 or x.op.name == "minimum" else super().quiet(node)
+
+
 class Logarithm(Pointwise):
     """log; of a sum over nothing but masked entries, -inf is the right value."""
 
     def quiet(self, node: Node) -> tuple[str, ...]:
         total = behind_views(node.inputs[0])
-        terms = behind_views(total.inputs[0] if total.op.name in ("sum", "einsum") else total)
-        is_masked = terms.op is exp and _is_shifted_by(terms.inputs[0], "where")
+        terms = map(behind_views, total.inputs if total.op.name in ("sum", "einsum") else [total])
+        is_masked = any(x.op is exp and _is_shifted_by(x.inputs[0], "where") for x in terms)
         return ("divide",) if is_masked else ()
 
     def holds_minus_infinity(self, node: Node) -> bool | None:
@@ -270,7 +279,7 @@ log1p = register(
     )
 )
 expm1 = register(
-    Pointwise(
+    LikeExponential(
         "expm1",
         "exp(x) - 1, exact for small x.",
         "exp(x) - 1",
@@ -302,7 +311,7 @@ log10 = register(
     )
 )
 exp2 = register(
-    Pointwise(
+    LikeExponential(
         "exp2",
         "2 to the power x.",
         "exp(x*log(2))",

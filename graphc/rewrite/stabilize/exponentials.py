@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial, reduce
 
 from graphc.ir.node import Node
-from graphc.ops.leaf import full
+from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, product_factors
@@ -64,7 +64,10 @@ def _quotient_of_exponentials(node: Node, facts: Facts) -> Node | None:
 
 
 def _over_exponentials(node: Node, facts: Facts) -> Node | None:
-    """w/(c + x) → (w/c)·σ(log c − log x), x/(c + x) → σ(log x − log c); w/u → w·exp(−log u)."""
+    """w/(c + x) → (w/c)·σ(log c − log x), x/(c + x) → σ(log x − log c); w/u → w·exp(−log u).
+
+    (a + x)/(c + x) → 1 + (a − c)/(c + x), where a is no small part of c, so that digits stay.
+    """
     top, bottom = node.inputs
     if not _is_large_sum(bottom, facts):
         return None
@@ -72,6 +75,9 @@ def _over_exponentials(node: Node, facts: Facts) -> Node | None:
     for c, x in (total.inputs, total.inputs[::-1]) if total.op.name == "add" else ():
         if c.op is full and is_number(c) and facts.fits(c.attrs["value"]):
             value = c.attrs["value"]
+            again = _number_beside(top, x, facts)
+            if 4 * again >= value and facts.keeps_digits(again, -value):
+                return OPS["add"](1.0, node.op(fill(again - value, top.shape, top.dtype), bottom))
             above = OPS["subtract"](math.log(value), log(x))
             if facts.same(top, x):
                 return OPS["sigmoid"](OPS["negative"](above))
@@ -81,6 +87,14 @@ def _over_exponentials(node: Node, facts: Facts) -> Node | None:
     if not facts.is_given(top):
         return None
     return OPS["multiply"](top, OPS["exp"](OPS["negative"](log(bottom))))
+
+
+def _number_beside(total: Node, x: Node, facts: Facts) -> float:
+    """Return c where a sum is written as c + x for a number c; 0 for anything else."""
+    for c, other in (total.inputs, total.inputs[::-1]) if total.op.name == "add" else ():
+        if c.op is full and is_number(c) and facts.same(other, x):
+            return float(c.attrs["value"])
+    return 0.0
 
 
 def _over_exponential(node: Node, facts: Facts) -> Node | None:
