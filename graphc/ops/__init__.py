@@ -46,6 +46,7 @@ from graphc.ops.movement import (
     reshaping,
     rows,
     scatter_columns,
+    scatter_max,
     scatter_rows,
     searching,
     slicing,

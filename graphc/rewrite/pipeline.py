@@ -66,6 +66,7 @@ from graphc.rewrite.stabilize.normal_values import NORMAL_VALUES
 from graphc.rewrite.stabilize.removable_quotients import REMOVABLE_QUOTIENTS
 from graphc.rewrite.stabilize.small_differences import ROOTS_LESS_NUMBERS
 from graphc.rewrite.stabilize.softmax import SOFTMAX
+from graphc.rewrite.stabilize.softmax_over_edges import SOFTMAX_OVER_EDGES
 from graphc.rewrite.stabilize.stable_formulas import STABLE_FORMULAS
 from graphc.rewrite.stabilize.unit_vectors import UNIT_VECTORS
 
@@ -93,6 +94,7 @@ STABILIZE = (
     *STABLE_FORMULAS,
     *ROOTS_LESS_NUMBERS,
     *SOFTMAX,
+    *SOFTMAX_OVER_EDGES,
     *QUOTIENTS_OF_EXPONENTIALS,
     *REMOVABLE_QUOTIENTS,
     *MOVES_BEFORE_ARITHMETIC,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mpmath
@@ -36,10 +36,27 @@ FORMS: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
     "log(sinh(x)/x)": (lambda x: 1 + gc.log(gc.sinh(x) / x), lambda x: 1 + MP.log(MP.sinh(x) / x)),
 }
 
+GUARDED: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
+    "sin(x)/x, 1 at 0": (
+        lambda x: gc.where(x != 0, gc.sin(x) / gc.where(x != 0, x, 1.0), 1.0),
+        lambda x: MP.sin(x) / x,
+    ),
+    "2*sinh(x)/x, 2 near 0": (
+        lambda x: gc.where(x**2 < 1e-24, 2.0, 2 * gc.sinh(x) / gc.where(x**2 < 1e-24, 1.0, x)),
+        lambda x: 2 * MP.sinh(x) / x,
+    ),
+}
 
-def judged(form: Callable[[Node], Node], exact: Callable[..., Any], dtype: str, style: str) -> None:
+
+def judged(
+    form: Callable[[Node], Node],
+    exact: Callable[..., Any],
+    dtype: str,
+    style: str,
+    points: Sequence[float] = AT,
+) -> None:
     """Compare value, slope and second derivative with mpmath's."""
-    at = np.array(AT, dtype)
+    at = np.array(points, dtype)
     x = gc.input("x", at.shape, dtype=dtype)
     (slope,) = gc.grad(gc.sum(form(x)), [x])
     (curve,) = gc.grad(gc.sum(slope), [x])
@@ -47,10 +64,10 @@ def judged(form: Callable[[Node], Node], exact: Callable[..., Any], dtype: str, 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = f(x=at)
-    points = [MP.mpf(float(v)) + MP.mpf(10) ** -30 for v in at]
+    exactly = [MP.mpf(float(v)) + MP.mpf(10) ** -30 for v in at]
     for order, name in enumerate(("value", "slope", "curve")):
         h = MP.mpf(10) ** -33
-        wanted = [float(MP.diff(exact, v, order, h=h)) for v in points]
+        wanted = [float(MP.diff(exact, v, order, h=h)) for v in exactly]
         rtol = (1e-6, 1e-4, 2e-4)[order] if dtype == "float32" else (1e-14, 1e-10, 1e-10)[order]
         np.testing.assert_allclose(found[name], wanted, rtol=rtol, atol=1e-27, err_msg=name)
 
@@ -60,6 +77,13 @@ def judged(form: Callable[[Node], Node], exact: Callable[..., Any], dtype: str, 
 @pytest.mark.parametrize("form", FORMS)
 def test_as_they_are_typed(form: str, dtype: str, style: str) -> None:
     judged(*FORMS[form], dtype, style)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("form", GUARDED)
+def test_beside_a_guard(form: str, dtype: str, style: str) -> None:
+    judged(*GUARDED[form], dtype, style, [x for x in AT if abs(x) > 1e-9])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

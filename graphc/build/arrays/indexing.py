@@ -255,6 +255,18 @@ def scatter_add(base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
     return OPS["scatter_add"](base, values, *map(_integers, indices), axis=axis)
 
 
+def scatter_max(base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
+    """Return a copy of base with the larger of itself and the values at integer indices.
+
+    Of equal ones, base receives the derivative, then the first: `base` of -inf and the scores of a
+    graph's edges give each node's largest score.
+
+    **Shapes.** base: [n, d], values: [k, d], one index: [k] -> [n, d]
+    **Raises.** GraphError where values and indices do not fit.
+    """
+    return OPS["scatter_max"](base, values, *map(_integers, indices), axis=axis)
+
+
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Node:
     """Take one element for each index along an axis; without one, of the flattened array.
 

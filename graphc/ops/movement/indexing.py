@@ -16,7 +16,7 @@ from graphc.ir.attributes import Attributes
 from graphc.ir.code import ATOM, PRODUCT, Code, Codes, Notation
 from graphc.ir.dims import Dim, Shape, broadcast_shapes, same_shape, shape_text
 from graphc.ir.node import Node
-from graphc.ir.op import Arg, Arrays, Case
+from graphc.ir.op import Arg, Arrays, Case, Op
 from graphc.ir.provenance import user_error
 from graphc.ir.types import TensorType
 from graphc.ops.axes import one_axis
@@ -119,11 +119,10 @@ class Gather(Movement):
         return f"{args[0]}[{', '.join([':'] * node.attrs['axis'] + list(args[1:]))}]"
 
 
-class ScatterAdd(Movement):
-    """A copy of `base` with `values` added at integer indices; repeated places accumulate."""
+class Scatter(Op):
+    """A copy of `base` into which values go at integer indices."""
 
     accumulates = True
-    adds_over_steps = True
 
     def __call__(self, base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
         node, arrays = as_node(base), [index_node(i) for i in indices]
@@ -144,21 +143,11 @@ class ScatterAdd(Movement):
         wanted = gathered_shape(base.shape, indices[0].shape, attrs["axis"], len(indices))
         if not same_shape(wanted, values.shape):
             raise user_error(
-                "scatter_add: the values do not fit the indexed places",
+                f"{self.name}: the values do not fit the indexed places",
                 got=str(values),
                 expected=shape_text(wanted),
             )
         return base
-
-    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
-        total = np.array(arrays[0], result.dtype)
-        np.add.at(total, (slice(None),) * attrs["axis"] + tuple(arrays[2:]), arrays[1])
-        return total
-
-    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
-        if index == 0:
-            return cotangent
-        return gather.make([cotangent, *node.inputs[2:]], axis=node.attrs["axis"])
 
     def reads(self, node: Node, index: int) -> Access:
         if index == 0:
@@ -172,29 +161,6 @@ class ScatterAdd(Movement):
         operands = all_carried(node, carried, size)[:2]
         return self.make([*operands, *node.inputs[2:]], axis=node.attrs["axis"] + 1)
 
-    def added_up(self, node: Node, base: Node, stacks: Sequence[Node]) -> Node:
-        values, *indices = stacks  # values: [steps, *lead, *indexed, *rest]
-        axis = node.attrs["axis"]
-        order = (*range(1, axis + 1), 0, *range(axis + 1, values.ndim))
-        values = OPS["transpose"](values, order) if axis else values
-        return self.make([base, values, *indices], **node.attrs)
-
-    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
-        words = [":"] * node.attrs["axis"] + [a.text for a in args[2:]]
-        if has_distinct_places(node.inputs[2:]):
-            return accumulated(f"{out}[{', '.join(words)}]", args[1])
-        where = words[0] if len(words) == 1 else f"({', '.join(words)})"
-        if node.attrs["axis"]:
-            where = f"np.s_[{', '.join(words)}]"
-        less = without_sign(args[1])
-        if less is not None:
-            return f"np.subtract.at({out}, {where}, {less})"
-        return f"np.add.at({out}, {where}, {args[1].text})"
-
-    def label(self, node: Node, args: Sequence[str]) -> str:
-        places = ", ".join([":"] * node.attrs["axis"] + list(args[2:]))
-        return f"{args[0]}[{places}] += {args[1]}"
-
     def indexed_dims(self, node: Node, position: int) -> tuple[Dim, ...]:
         at = node.attrs["axis"] + position - 2
         return (node.shape[at],) if position > 1 else ()
@@ -206,6 +172,51 @@ class ScatterAdd(Movement):
         # `out[places] += values` takes the old values out first.
         values = node.inputs[1]
         return values.size * values.dtype.itemsize
+
+
+class ScatterAdd(Scatter, Movement):
+    """A copy of `base` with `values` added at integer indices; repeated places accumulate."""
+
+    adds_over_steps = True
+
+    def reference(self, arrays: Arrays, attrs: Mapping[str, Any], result: TensorType) -> np.ndarray:
+        total = np.array(arrays[0], result.dtype)
+        np.add.at(total, (slice(None),) * attrs["axis"] + tuple(arrays[2:]), arrays[1])
+        return total
+
+    def transpose(self, node: Node, cotangent: Node, index: int) -> Node:
+        if index == 0:
+            return cotangent
+        return gather.make([cotangent, *node.inputs[2:]], axis=node.attrs["axis"])
+
+    def added_up(self, node: Node, base: Node, stacks: Sequence[Node]) -> Node:
+        values, *indices = stacks  # values: [steps, *lead, *indexed, *rest]
+        axis = node.attrs["axis"]
+        order = (*range(1, axis + 1), 0, *range(axis + 1, values.ndim))
+        values = OPS["transpose"](values, order) if axis else values
+        return self.make([base, values, *indices], **node.attrs)
+
+    def numpy_into(self, node: Node, args: Codes, out: str, notation: Notation) -> str | None:
+        words = [":"] * node.attrs["axis"] + [a.text for a in args[2:]]
+        if has_distinct_places(node.inputs[2:]):
+            return accumulated(f"{out}[{', '.join(words)}]", args[1])
+        where = places_of(node, args)
+        less = without_sign(args[1])
+        if less is not None:
+            return f"np.subtract.at({out}, {where}, {less})"
+        return f"np.add.at({out}, {where}, {args[1].text})"
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        places = ", ".join([":"] * node.attrs["axis"] + list(args[2:]))
+        return f"{args[0]}[{places}] += {args[1]}"
+
+
+def places_of(node: Node, args: Codes) -> str:
+    """Return what `np.add.at` takes for the places of a node that scatters."""
+    words = [":"] * node.attrs["axis"] + [a.text for a in args[2:]]
+    if node.attrs["axis"]:
+        return f"np.s_[{', '.join(words)}]"
+    return words[0] if len(words) == 1 else f"({', '.join(words)})"
 
 
 def beside_indexed(shape: Shape, first: int, count: int, instead: int) -> Access:

@@ -134,6 +134,28 @@ def _removable_quotient(node: Node, facts: Facts) -> Node | None:
     return product_of(product)
 
 
+def _guarded_quotient(node: Node, facts: Facts) -> Node | None:
+    """where(m, f(u)/where(m, u, c), d) → where(m, f(u)/u, d): the quotient needs no guard at 0."""
+    for place in (1, 2):
+        if node.inputs[3 - place].op is not full:
+            continue  # such as the polynomial that stands beside an unguarded quotient
+        factors = factors_of(node.inputs[place])
+        guarded = [_is_guarded(x, node, place, facts) for x, _ in factors]
+        pairs = zip(factors, guarded, strict=True)
+        free = [(x.inputs[place] if found else x, divides) for (x, divides), found in pairs]
+        if any(guarded) and removable(free, facts) is not None:
+            quotient, (condition, x, y) = product_of(free), node.inputs
+            return node.op(condition, *((quotient, y) if place == 1 else (x, quotient)))
+    return None
+
+
+def _is_guarded(x: Node, choice: Node, place: int, facts: Facts) -> bool:
+    """Say whether a factor is a number wherever a choice does not take it."""
+    if x.op is not choice.op or not facts.same(x.inputs[0], choice.inputs[0]):
+        return False
+    return x.inputs[3 - place].op is full
+
+
 def _quotient(function: Node, near: Polynomial, is_inverse: bool) -> Node:
     """Return f(z)/z or z/f(z), near 0 by its polynomial."""
     z, is_odd = function.inputs[0], SERIES[function.op.name].is_odd
@@ -157,6 +179,18 @@ def _polynomial(coefficients: Sequence[float], x: Node) -> Node:
 
 
 REMOVABLE_QUOTIENTS = (
+    Rule(
+        "guarded_quotient",
+        "where(m, f(x)/where(m, x, c), d)",
+        "where(m, f(x)/x, d)",
+        "beside the guarded point the derivatives cancel, too",
+        exactness=REASSOCIATES,
+        apply=_guarded_quotient,
+        roots=("where",),
+        operands=("divide", "multiply"),
+        forward_only=True,
+        example="x: input(f64, 3, 4)\ny = where(x > 0, sin(x)/where(x > 0, x, 1.0), 1.0)",
+    ),
     Rule(
         "removable_quotient",
         "f(x)/x",
