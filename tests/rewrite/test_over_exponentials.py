@@ -94,3 +94,24 @@ def test_a_small_number_beside_the_exponential_keeps_its_digits() -> None:
     at = np.float32([-30, -10, 3])
     e = np.exp(at.astype(float))
     np.testing.assert_allclose(f(x=at)["y"], (1e-6 + e) / (1 + e), rtol=1e-6)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_exponentials_above_and_below_meet(style: str) -> None:
+    at = np.float32([-200, -3, 0.5, 60, 100, 1000])
+    x = gc.input("x", at.shape)
+    y = x * gc.exp(x) / (2 * gc.exp(x - 1))
+    f = gc.compile(gc.graph({"y": y, "t": gc.sum(y)}), gradient_of="t", wrt=["x"], style=style)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = f(x=at)
+    np.testing.assert_allclose(found["y"], at * np.e / 2, rtol=1e-4)
+    np.testing.assert_allclose(found["d_t_d_x"], np.full(6, np.e / 2), rtol=1e-4)
+
+
+def test_a_weighted_mean_of_one_exponential_has_its_slope_far_out() -> None:
+    x = gc.input("x", (3, 1))
+    y = gc.sum(x * gc.exp(x), axis=1) / gc.sum(gc.exp(x), axis=1)
+    f = gc.compile(gc.graph({"t": gc.sum(gc.square(y))}), gradient_of="t", wrt=["x"])
+    at = np.float32([[50], [-95], [300]])
+    np.testing.assert_allclose(f(x=at)["d_t_d_x"], 2 * at, rtol=1e-5)

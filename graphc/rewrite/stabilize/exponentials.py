@@ -16,6 +16,7 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, product_factors
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 from graphc.rewrite.stabilize.logarithms import product_of
+from graphc.rewrite.stabilize.removable_quotients import factors_of
 
 _MOVES = ("reshape", "transpose", "broadcast_to", "take_along_axis", "gather", "slice")
 
@@ -98,7 +99,10 @@ def _number_beside(total: Node, x: Node, facts: Facts) -> float:
 
 
 def _over_exponential(node: Node, facts: Facts) -> Node | None:
-    """w/(c·exp(x)) → w·exp(−x)/c, the divisor maybe broadcast; u²/exp(2x) → (u·exp(−x))²."""
+    """w/(c·exp(x)) → w·exp(−x)/c, the divisor maybe broadcast; u²/exp(2x) → (u·exp(−x))².
+
+    w·exp(y)/exp(x) → w·exp(y − x), which neither overflows nor is 0·∞.
+    """
     top, bottom = node.inputs
     factors = product_factors(core(bottom))
     halves = [None if divides else _half_exponent(x) for x, divides in factors]
@@ -110,9 +114,16 @@ def _over_exponential(node: Node, facts: Facts) -> Node | None:
     if top.op.name == "negative":
         return top.op(node.op(top.inputs[0], bottom))
     others = product_factors(top)
+    moved = others if core(top) is top else factors_of(top)
+    met = next((x for x, divides in moved if not divides and _exponent(core(x)) is not None), None)
     squares = [pair for pair in others if _is_own_square(pair[0], facts)]
     is_square = all((e is None) == (h is None) for e, h in zip(exponents, halves, strict=True))
-    if is_square and len(squares) == 1 and not squares[0][1]:
+    if met is not None:
+        left = product_of([pair for pair in moved if pair[0] is not met])
+        above = spread_as(met, _total([_exponent(core(met))]))
+        meets = OPS["exp"](OPS["subtract"](above, spread_as(bottom, _total(exponents))))
+        value = meets if left is None else OPS["multiply"](left, meets)
+    elif is_square and len(squares) == 1 and not squares[0][1]:
         ((square, _),) = squares
         others = [pair for pair in others if pair[0] is not square]
         scale = OPS["exp"](OPS["negative"](_total(halves)))
@@ -262,7 +273,9 @@ QUOTIENTS_OF_EXPONENTIALS = (
         "the quotient may be 0/0 or inf/inf, and its derivative divides twice",
         apply=_over_exponential,
         roots=("divide",),
-        operands=("broadcast_to", "exp", "exp2", "power", "square", "multiply", "divide"),
+        operands=(
+            *("broadcast_to", "reshape", "exp", "exp2", "power", "square", "multiply", "divide"),
+        ),
         example=_K + "y = z**2/(3.0*exp(k)**2)",
     ),
     _rule(
