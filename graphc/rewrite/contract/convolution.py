@@ -18,7 +18,8 @@ from graphc.ops.contraction.spec import LETTERS, label_sizes, split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.ops.windows.pooling_gradient import are_apart
-from graphc.rewrite.engine.facts import Facts, terms_of_sum
+from graphc.rewrite.engine.factors import terms_of_sum
+from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 

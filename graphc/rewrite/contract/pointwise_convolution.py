@@ -18,7 +18,8 @@ from graphc.ops.contraction.spec import label_sizes, split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.reduction.spread import is_at_least
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, terms_of_sum
+from graphc.rewrite.engine.factors import terms_of_sum
+from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 
 

@@ -12,15 +12,17 @@ from collections.abc import Iterable
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import FORWARD
-from graphc.ops.leaf import full
+from graphc.ops.leaf import full, is_fill
 from graphc.ops.loop import item
 from graphc.ops.reduction.spread import core
+from graphc.rewrite.engine.factors import PRODUCTS, factors_of
 from graphc.rewrite.engine.facts import Facts
 
 #: Ops by which the relative error of a small value counts; that of a divisor does, too.
 _READ_DIGITS = frozenset(["log", "log2", "log10", "sqrt", "power", "logaddexp"])
 #: Ops, beside movement, of which a value is a factor or a term.
 _KEEP_PART = frozenset(["multiply", "divide", "negative", "add", "subtract"])
+_SIGNED_PRODUCTS = (*PRODUCTS, "negative")
 #: How many values are followed to their readers.
 _LONGEST_LOOK = 64
 
@@ -88,18 +90,9 @@ class Blends:
         return any(self.facts.range(x).low < 0 and not _is_given(x) for x in [*mine, *others])
 
     def _factors(self, term: Node, whole: Node) -> list[Node]:
-        """Return the factors of a term, behind views; `whole` is not looked into."""
-        found: list[Node] = []
-        stack = [term]
-        while stack and len(found) <= _LONGEST_LOOK:
-            top = core(stack.pop())
-            if top.op.name in ("multiply", "divide", "negative") and not self.facts.same(
-                top, whole
-            ):
-                stack += top.inputs[: 2 if top.op.name == "multiply" else 1]
-            else:
-                found.append(top)
-        return found
+        """Return what multiplies in a term, behind views; `whole` is not looked into."""
+        factors = factors_of(term, _SIGNED_PRODUCTS, True, lambda x: self.facts.same(x, whole))
+        return [core(x) for x, divides in factors if not divides and not is_fill(x, -1)]
 
     def _are_read_by_digits(self, blends: Iterable[Node]) -> bool:
         """Say whether a logarithm, a root or a divisor is what sums are part of."""

@@ -18,6 +18,7 @@ from graphc.ops.leaf import full, is_fill
 from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.reduction.spread import core
 from graphc.ops.registry import OPS
+from graphc.rewrite.engine.factors import factors_of
 from graphc.rewrite.engine.numbering import ValueNumbers
 from graphc.rewrite.engine.ranges import range_of
 
@@ -244,7 +245,7 @@ class Facts:
     def _has_uncovered_factor(self, node: Node) -> bool:
         return any(
             self.factors(x) and self.is_nonnegative(x) and not divides
-            for x, divides in product_factors(node)
+            for x, divides in factors_of(node)
         )
 
 
@@ -261,8 +262,6 @@ def _written(node: Node, before: Sequence[Dim | None]) -> Dim | None:
     return 0 if is_fill(node, 0) else None
 
 
-#: Of a tree of more factors, the rest is one factor.
-_MOST_FACTORS = 24
 _EXPONENTIALS = frozenset(["exp", "softmax", "sigmoid", "cosh"])
 #: Movement that a logarithm may pass through.
 LOGARITHM_PASSES = (
@@ -306,30 +305,3 @@ def exponent_of(node: Node) -> Node | None:
 def is_number(node: Node) -> bool:
     """Say whether a uniform array holds a plain number (not a dim, not a truth value)."""
     return type(node.attrs["value"]) in (int, float) and math.isfinite(node.attrs["value"])
-
-
-def product_factors(node: Node) -> list[tuple[Node, bool]]:
-    """Return the factors of a tree of products and quotients, each with whether it divides."""
-    factors: list[tuple[Node, bool]] = []
-    stack = [(node, False)]
-    while stack:
-        top, divides = stack.pop()
-        if top.op.name in ("multiply", "divide") and len(factors) + len(stack) < _MOST_FACTORS:
-            left, right = top.inputs
-            stack += [(right, divides != (top.op.name == "divide")), (left, divides)]
-        else:
-            factors.append((top, divides))
-    return factors
-
-
-def terms_of_sum(total: Node, is_whole: Callable[[Node], bool] = lambda node: False) -> list[Node]:
-    """Return the terms of a tree of sums, from left to right; a sum that `is_whole` is a term."""
-    found: list[Node] = []
-    pending = [total]
-    while pending:
-        top = pending.pop()
-        if top.op is OPS["add"] and not is_whole(top):
-            pending += reversed(top.inputs)
-        else:
-            found.append(top)
-    return found

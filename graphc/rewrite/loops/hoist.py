@@ -20,7 +20,7 @@ from graphc.ops.batching import batched_at_once
 from graphc.ops.loop import Item, Scan, before_steps, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
-from graphc.rewrite.engine.facts import terms_of_sum
+from graphc.rewrite.engine.factors import terms_of_sum
 from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
 #: Elements of a step from which on the work counts and not the call; and what is far smaller.

@@ -13,7 +13,8 @@ from graphc.ir.dims import same
 from graphc.ir.node import Node
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, is_number, product_factors
+from graphc.rewrite.engine.factors import factors_of
+from graphc.rewrite.engine.facts import Facts, is_number
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 from graphc.rewrite.simplify.shares import Share, scaled, split
 
@@ -41,7 +42,7 @@ def _is_0_below(value: Node, x: Node, facts: Facts) -> bool:
     """Say whether a value is a hinge of x times what is finite."""
     while value.op is OPS["negative"]:
         value = value.inputs[0]
-    factors = product_factors(value)
+    factors = factors_of(value)
     hinges = [not divides and _is_hinge(f, x, facts) for f, divides in factors]
     return any(hinges) and all(
         is_hinge or (facts.is_finite(f) and (not divides or facts.is_positive(f)))
@@ -70,7 +71,7 @@ def _mask_of_factor(node: Node, facts: Facts) -> Node | None:
         r, zero = condition.inputs
         if not is_fill(zero, 0) or not facts.is_nonnegative(r) or not facts.is_float(node):
             continue
-        if any(not divides and facts.same(f, r) for f, divides in product_factors(value)):
+        if any(not divides and facts.same(f, r) for f, divides in factors_of(value)):
             return value
     return None
 

@@ -16,7 +16,7 @@ from graphc.ir.provenance import BACKWARD, FORWARD, UPDATE, inherit
 from graphc.ops.reduction.spread import count_of, times, varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, replaced
-from graphc.rewrite.engine.facts import product_factors
+from graphc.rewrite.engine.factors import factors_of
 from graphc.rewrite.engine.numbering import ValueNumbers
 from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 
@@ -102,7 +102,7 @@ def _read(node: Node, number: ValueNumbers) -> _Reduction:
         factors: Counter[tuple[int, bool]] = Counter()
         rest: Counter[tuple[int, bool]] = Counter()
         found: dict[int, Node] = {}
-        for factor, divides in product_factors(x):
+        for factor, divides in factors_of(x):
             varying = varying_axes(factor)
             is_steady = varying is not None and not axes & set(varying)
             (factors if is_steady else rest)[number(factor), divides] += 1

@@ -24,7 +24,7 @@ from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, replaced
-from graphc.rewrite.engine.facts import terms_of_sum
+from graphc.rewrite.engine.factors import terms_of_sum
 from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
 from graphc.rewrite.speed.short_rows import SHORT_ROW
 

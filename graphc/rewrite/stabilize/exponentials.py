@@ -13,10 +13,9 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, product_factors
+from graphc.rewrite.engine.factors import ALL_PRODUCTS, factors_of, product_of, times_product
+from graphc.rewrite.engine.facts import Facts, exponent_of, is_number
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
-from graphc.rewrite.stabilize.removable_quotients import factors_of
 
 _MOVES = ("reshape", "transpose", "broadcast_to", "take_along_axis", "gather", "slice")
 
@@ -55,12 +54,11 @@ def _quotient_of_exponentials(node: Node, facts: Facts) -> Node | None:
     top, bottom = node.inputs
     if not (_is_large_sum(bottom, facts) or _is_tail(bottom)):
         return None
-    factors = product_factors(top)
+    factors = factors_of(top)
     for i, (factor, divides) in enumerate(factors):
         if not divides and _is_moved_exponential(factor):
-            log, rest = OPS["log"], product_of(factors[:i] + factors[i + 1 :])
-            share = OPS["exp"](OPS["subtract"](log(factor), log(bottom)))
-            return share if rest is None else OPS["multiply"](rest, share)
+            share = OPS["exp"](OPS["subtract"](OPS["log"](factor), OPS["log"](bottom)))
+            return times_product(factors[:i] + factors[i + 1 :], share)
     return None
 
 
@@ -104,7 +102,7 @@ def _over_exponential(node: Node, facts: Facts) -> Node | None:
     w·exp(y)/exp(x) → w·exp(y − x), which neither overflows nor is 0·∞.
     """
     top, bottom = node.inputs
-    factors = product_factors(core(bottom))
+    factors = factors_of(core(bottom))
     halves = [None if divides else _half_exponent(x) for x, divides in factors]
     exponents = [None if divides else _exponent(x) for x, divides in factors]
     pairs = zip(factors, exponents, strict=True)
@@ -113,8 +111,9 @@ def _over_exponential(node: Node, facts: Facts) -> Node | None:
         return None
     if top.op.name == "negative":
         return top.op(node.op(top.inputs[0], bottom))
-    others = product_factors(top)
-    moved = others if core(top) is top else factors_of(top)
+    others = factors_of(top)
+    is_moved = core(top) is not top
+    moved = factors_of(top, ALL_PRODUCTS, behind_views=True) if is_moved else others
     met = next((x for x, divides in moved if not divides and _exponent(core(x)) is not None), None)
     squares = [pair for pair in others if _is_own_square(pair[0], facts)]
     is_square = all((e is None) == (h is None) for e, h in zip(exponents, halves, strict=True))
@@ -128,8 +127,7 @@ def _over_exponential(node: Node, facts: Facts) -> Node | None:
         others = [pair for pair in others if pair[0] is not square]
         scale = OPS["exp"](OPS["negative"](_total(halves)))
         value = OPS["square"](OPS["multiply"](square.inputs[0], spread_as(bottom, scale)))
-        left = product_of(others)
-        value = value if left is None else OPS["multiply"](left, value)
+        value = times_product(others, value)
     else:
         value = OPS["multiply"](
             top, spread_as(bottom, OPS["exp"](OPS["negative"](_total(exponents))))
@@ -175,7 +173,7 @@ def _is_large_sum(node: Node, facts: Facts) -> bool:
 
 def _is_tail(node: Node) -> bool:
     """Say whether a divisor is a tail of the normal distribution, which underflows."""
-    factors = product_factors(core(node))
+    factors = factors_of(core(node))
     tails = [x for x, divides in factors if x.op.name == "erfc" and not divides]
     return bool(tails) and all(x.op is full or x in tails for x, _ in factors)
 

@@ -17,13 +17,8 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.reduction.spread import core
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import (
-    LOGARITHM_PASSES,
-    Facts,
-    is_number,
-    only_moves,
-    product_factors,
-)
+from graphc.rewrite.engine.factors import Factor, factors_of, folded, product_of, terms_of_sum
+from graphc.rewrite.engine.facts import LOGARITHM_PASSES, Facts, is_number, only_moves
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
 from graphc.rewrite.stabilize.weighted_exponentials import largest_of, shift_of, shifted
 
@@ -32,22 +27,6 @@ def log_probabilities(z: Node, axis: tuple[int, ...]) -> Node:
     """Return z − logsumexp(z), the logarithm of softmax."""
     total = OPS["logsumexp"](z, axis, True)
     return OPS["subtract"](z, OPS["broadcast_to"](total, z.shape))
-
-
-def product_of(factors: list[tuple[Node, bool]]) -> Node | None:
-    """Return the product of factors, each multiplied or dividing; None for no factors."""
-    top = _folded("multiply", [x for x, divides in factors if not divides])
-    bottom = _folded("multiply", [x for x, divides in factors if divides])
-    if bottom is None:
-        return top
-    return OPS["divide"](1.0 if top is None else top, bottom)
-
-
-def _folded(op: str, nodes: list[Node]) -> Node | None:
-    result: Node | None = None
-    for node in nodes:
-        result = node if result is None else OPS[op](result, node)
-    return result
 
 
 def _log_of_softmax(node: Node, facts: Facts) -> Node:
@@ -61,12 +40,9 @@ def _log_softmax(node: Node, facts: Facts) -> Node:
 
 def _log_of_product(node: Node, facts: Facts) -> Node | None:
     """log(a·b/c) → log a + log(b/c): factors that a logarithm uncovers come out, one by one."""
-    factors = product_factors(node.inputs[0])
-    moves = [facts.uncovers_log(x) and facts.is_nonnegative(x) for x, _ in factors]
-    if not any(moves):
+    out, rest = _parted(node.inputs[0], facts)
+    if not out:
         return None
-    out = [factor for factor, moving in zip(factors, moves, strict=True) if moving]
-    rest = [factor for factor, moving in zip(factors, moves, strict=True) if not moving]
     is_signed = any(not facts.is_nonnegative(x) for x, _ in rest)
     if is_signed and any(_is_masked(x) for x, _ in out):
         return None  # log(0*(-1)) is -inf, log(0) + log(-1) is NaN
@@ -78,6 +54,16 @@ def _log_of_product(node: Node, facts: Facts) -> Node | None:
     elif rest:
         added.append(log(product_of(rest)))
     return _difference(added, taken)
+
+
+def _parted(product: Node, facts: Facts) -> tuple[list[Factor], list[Factor]]:
+    """Return the factors that a logarithm uncovers, and the others."""
+    out: list[Factor] = []
+    rest: list[Factor] = []
+    for x, divides in factors_of(product):
+        is_uncovered = facts.uncovers_log(x) and facts.is_nonnegative(x)
+        (out if is_uncovered else rest).append((x, divides))
+    return out, rest
 
 
 def _is_masked(x: Node) -> bool:
@@ -95,7 +81,7 @@ def _is_masked(x: Node) -> bool:
 
 
 def _difference(added: list[Node], taken: list[Node]) -> Node:
-    top, bottom = _folded("add", added), _folded("add", taken)
+    top, bottom = folded("add", added), folded("add", taken)
     if bottom is None:
         assert top is not None
         return top
@@ -125,12 +111,11 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
     x = total.inputs[0]
     if any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axis):
         return None
-    factors = product_factors(x)
-    moves = [facts.uncovers_log(f) and facts.is_nonnegative(f) for f, _ in factors]
-    inner = product_of([f for f, moving in zip(factors, moves, strict=True) if moving])
+    out, rest = _parted(x, facts)
+    inner = product_of(out)
     if not facts.uncovers_log(total) or inner is None:
         return None
-    weight = _weight([f for f, moving in zip(factors, moves, strict=True) if not moving])
+    weight = _weight(rest)
     exponent = OPS["log"](inner)
     if weight is None or (weight.op is full and facts.is_positive(weight)):
         value = OPS["logsumexp"](exponent, axis, keepdims)
@@ -144,7 +129,7 @@ def _log_of_sum(node: Node, facts: Facts) -> Node | None:
     return value
 
 
-def _weight(factors: list[tuple[Node, bool]]) -> Node | None:
+def _weight(factors: list[Factor]) -> Node | None:
     """Return the product of factors, which is one number where they are."""
     if not factors or not all(x.op is full and is_number(x) for x, _ in factors):
         return product_of(factors)
@@ -186,24 +171,21 @@ def _shifted_back(total: Node, largest: Node, shift: Node) -> Node:
 
 def _log_of_weighted(node: Node, facts: Facts) -> Node | None:
     """log(v·e + w·f) → log(v·e/s + w·f/s) + log s, for s the larger of the exponentials e and f."""
-    addends = _addends(node.inputs[0])
+    addends = terms_of_sum(node.inputs[0], most=_MOST_ADDENDS)
     if all(facts.is_nonnegative(x) and not facts.vanishes(x) for x in addends):
         return None  # log_plus makes it one of logarithms
     parts: list[tuple[Node, Node]] = []
     for x in addends:
-        factors = product_factors(x)
-        moves = [facts.uncovers_log(f) and facts.is_nonnegative(f) for f, _ in factors]
-        inner = product_of([f for f, moving in zip(factors, moves, strict=True) if moving])
-        weight = product_of([f for f, moving in zip(factors, moves, strict=True) if not moving])
+        inner, weight = map(product_of, _parted(x, facts))
         if inner is None or (core(inner).op.name == "add" and weight is None):
             return None
         unit = fill(1.0, x.shape, x.dtype)
         parts.append((OPS["log"](inner), unit if weight is None else weight))
-    largest = _folded("maximum", [largest_of(e, w, (), facts) for e, w in parts])
+    largest = folded("maximum", [largest_of(e, w, (), facts) for e, w in parts])
     assert largest is not None
     shift = shift_of(largest)
     terms = [OPS["multiply"](w, OPS["exp"](shifted(e, w, shift, facts))) for e, w in parts]
-    total = _folded("add", terms)
+    total = folded("add", terms)
     assert total is not None
     return _shifted_back(total, largest, shift)
 
@@ -211,7 +193,7 @@ def _log_of_weighted(node: Node, facts: Facts) -> Node | None:
 def _log_beside_exponentials(node: Node, facts: Facts) -> Node | None:
     """log(c + e + w) → L + log1p(w·exp(−L)) with L = log(c + e), for e ≥ 0 that overflows."""
     x = node.inputs[0]
-    addends = _addends(x)
+    addends = terms_of_sum(x, most=_MOST_ADDENDS)
     if node.op.name == "log1p":
         addends.append(fill(1.0, x.shape, x.dtype))
     numbers = [x for x in addends if x.op is full and facts.is_positive(x)]
@@ -219,22 +201,9 @@ def _log_beside_exponentials(node: Node, facts: Facts) -> Node | None:
     rest = [x for x in addends if x not in {*numbers, *large}]
     if not (large and numbers and rest) or not all(map(facts.is_nonnegative, large + rest)):
         return None
-    base = OPS["log"](_folded("add", numbers + large))
-    share = OPS["multiply"](_folded("add", rest), OPS["exp"](OPS["negative"](base)))
+    base = OPS["log"](folded("add", numbers + large))
+    share = OPS["multiply"](folded("add", rest), OPS["exp"](OPS["negative"](base)))
     return OPS["add"](base, OPS["log1p"](share))
-
-
-def _addends(total: Node) -> list[Node]:
-    """Return the terms of a tree of sums, at most a few."""
-    found: list[Node] = []
-    pending = [total]
-    while pending and len(found) + len(pending) <= _MOST_ADDENDS:
-        x = pending.pop()
-        if x.op.name == "add":
-            pending += x.inputs[::-1]
-        else:
-            found.append(x)
-    return found + pending[::-1]
 
 
 def _log_of_masked(node: Node, facts: Facts) -> Node | None:

@@ -13,9 +13,9 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import full, is_fill
 from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, only_moves, product_factors
+from graphc.rewrite.engine.factors import Factor, factors_of, product_of
+from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, only_moves
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
 
 
 def _log_of_power(node: Node, facts: Facts) -> Node | None:
@@ -36,9 +36,9 @@ def _may_vanish(node: Node) -> bool:
 
 def _log_of_powers(node: Node, facts: Facts) -> Node | None:
     """log(w·x^y) → log(w) + y·log x where x > 0; elsewhere the power stays inside."""
-    factors = product_factors(node.inputs[0])
-    outside: list[tuple[Node, bool]] = []
-    inside: list[tuple[Node, bool]] = []
+    factors = factors_of(node.inputs[0])
+    outside: list[Factor] = []
+    inside: list[Factor] = []
     for i, (factor, divides) in enumerate(factors):
         others = [x for x, _ in (*factors[:i], *factors[i + 1 :])]
         is_alone = all(facts.is_positive(x) or x.op.name == "exp" for x in others)
@@ -80,7 +80,7 @@ def _parts_of_power(factor: Node, is_alone: bool, facts: Facts) -> tuple[Node, N
 def _log_of_normal_shares(node: Node, facts: Facts) -> Node | None:
     """log(c·w·erfc(x)) → log w + log(2c·Φ(−√2 x)), and log(c·(erfc(x) − erfc(y)))."""
     scale, rest, shares = 1.0, [], []
-    for factor, divides in product_factors(node.inputs[0]):
+    for factor, divides in factors_of(node.inputs[0]):
         if factor.op is full and is_number(factor) and factor.attrs["value"] > 0:
             scale *= factor.attrs["value"] ** (-1 if divides else 1)
         elif factor.op.name == "erfc":

@@ -11,9 +11,9 @@ from graphc.ops.leaf import full
 from graphc.ops.reduction.means import called_after
 from graphc.ops.reduction.spread import core, lines_up, reduction_under
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, is_number, product_factors
+from graphc.rewrite.engine.factors import Factor, factors_of, product_of
+from graphc.rewrite.engine.facts import Facts, is_number
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
 
 
 def _normal_value(node: Node, facts: Facts) -> Node | None:
@@ -37,12 +37,12 @@ def _normal_value(node: Node, facts: Facts) -> Node | None:
     return None
 
 
-def _factors(node: Node) -> list[tuple[Node, bool]]:
+def _factors(node: Node) -> list[Factor]:
     """Return the factors of a product; those of a small one that is broadcast there: `g/spread`."""
-    factors = product_factors(node)
+    factors = factors_of(node)
     for i, (factor, divides) in enumerate(factors):
         inner = factor.inputs[0] if factor.op.name == "broadcast_to" else factor
-        small = product_factors(inner)
+        small = factors_of(inner)
         if inner is not factor and any(_power(x, within) for x, within in small):
             wide = [(OPS["broadcast_to"](x, factor.shape), divides != d) for x, d in small]
             return [*factors[:i], *wide, *factors[i + 1 :]]

@@ -17,45 +17,9 @@ from graphc.ops.elementwise.series import SERIES, Polynomial, quotient_near_0
 from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
+from graphc.rewrite.engine.factors import ALL_PRODUCTS, Factor, factors_of, product_of
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
-
-#: A factor, and whether it divides.
-Factor = tuple[Node, bool]
-#: Of a tree of more factors, the rest is one factor.
-_MOST_FACTORS = 24
-
-
-def factors_of(node: Node) -> list[Factor]:
-    """Return the factors of a tree of products, quotients, signs, squares, and of moved ones."""
-    found: list[Factor] = []
-    pending = [(node, False)]
-    while pending:
-        top, divides = pending.pop()
-        inner = core(top)
-        if len(found) + len(pending) >= _MOST_FACTORS:
-            found.append((top, divides))
-            continue
-        parts = _parts(inner)
-        if not parts:
-            found.append((top, divides))
-        for part, below in reversed(parts):
-            pending.append((part if inner is top else spread_as(top, part), divides != below))
-    return found
-
-
-def _parts(node: Node) -> list[Factor]:
-    """Return what a product, a quotient, a square or a sign is made of; nothing for the rest."""
-    if node.op.name in ("multiply", "divide"):
-        return [(node.inputs[0], False), (node.inputs[1], node.op.name == "divide")]
-    if node.op.name == "square":
-        return [(node.inputs[0], False)] * 2
-    if node.op.name == "reciprocal":
-        return [(node.inputs[0], True)]
-    if node.op.name == "negative":
-        return [(fill(-1.0, node.shape, node.dtype), False), (node.inputs[0], False)]
-    return []
 
 
 class Pair(NamedTuple):
@@ -69,6 +33,11 @@ class Pair(NamedTuple):
     rest: list[Factor]
 
 
+def all_factors(node: Node) -> list[Factor]:
+    """Return the factors of a tree of products, quotients, signs, squares, and of moved ones."""
+    return factors_of(node, ALL_PRODUCTS, behind_views=True)
+
+
 def removable(factors: Sequence[Factor], facts: Facts) -> Pair | None:
     """Return where a function that vanishes at 0 meets its argument in a quotient; else None."""
     for i, (factor, divides) in enumerate(factors):
@@ -76,7 +45,7 @@ def removable(factors: Sequence[Factor], facts: Facts) -> Pair | None:
         if function.op.name not in SERIES or all(below is divides for _, below in factors):
             continue
         pair = Pair(list(factors), i, set(), [])
-        for part, below in factors_of(spread_as(factor, function.inputs[0])):
+        for part, below in all_factors(spread_as(factor, function.inputs[0])):
             match = None if below else _partner(part, pair, facts)
             if match is None:
                 pair.rest.append((part, below))
@@ -114,7 +83,7 @@ def _partner(part: Node, pair: Pair, facts: Facts) -> int | None:
 
 def _removable_quotient(node: Node, facts: Facts) -> Node | None:
     """w·f(c·u)/u → w·c·q(c·u), where q(z) = f(z)/z is a polynomial near 0; w·u/f(c·u) too."""
-    pair = removable(factors_of(node), facts)
+    pair = removable(all_factors(node), facts)
     if pair is None:
         return None
     factor, divides = pair.factors[pair.function]
@@ -201,7 +170,7 @@ REMOVABLE_QUOTIENTS = (
         roots=("divide", "multiply"),
         operands=(
             *SERIES,
-            *("broadcast_to", "reshape", "multiply", "divide", "square", "reciprocal", "negative"),
+            *("broadcast_to", "reshape", *ALL_PRODUCTS),
         ),
         forward_only=True,
         example="x: input(f64, 3, 4)\ny = sin(x)/x",

@@ -12,9 +12,9 @@ from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.reduction.spread import core, count_of, lines_up, placed, reduction_under, times
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, exponent_of, product_factors
+from graphc.rewrite.engine.factors import Factor, factors_of, product_of, times_product
+from graphc.rewrite.engine.facts import Facts, exponent_of
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
 from graphc.rewrite.stabilize.weighted_exponentials import limited
 
 _REDUCTIONS_OF_Z = ("max", "mean", "min", "logsumexp")
@@ -40,12 +40,11 @@ def _shares(top: Node, bottom: Node, total: Node, facts: Facts) -> Node | None:
     exponent = exponent_of(terms)
     if exponent is None or not same_shape(bottom.shape, terms.shape):
         return None
-    factors = product_factors(top)
+    factors = factors_of(top)
     for i, (factor, divides) in enumerate(factors):
         if not divides and facts.same(factor, terms):
             shares = OPS["softmax"](exponent, total.attrs["axis"])
-            rest = product_of(factors[:i] + factors[i + 1 :])
-            return shares if rest is None else OPS["multiply"](rest, shares)
+            return times_product(factors[:i] + factors[i + 1 :], shares)
     return None
 
 
@@ -59,7 +58,7 @@ def _normalized(terms: Node, total: Node, facts: Facts) -> Node | None:
     axis, exponent = total.attrs["axis"], exponent_of(terms)
     if exponent is not None:
         return OPS["softmax"](exponent, axis)
-    factors = product_factors(terms)
+    factors = factors_of(terms)
     for i, (factor, divides) in enumerate(factors):
         exponent = exponent_of(factor)
         if exponent is not None and not divides:
@@ -84,7 +83,7 @@ def _weighted_mean(node: Node, facts: Facts) -> Node | None:
         return None
     terms = total.inputs[0]
     if top.op is total.op and top.attrs == total.attrs and spread is bottom is total:
-        rest = _without(product_factors(top.inputs[0]), product_factors(terms), facts)
+        rest = _without(factors_of(top.inputs[0]), factors_of(terms), facts)
         weight = product_of(rest) if rest else None
         shares = None if weight is None else _normalized(terms, total, facts)
         if weight is None or shares is None:
@@ -101,9 +100,7 @@ def _weighted_mean(node: Node, facts: Facts) -> Node | None:
     return None
 
 
-def _without(
-    factors: list[tuple[Node, bool]], taken: list[tuple[Node, bool]], facts: Facts
-) -> list[tuple[Node, bool]] | None:
+def _without(factors: list[Factor], taken: list[Factor], facts: Facts) -> list[Factor] | None:
     """Return the factors without those taken, each of which has to be there."""
     rest = list(factors)
     for x, divides in taken:

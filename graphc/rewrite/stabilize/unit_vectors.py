@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graphc.ir.dims import Dim, same_shape
 from graphc.ir.node import Node, rebuilt
@@ -10,10 +10,10 @@ from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.reduction.spread import core, lines_up, placed, spread_as
 from graphc.ops.registry import OPS
+from graphc.rewrite.engine.factors import Factor, product_of
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
-from graphc.rewrite.stabilize.removable_quotients import factors_of, removable
+from graphc.rewrite.stabilize.removable_quotients import all_factors, removable
 
 
 def _unit_vector(node: Node, facts: Facts) -> Node | None:
@@ -24,7 +24,7 @@ def _unit_vector(node: Node, facts: Facts) -> Node | None:
 
 def _unit_vector_in_product(node: Node, facts: Facts) -> Node | None:
     """w·x·(v/norm(x)) → w·normalize(x)·v: x and what divides by its norm are factors of one."""
-    factors = factors_of(node)
+    factors = all_factors(node)
     if removable(factors, facts) is not None:
         return None  # tanh(norm(x))/norm(x) is 1 at 0, and so is the slope of its product with x
     lengths = [_dividing(factor, divides) for factor, divides in factors]
@@ -34,22 +34,27 @@ def _unit_vector_in_product(node: Node, facts: Facts) -> Node | None:
         for j, (x, divides) in enumerate(factors):
             unit = None if divides else _direction(x, factors[i][0], length, facts)
             if unit is not None:
-                rest = [(unit, False) if k == j else f for k, f in enumerate(factors) if k != i]
-                return product_of(rest)
+                return _with_unit(factors, i, j, unit)
     return None
 
 
 def _product_by_norm(node: Node, facts: Facts) -> Node | None:
     """sum(x·y)/norm(x) → sum(normalize(x)·y), so that the cosine of the angle with 0 is 0."""
-    factors = factors_of(node)
+    factors = all_factors(node)
     for i, (below, divides) in enumerate(factors):
         found = _length(core(below)) if divides else None
         for j, (total, is_below) in enumerate(factors if found else ()):
             unit = None if is_below or not found else _normalized(total, *found, below, facts)
             if unit is not None:
-                rest = [(unit, False) if k == j else f for k, f in enumerate(factors) if k != i]
-                return product_of(rest)
+                return _with_unit(factors, i, j, unit)
     return None
+
+
+def _with_unit(factors: Sequence[Factor], norm: int, x: int, unit: Node) -> Node | None:
+    """Return the product in which `unit` stands for what it normalizes, without the norm."""
+    return product_of(
+        (unit, False) if k == x else factor for k, factor in enumerate(factors) if k != norm
+    )
 
 
 def _normalized(total: Node, reduction: Node, x: Node, below: Node, facts: Facts) -> Node | None:
@@ -82,7 +87,7 @@ def _places(
     if total.op.name in ("sum", "mean"):
         axes, keeps = total.attrs["axis"], total.attrs["keepdims"]
         kept = [axis for axis in range(x.ndim) if axis not in axes]
-        factors = factors_of(total.inputs[0])
+        factors = all_factors(total.inputs[0])
         own = [i for i, (f, _) in enumerate(factors) if facts.same(f, x)]
         if len(own) != 1 or len(factors) < 2 or factors[own[0]][1]:
             return None
