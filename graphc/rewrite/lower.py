@@ -12,7 +12,7 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import in_bodies
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.fixpoint import rewrite
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 
 def _lower(node: Node, facts: Facts) -> Node | None:
@@ -84,12 +84,11 @@ def _is_max(shift: Node) -> bool:
     return shift.op.name == "max"
 
 
-EXACT_SHIFT = Rule(
+EXACT_SHIFT = rounding(
     "exact_shift",
     "(log(s) + max(z)) - t",
     "log(s) + (max(z) - t)",
     "large logits cancel first, so that the small logarithm keeps its digits",
-    exactness=REASSOCIATES,
     apply=_exact_shift,
     roots=("subtract",),
     operands=("add", "broadcast_to", "reshape"),

@@ -132,7 +132,6 @@ CHANNELS_PASS = Pass(
     "Convolve by chunks of columns, and keep the order of axes that suits them",
     (CONVOLVE, KEEP_ORDER),
     whole=channels_first,
-    least=2,
 )
 SPECIALIZE_PASS = Pass("specialize", "Choose the cheapest op for each value", SPECIALIZE)
 LOWER_PASS = Pass("lower", "Write composite ops in ops that NumPy has", (LOWER, EXACT_SHIFT))
@@ -150,24 +149,20 @@ FAST = (
     *POOLING_GRADIENTS,
     *TURNED_FILTERS,
 )
-SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT, least=2)
+SPEED_PASS = Pass("for speed", "Choose what NumPy computes fastest", FAST, MOVEMENT)
 ROWS_PASS = Pass(
     "short rows",
     "Copy short rows that many calls read",
     (ROWS,),
     whole=copy_short_rows,
-    least=2,
 )
-JOIN_PASS = Pass(
-    "side by side", "Do at once what several slices need", (JOIN,), whole=join_slices, least=2
-)
+JOIN_PASS = Pass("side by side", "Do at once what several slices need", (JOIN,), whole=join_slices)
 EMIT_PASS = Pass("emit whole", "Stack an array, not its slices", (EMIT_WHOLE,), whole=emit_whole)
 APART_PASS = Pass(
     "lay apart",
     "Write one behind the other what is read in slices side by side",
     (APART,),
     whole=lay_apart,
-    least=2,
 )
 TURN_PASS = Pass(
     "turn weights", "Lay out by columns what loops read so", (TURN,), whole=turn_weights

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 _POWER = "a general power costs ten products"
 
-_rounding = partial(Rule, exactness=REASSOCIATES)
 
 FORMULAS = (
-    _rounding("power_three", "x**3", "x*x*x", _POWER),
-    _rounding("power_four", "x**4", "square(square(x))", _POWER),
-    _rounding("power_five", "x**5", "square(square(x))*x", _POWER),
-    _rounding("power_six", "x**6", "square(x*x*x)", _POWER),
-    _rounding(
+    rounding("power_three", "x**3", "x*x*x", _POWER),
+    rounding("power_four", "x**4", "square(square(x))", _POWER),
+    rounding("power_five", "x**5", "square(square(x))*x", _POWER),
+    rounding("power_six", "x**6", "square(x*x*x)", _POWER),
+    rounding(
         "power_minus_half",
         "x**(-0.5)",
         "1/sqrt(x)",
@@ -28,23 +26,23 @@ FORMULAS = (
         when="is_nonnegative(x)",  # at -0, one is infinite, the other minus that
         example="x = (square(z) + 1.0)",
     ),
-    _rounding("power_three_halves", "x**1.5", "x*sqrt(x)", _POWER),
-    _rounding("power_minus_two", "x**(-2)", "1/square(x)", _POWER, when="is_float(x)"),
-    _rounding("power_minus_three", "x**(-3)", "1/(x*x*x)", _POWER, when="is_float(x)"),
-    _rounding(
+    rounding("power_three_halves", "x**1.5", "x*sqrt(x)", _POWER),
+    rounding("power_minus_two", "x**(-2)", "1/square(x)", _POWER, when="is_float(x)"),
+    rounding("power_minus_three", "x**(-3)", "1/(x*x*x)", _POWER, when="is_float(x)"),
+    rounding(
         "power_of_two",
         "2**x",
         "exp2(x)",
         "the exponential to base 2 is one function",
         when="is_float(x)",
     ),
-    _rounding(
+    rounding(
         "softplus_of_negative",
         "softplus(-abs(x))",
         "log1p(exp(-abs(x)))",
         "the exponential is at most 1",
     ),
-    _rounding(
+    rounding(
         "one_minus_square",
         "1 - square(x)",
         "(1 - x)*(1 + x)",

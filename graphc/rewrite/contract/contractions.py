@@ -15,7 +15,7 @@ from graphc.ops.reduction.spread import times, varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.contract.order_of_products import CHEAPER_ORDER
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 #: Matrices of fewer elements are tiny.
 _TINY = 32
@@ -254,7 +254,7 @@ def _squared_length(node: Node, facts: Facts) -> Node | None:
 _M = "x: input(f64, 3, 4)\nw: input(f64, 4, 2)\n"
 _LABELS = "the labels say it, and nothing moves"
 
-_rule = partial(Rule, exactness=REASSOCIATES, roots=("einsum",))
+_rule = partial(rounding, roots=("einsum",))
 
 COMMON_OPERAND = _rule(
     "common_operand",

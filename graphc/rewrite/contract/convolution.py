@@ -20,7 +20,7 @@ from graphc.ops.registry import OPS
 from graphc.ops.windows.pooling_gradient import are_apart
 from graphc.rewrite.engine.factors import terms_of_sum
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 
 def _columns_times_filters(node: Node, facts: Facts) -> Node | None:
@@ -209,23 +209,21 @@ _REDUCTIONS = {"sum": "window_sum", "mean": "window_sum", "max": "window_max", "
 _IMAGE = "x: input(f64, 2, 3, 5, 5)\nW: input(f64, 4, 3, 2, 2)\n"
 
 CONVOLUTIONS = (
-    Rule(
+    rounding(
         "columns_times_filters",
         "einsum('ncxyij,ocij->noxy', windows(x), W)",
         "W @ columns",
         "one product of large matrices, and its gradient finds the same columns",
-        exactness=REASSOCIATES,
         apply=_columns_times_filters,
         roots=("einsum",),
         operands=("windows",),
         example=_IMAGE + "y = einsum('ncxyij,ocij->noxy', windows(x, size=(2, 2)), W)",
     ),
-    Rule(
+    rounding(
         "windows_of_product",
         "windows_add(base, einsum('noxy,ocij->ncxyij', z, W))",
         "windows_add(base, W.T @ z)",
         "one product of large matrices; its rows are added where they belong",
-        exactness=REASSOCIATES,
         apply=_windows_of_product,
         roots=("windows_add",),
         operands=("einsum", "add"),
@@ -246,12 +244,11 @@ POOLING = (
         operands=("windows",),
         example="x: input(f64, 2, 5, 5)\ny = max(windows(x, size=(2, 2)), axis=(-2, -1))",
     ),
-    Rule(
+    rounding(
         "sum_of_windows",
         "sum(windows(x))",
         "window_sum(x)",
         "one pass for each place in a window, and no windows in memory",
-        exactness=REASSOCIATES,
         apply=_reduced_windows,
         roots=("sum", "mean"),
         operands=("windows",),

@@ -12,7 +12,7 @@ from graphc.ops.reduction.spread import core
 from graphc.ops.registry import OPS
 from graphc.rewrite.contract.contractions import parts_of, unspread
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 #: With fewer classes a small batch's product takes no longer than to find and guard the rows.
 _MANY = 1000
@@ -92,7 +92,7 @@ def _masked(x: Node, inside: Node, axis: int) -> Node:
 
 
 ONE_HOT = (
-    Rule(
+    rounding(
         "one_hot_operand",
         "one_hot(i, K) @ w",
         "where(i < K, w[i], 0)",
@@ -100,7 +100,6 @@ ONE_HOT = (
         apply=_one_hot_operand,
         roots=("einsum",),
         operands=("cast",),
-        exactness=REASSOCIATES,
         example="i: input(i64, 5)\nw: input(f64, 1000, 4)\ny = one_hot(i, 1000, dtype=f64) @ w",
     ),
 )

@@ -11,7 +11,7 @@ from graphc.ops.contraction.matrix_product import matmul_form
 from graphc.ops.contraction.spec import LETTERS, split_spec
 from graphc.ops.reduction.spread import is_at_least
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _cheaper_order(node: Node, facts: Facts) -> Node | None:
@@ -87,12 +87,11 @@ def _swapped(labels: str) -> str:
     return labels[:-2] + labels[:-3:-1]
 
 
-CHEAPER_ORDER = Rule(
+CHEAPER_ORDER = rounding(
     "cheaper_order",
     "(a @ b) @ v",
     "a @ (b @ v)",
     "a product of matrices takes fewer operations from this side",
-    exactness=REASSOCIATES,
     apply=_cheaper_order,
     roots=("einsum",),
     operands=("einsum",),

@@ -20,7 +20,7 @@ from graphc.ops.reduction.spread import is_at_least
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import terms_of_sum
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _product_of_elements(node: Node, facts: Facts) -> Node | None:
@@ -131,23 +131,21 @@ def _is_small(terms: Sequence[str], position: str, sizes: dict[str, Dim]) -> boo
 _ONE = "x: input(f64, 2, 3, 4, 5)\nW: input(f64, 6, 3, 1, 1)\n"
 
 POINTWISE_CONVOLUTIONS = (
-    Rule(
+    rounding(
         "product_of_elements",
         "einsum('ncxyij,ocij->noxy', windows(x, size=(1, 1)), W)",
         "W @ reshape(x, (n, c, xy))",
         "a window of one element is that element, and the product one of matrices as they lie",
-        exactness=REASSOCIATES,
         apply=_product_of_elements,
         roots=("einsum",),
         operands=("windows",),
         example=_ONE + "y = einsum('ncxyij,ocij->noxy', windows(x, size=(1, 1)), W)",
     ),
-    Rule(
+    rounding(
         "add_of_elements",
         "windows_add(base, einsum('noxy,ocij->ncxyij', z, W), size=(1, 1))",
         "base + W.T @ reshape(z, (n, o, xy))",
         "a window of one element is that element: what it is given belongs to one place",
-        exactness=REASSOCIATES,
         apply=_add_of_elements,
         roots=("windows_add",),
         operands=("einsum", "add"),

@@ -34,18 +34,17 @@ class Pass:
     whole: Whole | None = None
     #: A function of the whole graph that compares expressions.
     numbered: Numbered | None = None
-    #: It runs from this level on, where its rules do.
-    least: int = 1
     #: Has nothing to do in a graph without loops.
     is_for_loops: bool = False
-    #: Style `readable` does without it.
+    #: Style `readable` does without it, and so does level 1, which is for what is cheap.
     is_for_speed: bool = False
 
     @cached_property
     def level(self) -> int:
         """The optimization level from which it runs: that of the first of its rules."""
         rules = self.rules or self.helpers
-        return max(self.least, min((rule.level for rule in rules), default=1))
+        lowest = 2 if self.is_for_speed else 1
+        return max(lowest, min((rule.level for rule in rules), default=1))
 
     def apply(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from graphc.ir.graph import Graph
@@ -76,6 +77,10 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<rule {self.name}: {self.formula}>"
+
+
+#: A rule after which values may be rounded otherwise, as of most sums and products.
+rounding = partial(Rule, exactness=REASSOCIATES)
 
 
 def by_whole_pass(node: Node, facts: Facts) -> None:

@@ -21,29 +21,27 @@ from graphc.ops.loop import Item, Scan, before_steps, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.engine.factors import terms_of_sum
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
 #: Elements of a step from which on the work counts and not the call; and what is far smaller.
 _MUCH_WORK, _FAR_SMALLER = 4096, 4
 
-HOIST = Rule(
+HOIST = rounding(
     "hoist_before_loop",
     "scan(x_t@W + …)",
     "scan((x@W)_t + …)",
     "what no carry enters is computed for all steps at once, before the loop",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example=(
         "x: input(f64, 3)\ns: input(f64)\n"
         "def cell(h, x_t):\n    return tanh(exp(x_t) + h)\n(y,) = scan(cell, init=s, xs=x)"
     ),
 )
-SINK = Rule(
+SINK = rounding(
     "sink_behind_loop",
     "scan(dW + h_t.T@d_t)",
     "sum(h.T@d)",
     "what no carry waits for is computed for all steps at once, after the loop",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example=(
         "x: input(f64, 3, 4)\ns: input(f64, 4)\nk: input(f64)\n"

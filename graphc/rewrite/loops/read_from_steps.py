@@ -16,14 +16,13 @@ from graphc.ops.leaf import full
 from graphc.ops.loop import Item, Parts, Scan, item
 from graphc.rewrite.engine.bodies import Became, drafted, replaced
 from graphc.rewrite.engine.numbering import ValueNumbers
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-READ = Rule(
+READ = rounding(
     "read_from_steps",
     "f(stack of x), where the loop computes f(x)",
     "stack of f(x)",
     "what the steps computed is emitted, not computed again",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example=(
         "x: input(f64, 5, 3)\ns: input(f64, 3)\n"

@@ -21,17 +21,16 @@ from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, drafted, over_loops
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
 #: Elements from which on a copy counts more than a call.
 _LARGE = 4096
 
-SPLIT = Rule(
+SPLIT = rounding(
     "split_product",
     "concat(h, x_t) @ W",
     "h @ W[:k] + x_t @ W[k:]",
     "what no carry enters is multiplied for all steps at once",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example=(
         "x: input(f64, 5, 2, 3)\ns: input(f64, 2, 4)\nW: input(f64, 7, 4)\n"
@@ -149,7 +148,7 @@ def _of_label(x: Node, term: str, label: str, span: slice) -> Node:
     return OPS["slice"](x, [span if at == label else slice(None) for at in term])
 
 
-_rule = partial(Rule, exactness=REASSOCIATES, roots=("einsum",), operands=("concat",))
+_rule = partial(rounding, roots=("einsum",), operands=("concat",))
 
 PRODUCTS_OF_PIECES = (
     _rule(

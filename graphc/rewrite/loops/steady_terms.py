@@ -14,14 +14,13 @@ from graphc.ir.provenance import inherit
 from graphc.ir.walk import consumers, topological
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-GATHER = Rule(
+GATHER = rounding(
     "gather_steady_terms",
     "(x_t@W + h@U) + b",
     "(x_t@W + b) + h@U",
     "terms that no carry enters are added for all steps at once",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example=(
         "x: input(f64, 3)\ns: input(f64)\nk: input(f64)\n"

@@ -11,7 +11,7 @@ from graphc.ops.leaf import full, is_fill
 from graphc.ops.reduction.spread import core, varying_axes
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 from graphc.rewrite.simplify.shares import WRITES, moved_like
 
 
@@ -151,7 +151,7 @@ _ZEROS = "full((3, 4), 0.0, dtype=f64)"
 _WHY = "what is written is added where it belongs, in place"
 
 ADJOINTS = (
-    Rule(
+    rounding(
         "add_onto",
         "a + add_at(0, v, i)",
         "add_at(a, v, i)",
@@ -159,10 +159,9 @@ ADJOINTS = (
         apply=_add,
         roots=("add",),
         operands=WRITES,
-        exactness=REASSOCIATES,
         example=_AT + f"y = exp(x) + add_along_axis({_ZEROS}, v, i, axis=1)",
     ),
-    Rule(
+    rounding(
         "subtract_from",
         "a - add_at(0, v, i)",
         "add_at(a, -v, i)",
@@ -170,7 +169,6 @@ ADJOINTS = (
         apply=_subtract,
         roots=("subtract",),
         operands=WRITES,
-        exactness=REASSOCIATES,
         example=_AT + f"y = exp(x) - add_along_axis({_ZEROS}, v, i, axis=1)",
     ),
     Rule(
@@ -183,7 +181,7 @@ ADJOINTS = (
         operands=WRITES,
         example=_VI + f"y = -add_along_axis({_ZEROS}, v, i, axis=1)",
     ),
-    Rule(
+    rounding(
         "scaled_write",
         "add_at(0, v, i)*c",
         "add_at(0, v*c, i)",
@@ -191,10 +189,9 @@ ADJOINTS = (
         apply=_times_number,
         roots=("multiply", "divide"),
         operands=WRITES,
-        exactness=REASSOCIATES,
         example=_VI + f"y = 3.0*add_along_axis({_ZEROS}, v, i, axis=1)",
     ),
-    Rule(
+    rounding(
         "sum_of_written",
         "sum(add_along_axis(0, v, i)*p)",
         "sum(v*take_along_axis(p, i))",
@@ -202,12 +199,11 @@ ADJOINTS = (
         apply=_sum_of_written,
         roots=("sum",),
         operands=("multiply",),
-        exactness=REASSOCIATES,
         example=_AT
         + f"w = add_along_axis({_ZEROS}, v, i, axis=1)\n"
         + "y = sum(w*exp(x), axis=1, keepdims=True) - w",
     ),
-    Rule(
+    rounding(
         "written_times_array",
         "add_along_axis(broadcast_to(b), v, i)*p",
         "add_along_axis(broadcast_to(b)*p, v*take_along_axis(p, i), i)",
@@ -215,10 +211,9 @@ ADJOINTS = (
         apply=_times_array,
         roots=("multiply",),
         operands=("add_along_axis",),
-        exactness=REASSOCIATES,
         example=_AT + "y = add_along_axis(broadcast_to(v**2, (3, 4)), v, i, axis=1)*exp(x)",
     ),
-    Rule(
+    rounding(
         "written_plus_copies",
         "add_along_axis(broadcast_to(b), v, i) + broadcast_to(a)",
         "add_along_axis(broadcast_to(b) + broadcast_to(a), v, i)",
@@ -226,7 +221,6 @@ ADJOINTS = (
         apply=_plus_copies,
         roots=("add",),
         operands=("add_along_axis",),
-        exactness=REASSOCIATES,
         example=_AT
         + "a = broadcast_to(sum(x, axis=1, keepdims=True), (3, 4))\n"
         + "y = add_along_axis(broadcast_to(v**2, (3, 4)), v, i, axis=1) + a",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from graphc.rewrite.engine.rule import ASSUMES_FINITE, REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import ASSUMES_FINITE, Rule, rounding
 from graphc.rewrite.simplify.choices import CHOICES
 
 _NEUTRAL = "the operand does nothing"
@@ -96,8 +96,7 @@ SIGNS = (
 )
 
 
-_rounding = partial(Rule, exactness=REASSOCIATES)
-_once = partial(_rounding, spares_shared=True)
+_once = partial(rounding, spares_shared=True)
 
 
 def _sum(name: str, before: str, after: str, numbers: str) -> Rule:
@@ -105,14 +104,14 @@ def _sum(name: str, before: str, after: str, numbers: str) -> Rule:
 
     The ε of `1 - x + 1e-8` is there for x = 1; in float32, 1 + 1e-8 is 1.
     """
-    return _rounding(
+    return rounding(
         name, before, after, _GATHER, when=f"not is_float(x) or keeps_digits({numbers})"
     )
 
 
 def _factor(name: str, before: str, after: str, number: str) -> Rule:
     """Return a rule by which two numbers of a product become one, where that is a number."""
-    return _rounding(name, before, after, _GATHER, when=f"fits({number})")
+    return rounding(name, before, after, _GATHER, when=f"fits({number})")
 
 
 NUMBERS = (
@@ -125,7 +124,7 @@ NUMBERS = (
     _sum("number_minus_sum", "c1 - (x + c2)", "(c1 - c2) - x", "c1, -c2"),
     _sum("number_minus_shifted", "c1 - (x - c2)", "(c1 + c2) - x", "c1, c2"),
     _sum("number_minus_number_minus", "c1 - (c2 - x)", "x + (c1 - c2)", "c1, -c2"),
-    _rounding(
+    rounding(
         "multiply_numbers", "(x*c1)*c2", "x*(c1*c2)", _GATHER, when="is_float(x) and fits(c1*c2)"
     ),
     _factor("multiply_divide_numbers", "(x*c1)/c2", "x*(c1/c2)", "c1/c2"),
@@ -185,7 +184,7 @@ PRODUCTS = (
         moves_kink=True,  # at y = 0: no derivative of 1/y is 0 times what reaches it
     ),
     _once("over_reciprocal", "x/(1/y)", "x*y", "one product instead of two divisions"),
-    _rounding(
+    rounding(
         "scale_cancelled",
         "c*(x/(c*y))",
         "x/y",
@@ -194,12 +193,12 @@ PRODUCTS = (
         example="c=3.0",
     ),
     Rule("reciprocal", "reciprocal(x)", "1/x", _RECIPROCAL),
-    _rounding("power_minus_one", "x**(-1)", "1/x", _RECIPROCAL, when="is_float(x)"),
+    rounding("power_minus_one", "x**(-1)", "1/x", _RECIPROCAL, when="is_float(x)"),
     Rule("product_with_itself", "x*x", "square(x)", _SQUARE, when="not is_truth(x)"),
     Rule("power_two", "x**2", "square(x)", _SQUARE),
-    _rounding("power_half", "x**0.5", "sqrt(x)", "the normal form of a root"),
+    rounding("power_half", "x**0.5", "sqrt(x)", "the normal form of a root"),
     Rule("square_of_abs", "square(abs(x))", "square(x)", _SAME),
-    _rounding(
+    rounding(
         "square_of_sqrt",
         "square(sqrt(x))",
         "x",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 _NEUTRAL = "the operand does nothing"
 _SAME = "the function of this argument is a cheaper one"
@@ -75,19 +75,18 @@ CHOICES = (
         "one absolute value",
         when="is_float(x)",  # a product of integers may wrap to a negative one
     ),
-    Rule(
+    rounding(
         "gated_product",
         "x*where(m, 1, 0)",
         "where(m, x, 0)",
         "a branch that is not taken contributes exactly 0",
-        exactness=REASSOCIATES,
     ),
-    _once(
+    rounding(
         "choice_times",
         "where(m, x, 0)*y",
         "where(m, x*y, 0)",
         "a branch that is not taken never meets an infinity",
-        exactness=REASSOCIATES,
+        spares_shared=True,
     ),
     _number_behind("less_from_number", "less(c, x)", "greater(x, c)"),
     _number_behind("greater_from_number", "greater(c, x)", "less(x, c)"),

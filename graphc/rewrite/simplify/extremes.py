@@ -12,7 +12,7 @@ from graphc.ops.leaf import full
 from graphc.ops.reduction.spread import varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 #: Functions that keep the order of their operands, but for rounding; exponentials have a rule that
 #: also fires where they are shared.
@@ -69,23 +69,22 @@ EXTREMES = (
         operands=("relu",),
         example="x: input(f64, 2, 5, 5)\ny = window_max(relu(x), size=(2, 2))",
     ),
-    Rule(
+    rounding(
         "rising_after_extreme",
         "max(tanh(x))",
         "tanh(max(x))",
         "rising functions keep the order: the function is computed once, not for each element",
-        exactness=REASSOCIATES,
         apply=of_rising,
         roots=_EXTREMES,
         operands=RISING,
         example="x: input(f64, 3, 4)\ny = max(tanh(x), axis=1)",
     ),
-    Rule(
+    rounding(
         "bias_after_extreme",
         "max(x + b)",
         "max(x) + b",
         "the bias is the same for all that are compared",
-        exactness=REASSOCIATES,  # but for an infinite bias every bit is kept
+        # every bit is kept, but for an infinite bias
         apply=_of_sum,
         roots=(*_EXTREMES, "logsumexp"),
         operands=("add", "subtract"),

@@ -15,7 +15,7 @@ from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import factors_of
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 from graphc.rewrite.simplify.shares import Share, scaled, split
 
 _ABOVE, _BELOW = ("greater", "greater_equal"), ("less", "less_equal")
@@ -144,7 +144,7 @@ def _line(node: Node, x: Node, facts: Facts) -> tuple[float, float] | None:
 
 #: For speed alone: the textbook's form is better to read.
 HINGES_BY_CLIP = (
-    Rule(
+    rounding(
         "loss_by_clip",
         "where(abs(x) <= c, x**2/2, c*(abs(x) - c/2))",
         "clip(x, -c, c)*(x - clip(x, -c, c)/2)",
@@ -152,7 +152,6 @@ HINGES_BY_CLIP = (
         apply=_by_clip,
         roots=("where",),
         operands=_BELOW,
-        exactness=REASSOCIATES,
         example="x: input(f64, 3)\ny = where(abs(x) <= 0.5, 0.5*x**2, 0.5*(abs(x) - 0.25))",
     ),
 )
@@ -180,7 +179,7 @@ HINGES = (
         moves_kink=True,
         example="x: input(f64, 3)\nr = relu(x)\ny = (2.0*r)*cast(r > 0, f64)",
     ),
-    Rule(
+    rounding(
         "clipped_slope",
         "where(abs(x) <= c, x, c*sign(x))",
         "clip(x, -c, c)",
@@ -188,7 +187,6 @@ HINGES = (
         apply=_clipped,
         roots=("where",),
         operands=("less_equal",),
-        exactness=REASSOCIATES,
         example="x: input(f64, 3)\ny = where(abs(x) <= 0.5, 3.0*x, 1.5*sign(x))",
     ),
     Rule(

@@ -18,14 +18,13 @@ from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, replaced
 from graphc.rewrite.engine.factors import factors_of
 from graphc.rewrite.engine.numbering import ValueNumbers
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-ONCE = Rule(
+ONCE = rounding(
     "reduce_once",
     "sum(x), mean(x*c)",
     "sum(x), sum(x)*c/n",
     "multiples of one sum are added up once; with and without kept axes, a value is the same",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example="x: input(f64, N, 4)\nc: input(f64, 4)\nh = tanh(x)\nz = h*c\n"
     "w = z - mean(z, axis=0)\ns = sum(h, axis=0)\noutput(s, w)",

@@ -11,7 +11,7 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.reduction.spread import count_of, times, varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 _LINEAR = ("sum", "mean")
 _FOLDS = ("sum", "mean", "prod", "any", "all")
@@ -168,7 +168,7 @@ REDUCTIONS = (
         roots=(*_FOLDS, *_EXTREMES),
         example="x: input(f64, 3, 1)\ny = sum(x, axis=1)",
     ),
-    Rule(
+    rounding(
         "reduce_uniform",
         "sum(full(s, c))",
         "full(t, c*n)",
@@ -176,10 +176,9 @@ REDUCTIONS = (
         apply=_of_fill,
         roots=("sum", "mean", "max", "min"),
         operands=("full",),
-        exactness=REASSOCIATES,
         example=_X + "y = x[0]*sum(full((3, 4), 0.5, dtype=f64), axis=0)",
     ),
-    Rule(
+    rounding(
         "reduce_broadcast",
         "sum(broadcast_to(x))",
         "x*n",
@@ -187,10 +186,9 @@ REDUCTIONS = (
         apply=_of_broadcast,
         roots=("sum", "mean", "max", "min"),
         operands=("broadcast_to",),
-        exactness=REASSOCIATES,
         example="x: input(f64, 4)\ny = sum(broadcast_to(x, (3, 4)), axis=0)",
     ),
-    Rule(
+    rounding(
         "reduce_reduced",
         "sum(sum(x, a), b)",
         "sum(x, a + b)",
@@ -198,10 +196,9 @@ REDUCTIONS = (
         apply=_of_reduction,
         roots=_FOLDS,
         operands=_FOLDS,
-        exactness=REASSOCIATES,
         example=_X + "y = sum(sum(x, axis=1), axis=0)",
     ),
-    Rule(
+    rounding(
         "reduce_moved",
         "sum(reshape(x))",
         "sum(x)",
@@ -209,7 +206,6 @@ REDUCTIONS = (
         apply=_of_moved,
         roots=_FOLDS,
         operands=("reshape", "transpose"),
-        exactness=REASSOCIATES,
         example=_X + "y = sum(x.T)",
     ),
     Rule(
@@ -244,7 +240,7 @@ REDUCTIONS = (
         operands=("negative",),
         example=_X + "y = sum(-x, axis=0)",
     ),
-    Rule(
+    rounding(
         "sum_of_scaled",
         "sum(x*s)",
         "sum(x)*s",
@@ -252,10 +248,9 @@ REDUCTIONS = (
         apply=_of_scaled,
         roots=_LINEAR,
         operands=("multiply", "divide"),
-        exactness=REASSOCIATES,
         example=_X + "y = sum(3.0*x, axis=0)",
     ),
-    Rule(
+    rounding(
         "mean_of_shifted",
         "mean(x + c)",
         "mean(x) + c",
@@ -263,7 +258,6 @@ REDUCTIONS = (
         apply=_of_shifted,
         roots=("mean",),
         operands=("add", "subtract"),
-        exactness=REASSOCIATES,
         example=_X + "y = mean(exp(x) + 0.5, axis=0)",
     ),
     Rule(

@@ -7,7 +7,6 @@ the mean. Each alone would be one more pass over an array.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, varying_axes
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 #: Views that show each element of an array, once or more often.
 _MOVES = ("broadcast_to", "reshape", "transpose")
@@ -203,10 +202,8 @@ def moved_like(moved: Node, inner: Node, x: Node) -> Node:
     return x
 
 
-_rule = partial(Rule, exactness=REASSOCIATES)
-
 SHARES = (
-    _rule(
+    rounding(
         "gathered_share",
         "-(x*c/n)",
         "x*(-c/n)",
@@ -216,7 +213,7 @@ SHARES = (
         operands=("multiply", "divide", "negative", *_MOVES),
         example="x: input(f64, N, 4)\ny = -(x*3.0/full((), N, dtype=f64))",
     ),
-    _rule(
+    rounding(
         "plain_share",
         "x*(1/n), (a - b)/(-n)",
         "x/n, (b - a)/n",
@@ -226,7 +223,7 @@ SHARES = (
         operands=("broadcast_to", "divide", "subtract"),
         example="x: input(f64, N, 4)\ny = x*(full((), -1.0, dtype=f64)/full((), N, dtype=f64))",
     ),
-    _rule(
+    rounding(
         "written_share",
         "add_at(x*c, c, i)",
         "add_at(x, 1, i)*c",
@@ -238,7 +235,7 @@ SHARES = (
         "c = broadcast_to(full((), -1.0, dtype=f64)/full((), N, dtype=f64), (N, 1))\n"
         "y = add_along_axis(x/full((N, 4), N, dtype=f64), c, i, axis=1)",
     ),
-    _rule(
+    rounding(
         "opposite_share",
         "a + x*(-c/n)",
         "a - x*(c/n)",
@@ -248,7 +245,7 @@ SHARES = (
         operands=("multiply", "divide", "broadcast_to", "reshape"),
         example="x: input(f64, N)\na: input(f64, N)\ny = a + exp(x)/full((), -N, dtype=f64)",
     ),
-    _rule(
+    rounding(
         "share_never_zero",
         "divide_no_nan(c/n, x), multiply_no_nan(c/n, x)",
         "(c/n)/x, (c/n)*x",

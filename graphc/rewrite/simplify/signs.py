@@ -9,7 +9,7 @@ from graphc.ir.node import Node, rebuilt
 from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 _VIEWS = ("broadcast_to", "reshape")
 _OPPOSITE = {"add": "subtract", "subtract": "add"}
@@ -188,12 +188,11 @@ SIGNS_OF_FACTORS = (
         operands=("multiply", "divide"),
         example="x: input(f64, 3)\nn: input(f64)\ny = -(2/n/(3 + cos(x)))",
     ),
-    Rule(
+    rounding(
         "number_into_factor",
         "(broadcast_to(c1/n)*x)*c2",
         "broadcast_to((c1*c2)/n)*x",
         "numeric coefficients are gathered into one",
-        exactness=REASSOCIATES,
         apply=_number_into_factor,
         roots=("multiply",),
         operands=("multiply", "divide"),
@@ -209,12 +208,11 @@ SIGNS_OF_FACTORS = (
         operands=("negative",),
         example="x: input(f64, 3)\ny = where(x > 1, 0, -cos(x))",
     ),
-    Rule(
+    rounding(
         "sign_of_contraction",
         "a + (-x) @ w",
         "a - x @ w",
         _WHY,
-        exactness=REASSOCIATES,
         apply=_sign_of_contraction,
         roots=("add", "subtract"),
         operands=("einsum", "add", "subtract"),

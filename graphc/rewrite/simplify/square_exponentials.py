@@ -10,14 +10,13 @@ from graphc.ir.provenance import RANKS, inherit
 from graphc.ops.elementwise.multiples import multiple_of
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Standing, over_nodes
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-SQUARE = Rule(
+SQUARE = rounding(
     "square_exponentials",
     "exp(a), exp(2*a)",
     "exp(a), square(exp(a))",
     "a square takes a small part of the time of an exponential",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
     example="x: input(f64, 3)\ny = cos(x)*exp(x)\nz = exp(0.5*x)*sin(x)\noutput(y, z)",
 )

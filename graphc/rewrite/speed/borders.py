@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphc.ir.node import Node
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _joined_border(node: Node, facts: Facts) -> Node | None:
@@ -28,12 +28,11 @@ def _joined_border(node: Node, facts: Facts) -> Node | None:
 
 
 BORDERS = (
-    Rule(
+    rounding(
         "joined_border",
         "pad(x, ((0, 0), (1, 0)), c)",
         "concat(c, x)",
         "one call joins two pieces; to pad takes one for each side of each axis",
-        exactness=REASSOCIATES,
         apply=_joined_border,
         roots=("pad",),
         example="x: input(f64, 3, 4)\ny = pad(x, ((0, 0), (2, 1)), value=1.5)",

@@ -25,15 +25,14 @@ from graphc.ops.leaf import fill, full, is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, replaced
 from graphc.rewrite.engine.factors import terms_of_sum
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, Rule, by_whole_pass, rounding
 from graphc.rewrite.speed.short_rows import SHORT_ROW
 
-CONVOLVE = Rule(
+CONVOLVE = rounding(
     "convolve_in_chunks",
     "einsum('ncxyij,ocij->noxy', windows(x), W)",
     "convolve_windows(channels first x, W)",
     "chunks of columns stay in the cache, and long rows of them are copied at once",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
 )
 KEEP_ORDER = Rule(

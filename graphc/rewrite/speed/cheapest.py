@@ -8,7 +8,6 @@ worse to read, so style `readable` does without them. The figures are in docs/be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +21,7 @@ from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.ops.windows.columns import is_copied
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import Rule, rounding
 
 #: From how many elements on ten calls take less time than `logaddexp`.
 _MANY = 512
@@ -220,24 +219,22 @@ def _squared_length(node: Node, facts: Facts) -> Node | None:
     return OPS["reshape"](einsum_labels([flat, flat], ["a", "a"], ""), node.shape)
 
 
-_rule = partial(Rule, exactness=REASSOCIATES)
-
 _X = "x: input(f64, 3, 4)\n"
 
 SPEED = (
-    _rule(
+    rounding(
         "softplus_of_minus",
         "logaddexp(-x, 0)",
         "log1p(exp(-abs(x))) - minimum(x, 0)",
         "one call less than to negate first",
     ),
-    _rule(
+    rounding(
         "softplus_by_exp",
         "logaddexp(x, 0)",
         "maximum(x, 0) + log1p(exp(-abs(x)))",
         "`logaddexp` runs element by element, ten times as long as these five calls",
     ),
-    _rule(
+    rounding(
         "logaddexp_by_exp",
         "logaddexp(a, b)",
         "maximum(a, b) + log1p(exp(-abs(a - b)))",
@@ -246,7 +243,7 @@ SPEED = (
         roots=("logaddexp",),
         example="a: input(f64, 30, 40)\nb: input(f64, 30, 40)\ny = logaddexp(a, b)",
     ),
-    _rule(
+    rounding(
         "softplus_less",
         "maximum(x, 0) + log1p(exp(-abs(x))) - t",
         "log1p(exp(-abs(x))) + (maximum(x, 0) - t)",
@@ -260,7 +257,7 @@ SPEED = (
         when="0 < c and c < 1",
         example="c=0.25",
     ),
-    _rule(
+    rounding(
         "clip_by_bounds",
         "clip(x, a, b)",
         "minimum(maximum(x, a), b)",
@@ -269,13 +266,13 @@ SPEED = (
         roots=("clip",),
         example="x: input(f64, 3, 4)\ny = clip(x, -1, 1)",
     ),
-    _rule(
+    rounding(
         "factored_cubic",
         "(x + c1*(y*x))*c2",
         "x*(c2 + (c1*c2)*y)",
         "one call less",
     ),
-    _rule(
+    rounding(
         "mean_by_sum",
         "mean(x)",
         "sum(x)/n",
@@ -284,7 +281,7 @@ SPEED = (
         roots=("mean",),
         example=_X + "y = mean(x, axis=1)",
     ),
-    _rule(
+    rounding(
         "dot_of_rows",
         "sum(a*b, axis=-1)",
         "einsum('ij,ij->i', a, b)",
@@ -294,7 +291,7 @@ SPEED = (
         operands=("multiply", "square"),
         example=_X + "w: input(f64, 3, 4)\ny = sum(x*w, axis=1)",
     ),
-    _rule(
+    rounding(
         "squared_length_of_all",
         "sum(square(x))",
         "ravel(x) @ ravel(x)",
@@ -304,7 +301,7 @@ SPEED = (
         operands=("square",),
         example=_X + "y = sum(x**2)",
     ),
-    _rule(
+    rounding(
         "largest_by_columns",
         "max(x, axis=-1)",
         "max(copy(x.T), axis=0)",
@@ -313,7 +310,7 @@ SPEED = (
         roots=("max", "min"),
         example="x: input(f64, 64, 4)\ny = max(x, axis=1)",
     ),
-    _rule(
+    rounding(
         "sum_by_product",
         "sum(x, axis=0)",
         "ones @ x",
@@ -322,7 +319,7 @@ SPEED = (
         roots=("sum",),
         example=_X + "y = sum(x, axis=0)",
     ),
-    _rule(
+    rounding(
         "products_in_pairs",
         "einsum('ij,jk,kl', a, b, c)",
         "a @ (b @ c)",
@@ -332,7 +329,7 @@ SPEED = (
         example=_X
         + "a: input(f64, 4, 2)\nb: input(f64, 2, 5)\ny = einsum('ij,jk,kl->il', x, a, b)",
     ),
-    _rule(
+    rounding(
         "joined_labels",
         "einsum('abc,abd->cd', x, y)",
         "reshape(x, (ab, c)).T @ reshape(y, (ab, d))",
@@ -341,7 +338,7 @@ SPEED = (
         roots=("einsum",),
         example="x: input(f64, 2, 3, 4)\nw: input(f64, 2, 3, 5)\ny = einsum('abc,abd->cd', x, w)",
     ),
-    _rule(
+    rounding(
         "reshape_later",
         "reshape(x, s) + b",
         "reshape(x + b, s)",
@@ -352,7 +349,7 @@ SPEED = (
         example="x: input(f64, 6, 4)\nw: input(f64, 4, 5)\nb: input(f64, 5)\n"
         "y = reshape(x @ w, (2, 3, 5)) + b",
     ),
-    _rule(
+    rounding(
         "by_reciprocal_number",
         "x/3",
         "x*(1/3)",

@@ -21,14 +21,13 @@ from graphc.ops.leaf import fill
 from graphc.ops.loop import Item, Scan, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, drafted, replaced
-from graphc.rewrite.engine.rule import EXACT, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, Rule, by_whole_pass
 
 APART = Rule(
     "lay_apart",
     "scan(f(x)[:, :a], f(x)[:, a:])",
     "scan(f(x turned)[0], f(x turned)[1])",
     "a block of memory is read in one go, a slice of columns row by row",
-    exactness=EXACT,
     apply=by_whole_pass,
 )
 

@@ -12,7 +12,7 @@ from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import is_fill
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 #: Ops that may give a number where an operand is NaN.
 _HIDES_NAN = frozenset(["where", "power", "multiply_no_nan", "divide_no_nan", "absorbing_multiply"])
@@ -101,20 +101,18 @@ def _is_nan_where(node: Node, x: Node) -> bool:
 
 
 OVERFLOW = (
-    Rule(
+    rounding(
         "scale_within_guard",
         "(x*c)*where(x*c == 0, 0, c1 + c2*y)",
         "x*where(x == 0, 0, c*c1 + (c*c2)*y)",
         "one call less",
         when="c >= 1",
-        exactness=REASSOCIATES,
     ),
-    Rule(
+    rounding(
         "opposite_sigmoids",
         "s + p*where(p == 0, 0, w), p = x/(1 + exp(-a))*s, s = 1/(1 + exp(a))",
         "s + where(isnan(q), 0, q), q = x*s*(exp(a)*s)*w",
         "NaN marks the places where exp(a) or w overflows and p is 0; products replace a quotient",
-        exactness=REASSOCIATES,
         apply=_opposite_sigmoids,
         roots=("add",),
         operands=("multiply",),

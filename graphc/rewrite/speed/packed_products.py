@@ -15,7 +15,7 @@ from graphc.ops.contraction.einsum import einsum_labels
 from graphc.ops.contraction.spec import are_two, label_sizes, split_spec
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 #: Along several axes that are not summed, `matmul` goes by itself, from one small product to the
 #: next. One large product is faster by about as much as it takes to copy a part of its arrays.
@@ -90,12 +90,11 @@ def _length(term: str, sizes: dict[str, Dim]) -> int:
 
 
 PACKED_PRODUCTS = (
-    Rule(
+    rounding(
         "packed_operand",
         "einsum('abc,bad->cd', x, y)",
         "einsum('abc,abd->cd', x, pack(y, (1, 0, 2)))",
         "axes that are summed lie alike, so that the product is one of matrices",
-        exactness=REASSOCIATES,
         apply=_packed_operand,
         roots=("einsum",),
         example="x: input(f64, 2, 3, 4)\nw: input(f64, 3, 2, 5)\ny = einsum('abc,bad->cd', x, w)",

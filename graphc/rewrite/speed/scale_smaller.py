@@ -17,14 +17,13 @@ from graphc.ops.registry import OPS
 from graphc.ops.stored import stored
 from graphc.rewrite.engine.bodies import Became, Standing, over_nodes
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-SCALE = Rule(
+SCALE = rounding(
     "scale_smaller",
     "outer(a, b)*c",
     "outer(a*c, b)",
     "one number for each element of a factor is multiplied, not one for each of the product",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
 )
 

@@ -7,14 +7,13 @@ from graphc.ir.node import Node
 from graphc.ir.provenance import inherit
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Standing, over_nodes
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-SHARE = Rule(
+SHARE = rounding(
     "share_exponentials",
     "exp(a), exp(-a)",
     "exp(a), 1/exp(a)",
     "a quotient takes a third of the time of an exponential",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
 )
 

@@ -18,14 +18,13 @@ from graphc.ops.leaf import fill
 from graphc.ops.loop import item
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Standing, drafted, over_loops, over_nodes
-from graphc.rewrite.engine.rule import EXACT, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, Rule, by_whole_pass
 
 JOIN = Rule(
     "join_slices",
     "f(x[:a]), f(x[a:])",
     "f(x)[:a], f(x)[a:]",
     "one call on an array takes less time than two on its halves",
-    exactness=EXACT,
     apply=by_whole_pass,
 )
 EMIT_WHOLE = Rule(
@@ -33,7 +32,6 @@ EMIT_WHOLE = Rule(
     "scan(emit x[:a], x[a:])",
     "scan(emit x)[:, :a], …[:, a:]",
     "one array is stacked instead of several slices of it",
-    exactness=EXACT,
     apply=by_whole_pass,
     example=(
         "x: input(f64, 3, 4)\ns: input(f64, 4)\n"

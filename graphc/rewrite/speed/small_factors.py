@@ -14,7 +14,7 @@ from graphc.ops.leaf import full
 from graphc.ops.reduction.spread import varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 from graphc.rewrite.simplify.shares import WRITES, factor_of, share_of, split, uniform
 
 #: How many products of a chain are gone through on the way to a small factor.
@@ -149,10 +149,8 @@ def _written_quotient(node: Node, facts: Facts) -> Node | None:
     return total.op.make([scaled, values, *places], **total.attrs)
 
 
-_rule = partial(Rule, exactness=REASSOCIATES)
-
 SMALL_FACTORS = (
-    _rule(
+    rounding(
         "small_factors_first",
         "(A*b)*c",
         "A*(b*c)",
@@ -162,7 +160,7 @@ SMALL_FACTORS = (
         operands=("multiply", "divide", "negative"),
         example="A: input(f64, N, 4)\nb: input(f64, N, 1)\nc: input(f64, N, 1)\ny = A*b*c",
     ),
-    _rule(
+    rounding(
         "small_sign",
         "-(A*b)",
         "A*(-b)",
@@ -172,7 +170,7 @@ SMALL_FACTORS = (
         operands=("multiply", "divide"),
         example="A: input(f64, 3, 4)\nb: input(f64, 4)\ny = -(A*exp(b))",
     ),
-    _rule(
+    rounding(
         "written_quotient",
         "add_at(A/b, c, i)/n",
         "add_at(A/(b*n), c/n, i)",

@@ -9,7 +9,6 @@ normalization by running averages costs what a bias costs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from graphc.ir.access import along, reads
 from graphc.ir.dims import Dim, evaluate, product, same, symbols_of
@@ -19,7 +18,7 @@ from graphc.ops.leaf import full
 from graphc.ops.reduction.spread import varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 from graphc.rewrite.speed.small_factors import applied_to_small, copied_axes
 
 _SUMS, _PRODUCTS = ("add", "subtract"), ("multiply", "divide")
@@ -170,11 +169,10 @@ def _least(size: Dim) -> int:
     return evaluate(size, dict.fromkeys(symbols_of([size]), 1))
 
 
-_rule = partial(Rule, exactness=REASSOCIATES)
 _EXAMPLE = "x: input(f64, 6, 3)\nW: input(f64, 3, 4)\na: input(f64, 4)\nb: input(f64, 4)\n"
 
 SMALL_TERMS = (
-    _rule(
+    rounding(
         "factor_into_weights",
         "(x @ W + a)*s",
         "x @ (W*s) + a*s",
@@ -183,7 +181,7 @@ SMALL_TERMS = (
         roots=_PRODUCTS,
         example="x: input(f64, 6, 3)\nW: input(f64, 3, 4)\ns: input(f64, 4)\ny = (x @ W)*s",
     ),
-    _rule(
+    rounding(
         "small_terms_first",
         "(x @ W + a) + b",
         "x @ W + (a + b)",
@@ -193,7 +191,7 @@ SMALL_TERMS = (
         operands=_SUMS,
         example=_EXAMPLE + "y = x @ W + a - b",
     ),
-    _rule(
+    rounding(
         "shift_behind_factor",
         "(x @ W - a)*s + b",
         "(x @ W)*s + (b - a*s)",

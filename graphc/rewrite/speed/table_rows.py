@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from graphc.ir.node import Node
@@ -11,7 +9,7 @@ from graphc.ops.leaf import is_fill
 from graphc.ops.movement.indexing import has_distinct_places
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _rows(node: Node, facts: Facts) -> Node | None:
@@ -65,10 +63,8 @@ def _slice_of_scatter(node: Node, facts: Facts) -> Node | None:
     return OPS["slice"].make([gathered], bounds=tuple(bounds))
 
 
-_rule = partial(Rule, exactness=REASSOCIATES)
-
 TABLE_ROWS = (
-    _rule(
+    rounding(
         "rows_into_table",
         "scatter_add(table, values, rows)",
         "scatter_rows(table, values, rows)",
@@ -78,7 +74,7 @@ TABLE_ROWS = (
         example="t: input(f64, 5, 4)\nv: input(f64, 3, 4)\ni: input(i64, 3)\n"
         "y = scatter_add(t, v, i)",
     ),
-    _rule(
+    rounding(
         "columns_into_table",
         "scatter_add(x, values, i, axis=1)",
         "scatter_columns(x, values, i, axis=1)",
@@ -88,7 +84,7 @@ TABLE_ROWS = (
         example="t: input(f64, 5, 4)\nv: input(f64, 5, 3)\ni: input(i64, 3)\n"
         "y = scatter_add(t, v, i, axis=1)",
     ),
-    _rule(
+    rounding(
         "rows_out_of_table",
         "table[rows]",
         "gather_rows(table, rows)",
@@ -97,7 +93,7 @@ TABLE_ROWS = (
         roots=("gather",),
         example="t: input(f64, 5, 4)\ni: input(i64, 3)\ny = t[i]",
     ),
-    _rule(
+    rounding(
         "slice_of_scatter",
         "scatter_add(0, v, constant)[a:b]",
         "v[constant]",

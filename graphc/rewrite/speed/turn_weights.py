@@ -11,14 +11,13 @@ from graphc.ops.contraction.matrix_product import matmul_form
 from graphc.ops.contraction.spec import split_spec
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
-from graphc.rewrite.engine.rule import REASSOCIATES, Firing, Rule, by_whole_pass
+from graphc.rewrite.engine.rule import Firing, by_whole_pass, rounding
 
-TURN = Rule(
+TURN = rounding(
     "turn_weights",
     "scan(d_t @ U.T)",
     "scan(d_t @ copy(U.T))",
     "one copy before the loop, and each product reads memory in order",
-    exactness=REASSOCIATES,
     apply=by_whole_pass,
 )
 #: Fewer steps than this do not repay the copy.

@@ -15,7 +15,7 @@ from graphc.ops.registry import OPS
 from graphc.ops.windows.columns import is_of_elements
 from graphc.ops.windows.sliding import span
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 #: Columns of a response have as many rows as filters have places, columns that are added as many
 #: as channels have, and an element takes five times as long to add as to copy. Measured: at equally
@@ -106,23 +106,21 @@ def _is_faster(node: Node, read: Sequence[Dim]) -> bool:
 
 
 TURNED_FILTERS = (
-    Rule(
+    rounding(
         "turned_filters",
         "convolve_back(d, W)",
         "convolve_windows(pad(d), W half a turn round)",
         "columns of a few filters are copied, rather than those of many channels added",
-        exactness=REASSOCIATES,
         apply=_by_turned_filters,
         roots=("convolve_back",),
         example="d: input(f64, 2, 7, 8, 3)\nW: input(f64, 2, 24)\n"
         "y = convolve_back(d, W, shape=(8, 10), size=(2, 3))",
     ),
-    Rule(
+    rounding(
         "convolve_what_is_read",
         "convolve_windows(pad(x, 2), W)[:, 1:-1]",
         "convolve_windows(pad(x, 1), W)",
         "what is cut off needs no columns",
-        exactness=REASSOCIATES,
         apply=_what_is_read,
         roots=("slice",),
         operands=("convolve_windows", "convolve_back"),

@@ -17,7 +17,7 @@ from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, is_at_least, varying_axes, without_copies
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _take_before_arithmetic(node: Node, facts: Facts) -> Node | None:
@@ -136,7 +136,7 @@ _OF_ROWS = (
 _Z = "z: input(f64, 3, 4)\n"
 
 MOVES_BEFORE_ARITHMETIC = (
-    Rule(
+    rounding(
         "take_before_arithmetic",
         "take(f(a, broadcast_to(b)))",
         "f(take(a), b)",
@@ -144,11 +144,10 @@ MOVES_BEFORE_ARITHMETIC = (
         apply=_take_before_arithmetic,
         roots=("take_along_axis", "gather"),
         operands=("add", "subtract", "multiply", "divide"),
-        exactness=REASSOCIATES,
         example=_Z + "i: input(i64, 3, 1)\n"
         "y = take_along_axis(z - mean(z, axis=1, keepdims=True), i, axis=1)",
     ),
-    Rule(
+    rounding(
         "slice_before_function",
         "f(a, b)[i:j]",
         "f(a[i:j], b[i:j])",
@@ -156,7 +155,6 @@ MOVES_BEFORE_ARITHMETIC = (
         apply=_slice_before_function,
         roots=("slice",),
         operands=(*_ARITHMETIC, *_FUNCTIONS, *_OF_ROWS),
-        exactness=REASSOCIATES,
         example=_Z + "y = exp(z)[0:1]",
     ),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import reduce
 
 from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
@@ -15,7 +15,7 @@ from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import ALL_PRODUCTS, factors_of, product_of, times_product
 from graphc.rewrite.engine.facts import Facts, exponent_of, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 _MOVES = ("reshape", "transpose", "broadcast_to", "take_along_axis", "gather", "slice")
 
@@ -190,10 +190,9 @@ _OVERFLOW = "exp overflows, and the quotient would be inf/inf"
 
 _MEET = "inf*0 where the product is finite"
 
-_rule = partial(Rule, exactness=REASSOCIATES)
 
 EXPONENTIALS_OF_ANY_BASE = (
-    _rule(
+    rounding(
         "log_of_power_of_number",
         "log(c**x)",
         "x*log(c)",
@@ -203,7 +202,7 @@ EXPONENTIALS_OF_ANY_BASE = (
         operands=("exp2", "power"),
         example=_Z + "y = log(10.0**z)",
     ),
-    _rule(
+    rounding(
         "extreme_of_exponentials",
         "max(exp(x))",
         "exp(max(x))",
@@ -213,7 +212,7 @@ EXPONENTIALS_OF_ANY_BASE = (
         operands=("exp", "exp2"),
         example=_Z + "y = exp(z)/max(exp(z), axis=1, keepdims=True)",
     ),
-    _rule(
+    rounding(
         "product_of_exponentials",
         "prod(exp(x))",
         "exp(sum(x))",
@@ -226,35 +225,35 @@ EXPONENTIALS_OF_ANY_BASE = (
 )
 
 QUOTIENTS_OF_EXPONENTIALS = (
-    _rule(
+    rounding(
         "sinh_over_cosh",
         "sinh(x)/cosh(y)",
         "tanh(x)*exp(log_cosh(x) - log_cosh(y))",
         _OVERFLOW,
     ),
-    _rule("cosh_over_cosh", "cosh(x)/cosh(y)", "exp(log_cosh(x) - log_cosh(y))", _OVERFLOW),
-    _rule("cosh_over_sinh", "cosh(x)/sinh(x)", "1/tanh(x)", _OVERFLOW),
-    _rule(
+    rounding("cosh_over_cosh", "cosh(x)/cosh(y)", "exp(log_cosh(x) - log_cosh(y))", _OVERFLOW),
+    rounding("cosh_over_sinh", "cosh(x)/sinh(x)", "1/tanh(x)", _OVERFLOW),
+    rounding(
         "exp_times_any_sigmoid",
         "exp(x)*sigmoid(y)",
         "exp(x - softplus(-y))",
         _MEET,
         spares_shared=True,
     ),
-    _rule("exp_over_expm1", "exp(x)/expm1(x)", "-1/expm1(-x)", "the quotient would be inf/inf"),
-    _rule(
+    rounding("exp_over_expm1", "exp(x)/expm1(x)", "-1/expm1(-x)", "the quotient would be inf/inf"),
+    rounding(
         "scaled_exp_over_expm1",
         "(w*exp(x))/expm1(x)",
         "-w/expm1(-x)",
         "the quotient would be inf/inf",
     ),
-    _rule(
+    rounding(
         "exp_times_its_tail",
         "exp(square(x))*erfc(x)",
         "0.7978845608028654/inverse_mills_ratio(-1.4142135623730951*x)",
         _MEET,
     ),
-    _rule(
+    rounding(
         "exponentials_meet",
         "exp(x)*broadcast_to(exp(y))",
         "exp(x + broadcast_to(y))",
@@ -264,7 +263,7 @@ QUOTIENTS_OF_EXPONENTIALS = (
         operands=("broadcast_to", "exp", "exp2", "power"),
         example=_K + "y = exp(z)/exp(k)",
     ),
-    _rule(
+    rounding(
         "over_exponential",
         "w/(c*broadcast_to(exp(x)))",
         "w*broadcast_to(exp(-x))/c",
@@ -276,7 +275,7 @@ QUOTIENTS_OF_EXPONENTIALS = (
         ),
         example=_K + "y = z**2/(3.0*exp(k)**2)",
     ),
-    _rule(
+    rounding(
         "quotient_of_exponentials",
         "w*exp(b)/(sum(exp(a)) + c)",
         "w*exp(b - logaddexp(logsumexp(a), log(c)))",
@@ -296,7 +295,7 @@ QUOTIENTS_OF_EXPONENTIALS = (
         ),
         example=_Z + "y = exp(z[:, 0])/sum(exp(z), axis=1)",
     ),
-    _rule(
+    rounding(
         "over_exponentials",
         "w/(c + exp(x))",
         "(w/c)*sigmoid(log(c) - x)",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from graphc.ir.node import Node
 from graphc.ops.contraction.linear_algebra import turned
 from graphc.ops.contraction.matrix_product import matmul_form
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _log_of_determinant(node: Node, facts: Facts) -> Node:
@@ -48,12 +46,11 @@ def _is_inverse(x: Node, facts: Facts) -> bool:
     return x.op is OPS["inv"] and not facts.is_shared(x)
 
 
-_rule = partial(Rule, exactness=REASSOCIATES)
 _A = "a: input(f64, 3, 3)\n"
 _REGULAR = _A + "m = a @ a.T + eye(3, dtype=f64)\n"
 
 LINEAR_ALGEBRA = (
-    _rule(
+    rounding(
         "log_of_determinant",
         "log(det(a))",
         "logdet(a)",
@@ -63,7 +60,7 @@ LINEAR_ALGEBRA = (
         operands=("det",),
         example=_REGULAR + "y = log(det(m))",
     ),
-    _rule(
+    rounding(
         "log_of_absolute_determinant",
         "log(abs(det(a)))",
         "log_abs_det(a)",
@@ -73,7 +70,7 @@ LINEAR_ALGEBRA = (
         operands=("abs",),
         example=_REGULAR + "y = log(abs(det(m)))",
     ),
-    _rule(
+    rounding(
         "solve_for_inverse",
         "inv(a) @ b",
         "solve(a, b)",

@@ -19,7 +19,7 @@ from graphc.ops.reduction.spread import core
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import Factor, factors_of, folded, product_of, terms_of_sum
 from graphc.rewrite.engine.facts import LOGARITHM_PASSES, Facts, is_number, only_moves
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 from graphc.rewrite.stabilize.weighted_exponentials import largest_of, shift_of, shifted
 
 
@@ -245,7 +245,7 @@ _MOST_ADDENDS = 16
 _Z = "z: input(f64, 3, 4)\n"
 _WHY = "a probability that rounds to 0 has no logarithm"
 
-_rule = partial(Rule, why=_WHY, exactness=REASSOCIATES, roots=("log",))
+_rule = partial(rounding, why=_WHY, roots=("log",))
 
 LOGARITHM_MOVES = (
     _rule(

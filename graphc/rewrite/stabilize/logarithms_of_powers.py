@@ -15,7 +15,7 @@ from graphc.ops.reduction.minus_infinity import may_hold_minus_infinity
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import Factor, factors_of, product_of
 from graphc.rewrite.engine.facts import Facts, exponent_of, is_number, only_moves
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _log_of_power(node: Node, facts: Facts) -> Node | None:
@@ -128,7 +128,7 @@ _DIFFERENCES = {("subtract", "erfc", "erfc"), ("subtract", "erf", "erf"), ("add"
 _SMALL_EXPONENT = 2
 _Z = "z: input(f64, 3, 4)\n"
 
-_rule = partial(Rule, exactness=REASSOCIATES, roots=("log",))
+_rule = partial(rounding, roots=("log",))
 
 LOGARITHMS_OF_POWERS = (
     _rule(

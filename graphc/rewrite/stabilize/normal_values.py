@@ -13,7 +13,7 @@ from graphc.ops.reduction.spread import core, lines_up, reduction_under
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import Factor, factors_of, product_of
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 def _normal_value(node: Node, facts: Facts) -> Node | None:
@@ -89,12 +89,11 @@ def _made_normal(above: Node, power: Node, facts: Facts) -> str | None:
 
 
 NORMAL_VALUES = (
-    Rule(
+    rounding(
         "normal_value",
         "(x - mean(x))/sqrt(var(x) + c)",
         "standardize(x)",
         "its derivative has all terms through mean and variance collected",
-        exactness=REASSOCIATES,
         apply=_normal_value,
         roots=("divide", "multiply"),
         operands=("broadcast_to", "reshape", "sqrt", "power"),

@@ -19,7 +19,7 @@ from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import ALL_PRODUCTS, Factor, factors_of, product_of
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 
 class Pair(NamedTuple):
@@ -148,24 +148,22 @@ def _polynomial(coefficients: Sequence[float], x: Node) -> Node:
 
 
 REMOVABLE_QUOTIENTS = (
-    Rule(
+    rounding(
         "guarded_quotient",
         "where(m, f(x)/where(m, x, c), d)",
         "where(m, f(x)/x, d)",
         "beside the guarded point the derivatives cancel, too",
-        exactness=REASSOCIATES,
         apply=_guarded_quotient,
         roots=("where",),
         operands=("divide", "multiply"),
         forward_only=True,
         example="x: input(f64, 3, 4)\ny = where(x > 0, sin(x)/where(x > 0, x, 1.0), 1.0)",
     ),
-    Rule(
+    rounding(
         "removable_quotient",
         "f(x)/x",
         "where(x**2 < r**2, c0 + c1*x**2 + ..., f(x)/x)",
         "near 0 the derivatives cancel, and at 0 the quotient is 0/0",
-        exactness=REASSOCIATES,
         apply=_removable_quotient,
         roots=("divide", "multiply"),
         operands=(

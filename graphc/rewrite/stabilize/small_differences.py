@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from graphc.ir.node import Node
 from graphc.ops.leaf import full
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.facts import Facts, is_number
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 
 _CANCEL = "the difference of nearly equal numbers loses its digits"
 _TAIL = "tanh(x) rounds to 1, and the logarithm of what is left is -inf"
-
-_row = partial(Rule, exactness=REASSOCIATES)
 
 
 def _root_less_number(node: Node, facts: Facts) -> Node | None:
@@ -35,35 +31,35 @@ def _root_less_number(node: Node, facts: Facts) -> Node | None:
 
 
 SMALL_DIFFERENCES = (
-    _row(
+    rounding(
         "log_one_plus_tanh",
         "log1p(tanh(x))",
         "where(x < -1, 0.6931471805599453 - softplus(-2*x), log1p(tanh(maximum(x, -2))))",
         _TAIL,
         when="not is_above(x, -3)",
     ),
-    _row(
+    rounding(
         "log_one_minus_tanh",
         "log1p(-tanh(x))",
         "where(x > 1, 0.6931471805599453 - softplus(2*x), log1p(-tanh(minimum(x, 2))))",
         _TAIL,
         when="not is_above(-x, -3)",
     ),
-    _row("one_minus_cos", "1 - cos(x)", "2*square(sin(0.5*x))", _CANCEL),
-    _row("cos_minus_one", "cos(x) - 1", "-2*square(sin(0.5*x))", _CANCEL),
-    _row("cosh_minus_one", "cosh(x) - 1", "2*square(sinh(0.5*x))", _CANCEL),
-    _row("one_minus_erf", "1 - erf(x)", "erfc(x)", _CANCEL),
-    _row("one_plus_erf", "1 + erf(x)", "erfc(-x)", _CANCEL),
-    _row("one_minus_half_erfc", "1 - 0.5*erfc(x)", "0.5*erfc(-x)", _CANCEL),
-    _row("one_minus_erfc_over_two", "1 - erfc(x)/2", "erfc(-x)/2", _CANCEL),
-    _row("expm1_less", "(exp(x) - y) - 1", "expm1(x) - y", _CANCEL, when="not uncovers_log(y)"),
-    _row("expm1_plus", "(exp(x) + y) - 1", "expm1(x) + y", _CANCEL, when="not uncovers_log(y)"),
-    _row("less_expm1", "(y - exp(x)) + 1", "y - expm1(x)", _CANCEL, when="not uncovers_log(y)"),
-    _row("log1p_of_expm1", "log1p(expm1(x))", "x", "the pair does nothing, and overflows"),
+    rounding("one_minus_cos", "1 - cos(x)", "2*square(sin(0.5*x))", _CANCEL),
+    rounding("cos_minus_one", "cos(x) - 1", "-2*square(sin(0.5*x))", _CANCEL),
+    rounding("cosh_minus_one", "cosh(x) - 1", "2*square(sinh(0.5*x))", _CANCEL),
+    rounding("one_minus_erf", "1 - erf(x)", "erfc(x)", _CANCEL),
+    rounding("one_plus_erf", "1 + erf(x)", "erfc(-x)", _CANCEL),
+    rounding("one_minus_half_erfc", "1 - 0.5*erfc(x)", "0.5*erfc(-x)", _CANCEL),
+    rounding("one_minus_erfc_over_two", "1 - erfc(x)/2", "erfc(-x)/2", _CANCEL),
+    rounding("expm1_less", "(exp(x) - y) - 1", "expm1(x) - y", _CANCEL, when="not uncovers_log(y)"),
+    rounding("expm1_plus", "(exp(x) + y) - 1", "expm1(x) + y", _CANCEL, when="not uncovers_log(y)"),
+    rounding("less_expm1", "(y - exp(x)) + 1", "y - expm1(x)", _CANCEL, when="not uncovers_log(y)"),
+    rounding("log1p_of_expm1", "log1p(expm1(x))", "x", "the pair does nothing, and overflows"),
 )
 
 ROOTS_LESS_NUMBERS = (
-    _row(
+    rounding(
         "root_less_number",
         "sqrt(c**2 + x) - c",
         "x/(sqrt(c**2 + x) + c)",

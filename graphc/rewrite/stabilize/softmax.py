@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from graphc.ir.dims import same_shape
 from graphc.ir.node import Node
@@ -14,7 +13,7 @@ from graphc.ops.reduction.spread import core, count_of, lines_up, placed, reduct
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import Factor, factors_of, product_of, times_product
 from graphc.rewrite.engine.facts import Facts, exponent_of
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 from graphc.rewrite.stabilize.weighted_exponentials import limited
 
 _REDUCTIONS_OF_Z = ("max", "mean", "min", "logsumexp")
@@ -228,10 +227,9 @@ _Z = "z: input(f64, 3, 4)\n"
 _E = "exp(z)/sum(exp(z), axis=1, keepdims=True)"
 _OVERFLOW = "exp overflows, and the quotient would be inf/inf"
 
-_rule = partial(Rule, exactness=REASSOCIATES)
 
 SOFTMAX = (
-    _rule(
+    rounding(
         "softmax_textbook",
         "w*exp(z)/sum(exp(z))",
         "w*softmax(z)",
@@ -241,7 +239,7 @@ SOFTMAX = (
         operands=("broadcast_to", "sum", "reshape"),
         example=_Z + f"y = {_E}",
     ),
-    _rule(
+    rounding(
         "weighted_mean_of_exponentials",
         "sum(w*exp(z))/sum(exp(z))",
         "sum(w*softmax(z))",
@@ -251,7 +249,7 @@ SOFTMAX = (
         operands=("sum", "mean", "einsum"),
         example=_Z + "y = sum(z*exp(z), axis=1)/sum(exp(z), axis=1)",
     ),
-    _rule(
+    rounding(
         "exp_of_log_softmax",
         "exp(z - logsumexp(z))",
         "softmax(z)",
@@ -261,7 +259,7 @@ SOFTMAX = (
         operands=("subtract",),
         example=_Z + "y = exp(z - logsumexp(z, axis=1, keepdims=True))",
     ),
-    _rule(
+    rounding(
         "shifted_softmax",
         "softmax(z - max(z))",
         "softmax(z)",
@@ -271,7 +269,7 @@ SOFTMAX = (
         operands=("subtract",),
         example=_Z + "y = softmax(z - max(z, axis=1, keepdims=True), axis=1)",
     ),
-    _rule(
+    rounding(
         "shifted_logsumexp",
         "logsumexp(z - max(z))",
         "logsumexp(z) - max(z)",
@@ -282,7 +280,7 @@ SOFTMAX = (
         example=_Z + "d = z - max(z, axis=1, keepdims=True)\n"
         "y = logsumexp(d, axis=1) + prod(d, axis=1)",
     ),
-    _rule(
+    rounding(
         "shift_returned",
         "(logsumexp(z) - max(z)) + max(z)",
         "logsumexp(z)",
@@ -293,7 +291,7 @@ SOFTMAX = (
         example=_Z + "y = log(sum(exp(z - max(z, axis=1, keepdims=True)), axis=1)) "
         "+ max(z, axis=1)",
     ),
-    _rule(
+    rounding(
         "shift_cancelled",
         "(z - max(z)) - (logsumexp(z) - max(z))",
         "z - logsumexp(z)",
@@ -304,7 +302,7 @@ SOFTMAX = (
         example=_Z + "u = z - max(z, axis=1, keepdims=True)\n"
         "y = u - log(sum(exp(u), axis=1, keepdims=True))",
     ),
-    _rule(
+    rounding(
         "masked_exponential",
         "where(m, exp(z), 0)",
         "exp(where(m, z, -inf))",
@@ -315,7 +313,7 @@ SOFTMAX = (
         forward_only=True,
         example=_Z + "y = where(z > 0, exp(z), 0.0)",
     ),
-    _rule(
+    rounding(
         "mask_times_exponential",
         "cast(m)*exp(z)",
         "where(m, exp(z), 0)",

@@ -7,9 +7,7 @@ left side loses them. `log` reaches its argument through products, choices and m
 
 from __future__ import annotations
 
-from functools import partial
-
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 from graphc.rewrite.stabilize.sigmoids import SIGMOIDS
 from graphc.rewrite.stabilize.small_differences import SMALL_DIFFERENCES
 
@@ -19,48 +17,49 @@ _UNDERFLOW = "a probability that rounds to 0 has no logarithm"
 _CANCEL = "the difference of nearly equal numbers loses its digits"
 _SQUARE = "a square may overflow or underflow"
 
-_row = partial(Rule, exactness=REASSOCIATES)
 
 LOGARITHMS = (
-    _row("log_one_plus_exp", "log(1 + exp(x))", "softplus(x)", _OVERFLOW),
-    _row("log1p_exp", "log1p(exp(x))", "softplus(x)", _OVERFLOW),
-    _row(
+    rounding("log_one_plus_exp", "log(1 + exp(x))", "softplus(x)", _OVERFLOW),
+    rounding("log1p_exp", "log1p(exp(x))", "softplus(x)", _OVERFLOW),
+    rounding(
         "log_one_minus_exp", "log(-expm1(x))", "log1mexp(x)", "far below 0, expm1(x) rounds to -1"
     ),
-    _row("log1p_minus_exp", "log1p(-exp(x))", "log1mexp(x)", "near 0, exp(x) rounds to 1"),
-    _row(
+    rounding("log1p_minus_exp", "log1p(-exp(x))", "log1mexp(x)", "near 0, exp(x) rounds to 1"),
+    rounding(
         "log_one_minus_tanh_squared",
         "log1p(-square(tanh(x)))",
         "-2*log_cosh(x)",
         "tanh(x) rounds to 1: the density of squashed actions (Haarnoja 2018)",
     ),
-    _row(
+    rounding(
         "log_one_minus_sigmoid_squared",
         "log1p(-square(sigmoid(x)))",
         "log1p(sigmoid(x)) - softplus(x)",
         "far above 0, sigmoid(x) rounds to 1",
     ),
-    _row("log_sinh", "log(sinh(x))", "x + log1mexp(-2*x) - 0.6931471805599453", _OVERFLOW),
-    _row("log_asinh", "log(x + sqrt(1 + square(x)))", "asinh(x)", _CANCEL),
-    _row("log_acosh", "log(x + sqrt(square(x) - 1))", "acosh(x)", "the square may overflow"),
-    _row("log_exp_plus_exp", "log(exp(x) + exp(y))", "logaddexp(x, y)", _OVERFLOW),
-    _row(
+    rounding("log_sinh", "log(sinh(x))", "x + log1mexp(-2*x) - 0.6931471805599453", _OVERFLOW),
+    rounding("log_asinh", "log(x + sqrt(1 + square(x)))", "asinh(x)", _CANCEL),
+    rounding("log_acosh", "log(x + sqrt(square(x) - 1))", "acosh(x)", "the square may overflow"),
+    rounding("log_exp_plus_exp", "log(exp(x) + exp(y))", "logaddexp(x, y)", _OVERFLOW),
+    rounding(
         "log_exp_minus_exp",
         "log(exp(x) - exp(y))",
         "x + log1mexp(where(x == y, 0, y - x))",
         _OVERFLOW,
     ),
-    _row(
+    rounding(
         "log_between_sigmoids",
         "log(sigmoid(x) - sigmoid(y))",
         "log1mexp(where(x == y, 0, y - x)) - softplus(-x) - softplus(y)",
         "both round to 1, or underflow: the logarithm of a grade's probability",
     ),
-    _row("log_exp", "log(exp(x))", "x", "the exponential may overflow or underflow"),
-    _row("log_sigmoid", "log(sigmoid(x))", "-softplus(-x)", _UNDERFLOW),
-    _row("log_sigmoid_op", "log_sigmoid(x)", "-softplus(-x)", "the form that meets other losses"),
-    _row("log1p_minus_sigmoid", "log1p(-sigmoid(x))", "-softplus(x)", _UNDERFLOW),
-    _row(
+    rounding("log_exp", "log(exp(x))", "x", "the exponential may overflow or underflow"),
+    rounding("log_sigmoid", "log(sigmoid(x))", "-softplus(-x)", _UNDERFLOW),
+    rounding(
+        "log_sigmoid_op", "log_sigmoid(x)", "-softplus(-x)", "the form that meets other losses"
+    ),
+    rounding("log1p_minus_sigmoid", "log1p(-sigmoid(x))", "-softplus(x)", _UNDERFLOW),
+    rounding(
         "log_one_plus_large",
         "log(1 + x)",
         "softplus(log(x))",
@@ -68,7 +67,7 @@ LOGARITHMS = (
         when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x) and not vanishes(x)",
         example="x=3.0*exp(u)",
     ),
-    _row(
+    rounding(
         "log1p_of_large",
         "log1p(x)",
         "softplus(log(x))",
@@ -76,7 +75,7 @@ LOGARITHMS = (
         when="uncovers_log(x) and is_nonnegative(x) and not is_unit(x) and not vanishes(x)",
         example="x=3.0*exp(u)",
     ),
-    _row(
+    rounding(
         "log_plus",
         "log(x + y)",
         "logaddexp(log(x), log(y))",
@@ -86,25 +85,25 @@ LOGARITHMS = (
         " and not vanishes(x) and not vanishes(y)",
         example="x=3.0*exp(u); y=5.0*exp(v)",
     ),
-    _row("log_expm1", "log(expm1(x))", "x + log1mexp(-x)", _OVERFLOW),
-    _row("log_one_plus", "log(1 + x)", "log1p(x)", _SMALL),
-    _row(
+    rounding("log_expm1", "log(expm1(x))", "x + log1mexp(-x)", _OVERFLOW),
+    rounding("log_one_plus", "log(1 + x)", "log1p(x)", _SMALL),
+    rounding(
         "log_one_plus_chosen",
         "log(where(m, 1 + x, 1))",
         "log1p(where(m, x, 0))",
         _SMALL,
         example="m=v > 0",
     ),
-    _row("log_one_minus", "log(1 - x)", "log1p(-x)", _SMALL),
-    _row("log1p_of_less_one", "log1p(x - 1)", "log(x)", "the pair does nothing"),
-    _row("log_sqrt", "log(sqrt(x))", "0.5*log(x)", "the root would halve the exponents' range"),
-    _row(
+    rounding("log_one_minus", "log(1 - x)", "log1p(-x)", _SMALL),
+    rounding("log1p_of_less_one", "log1p(x - 1)", "log(x)", "the pair does nothing"),
+    rounding("log_sqrt", "log(sqrt(x))", "0.5*log(x)", "the root would halve the exponents' range"),
+    rounding(
         "log_square",
         "log(square(x))",
         "2*log(abs(x))",
         "the square may overflow or underflow",
     ),
-    _row(
+    rounding(
         "log_where",
         "log(where(m, x, y))",
         "where(m, log(x), log(y))",
@@ -112,7 +111,7 @@ LOGARITHMS = (
         when="uncovers_log(x) or uncovers_log(y)",
         example="x=exp(u); m=v > 0; y=2.0 + u*u",
     ),
-    _row(
+    rounding(
         "log2",
         "log2(x)",
         "log(x)*1.4426950408889634",
@@ -120,7 +119,7 @@ LOGARITHMS = (
         when="uncovers_log(x)",
         example="x=sigmoid(u)",
     ),
-    _row(
+    rounding(
         "log10",
         "log10(x)",
         "log(x)*0.4342944819032518",
@@ -128,8 +127,8 @@ LOGARITHMS = (
         when="uncovers_log(x)",
         example="x=sigmoid(u)",
     ),
-    _row("log_of_cosh", "log(cosh(x))", "log_cosh(x)", _OVERFLOW),
-    _row(
+    rounding("log_of_cosh", "log(cosh(x))", "log_cosh(x)", _OVERFLOW),
+    rounding(
         "log_softplus",
         "log(softplus(x))",
         "where(x < -40, x, log(softplus(maximum(x, -41))))",
@@ -139,16 +138,16 @@ LOGARITHMS = (
 )
 
 EXPONENTIALS = (
-    _row(
+    rounding(
         "log1mexp_of_exp",
         "log1mexp(-exp(x))",
         "where(x < -40, x, log1mexp(-exp(maximum(x, -41))))",
         "far below 0, 1 - exp(-exp(x)) is exp(x) and underflows",
         when="not is_above(x, -42)",
     ),
-    _row("expm1", "exp(x) - 1", "expm1(x)", _CANCEL),
-    _row("minus_expm1", "1 - exp(x)", "-expm1(x)", _CANCEL),
-    _row(
+    rounding("expm1", "exp(x) - 1", "expm1(x)", _CANCEL),
+    rounding("minus_expm1", "1 - exp(x)", "-expm1(x)", _CANCEL),
+    rounding(
         "exp_of_log",
         "exp(log(x))",
         "x",
@@ -156,27 +155,31 @@ EXPONENTIALS = (
         when="is_nonnegative(x)",
         example="x=relu(u)",
     ),
-    _row("exp_of_minus_softplus", "exp(-softplus(x))", "sigmoid(-x)", "one function for two"),
-    _row("expm1_of_minus_softplus", "expm1(-softplus(x))", "-sigmoid(x)", "one function for two"),
-    _row("exp_of_softplus", "exp(softplus(x))", "1 + exp(x)", "one function for two"),
-    _row(
+    rounding("exp_of_minus_softplus", "exp(-softplus(x))", "sigmoid(-x)", "one function for two"),
+    rounding(
+        "expm1_of_minus_softplus", "expm1(-softplus(x))", "-sigmoid(x)", "one function for two"
+    ),
+    rounding("exp_of_softplus", "exp(softplus(x))", "1 + exp(x)", "one function for two"),
+    rounding(
         "exp_times_exp",
         "exp(x)*exp(y)",
         "exp(x + y)",
         "inf*0 where the product is finite",
         spares_shared=True,
     ),
-    _row(
+    rounding(
         "scaled_exp_times_exp",
         "(w*exp(x))*exp(y)",
         "w*exp(x + y)",
         "inf*0 where the product is finite",
         spares_shared=True,
     ),
-    _row("exp_over_exp", "exp(x)/exp(y)", "exp(x - y)", _OVERFLOW),
-    _row("one_over_exp", "w/exp(x)", "w*exp(-x)", "the quotient may be 0/0 or inf/inf"),
-    _row("square_of_exp", "square(exp(x))", "exp(2*x)", "one function for two", spares_shared=True),
-    _row(
+    rounding("exp_over_exp", "exp(x)/exp(y)", "exp(x - y)", _OVERFLOW),
+    rounding("one_over_exp", "w/exp(x)", "w*exp(-x)", "the quotient may be 0/0 or inf/inf"),
+    rounding(
+        "square_of_exp", "square(exp(x))", "exp(2*x)", "one function for two", spares_shared=True
+    ),
+    rounding(
         "power_of_exp",
         "exp(x)**y",
         "exp(x*y)",
@@ -185,14 +188,14 @@ EXPONENTIALS = (
         example="x=sin(u)",
         spares_shared=True,
     ),
-    _row(
+    rounding(
         "power_of_masked_exp",
         "exp(x)**y",
         "exp(multiply_no_nan(y, x))",
         "one function for two, and 0**0 is 1",
         spares_shared=True,
     ),
-    _row(
+    rounding(
         "sqrt_of_exp",
         "sqrt(exp(x))",
         "exp(0.5*x)",
@@ -202,9 +205,9 @@ EXPONENTIALS = (
 )
 
 TANHS = (
-    _row("tanh_of_exps", "(exp(x) - exp(y))/(exp(x) + exp(y))", "tanh(0.5*(x - y))", _OVERFLOW),
-    _row("tanh_of_expm1", "expm1(x)/(exp(x) + 1)", "tanh(0.5*x)", _OVERFLOW),
-    _row(
+    rounding("tanh_of_exps", "(exp(x) - exp(y))/(exp(x) + exp(y))", "tanh(0.5*(x - y))", _OVERFLOW),
+    rounding("tanh_of_expm1", "expm1(x)/(exp(x) + 1)", "tanh(0.5*x)", _OVERFLOW),
+    rounding(
         "tanh_of_expm1_times_sigmoid",
         "expm1(x)*sigmoid(y)",
         "tanh(0.5*x)",
@@ -212,8 +215,8 @@ TANHS = (
         when="negates(x, y)",
         example="y=-x",
     ),
-    _row("tanh_of_sinh", "sinh(x)/cosh(x)", "tanh(x)", _OVERFLOW),
-    _row(
+    rounding("tanh_of_sinh", "sinh(x)/cosh(x)", "tanh(x)", _OVERFLOW),
+    rounding(
         "over_cosh",
         "w/cosh(x)",
         "w*exp(-log_cosh(x))",
@@ -221,7 +224,7 @@ TANHS = (
         when="is_given(w)",
         example="w=1.0",
     ),
-    _row(
+    rounding(
         "over_square_of_cosh",
         "w/square(cosh(x))",
         "w*exp(-2*log_cosh(x))",
@@ -229,8 +232,8 @@ TANHS = (
         when="is_given(w)",
         example="w=1.0",
     ),
-    _row("tanh_of_sigmoid", "2*sigmoid(x) - 1", "tanh(0.5*x)", _CANCEL),
-    _row(
+    rounding("tanh_of_sigmoid", "2*sigmoid(x) - 1", "tanh(0.5*x)", _CANCEL),
+    rounding(
         "sinh_of_exps",
         "(exp(x) - exp(y))/2",
         "sinh(x)",
@@ -238,7 +241,7 @@ TANHS = (
         when="negates(x, y)",
         example="y=-x",
     ),
-    _row(
+    rounding(
         "sinh_of_half_exps",
         "(exp(x) - exp(y))*0.5",
         "sinh(x)",
@@ -246,7 +249,7 @@ TANHS = (
         when="negates(x, y)",
         example="y=-x",
     ),
-    _row(
+    rounding(
         "cosh_of_exps",
         "(exp(x) + exp(y))/2",
         "cosh(x)",
@@ -254,7 +257,7 @@ TANHS = (
         when="negates(x, y)",
         example="y=-x",
     ),
-    _row(
+    rounding(
         "cosh_of_half_exps",
         "(exp(x) + exp(y))*0.5",
         "cosh(x)",
@@ -273,7 +276,7 @@ _DIGITS_OF_LOGARITHM = (
 )
 
 LOSSES = (
-    _row(
+    rounding(
         "cross_entropy_of_logits",
         "y*softplus(a) + (1 - y)*softplus(z)",
         "softplus(z) - y*z",
@@ -281,7 +284,7 @@ LOSSES = (
         when="negates(a, z)",
         example="a=-z",
     ),
-    _row(
+    rounding(
         "softplus_difference",
         "softplus(x) - softplus(y)",
         "x",
@@ -289,15 +292,15 @@ LOSSES = (
         when="negates(x, y)",
         example="y=-x",
     ),
-    _row("softplus_minus_argument", "softplus(x) - x", "softplus(-x)", _CANCEL),
-    _row(
+    rounding("softplus_minus_argument", "softplus(x) - x", "softplus(-x)", _CANCEL),
+    rounding(
         "softplus_less_share",
         "softplus(x) - y*x",
         "maximum(x, 0) - y*x + softplus(-abs(x))",
         _DIGITS_OF_LOGARITHM,
         moves_kink=True,
     ),
-    _row(
+    rounding(
         "share_less_softplus",
         "y*x - softplus(x)",
         "y*x - maximum(x, 0) - softplus(-abs(x))",
@@ -307,10 +310,10 @@ LOSSES = (
 )
 
 ROOTS = (
-    _row("sqrt_of_square", "sqrt(square(x))", "abs(x)", _SQUARE),
-    _row("inverse_root_of_square", "square(x)**(-0.5)", "1/abs(x)", _SQUARE),
-    _row("hypot", "sqrt(square(x) + square(y))", "hypot(x, y)", _SQUARE),
-    _row(
+    rounding("sqrt_of_square", "sqrt(square(x))", "abs(x)", _SQUARE),
+    rounding("inverse_root_of_square", "square(x)**(-0.5)", "1/abs(x)", _SQUARE),
+    rounding("hypot", "sqrt(square(x) + square(y))", "hypot(x, y)", _SQUARE),
+    rounding(
         "times_sqrt", "x*sqrt(x)", "x**1.5", "its derivative at 0 would be 0*inf", forward_only=True
     ),
 )

@@ -12,7 +12,7 @@ from graphc.ops.reduction.spread import core, lines_up, placed, spread_as
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.factors import Factor, product_of
 from graphc.rewrite.engine.facts import Facts
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
+from graphc.rewrite.engine.rule import rounding
 from graphc.rewrite.stabilize.removable_quotients import all_factors, removable
 
 
@@ -163,35 +163,32 @@ def _squared_norm(node: Node, facts: Facts) -> Node | None:
 
 
 UNIT_VECTORS = (
-    Rule(
+    rounding(
         "unit_vector",
         "x/norm(x)",
         "normalize(x)",
         "at 0 it is 0, and so is its derivative",
-        exactness=REASSOCIATES,
         apply=_unit_vector,
         roots=("divide",),
         operands=("broadcast_to", "reshape", "norm", "sqrt"),
         example="x: input(f64, 3, 4)\ny = x/norm(x, axis=1, keepdims=True)",
     ),
-    Rule(
+    rounding(
         "unit_vector_in_product",
         "w*x*(v/norm(x))",
         "w*normalize(x)*v",
         "at 0 it is 0, and so is its derivative",
-        exactness=REASSOCIATES,
         apply=_unit_vector_in_product,
         roots=("multiply", "divide"),
         operands=("broadcast_to", "reshape", "norm", "sqrt", "divide", "reciprocal", "power"),
         forward_only=True,
         example="x: input(f64, 3, 4)\nn = norm(x, axis=1, keepdims=True)\ny = x*(cos(n)/n)",
     ),
-    Rule(
+    rounding(
         "product_by_norm",
         "sum(x*y)/norm(x)",
         "sum(normalize(x)*y)",
         "the cosine of the angle with 0 is 0, and so is its derivative",
-        exactness=REASSOCIATES,
         apply=_product_by_norm,
         roots=("divide", "multiply"),
         operands=("broadcast_to", "reshape", "norm", "sqrt", "divide", "multiply"),
@@ -199,12 +196,11 @@ UNIT_VECTORS = (
         example="x: input(f64, 3, 4)\nw: input(f64, 2, 4)\n"
         "y = x @ w.T/norm(x, axis=1, keepdims=True)",
     ),
-    Rule(
+    rounding(
         "squared_norm",
         "square(norm(x))",
         "sum(square(x))",
         "no root, and every derivative at 0 is exact",
-        exactness=REASSOCIATES,
         apply=_squared_norm,
         roots=("square",),
         operands=("norm",),
