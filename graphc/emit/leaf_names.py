@@ -10,23 +10,35 @@ import re
 from collections.abc import Mapping, Sequence
 
 from graphc.ir.node import Node
-from graphc.ops.given_names import is_given
 from graphc.ops.loop import by_kind, item
+from graphc.ops.registry import OPS
 from graphc.plan.loops import Loop
 
+#: A name that an op gave: `slice`, `slice_2`, `slice_t_2`, and that of its adjoint.
+_GIVEN = re.compile(r"(?:d_)?(?P<op>\w+?)(?:_t)?(?:_\d+)?")
 #: The stack of what a loop emits.
 _STACK = re.compile(r"(.+)_steps(?:_\d+)?")
 
 
+def _is_given(name: str) -> bool:
+    """Say whether a name is that of an op, perhaps counted, of one step, or of an adjoint.
+
+    >>> [_is_given(name) for name in ("sum", "sum_2", "sum_t", "d_sum_t", "summary", "h_t")]
+    [True, True, True, True, False, False]
+    """
+    match = _GIVEN.fullmatch(name)
+    return match is not None and match["op"] in {*OPS, *[op.variable for op in OPS.values()]}
+
+
 def is_named_by_op(leaf: Node) -> bool:
     """Say whether an input of a body has no name but that of an op."""
-    return is_given(leaf.attrs["name"])
+    return _is_given(leaf.attrs["name"])
 
 
 def is_output_named_by_op(node: Node, label: str) -> bool:
     """Say whether a result of a body has no name but that of its op."""
     names = {node.op.name, node.op.called(node)}
-    is_adjoint = label.startswith("d_") and is_given(label)
+    is_adjoint = label.startswith("d_") and _is_given(label)
     return not node.name and (is_adjoint or re.sub(r"_\d+$", "", label) in names)
 
 

@@ -14,14 +14,14 @@ from graphc.errors import GraphError
 from graphc.ir.attributes import ArrayLiteral, Attributes, plain
 from graphc.ir.bounds import UNKNOWN, Bounds, exactly
 from graphc.ir.code import ATOM, UNARY, Code, Codes, Notation
-from graphc.ir.dims import Dim, as_dim, as_shape, dim_text
+from graphc.ir.dims import Dim, Shape, as_dim, as_shape, dim_text
 from graphc.ir.no_node import no_node
 from graphc.ir.node import Node, make_node
 from graphc.ir.op import Arrays, Case, Op, literal
 from graphc.ir.provenance import user_error
 from graphc.ir.ranges import ANYTHING, Range, only_number
 from graphc.ir.types import SHORT, TensorType, as_dtype, is_float, promote
-from graphc.ops.registry import register
+from graphc.ops.registry import OPS, register
 
 #: No size, nor a product of a few, is so large; a float32 holds it, and 1 over it.
 _LARGEST_SIZE = 2.0**120
@@ -64,6 +64,17 @@ class Input(Leaf):
 
     def holds_minus_infinity(self, node: Node) -> bool:
         return True
+
+
+def input_for(value: Node, name: str, shape: Shape) -> Node:
+    """Return an input that stands for a value, or for a part of it, in the body of a loop.
+
+    Where nobody named the value, `name` tells the input from others and is no name of its own:
+    nothing is called after it.
+    """
+    node = OPS["input"](name, shape, value.dtype)
+    provenance = node.provenance.renamed(name if value.name else None)
+    return Node(node.op, (), node.attrs, node.type, provenance)
 
 
 class Param(Leaf):

@@ -235,3 +235,20 @@ output(loss)
 """
     source = gc.compile(gc.parse(text), gradient_of="loss", style=style).source
     assert "d_h_pre" in source and "d_product" not in source
+
+
+def test_a_users_name_counts_though_an_op_would_give_it() -> None:
+    """`sum_t` is as good a name for a carry as `seen`: what arrives at it is called after it."""
+    text = """
+x: input(f64, T, 3)
+w: param(f64, 3)
+def cell(NAME, x_t):
+    return tanh(NAME*w + x_t)
+h, = scan(cell, init=zeros(3, dtype=f64), xs=x)
+loss = sum(h)
+output(loss)
+"""
+    plain, alike = (
+        str(gc.parse(text.replace("NAME", name)).gradient("loss")) for name in ("seen", "sum_t")
+    )
+    assert "d_seen" in plain and alike == plain.replace("seen", "sum_t")

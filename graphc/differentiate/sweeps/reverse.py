@@ -18,7 +18,6 @@ from graphc.differentiate.sweeps.product import Slope, Slopes, total
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import ADJOINT, BACKWARD, Provenance, inherit
 from graphc.ir.walk import new_nodes, reaching, topological
-from graphc.ops.given_names import is_given_to_step
 from graphc.ops.leaf import full
 from graphc.ops.loop import Item, Scan
 from graphc.ops.registry import OPS
@@ -46,9 +45,7 @@ def cotangents(
     sweep.run(order, wrt)
     found = [sweep.arrived.get(node) for node in wrt]
     found, arrived = with_recomputation(outputs, order, found, sweep.arrived)
-    names = {
-        x: x.name for x in arrived if x.name and not (x.op.is_leaf and is_given_to_step(x.name))
-    }
+    names = {x: x.name for x in arrived if x.name}
     arguments = _arguments(order, arrived)
     return named_adjoints(found, arrived, _after_seeds(outputs, seeds) | names, before, arguments)
 

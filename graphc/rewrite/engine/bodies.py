@@ -13,8 +13,8 @@ from graphc.ir.naming import free_name
 from graphc.ir.node import Node, rebuilt, standing_for
 from graphc.ir.provenance import inherit
 from graphc.ir.walk import new_nodes, reaching, substitute, topological
+from graphc.ops.leaf import input_for
 from graphc.ops.loop import Item, Parts, Scan, item, scan, with_body
-from graphc.ops.registry import OPS
 from graphc.rewrite.engine.rule import Firing, Rule
 
 Became: TypeAlias = "dict[Node, Node]"
@@ -182,16 +182,16 @@ class Draft:
         for leaf, known in self.constants:
             if known is value:
                 return leaf
-        leaf = OPS["input"](name, value.shape, value.dtype)
+        leaf = input_for(value, name, value.shape)
         self.constants.append((leaf, value))
         return leaf
 
-    def add_sequence(self, name: str, stack: Node) -> Node:
-        """Return the input of the body that stands for a slice of a stack from outside."""
+    def add_sequence(self, name: str, stack: Node, step: Node) -> Node:
+        """Return the input of the body that stands for one step's part of a stack from outside."""
         for leaf, known in self.sequences:
             if known is stack:
                 return leaf
-        leaf = OPS["input"](name, stack.shape[1:], stack.dtype)
+        leaf = input_for(step, name, step.shape)
         self.sequences.append((leaf, stack))
         return leaf
 
@@ -257,5 +257,5 @@ def _uniquely_named(leaves: Sequence[Node]) -> list[tuple[Node, Node]]:
         name = free_name(leaf.attrs["name"], taken)
         same = name == leaf.attrs["name"]
         taken[name] = leaf
-        pairs.append((leaf, leaf if same else OPS["input"](name, leaf.shape, leaf.dtype)))
+        pairs.append((leaf, leaf if same else input_for(leaf, name, leaf.shape)))
     return pairs

@@ -57,8 +57,9 @@ def _known(node: Node, is_inside: bool, depth: int) -> Code | None:
     """Return how a node is called where its formula is not written."""
     if is_fill(node):
         return Code(f"{node.attrs['value']}")
-    if node.name and not (is_inside and node.inputs):
-        return Code(node.name)
+    name = node.attrs["name"] if node.op.is_leaf else node.name
+    if name and not (is_inside and node.inputs):
+        return Code(name)
     if not node.inputs:
         return node.op.text(node, [])
     return Code("…") if depth > _DEPTH and not is_inside else None

@@ -128,7 +128,7 @@ class _Outside:
         name = node.name or f"{node.op.variable or node.op.name}_t"
         if node in self.once:
             return self.draft.add_constant(name, self.once[node])
-        return self.draft.add_sequence(name, self.stacks[node])
+        return self.draft.add_sequence(name, self.stacks[node], node)
 
 
 # -- after -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.batching import batched_node
+from graphc.ops.leaf import input_for
 from graphc.ops.loop import Item, Parts, item
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
@@ -135,7 +136,7 @@ def _settle_operands(draft: Draft) -> bool:
         steady = _same_at_each_step(stack)
         source = _source_of_steps(stack)
         if steady is None and source is not None:
-            part = OPS["input"](_name_of_step(source), source.shape[1:], source.dtype)
+            part = _part_of(source)
             narrow[leaf] = part, stack
             sequences.append((part, source))
         elif steady is None:
@@ -169,12 +170,15 @@ def _source_of_steps(stack: Node) -> Node | None:
     return source if source is not stack and is_of_steps else None
 
 
-def _name_of_step(stack: Node) -> str:
-    """Return what a step calls its part of a stack: as the loop does that emits it."""
+def _part_of(stack: Node) -> Node:
+    """Return a step's part of a stack, called as the loop calls it that emits it."""
+    shape = stack.shape[1:]
     if isinstance(stack.op, Item):
-        return list(stack.inputs[0].attrs["body"].graph.outputs)[stack.attrs["index"]]
+        outputs = list(stack.inputs[0].attrs["body"].graph.outputs.items())
+        name, emitted = outputs[stack.attrs["index"]]
+        return input_for(emitted, name, shape)
     name = stack.name or stack.attrs.get("name") or stack.op.variable or stack.op.name
-    return f"{name}_t"
+    return input_for(stack, f"{name}_t", shape)
 
 
 def _merged(

@@ -13,8 +13,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.provenance import RANKS, inherit
 from graphc.ir.walk import substitute, topological
+from graphc.ops.leaf import input_for
 from graphc.ops.loop import Item, Parts, Scan, item
-from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, has_loops
 from graphc.rewrite.engine.numbering import ValueNumbers
 from graphc.rewrite.engine.rule import Firing, Rule, by_whole_pass
@@ -114,7 +114,7 @@ def _renamed(leaf: Node, taken: set[str]) -> Node:
     name = next(n for i in count(2) if (n := f"{leaf.attrs['name']}_{i}") not in taken)
     taken.add(name)
     with inherit(leaf.provenance):
-        return OPS["input"](name, leaf.shape, leaf.dtype)
+        return input_for(leaf, name, leaf.shape)
 
 
 def _with_pair(
