@@ -80,8 +80,7 @@ class Cost:
                 raise GraphError(
                     f"a dim has no such size: {name}", got=repr(sizes[name]), expected="1, 2, 3, …"
                 )
-        if CORES in self.dims:
-            sizes = {CORES: cores(), **sizes}
+        sizes = {CORES: cores(), **sizes}
         number = sympy_module().Integer
         cache: dict[sympy.Expr, sympy.Expr] = {}
 

@@ -77,6 +77,11 @@ def test_peak_follows_lifetimes() -> None:
     assert cost(graph).peak_bytes == 4 * 400
 
 
+def test_a_graph_that_computes_nothing_holds_what_it_is_given() -> None:
+    x = OPS["input"]("x", ("N", 3))
+    assert str(cost(Graph({"y": x})).peak_bytes) == "12*N"
+
+
 def test_peak_is_a_maximum_where_dims_decide() -> None:
     n, m = OPS["input"]("n", ("N",)), OPS["input"]("m", ("M",))
     tall = OPS["sum"](OPS["exp"](OPS["exp"](n)))

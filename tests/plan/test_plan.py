@@ -8,10 +8,10 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.provenance import BACKWARD, UPDATE, phase
 from graphc.ops import OPS
-from graphc.ops.leaf import input_, param
+from graphc.ops.leaf import fill, input_, param
 from graphc.plan import plan
 from graphc.plan.buffers import storages
-from graphc.plan.implicit import implicit_operands
+from graphc.plan.implicit import implicit_operands, written_as_numbers
 
 
 def chain(length: int) -> Graph:
@@ -108,3 +108,11 @@ def test_a_cast_that_changes_the_result_is_kept() -> None:
 
 def test_the_plan_is_linear() -> None:
     assert len(plan(chain(20_000)).statements) == 20_001
+
+
+def test_numbers_are_written_out_to_a_depth_of_three() -> None:
+    number = fill(2.0, (), np.dtype("float64"))
+    chain = [number]
+    for op in ("add", "multiply", "subtract", "multiply", "add"):
+        chain.append(OPS[op](chain[-1], number))
+    assert written_as_numbers(chain) == {*chain[:4]}
