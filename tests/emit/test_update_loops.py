@@ -64,22 +64,6 @@ def test_the_norm_of_all_gradients_is_a_sum_over_their_listing() -> None:
     agrees(step, {"x": (3, 5)})
 
 
-def test_squares_that_updates_read_are_not_only_added_up() -> None:
-    """RMSProp's step is divided by the norm of all gradients: their squares are read twice."""
-
-    class Damped(gc.optim.rmsprop):
-        def updates(self, params: Any, gradients: Any) -> dict[str, gc.Node]:
-            found = super().updates(params, gradients)
-            with phase(UPDATE):
-                norm = gc.sqrt(sum(gc.sum(gradient**2) for gradient in gradients.values()))
-                values = {name: (params[name] * norm + found[name]) / norm for name in params}
-            return {**found, **values}
-
-    step = gc.compile(network(6), minimize="loss", optimizer=Damped(), style="readable")
-    assert "derivatives.values()" not in step.source, "what has a variable is not computed again"
-    agrees(step, {"x": (3, 5)})
-
-
 def test_the_norm_of_gradients_that_show_one_array_is_right() -> None:
     """What shares memory is not listed as it is, for a caller might write to it."""
     h = gc.input("x", ("N", 4), dtype="float64")
