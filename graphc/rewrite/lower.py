@@ -8,6 +8,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops.leaf import full
+from graphc.ops.reduction.spread import behind_views
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import in_bodies
 from graphc.rewrite.engine.facts import Facts
@@ -58,10 +59,7 @@ def _exact_shift(node: Node, facts: Facts) -> Node | None:
 
 def _log_and_shift(node: Node) -> tuple[Node, Node] | None:
     """Return (log s, m) where a node is log s + m with the shift m of s, moved alike."""
-    moves: list[Node] = []
-    while node.op.name in ("broadcast_to", "reshape"):
-        moves.append(node)
-        node = node.inputs[0]
+    node, moves = behind_views(node)
     if node.op.name != "add":
         return None
     logarithm, shift = node.inputs

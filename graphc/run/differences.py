@@ -21,7 +21,7 @@ def forward_difference(
 ) -> float:
     """Return (f(x + h) - f(x)) / h; the step balances rounding and truncation unless given."""
     if step is None:
-        step = float(np.sqrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+        step = _balanced(np.sqrt, point, index)
     above = point.copy()
     above[index] += step
     width = float(above[index]) - float(point[index])
@@ -33,13 +33,13 @@ def central_difference(
 ) -> float:
     """Return (f(x + h) - f(x - h)) / 2h; the step balances rounding and truncation unless given."""
     if step is None:
-        step = float(np.cbrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+        step = _balanced(np.cbrt, point, index)
     return _central(function, point, index, step)
 
 
 def one_sided_slopes(function: Function, point: np.ndarray, index: Index) -> tuple[float, float]:
     """Return the slopes below and above a point, which on a smooth function are nearly equal."""
-    step = float(np.sqrt(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
+    step = _balanced(np.sqrt, point, index)
     below = forward_difference(function, point, index, -step)
     return below, forward_difference(function, point, index, step)
 
@@ -72,6 +72,11 @@ def complex_step(function: Function, point: np.ndarray, index: Index) -> float:
     moved = point.astype(np.result_type(point.dtype, np.complex64))
     moved[index] += 1j * COMPLEX_STEP
     return float(np.imag(function(moved))) / COMPLEX_STEP
+
+
+def _balanced(root: Callable[[float], float], point: np.ndarray, index: Index) -> float:
+    """Return the step that balances rounding and truncation, by a root of the precision."""
+    return float(root(np.finfo(point.dtype).eps)) * max(1.0, abs(float(point[index])))
 
 
 def _central(function: Function, point: np.ndarray, index: Index, step: float) -> float:

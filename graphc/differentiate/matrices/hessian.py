@@ -70,12 +70,17 @@ def hvp(graph: Graph, of: str, wrt: str | Iterable[str]) -> Graph:
     **Shapes.** `W_v`: W.shape; output: W.shape.
     """
     names, node, targets = _arguments(graph, of, wrt)
-    taken = {*graph.inputs, *graph.params, *graph.outputs}
-    vectors = [new_input(f"{n}_v", t, taken) for n, t in zip(names, targets, strict=True)]
+    vectors = _vectors(graph, names, targets)
     products = or_zeros(tangents(_gradients(node, targets), targets, vectors), targets)
     outputs = dict(graph.outputs)
     outputs |= {f"d2_{of}_d_{n}_v": product for n, product in zip(names, products, strict=True)}
     return with_inputs(graph, vectors, outputs)
+
+
+def _vectors(graph: Graph, names: Sequence[str], targets: Sequence[Node]) -> list[Node]:
+    """Return the inputs `W_v` that a matrix is to be multiplied by."""
+    taken = {*graph.inputs, *graph.params, *graph.outputs}
+    return [new_input(f"{n}_v", t, taken) for n, t in zip(names, targets, strict=True)]
 
 
 def gauss_newton(
@@ -109,8 +114,7 @@ def gauss_newton(
             for b, block in zip(names[i:], blocks, strict=True):
                 outputs[f"gn_{of}_d_{a}_d_{b}"] = block
         return graph.with_outputs(outputs, graph.updates)
-    taken = {*graph.inputs, *graph.params, *graph.outputs}
-    vectors = [new_input(f"{n}_v", t, taken) for n, t in zip(names, targets, strict=True)]
+    vectors = _vectors(graph, names, targets)
     products = _gauss_newton_products(node, middle, targets, vectors, targets)
     for name, product in zip(names, products, strict=True):
         outputs[f"gn_{of}_d_{name}_v"] = product

@@ -24,6 +24,7 @@ from graphc.ops.batching import Carried, all_carried
 from graphc.ops.elementwise.pointwise import cast
 from graphc.ops.leaf import as_node, full, zeros_like
 from graphc.ops.linear import Movement
+from graphc.ops.reduction.spread import behind_views
 from graphc.ops.registry import OPS, register
 
 _NUMBER = re.compile(r"[\d.]+(e[+-]?\d+)?")
@@ -50,19 +51,13 @@ class Gather(Movement):
     picks = True
 
     def __call__(self, x: Any, *indices: Any, axis: int = 0) -> Node:
-        node, arrays = as_node(x), [index_node(i) for i in indices]
+        node = as_node(x)
         at = one_axis(axis, node.ndim, self.name)
-        if at + len(arrays) > node.ndim:
+        if at + len(indices) > node.ndim:
             raise user_error(
-                "too many indices", got=f"{len(arrays)} for {node.type} from axis {at}"
+                "too many indices", got=f"{len(indices)} for {node.type} from axis {at}"
             )
-        shape = broadcast_shapes(*[a.shape for a in arrays])
-        if shape is None:
-            raise user_error(
-                "the index arrays do not broadcast together",
-                got=" and ".join(str(a.type) for a in arrays),
-            )
-        return self.make([node, *[OPS["broadcast_to"](a, shape) for a in arrays]], axis=at)
+        return self.make([node, *_of_one_shape(indices)], axis=at)
 
     def infer(self, inputs: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
         x, axis = inputs[0], attrs["axis"]
@@ -125,16 +120,9 @@ class Scatter(Op):
     accumulates = True
 
     def __call__(self, base: Any, values: Any, *indices: Any, axis: int = 0) -> Node:
-        node, arrays = as_node(base), [index_node(i) for i in indices]
+        node, arrays = as_node(base), _of_one_shape(indices)
         at = one_axis(axis, node.ndim, self.name)
-        shape = broadcast_shapes(*[a.shape for a in arrays])
-        if shape is None:
-            raise user_error(
-                "the index arrays do not broadcast together",
-                got=" and ".join(str(a.type) for a in arrays),
-            )
-        arrays = [OPS["broadcast_to"](a, shape) for a in arrays]
-        wanted = gathered_shape(node.shape, shape, at, len(arrays))
+        wanted = gathered_shape(node.shape, arrays[0].shape, at, len(arrays))
         added = OPS["broadcast_to"](cast(as_node(values), node.dtype), wanted)
         return self.make([node, added, *arrays], axis=at)
 
@@ -234,6 +222,18 @@ def beside_indexed(shape: Shape, first: int, count: int, instead: int) -> Access
     )
 
 
+def _of_one_shape(indices: Sequence[Any]) -> list[Node]:
+    """Return index arrays, broadcast together."""
+    arrays = [index_node(i) for i in indices]
+    shape = broadcast_shapes(*[a.shape for a in arrays])
+    if shape is None:
+        raise user_error(
+            "the index arrays do not broadcast together",
+            got=" and ".join(str(a.type) for a in arrays),
+        )
+    return [OPS["broadcast_to"](a, shape) for a in arrays]
+
+
 def has_distinct_places(indices: Sequence[Node]) -> bool:
     """Say whether no place is indexed twice: along each axis, an index array counts 0, 1, 2, …
 
@@ -248,10 +248,7 @@ def has_distinct_places(indices: Sequence[Node]) -> bool:
 
 def _counted_axis(index: Node) -> int | None:
     """Return the axis along which an index array counts, if along the others it is the same."""
-    moves = []
-    while index.op in (OPS["broadcast_to"], OPS["reshape"]):
-        moves.append(index)
-        index = index.inputs[0]
+    index, moves = behind_views(index)
     if index.op is not OPS["arange"]:
         return None
     axis, rank = 0, 1

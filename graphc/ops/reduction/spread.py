@@ -95,9 +95,16 @@ def count_of(node: Node, axes: tuple[int, ...]) -> Dim:
 
 def core(node: Node) -> Node:
     """Return what a chain of broadcasts and reshapes starts from."""
+    return behind_views(node)[0]
+
+
+def behind_views(node: Node) -> tuple[Node, list[Node]]:
+    """Return the core of a node, and the broadcasts and reshapes that show it so, last first."""
+    views = []
     while node.op.name in ("broadcast_to", "reshape"):
+        views.append(node)
         node = node.inputs[0]
-    return node
+    return node, views
 
 
 def spread_as(node: Node, value: Node) -> Node:

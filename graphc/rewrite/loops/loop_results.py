@@ -9,6 +9,7 @@ from graphc.ir.walk import topological
 from graphc.ops.batching import batched_node
 from graphc.ops.leaf import input_for
 from graphc.ops.loop import Item, Parts, item
+from graphc.ops.reduction.spread import behind_views
 from graphc.ops.registry import OPS
 from graphc.rewrite.engine.bodies import Became, Draft, drafted, over_loops
 from graphc.rewrite.engine.facts import Facts
@@ -75,7 +76,7 @@ def pruned(node: Node, used: set[int]) -> dict[int, Node] | None:
     settled: dict[int, Node] = {}
     is_smaller = _settle_operands(draft)
     kept = _needed_carries(draft, used)
-    sources = {j: _shown(draft.emitted[j - first]) for j in sorted(used) if j >= first}
+    sources = {j: behind_views(draft.emitted[j - first]) for j in sorted(used) if j >= first}
     is_smaller |= any(views for _, views in sources.values())
     for j, (source, views) in sources.items():
         outside = _found_outside(draft, source)
@@ -106,15 +107,6 @@ def pruned(node: Node, used: set[int]) -> dict[int, Node] | None:
             steps = item(loop, len(draft.carries) + stack[source])
             settled[j] = _viewed(steps, views, draft.length)
     return settled
-
-
-def _shown(node: Node) -> tuple[Node, list[Node]]:
-    """Return what a node repeats or shows in another shape, and the views that do, last first."""
-    views = []
-    while node.op in (OPS["broadcast_to"], OPS["reshape"]):
-        views.append(node)
-        node = node.inputs[0]
-    return node, views
 
 
 def _viewed(stack: Node, views: list[Node], length: Dim) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphc.ir.dims import Dim, as_dim, broadcast_shapes, same, same_shape
+from graphc.ir.dims import Dim, Shape, as_dim, broadcast_shapes, same, same_shape
 from graphc.ir.node import Node
 from graphc.ops.elementwise.pointwise import Pointwise
 from graphc.ops.leaf import fill, full
@@ -21,14 +21,19 @@ _NOTHING = "nothing moves"
 _DEEPEST = 8
 
 
+def _everywhere(x: Node, shape: Shape) -> Node:
+    """Return the one value that a fill or a broadcast has, in each place of another shape."""
+    if x.op is full:
+        return fill(x.attrs["value"], shape, x.dtype)
+    return OPS["broadcast_to"](OPS["reshape"](x.inputs[0], ()), shape)
+
+
 def _reshape(node: Node, facts: Facts) -> Node | None:
     x = node.inputs[0]
     if x.op.name == "reshape":
         return OPS["reshape"](x.inputs[0], node.shape)
-    if x.op is full:
-        return fill(x.attrs["value"], node.shape, node.dtype)
     if varying_axes(x) == ():
-        return OPS["broadcast_to"](OPS["reshape"](x.inputs[0], ()), node.shape)
+        return _everywhere(x, node.shape)
     return x if same_shape(x.shape, node.shape) else None
 
 
@@ -59,10 +64,8 @@ def _transpose(node: Node, facts: Facts) -> Node | None:
     x, axes = node.inputs[0], node.attrs["axes"]
     if x.op.name == "transpose":
         return OPS["transpose"](x.inputs[0], [x.attrs["axes"][a] for a in axes])
-    if x.op is full:
-        return fill(x.attrs["value"], node.shape, node.dtype)
     if varying_axes(x) == ():
-        return OPS["broadcast_to"](OPS["reshape"](x.inputs[0], ()), node.shape)
+        return _everywhere(x, node.shape)
     return x if axes == tuple(range(node.ndim)) else None
 
 
