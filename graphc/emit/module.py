@@ -277,8 +277,6 @@ def _raised(
         raised = f'{inner}raise {error}(f"expected {{expected}}; got {{got}}")'
         return [*lines, types, found, raised]
     lines.append(f"{inner}raise {error}(")
-    if len(message) + len(inner) + 7 <= WIDTH:
-        return [*lines, f'{inner}{INDENT}f"{message}"', f"{inner})"]
     pieces = [f"expected {', '.join(wanted)}; ", f"got {', '.join(got)}"]
     for prefix, piece in zip(("", "f"), pieces, strict=True):
         parts = _chunks(piece, WIDTH - len(inner) - 10)

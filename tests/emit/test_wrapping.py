@@ -143,3 +143,16 @@ def test_the_heading_of_a_module_fits_its_width() -> None:
     lines = f.source.splitlines()
     assert lines[0].startswith('"""regression: training step for `loss` with')
     assert max(map(len, lines)) <= 88
+
+
+def test_a_long_error_tells_every_shape() -> None:
+    names = [f"measurement_{i}_of_the_experiment" for i in range(9)]
+    xs = [gc.input(name, ("N", i + 1)) for i, name in enumerate(names)]
+    function = gc.compile(gc.graph({"y": sum(map(gc.sum, xs))}), style="readable")
+    arrays = {name: np.zeros((2, i + 1), np.float32) for i, name in enumerate(names)}
+    arrays[names[4]] = np.zeros((2, 7), np.float32)
+    with pytest.raises(ValueError) as caught:
+        function.module.graph(**arrays)
+    wanted = ", ".join(f"{name} [N, {i + 1}]" for i, name in enumerate(names))
+    got = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+    assert str(caught.value) == f"expected {wanted}; got {got}"

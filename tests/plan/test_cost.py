@@ -102,6 +102,12 @@ def test_sizes_may_be_fixed() -> None:
         cost(dense_graph()).at(n=3)
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5])
+def test_a_dim_has_a_positive_whole_size(size: float) -> None:
+    with pytest.raises(GraphError, match="a dim has no such size: N"):
+        cost(dense_graph()).at(N=size)  # type: ignore[arg-type]
+
+
 def test_sizes_of_a_large_maximum_are_fixed_at_once() -> None:
     N, T = as_dim("N"), as_dim("T")
     terms = [i * N * T + (40 - i) * T**2 + 7 * i * (N // 3) for i in range(1, 40)]
