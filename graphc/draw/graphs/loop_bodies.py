@@ -13,10 +13,9 @@ from graphc.draw import palette
 from graphc.draw.dot_source import FONT, Html, attributes, box_edge, edge_line, font
 from graphc.draw.graphs.view import Box, View, view
 from graphc.draw.typography import escape, name_text
-from graphc.ir.body import Body
 from graphc.ir.dims import dim_text
 from graphc.ir.node import Node
-from graphc.ops.loop import Scan
+from graphc.ops.loop import Parts, Scan
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,9 @@ def opened(
     node: Node, key: str, style: str, max_nodes: int, taken: set[str], names: Mapping[Node, str]
 ) -> LoopBody:
     """Return the picture of one step of a loop; `names` are those of the variables around it."""
-    body: Body = node.attrs["body"]
-    carries, sequences = node.attrs["carries"], node.attrs["sequences"]
-    around = list(zip(body.inputs, node.inputs, strict=True))[carries + sequences :]
+    parts = Parts(node)
+    body, carries = parts.body, parts.carries
+    around = zip(parts.leaves.constants, parts.operands.constants, strict=True)
     known = {leaf: names[x] for leaf, x in around if x in names}
     inside = view(body.graph, style, max_nodes, None, taken, known)
     keys = [f"{key}_{box.key}" for box in inside.boxes]
@@ -100,7 +99,7 @@ def opened(
     outer = {
         at: place[box.node]
         for at, box in enumerate(inside.boxes)
-        if place.get(box.node, 0) >= carries + sequences
+        if place.get(box.node, 0) >= parts.constants_from
     }
     entries: dict[int, list[str]] = {index: [] for index in range(len(body.inputs))}
     for at, box in enumerate(inside.boxes):

@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, rebuilt
 from graphc.ir.walk import new_nodes, substitute
 from graphc.ops import OPS
-from graphc.ops.loop import Item, Scan, item, scan
+from graphc.ops.loop import Item, Scan, by_kind, item, scan
 
 #: How many loops of a picture are written out, and how many variables may stand around them.
 _MOST_LOOPS, _MOST_AROUND = 2, 24
@@ -94,9 +94,8 @@ class _Writer:
     ) -> None:
         self.body: Body = loop.attrs["body"]
         self.attrs = loop.attrs
-        carries, after = loop.attrs["carries"], loop.attrs["carries"] + loop.attrs["sequences"]
-        self.state = list(operands[:carries])
-        self.sequences, self.constants = operands[carries:after], operands[after:]
+        state, self.sequences, self.constants = by_kind(loop.attrs, operands)
+        self.state = list(state)
         self.found, self.taken = found, taken
         self.of = f"{self.body.name}, " if has_others else ""
         shared = [x for x in self.constants if x.op.is_leaf and len(found.graph.consumers[x]) == 1]

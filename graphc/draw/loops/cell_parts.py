@@ -21,7 +21,7 @@ from graphc.ir.node import Node
 from graphc.ir.walk import reached
 from graphc.ops import OPS
 from graphc.ops.elementwise.pointwise import Pointwise
-from graphc.ops.loop import Item
+from graphc.ops.loop import Item, Parts
 
 _HOLE = "\N{BULLET}"
 
@@ -61,11 +61,11 @@ class Cell:
 
 def cell_of(loop: Node, labels: Mapping[Node, str] | None = None) -> Cell:
     """Return the parts of a loop's body; `labels` are the names that stand around it."""
-    body: Body = loop.attrs["body"]
-    carries = loop.attrs["carries"]
+    loop_parts = Parts(loop)
+    body, carries = loop_parts.body, loop_parts.carries
     known = labels or {}
     given = {x: known.get(outer, outer.name or "") for x, outer in given_leaves(loop)}
-    leaves = (*body.inputs[: carries + loop.attrs["sequences"]], *given)
+    leaves = (*body.inputs[: loop_parts.constants_from], *given)
     read, outer = set(leaves), dict(zip(body.inputs, loop.inputs, strict=True))
     weights = {x: outer[x].name or "" for x in body.inputs if x not in read}
     finder = _Finder(body, leaves, weights, given)

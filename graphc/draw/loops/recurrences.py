@@ -28,7 +28,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
 from graphc.ops import OPS
-from graphc.ops.loop import Item, Scan
+from graphc.ops.loop import Item, Parts, Scan
 
 _T = TypeVar("_T")
 
@@ -184,15 +184,14 @@ class _Outer:
         return frozenset((i, every and not ends[i]) for i, every in sources)
 
     def loop(self, node: Node) -> Loop:
-        carries, sequences = node.attrs["carries"], node.attrs["sequences"]
-        first, slices = node.inputs[:carries], node.inputs[carries : carries + sequences]
-        slices = tuple(x for x in slices if x.dtype.kind != "b")  # a mask is no sequence to show
-        body: Body = node.attrs["body"]
+        parts = Parts(node)
+        first, sequences, _ = parts.operands
+        slices = [x for x in sequences if x.dtype.kind != "b"]  # a mask is no sequence to show
         given = [outer for _, outer in given_leaves(node)]
         below, before, whole = _matrices(node, self.graph)
         return Loop(
             node,
-            tuple(str(leaf.attrs["name"]) for leaf in body.inputs[:carries]),
+            tuple(str(leaf.attrs["name"]) for leaf in parts.leaves.carries),
             self._names(slices),
             self._names(first),
             self._loops(slices),
@@ -254,17 +253,20 @@ class _Outer:
 # -- inside a body ---------------------------------------------------------------------------------
 
 
+def _constants(loop: Node) -> dict[Node, Node]:
+    """Return the leaves of a body that are the same at every step, with what they stand for."""
+    parts = Parts(loop)
+    return dict(zip(parts.leaves.constants, parts.operands.constants, strict=True))
+
+
 def given_leaves(loop: Node) -> list[tuple[Node, Node]]:
     """Return the leaves of a body that hold the same data at every step, and what they stand for.
 
     What is computed from parameters alone is a weight; a mask is nothing to show.
     """
-    body: Body = loop.attrs["body"]
-    after = loop.attrs["carries"] + loop.attrs["sequences"]
-    pairs = zip(body.inputs[after:], loop.inputs[after:], strict=True)
     return [
         (leaf, outer)
-        for leaf, outer in pairs
+        for leaf, outer in _constants(loop).items()
         if outer.dtype.kind == "f" and any(x.op is OPS["input"] for x in topological([outer]))
     ]
 
@@ -281,10 +283,8 @@ def _takes_end(node: Node, loop: Node) -> bool:
 
 def _leaf_kinds(node: Node) -> dict[Node, str]:
     """Return what the leaves of a loop's body are; a mask is nothing to show."""
-    leaves = node.attrs["body"].inputs
-    carries = node.attrs["carries"]
-    after = carries + node.attrs["sequences"]
-    kind = {leaf: BEFORE if i < carries else SLICE for i, leaf in enumerate(leaves[:after])}
+    leaves = Parts(node).leaves
+    kind = dict.fromkeys(leaves.carries, BEFORE) | dict.fromkeys(leaves.sequences, SLICE)
     kind |= dict.fromkeys([leaf for leaf, _ in given_leaves(node)], GIVEN)
     return {leaf: what for leaf, what in kind.items() if leaf.dtype.kind != "b"}
 
@@ -292,9 +292,7 @@ def _leaf_kinds(node: Node) -> dict[Node, str]:
 def _products(node: Node, graph: Graph) -> dict[Node, str]:
     """Return the names of the matrices that products inside a loop's body multiply with."""
     body: Body = node.attrs["body"]
-    after = node.attrs["carries"] + node.attrs["sequences"]
-    given = dict(given_leaves(node))
-    outer = dict(zip(body.inputs[after:], node.inputs[after:], strict=True))
+    given, outer = dict(given_leaves(node)), _constants(node)
     weights = weight_nodes(body.graph.nodes, [leaf for leaf in outer if leaf not in given])
     found = {inner: weight_of(inner, weights) for inner in body.graph.nodes}
     return {x: matrix_name(w, graph, outer) for x, w in found.items() if w is not None}

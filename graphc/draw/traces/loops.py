@@ -21,7 +21,7 @@ from graphc.ir.types import TensorType
 from graphc.ir.walk import substitute
 from graphc.ops import OPS
 from graphc.ops.leaf import is_fill
-from graphc.ops.loop import Item, Scan, item, scan
+from graphc.ops.loop import Item, Scan, by_kind, item, scan
 
 
 class LoopResult(Op):
@@ -40,12 +40,12 @@ class LoopResult(Op):
     def reference(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], result: TensorType
     ) -> np.ndarray:
-        first, after = attrs["carries"], attrs["carries"] + attrs["sequences"]
-        carried, sequences = list(arrays[:first]), arrays[first:after]
+        carried, sequences, constants = by_kind(attrs, arrays)
+        first = len(carried)
         steps = range(attrs["length"])
         stack = np.zeros(result.shape, result.dtype)
         for t in reversed(steps) if attrs["reverse"] else steps:
-            results = attrs["body"]([*carried, *[x[t] for x in sequences], *arrays[after:]])
+            results = attrs["body"]([*carried, *[x[t] for x in sequences], *constants])
             carried = results[:first]
             if attrs["index"] >= first:
                 stack[t] = results[attrs["index"]]
