@@ -12,9 +12,9 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import fill, is_fill
 from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.facts import Facts, exponent_of, product_factors
-from graphc.rewrite.engine.rule import REASSOCIATES, Rule
-from graphc.rewrite.stabilize.logarithms import product_of
+from graphc.rewrite.engine.factors import factors_of, product_of
+from graphc.rewrite.engine.facts import Facts, exponent_of
+from graphc.rewrite.engine.rule import rounding
 
 
 def _softmax_over_edges(node: Node, facts: Facts) -> Node | None:
@@ -26,7 +26,7 @@ def _softmax_over_edges(node: Node, facts: Facts) -> Node | None:
     exponent = None if terms is None else exponent_of(terms)
     if terms is None or exponent is None or not facts.uncovers_log(terms):
         return None
-    factors = product_factors(top)
+    factors = factors_of(top)
     for i, (factor, divides) in enumerate(factors):
         if divides or not facts.same(core(factor), terms) or _is_shifted(exponent):
             continue
@@ -64,12 +64,11 @@ def _largest(exponent: Node, total: Node, read: Node) -> Node:
 
 
 SOFTMAX_OVER_EDGES = (
-    Rule(
+    rounding(
         "softmax_over_edges",
         "w*exp(e)/scatter_add(0, exp(e), i)[i]",
         "w*exp(e - m)/scatter_add(0, exp(e - m), i)[i] with m = scatter_max(-inf, e, i)[i]",
         "exp overflows, and the quotient would be inf/inf",
-        exactness=REASSOCIATES,
         apply=_softmax_over_edges,
         roots=("divide",),
         operands=("gather", "broadcast_to", "reshape"),
