@@ -95,6 +95,15 @@ def test_large_arrays_are_sampled_and_seeds_decide() -> None:
     assert found.entries[0] != check_gradient(graph, entries=10, seed=1).entries[0]
 
 
+def test_of_a_table_the_rows_that_are_read_are_checked() -> None:
+    table = OPS["param"]("table", (1000, 4), "float64")
+    rows = OPS["gather"](table, OPS["input"]("i", (2,), "int64"))
+    graph = Graph({"y": OPS["sum"](OPS["exp"](rows))})
+    found = check_gradient(graph, at={"i": [3, 700]}, entries=10)
+    assert found and found.entries[0].checked == 10
+    assert found.entries[0].index[0] in (3, 700) and found.entries[0].analytic != 0
+
+
 def test_the_complex_step_gives_way_where_an_op_has_no_complex_form() -> None:
     x = OPS["input"]("x", (3,), "float64")
     graph = Graph({"y": OPS["sum"](OPS["abs"](x))})
