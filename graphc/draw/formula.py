@@ -18,6 +18,7 @@ from graphc.ir.node import Node
 
 _FIRST_MARK = 0xE000  # private-use letters stand for operands while a label is composed
 _MOST_OPERANDS = 64
+_SPACED_COLON = re.compile(r" ?: ?")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _OPENING, _CLOSING = "([{,|⌊", ")]},|⌋"
 
@@ -37,7 +38,7 @@ def formula(node: Node, args: Sequence[Code], *, tight: bool = False) -> Code:
     if len(node.inputs) > _MOST_OPERANDS:
         return Code(f"{node.op.name}({args[0].text}, … {len(node.inputs)} operands)")
     marks = [chr(_FIRST_MARK + i) for i in range(len(args))]
-    template = raised_exponents(_with_constant_exponent(node, args, marks))
+    template = _typeset(raised_exponents(_with_constant_exponent(node, args, marks)))
     probe = node.op.text(node, [Code(m, a.precedence) for m, a in zip(marks, args, strict=True)])
     pieces = re.split(f"([{marks[0]}-{marks[-1]}])", template)
     product = is_product(node)
@@ -55,6 +56,12 @@ def formula(node: Node, args: Sequence[Code], *, tight: bool = False) -> Code:
             wrap = False  # a product is associative: a · b · c
         shown.append(f"({arg.text})" if wrap else arg.text)
     return Code("".join(shown), _precedence(template, probe))
+
+
+def _typeset(label: str) -> str:
+    """Return a label with true minus signs, and without the spaces of code: `x[T − 1:]`."""
+    slices = re.sub(r"\[[^\[\]]*:[^\[\]]*\]", lambda found: _SPACED_COLON.sub(":", found[0]), label)
+    return slices.replace(" - ", " − ")
 
 
 def is_product(node: Node) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.latex_names import GREEK
+from graphc.ir.latex_names import GREEK, with_accent_apart
 
 #: Digits set lower, as an index is.
 LOWERED = "₀₁₂₃₄₅₆₇₈₉"
@@ -28,6 +28,7 @@ _SUPERSCRIPT = dict(
 _ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "dot": "\u0307"}
 _LONGEST_NAME = 48
 _MACRON, _OVERLINE = "\u0304", "\u0305"
+_LETTER = "[^\u0300-\u036f][\u0300-\u0304\u0306-\u036f]*"  # with its accents
 #: A name and the number at its end: `h`, `2` for h2 and h_2.
 NUMBERED = re.compile(r"(?P<stem>.*?[^\W\d_])_?(?P<digits>\d+)")
 
@@ -44,13 +45,13 @@ def printable(text: str) -> str:
 def name_text(name: str) -> str:
     """Return a variable's name as mathematics sets it.
 
-    >>> name_text("u1"), name_text("y_hat"), name_text("x_t"), name_text("alpha2")
-    ('u₁', 'ŷ', 'xₜ', 'α₂')
+    >>> name_text("u1"), name_text("y_hat"), name_text("yhat"), name_text("x_t"), name_text("alpha2")
+    ('u₁', 'ŷ', 'ŷ', 'xₜ', 'α₂')
     >>> name_text("y_star")  # the label, as lectures write it
     'y*'
     """
-    name = shortened(name, _LONGEST_NAME)
-    if not name.isidentifier():
+    name = with_accent_apart(shortened(name, _LONGEST_NAME))
+    if not name.replace("−", "").isidentifier():
         return printable(name)
     starred = name.removesuffix("_star")
     if starred != name and starred.isalpha():
@@ -68,6 +69,8 @@ def _stem_text(stem: str) -> str:
     single = head.isalpha() and len(GREEK.get(head, head)) == 1
     if single and head != "d" and all(c in _SUBSCRIPT for c in tail):
         return GREEK.get(head, head) + subscript(tail)
+    if head in GREEK:
+        return f"{GREEK[head]}_{tail}"
     return GREEK.get(stem, stem)
 
 
@@ -89,16 +92,17 @@ def accented(text: str, mark: str) -> str:
 def bar(name: str) -> str:
     """Return the name of an adjoint: a bar over the whole variable, subscripts left alone.
 
-    A long name has a bar on every letter, which `overlined` joins.
+    A long name has a bar on every letter, which `overlined` joins, and so has a letter with an
+    accent, which a bar in its place would cover.
 
     >>> bar("u₁")
     'ū₁'
     """
     stem = name.rstrip("".join(_SUBSCRIPT.values()))
     letters = [char for char in stem if not unicodedata.combining(char)]
-    if len(letters) <= 1:
+    if len(letters) <= 1 and unicodedata.normalize("NFD", stem) in letters:
         return unicodedata.normalize("NFC", stem + _MACRON) + name[len(stem) :]
-    return "".join(char + _OVERLINE for char in stem) + name[len(stem) :]
+    return re.sub(_LETTER, rf"\g<0>{_OVERLINE}", stem) + name[len(stem) :]
 
 
 def raised_exponents(text: str) -> str:
@@ -201,7 +205,7 @@ def overlined(text: str) -> str:
     >>> overlined("l\u0305o\u0305s\u0305s\u0305 / N")
     '<O>loss</O> / N'
     """
-    parts = re.split(f"((?:.{_OVERLINE})+)", text)
+    parts = re.split(f"((?:{_LETTER}{_OVERLINE})+)", text)
     return "".join(
         f"<O>{escape(part.replace(_OVERLINE, ''))}</O>" if at % 2 else escape(part)
         for at, part in enumerate(parts)

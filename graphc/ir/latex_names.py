@@ -38,7 +38,11 @@ _MARKS = dict(zip("\u0302\u0303\u0304\u0307", _ACCENTS, strict=True))
 _ACCENTED = re.compile(f"([^\\W\\d_])([{''.join(_MARKS)}])")
 _LETTER = re.compile(f"{_ACCENTED.pattern}|.", re.DOTALL)
 _ACCENTED_ALONE = re.compile(rf"(?<![^\W_]){_ACCENTED.pattern}(?![^\W\d_])")
-_NAME = re.compile(r"(?P<stem>[^\W\d_]+)(?P<rest>(_[^\W_]+)*)(?P<digits>_?\d+)?")
+_NAME = re.compile(r"(?P<stem>[^\W\d_]+)(?P<rest>(_[^\W_]+)*?)(?P<digits>_?\d+)?")
+_RUN_TOGETHER = re.compile(
+    rf"(?!that|what|chat)(?P<letter>[^\W\d_]|{'|'.join(GREEK)})(?P<accent>hat|tilde)(?P<rest>_?\d*)"
+)
+_NUMBERED_ACCENT = re.compile(rf"(_(?:{'|'.join(_ACCENTS)}))(\d+)$")
 _GREEK_ALONE = re.compile(rf"(?<![^\W_])([{''.join(_NAME_OF_LETTER)}])(?![^\W\d_])")
 
 
@@ -55,15 +59,25 @@ def _escaped(found: re.Match[str]) -> str:
     return f"${_ACCENTS[_MARKS[mark]]}{{{inside}}}$"
 
 
+def with_accent_apart(name: str) -> str:
+    """Return a name with its accent behind a line, as `y_hat` has it.
+
+    >>> with_accent_apart("yhat"), with_accent_apart("thetahat2"), with_accent_apart("what")
+    ('y_hat', 'theta_hat2', 'what')
+    """
+    match = _RUN_TOGETHER.fullmatch(name)
+    return f"{match['letter']}_{match['accent']}{match['rest']}" if match else name
+
+
 def name_latex(name: str) -> str:
     r"""Return a user's name in LaTeX mathematics, escaped; it can be raised and lowered.
 
-    >>> name_latex("x1"), name_latex("y_hat"), name_latex("alpha"), name_latex("y_star")
+    >>> name_latex("x1"), name_latex("yhat"), name_latex("alpha"), name_latex("y_star")
     ('x_{1}', '\\hat{y}', '\\alpha', '{y^{*}}')
     >>> name_latex("β₂"), name_latex("W_theta"), name_latex("50%")
     ('\\beta_{2}', 'W_{\\theta}', '\\text{50\\%}')
     """
-    spelled = name.translate(_DIGITS)
+    spelled = _NUMBERED_ACCENT.sub(r"\1_\2", with_accent_apart(name.translate(_DIGITS)))
     spelled = _ACCENTED_ALONE.sub(lambda found: f"{found[1]}_{_MARKS[found[2]]}", spelled)
     spelled = _GREEK_ALONE.sub(lambda found: _NAME_OF_LETTER[found[1]], spelled)
     match = _NAME.fullmatch(spelled) if spelled.isascii() else None

@@ -56,12 +56,18 @@ def test_a_network_is_derived_as_books_write_it() -> None:
         ("y = x - 2*x", "v̄₁ · 2 + ȳ · 1"),
         ("y = 1 - x", "ȳ · (−1)"),
         ("y = exp(x)", "ȳ · y"),
+        ("y = -0.5 * x", "ȳ · (−0.5)"),
         ("y = x**3", "ȳ · 3x²"),
         ("y = hardtanh(x)", "ȳ · ((y < 1) ∧ (y > −1))"),
     ],
 )
 def test_local_derivatives(written: str, shown: str) -> None:
     assert formulas(gc.parse(f"x: input(f64)\n{written}\noutput(y)"), "y")["x"] == shown
+
+
+def test_a_derivative_too_long_for_a_box_is_one_product() -> None:
+    graph = gc.parse("K: input(f64, 3, 3)\nL = cholesky(K)\ny = sum(L)\noutput(y)")
+    assert formulas(graph, "y")["K"] == "L̄ · ∂L/∂K"
 
 
 def test_denominators_are_written_as_the_rest_of_a_formula_is() -> None:

@@ -37,6 +37,12 @@ def test_doctests(module: object) -> None:
         ("x_t", "xₜ"),
         ("y_hat", "ŷ"),
         ("y_hat12", "ŷ₁₂"),
+        ("yhat", "ŷ"),
+        ("yhat2", "ŷ₂"),
+        ("muhat", "μ̂"),
+        ("what", "what"),
+        ("alpha_T", "α_T"),
+        ("alpha_T−1", "α_T−1"),
         ("alpha", "α"),
         ("theta_x", "θₓ"),
         ("loss", "loss"),
@@ -59,6 +65,11 @@ def test_a_bar_covers_the_whole_stem_and_no_subscript() -> None:
     assert bar("x") == "x\u0304"
     assert bar("u₁") == "ū₁"
     assert bar("loss") == "l\u0305o\u0305s\u0305s\u0305"
+
+
+def test_a_bar_stands_above_an_accent() -> None:
+    assert italic(bar(name_text("y_hat"))) == "<I><O>ŷ</O></I>"
+    assert overlined(f"{bar(name_text('mu_hat'))} + 1") == "<O>μ̂</O> + 1"
 
 
 def test_a_label_has_one_line_over_a_long_name() -> None:

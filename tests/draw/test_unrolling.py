@@ -113,6 +113,22 @@ def test_a_short_loop_is_written_out_whole() -> None:
     assert "…" not in picture.description
 
 
+def test_what_a_loop_ends_with_goes_by_its_name() -> None:
+    graph = gc.parse("""
+x: input(f64, T, 3)
+h0: input(f64, 3)
+def cell(h, x_t):
+    h = tanh(h + x_t)
+    return h, h
+h_T, hs = scan(cell, init=h0, xs=x)
+loss = sum(h_T) + sum(hs)
+output(loss)
+""")
+    told = gc.draw.backprop(graph).description
+    assert "x_T = x[T − 1:]" in told and "h_T = tanh(h_T−1 + x_T)" in told  # xT is x transposed
+    assert "h₃" not in told
+
+
 def test_a_loop_may_stay_one_box() -> None:
     assert "step 1" not in gc.draw.backprop(simple(), steps=0).description
     assert "s1 = scan(" in gc.draw.backprop(simple(), steps=0).description

@@ -12,6 +12,10 @@ from graphc.ir.latex_names import latex_escape, name_latex
     [
         ("x1", "x_{1}"),
         ("y_hat", r"\hat{y}"),
+        ("yhat", r"\hat{y}"),
+        ("y_hat12", r"\hat{y}_{12}"),
+        ("thetahat", r"\hat{\theta}"),
+        ("what", r"\mathrm{what}"),
         ("alpha", r"\alpha"),
         ("α", r"\alpha"),
         ("β_2", r"\beta_{2}"),

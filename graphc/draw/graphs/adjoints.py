@@ -33,6 +33,8 @@ from graphc.ops.elementwise.pointwise import Pointwise
 
 #: How many contributions of a variable with many uses are written out.
 _MOST_TERMS = 4
+#: What one use sends back is written out if it is no longer than this; else it is a product.
+_LONGEST = 120
 #: What is sent back inside a collapsed box is written out if it is no longer than this.
 _LONGEST_INSIDE = 40
 
@@ -79,9 +81,7 @@ def adjoints(
         leaves = ", ".join(graph.labels.get(node, "?") for node in wrt) or "any float input"
         raise GraphError(f"{graph.labels.get(of, 'the output')} does not depend on {leaves}")
     uses = _uses(order, found, active, of)
-    names = {
-        node: name_code(variable.shown or variable.formula) for node, variable in found.items()
-    }
+    names = {node: _name_or_number(variable) for node, variable in found.items()}
     bars = {node: Code(bar(names[node].text)) for node in found}
     result = {}
     for node in found:
@@ -97,6 +97,13 @@ def adjoints(
             text, reads = _total(node, uses[node], names, bars, found, hidden)
             result[node] = Adjoint(node, text, tuple(uses[node]), reads)
     return result
+
+
+def _name_or_number(variable: Variable) -> Code:
+    """Return how a variable stands in others' formulas: −0.5 is no factor without parentheses."""
+    if variable.shown or not variable.formula.startswith("−"):
+        return name_code(variable.shown or variable.formula)
+    return Code(variable.formula, UNARY)
 
 
 def _leaves(
@@ -215,11 +222,13 @@ def _contribution(
         others = [x for i, x in enumerate(operands) if i != use.index]
         reads = (consumer, *operands) if slide.reads_result else tuple(others)
     elif isinstance(consumer.type, TupleType):
-        text, reads = _through_loop(consumer, operands, use.index, names, seed)
+        text, reads = _as_one_product(consumer, operands, use.index, names, seed)
     elif isinstance(consumer.op, Pointwise) and type(consumer.op).transpose is Op.transpose:
         text, reads = _pointwise(consumer, operands, use.index, names, seed)
     else:
         text, reads = _derived(consumer, operands, use.index, names, seed)
+        if len(text.text) > _LONGEST:
+            text, reads = _as_one_product(consumer, operands, use.index, names, seed)
     for node in reversed(use.silent):
         text, _ = _derived(node, [], 0, {}, text)
     return text, tuple(node for node in reads if node in names)
@@ -248,12 +257,15 @@ def _pointwise(
     return formula(OPS["multiply"](letters["g"], letters["y"]), [seed, text], tight=True), reads
 
 
-def _through_loop(
-    loop: Node, operands: Sequence[Node], index: int, names: Mapping[Node, Code], seed: Code
+def _as_one_product(
+    node: Node, operands: Sequence[Node], index: int, names: Mapping[Node, Code], seed: Code
 ) -> Sent:
-    """Return the adjoint times the loop's derivative; it reads the values of all operands."""
+    """Return the adjoint times a derivative that is not written out, as that of a loop.
+
+    It reads the values of all operands.
+    """
     by = _operand(operands[index], names).text
-    return Code(f"{seed.text} · ∂{names[loop].text}/∂{by}", PRODUCT), tuple(operands)
+    return Code(f"{seed.text} · ∂{names[node].text}/∂{by}", PRODUCT), tuple(operands)
 
 
 def _derived(

@@ -81,6 +81,11 @@ def _numeral(step: Dim) -> str:
     return dim_formula(step).replace(" ", "")
 
 
+def _at_step(name: str, step: str) -> str:
+    """Return a variable's name at a step: `h2`, but `x_T`, as `xT` would be x transposed."""
+    return f"{name}{step}" if step.isdigit() else f"{name}_{step}"
+
+
 class _Writer:
     """Writes the steps of one loop out."""
 
@@ -148,7 +153,10 @@ class _Writer:
         self.found.step_of.update(dict.fromkeys(inside, f"{self.of}step {number}"))
         self.state = results[: len(self.state)]
         for i, (leaf, value) in enumerate(zip(self.body.inputs, self.state, strict=False)):
-            if value in inside and not (wanted or {}).get(i):
+            name = (wanted or {}).get(i)
+            if value in inside and name:  # not what the body calls it, as each step's would be
+                self.found.known.setdefault(value, name)
+            elif value in inside:
                 self._call(value, leaf.attrs["name"], number)
         for i, stack in stacks.items():
             if results[i] in inside:
@@ -178,10 +186,10 @@ class _Writer:
         self.found.step_of.update(dict.fromkeys(inside, name))
 
     def _call(self, node: Node, name: str, number: str) -> None:
-        """Give a node of a step the name of its place: h1, hT."""
+        """Give a node of a step the name of its place: h1, h_T."""
         if node in self.found.known:
             return
-        wanted = f"{name}{number}"
+        wanted = _at_step(name, number)
         while wanted in self.taken:
             wanted += "'"
         self.taken.add(wanted)
