@@ -190,7 +190,7 @@ def compile(
         raise GraphError(
             "a training step needs both what to minimize and an optimizer",
             got=f"minimize={minimize!r}, optimizer={optimizer!r}",
-            fix='gc.compile(g, minimize="loss", optimizer=gc.optim.sgd(0.1))',
+            fix=f'gc.compile(g, minimize="{minimize or "loss"}", optimizer=gc.optim.sgd(0.1))',
         )
     if gradient_of is not None and minimize is not None:
         raise GraphError(

@@ -35,6 +35,9 @@ A, B = ("--at", "a=[[1,2,3]]"), ("--at", "b=[1,2,3]")
         (("draw", "m.graph", "-o", "m.svg", *A), "--at b=…"),
         (("trace", "m.graph", "--mode", "tangent", *A, *B), "--wrt a"),
         (("compile", "m.graph", "--minimize", "loss"), '--minimize loss --optimizer "sgd(0.1)"'),
+        (("compile", "n.graph", "--minimize", "error"), '--minimize error --optimizer "sgd(0.1)"'),
+        (("check", "n.graph"), "reduce one first: sum(…) or mean(…)"),
+        (("draw", "n.graph", "-o", "m.svg", "--kind", "backprop"), "reduce one first: sum(…) or m"),
         (("compile", "m.graph", "--wrt", "a"), "--gradient loss --wrt NAMES; to train some"),
         (("draw", "s.graph", "-o", "m.svg", "--kind", "network"), "--kind computation draws any"),
         (("draw", "m.graph", "-o", "m.svg", "--kind", "cell"), "--kind computation draws any"),
@@ -59,6 +62,7 @@ def test_a_fix_can_be_typed(
 ) -> None:
     (tmp_path / "m.graph").write_text(MODEL)
     (tmp_path / "s.graph").write_text(SINE)
+    (tmp_path / "n.graph").write_text(MODEL.replace("mean(", "(").replace("loss", "error"))
     np.savez(tmp_path / "d.npz", a=np.ones((2, 3), np.float32), b=np.ones(2, np.float32))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["graphc", *words])

@@ -8,7 +8,7 @@ from typing import Any
 from graphc import draw
 from graphc.draw.drawing import Drawing
 from graphc.errors import GraphError, did_you_mean
-from graphc.ir.graph import Graph, scalar_outputs
+from graphc.ir.graph import Graph, first_scalar
 
 
 def picture(
@@ -29,7 +29,7 @@ def picture(
     pictures: dict[str, Callable[[], Drawing]] = {
         "computation": lambda: draw.computation_graph(graph, values=values, collapse=collapse),
         "backprop": lambda: draw.backprop(
-            graph, of=of or _scalar(graph), at=values, wrt=wrt, collapse=collapse
+            graph, of=of or first_scalar(graph), at=values, wrt=wrt, collapse=collapse
         ),
         "network": lambda: draw.network(graph, state=_weights(graph, values)),
         "recurrence": lambda: draw.recurrence(graph),
@@ -57,11 +57,3 @@ def _weights(graph: Graph, values: Mapping[str, Any] | None) -> dict[str, Any] |
             )
     found = {name: value for name, value in (values or {}).items() if name in graph.params}
     return found or None
-
-
-def _scalar(graph: Graph) -> str:
-    """Return the first output that is a single float."""
-    scalars = scalar_outputs(graph)
-    if not scalars:
-        raise GraphError("no output is a single float to derive", fix="--of OUTPUT")
-    return scalars[0]

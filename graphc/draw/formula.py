@@ -82,7 +82,7 @@ def _leaf(node: Node) -> Code:
     root = root_of(label)
     if root is not None:
         return Code(root.text, ATOM if root.factor == 1 else PRODUCT)
-    text = literal_text(label)
+    text = _typeset(literal_text(label))
     negative = text.startswith("−")
     return Code(text, UNARY if negative else ATOM if _is_simple(text) else SUM)
 

@@ -45,8 +45,8 @@ def printable(text: str) -> str:
 def name_text(name: str) -> str:
     """Return a variable's name as mathematics sets it.
 
-    >>> name_text("u1"), name_text("y_hat"), name_text("yhat"), name_text("x_t"), name_text("alpha2")
-    ('u₁', 'ŷ', 'ŷ', 'xₜ', 'α₂')
+    >>> name_text("u1"), name_text("y_hat"), name_text("x_t"), name_text("alpha2")
+    ('u₁', 'ŷ', 'xₜ', 'α₂')
     >>> name_text("y_star")  # the label, as lectures write it
     'y*'
     """

@@ -345,3 +345,17 @@ def with_own_names(graph: Graph) -> Graph:
 def scalar_outputs(graph: Graph) -> list[str]:
     """Return the names of the outputs that are a single float: a gradient may start at each."""
     return [n for n, node in graph.outputs.items() if node.shape == () and node.dtype.kind == "f"]
+
+
+def first_scalar(graph: Graph) -> str:
+    """Return the name of the first output that is a single float.
+
+    **Raises** GraphError where there is none.
+    """
+    for name in scalar_outputs(graph):
+        return name
+    raise GraphError(
+        "no output is a single float to derive",
+        got=typed_names(graph.outputs),
+        fix="reduce one first: .sum() or .mean()",
+    )

@@ -84,6 +84,11 @@ class Draw(Op):
             words.append(f"dtype={SHORT[node.dtype]}")
         return Code(f"{self.name}({', '.join(words)})")
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        told = {k: node.attrs[k] for k, usual in self.defaults.items() if node.attrs[k] != usual}
+        words = [literal(node.shape), *[f"{k}={literal(value)}" for k, value in told.items()]]
+        return f"{self.name}({', '.join(words)})"
+
 
 class Normal(Draw):
     def range(self, node: Node, operands: Sequence[Range]) -> Range:

@@ -69,6 +69,11 @@ class Arange(Leaf):
         words = [literal(start), literal(stop)] + ([literal(step)] if step != 1 else [])
         return Code(f"arange({', '.join(words)}, dtype={SHORT[node.dtype]})")
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        start, stop, step = self._bounds(node)
+        words = [literal(stop)] if start == 0 and step == 1 else [literal(start), literal(stop)]
+        return f"arange({', '.join(words + ([str(step)] if step != 1 else []))})"
+
     @staticmethod
     def _bounds(node: Node) -> tuple[Dim, Dim, int]:
         start, step = node.attrs["start"], node.attrs["step"]
@@ -101,6 +106,11 @@ class Eye(Leaf):
     def text(self, node: Node, args: Codes) -> Code:
         rows, columns = map(dim_text, node.shape)
         return Code(f"eye({rows}, {columns}, k={node.attrs['k']}, dtype={SHORT[node.dtype]})")
+
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        words = list(dict.fromkeys(map(dim_text, node.shape)))
+        words += [f"k={node.attrs['k']}"] if node.attrs["k"] else []
+        return f"eye({', '.join(words)})"
 
 
 arange = register(

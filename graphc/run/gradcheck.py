@@ -20,7 +20,7 @@ from graphc.differentiate.held_back import held_in_loops
 from graphc.errors import GraphError, did_you_mean
 from graphc.ir.body import bodies
 from graphc.ir.given import takes_graph
-from graphc.ir.graph import Graph, scalar_outputs
+from graphc.ir.graph import Graph, first_scalar
 from graphc.ir.labels import typed_names
 from graphc.ir.node import Node
 from graphc.ir.walk import topological
@@ -202,15 +202,14 @@ def check_gradient(
 
 def checked_output(graph: Graph, of: str | None) -> str:
     """Return the name of an output; of the first scalar one where none is given."""
-    scalars = scalar_outputs(graph)
-    if of is None and scalars:
-        return scalars[0]
-    if of is not None and of in graph.outputs:
+    if of is None:
+        return first_scalar(graph)
+    if of in graph.outputs:
         return of
     raise GraphError(
-        f"no output is called {of!r}" if of else "no output is a single float to derive",
+        f"no output is called {of!r}",
         expected=typed_names(graph.outputs),
-        fix=did_you_mean(of, graph.outputs) if of else None,
+        fix=did_you_mean(of, graph.outputs),
     )
 
 

@@ -52,6 +52,29 @@ def test_strict_formulas_keep_the_dot() -> None:
     assert variables(graph)[graph.outputs["u"]].formula == "3 · t"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("eye(N)", "eye(N)"),
+        ("eye(2, 3, k=1)", "eye(2, 3, k=1)"),
+        ("arange(N - 1)", "arange(N − 1)"),
+        ("arange(1, 10, 3)", "arange(1, 10, 3)"),
+        ("random_normal((N, 3))", "random_normal((N, 3))"),
+        ("random_normal((N,), scale=2.0)", "random_normal((N,), scale=2.0)"),
+    ],
+)
+def test_what_made_an_array_is_told_without_what_is_usual(written: str, shown: str) -> None:
+    graph = gc.parse(f"N: dim\nr = {written}\noutput(r)")
+    assert variables(graph)[graph.outputs["r"]].formula == shown
+
+
+def test_transposed_matrices_of_a_stack_are_written_as_one_is() -> None:
+    x = gc.input("x", ("N", 2, 3))
+    graph = gc.graph({"a": x.mT, "b": gc.transpose(x, (1, 0, 2))})
+    found = [variables(graph)[graph.outputs[name]].formula for name in "ab"]
+    assert found == ["xᵀ", "transpose(x, (1, 0, 2))"]
+
+
 def test_many_operands_are_not_all_written() -> None:
     parts = [gc.input(f"x{i}", (1,)) for i in range(200)]
     joined = gc.concatenate(parts)

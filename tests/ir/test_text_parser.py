@@ -280,6 +280,19 @@ def test_the_place_of_a_mistake(line: str, place: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "fix"),
+    [
+        ("sum = x + 1\ny = sum(x)", "call the value sum_, and sum(...) is the function again"),
+        ("y = embedding(x, 10, 2)", "cast it: astype(i, 'int64')"),
+    ],
+)
+def test_a_fix_can_be_typed_into_the_text(lines: str, fix: str) -> None:
+    with pytest.raises(GraphError) as raised:
+        parse(f"x: input(f32, N, 4)\n{lines}\noutput(y)")
+    assert raised.value.fix == fix
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "import os",

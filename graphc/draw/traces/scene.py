@@ -25,8 +25,7 @@ from graphc.draw.traces.pieces import (
 from graphc.draw.traces.table import plain
 from graphc.draw.values import Values
 from graphc.errors import GraphError
-from graphc.ir.graph import Graph, scalar_outputs
-from graphc.ir.labels import typed_names
+from graphc.ir.graph import Graph, first_scalar
 from graphc.ir.node import Node
 from graphc.ir.walk import new_nodes
 from graphc.ops.leaf import is_fill
@@ -192,11 +191,4 @@ def scalar_output(graph: Graph, of: str | None) -> Node:
                 fix="reduce it first: .sum() or .mean()",
             )
         return node
-    scalars = scalar_outputs(graph)
-    if scalars:
-        return graph.outputs[scalars[0]]
-    raise GraphError(
-        "no output is a single float to derive",
-        got=typed_names(graph.outputs),
-        fix="reduce one first: .sum() or .mean()",
-    )
+    return graph.outputs[first_scalar(graph)]

@@ -32,11 +32,12 @@ MAX_DEPTH = 100
 _MAX_BITS = 1024
 #: What stands before a function's name in Python, and not in a text.
 _PYTHON = re.compile(r"\bgc\.(?:init\.|nn\.)?")
+_CAST = re.compile(r"\b(\w+)\.astype\(")
 
 
 def in_text(advice: str | None) -> str | None:
-    """Return advice for Python in the words of a text, which needs no module's name."""
-    return advice and _PYTHON.sub("", advice)
+    """Return advice for Python in the words of a text: no module's name, and no method."""
+    return advice and _CAST.sub(r"astype(\1, ", _PYTHON.sub("", advice))
 
 
 class Expressions:
@@ -255,7 +256,13 @@ class Expressions:
                 else None,
             )
         if isinstance(self.env.get(name), Node):
-            raise self.error(tree.func, f"{name!r} is a value here, so it cannot be called")
+            raise self.error(
+                tree.func,
+                f"{name!r} is a value here, so it cannot be called",
+                fix=f"call the value {name}_, and {name}(...) is the function again"
+                if name in self.functions
+                else None,
+            )
         if callable(self.env.get(name)):
             raise self.error(
                 tree.func,
@@ -356,7 +363,7 @@ class Expressions:
             return self.error(tree, f"{name}: {problem}", expected=expected)
         if fault.keyword is not None and isinstance(tree, ast.Call):
             tree = next(k for k in tree.keywords if k.arg == fault.keyword)
-        fix = fault.fix and _PYTHON.sub("", fault.fix)
+        fix = in_text(fault.fix)
         return self.error(tree, fault.what, got=fault.got, expected=expected, fix=fix)
 
     def _refuse(self, tree: ast.expr) -> NoReturn:

@@ -93,6 +93,12 @@ class Transpose(Movement):
             return Code(f"{args[0].within(ATOM)}.T")
         return Code(f"transpose({args[0].text}, {axes!r})")
 
+    def label(self, node: Node, args: Sequence[str]) -> str:
+        *others, row, column = range(node.ndim) if node.ndim > 1 else (0, 0)
+        if node.ndim > 2 and node.attrs["axes"] == (*others, column, row):
+            return f"{args[0]}.T"  # of each matrix
+        return super().label(node, args)
+
 
 class BroadcastTo(Movement):
     """Copies along new or size-1 axes, aligned from the last axis."""
