@@ -85,9 +85,27 @@ def chain_of_tags() -> gc.Graph:
     return gc.graph({"a": last})
 
 
+def two_linear_states() -> gc.Graph:
+    z, A, B = gc.input("z", ("T", 2)), gc.param("A", (2, 2)), gc.param("B", (2, 2))
+    m, q = gc.scan(
+        lambda m, q, z_t: (m @ A + gc.tanh(q @ B), q @ B + z_t),
+        init=(gc.zeros((2,)), gc.zeros((2,))),
+        xs=z,
+    )
+    return gc.graph({"m": m, "q": q})
+
+
 CELLS = {
     f.__name__: f
-    for f in (runge_kutta, kalman_filter, elimination, memory, alternation, chain_of_tags)
+    for f in (
+        runge_kutta,
+        kalman_filter,
+        elimination,
+        memory,
+        alternation,
+        chain_of_tags,
+        two_linear_states,
+    )
 }
 each_cell = pytest.mark.parametrize("name", CELLS)
 
@@ -132,6 +150,21 @@ def test_boxes_and_words_never_overlap(name: str) -> None:
 def test_no_two_arrows_arrive_at_the_same_point(name: str) -> None:
     tips = re.findall(r'pos="e,([-\d.]+,[-\d.]+) ', gc.draw.cell(CELLS[name]()).source)
     assert tips and len(set(tips)) == len(tips)
+
+
+def test_a_row_of_a_table_is_a_product_with_the_index_that_picks_it() -> None:
+    seen, table = gc.input("seen", ("T",), "int64"), gc.param("table", (5, 3))
+    (last,) = gc.scan(lambda h, o: (gc.tanh(h + table[o]),), init=gc.zeros((3,)), xs=seen)
+    graph = gc.graph({"y": last})
+    cell = cell_of(next(n for n in graph.nodes if n.op.name == "scan"))
+    (part,) = cell.parts.values()
+    assert (part.kind, [cell.name(s) for s in part.sources]) == ("gate", ["o"])
+
+
+def test_negative_numbers_have_true_minus_signs() -> None:
+    x = gc.input("x", ("T", 3))
+    _, seen = gc.scan(lambda h, x_t: (h + x_t, -0.5 * gc.exp(h)), init=gc.zeros((3,)), xs=x)
+    assert "−0.5 ·" in labels(gc.graph({"y": seen}))
 
 
 def labels(graph: gc.Graph) -> list[str]:

@@ -288,7 +288,7 @@ def test_the_place_of_a_mistake(line: str, place: str, what: str) -> None:
 )
 def test_a_fix_can_be_typed_into_the_text(lines: str, fix: str) -> None:
     with pytest.raises(GraphError) as raised:
-        parse(f"x: input(f32, N, 4)\n{lines}\noutput(y)")
+        read(f"x: input(f32, N, 4)\n{lines}\noutput(y)")
     assert raised.value.fix == fix
 
 

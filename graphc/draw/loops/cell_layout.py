@@ -16,6 +16,8 @@ from graphc.draw.loops.cell_parts import Cell, Part
 from graphc.ir.node import Node
 
 BUS, GATE, ROW, COLUMN, FIRST, LANE = 30.0, 98.0, 46.0, 100.0, 120.0, 12.0
+#: From a lane at whose end a name stands to the next one.
+NAMED_LANE = 22.0
 
 
 @dataclass
@@ -84,9 +86,11 @@ def laid_out(cell: Cell) -> Layout:
             columns.upper[x] = node
             ups.append(node)
         xs[node] = x
-    over = dict.fromkeys((*_crossing(cell, xs), *_leaving(cell, xs)))
-    lanes = {node: GATE + 46 + LANE * i for i, node in enumerate(over)}
-    low = GATE + 40 + (LANE * len(lanes) + 8 if lanes else 0)
+    leaving = dict.fromkeys(_leaving(cell, xs))
+    over = dict.fromkeys((*_crossing(cell, xs), *leaving))
+    steps = [NAMED_LANE if node in leaving else LANE for node in over]
+    lanes = {node: GATE + 46 + sum(steps[:i]) for i, node in enumerate(over)}
+    low = GATE + 40 + (sum(steps) + 8 if lanes else 0)
     top = low + ROW * (len(ups) + len(downs) + bool(ups or downs))
     heights = {node: low + ROW * (i + 0.6) for i, node in enumerate(ups)}
     heights |= {node: top - ROW * (i + 1.1) for i, node in enumerate(downs)}

@@ -15,7 +15,7 @@ from typing import Any
 from graphc.draw.loops.recurrences import given_leaves
 from graphc.draw.products import weight_nodes, weight_of
 from graphc.draw.silent import is_silent
-from graphc.draw.typography import name_text
+from graphc.draw.typography import literal_text, name_text
 from graphc.ir.body import Body
 from graphc.ir.node import Node
 from graphc.ir.walk import reached
@@ -137,9 +137,14 @@ class _Finder:
         is_moved = node.op.family == "movement" or isinstance(node.op, Item)
         if not is_silent(node) and not is_moved:
             return False
-        if sum(x not in self.free and x not in self.weights for x in node.inputs) > 1:
+        data = [x for x in node.inputs if x not in self.free and x not in self.weights]
+        if len(data) > 1:
             return False  # picked by an index that is data too
         operand = node.inputs[0]
+        if operand in self.weights and data:  # rows of a table: the product with one-hot vectors
+            found, matrices = dict.fromkeys(self._sources(data[0])), {self._matrix(operand): None}
+            self.linear[node] = _Linear(found, {}, matrices)
+            return True
         tables: tuple[dict[Node, Any], ...] = (self.linear, self.joined, self.signal)
         for table in tables:
             if operand in table:
@@ -254,5 +259,5 @@ class _Finder:
         while node.op.family == "movement" and len(node.inputs) == 1:
             node = node.inputs[0]
         if node.op is OPS["full"]:
-            return node.op.label(node, [])
+            return literal_text(node.op.label(node, []))
         return self.named.get(node) or self.given.get(node, _HOLE)
