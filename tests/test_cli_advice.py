@@ -24,6 +24,11 @@ a: input(f32, N, 3)
 loss = mean(sin(a))
 output(loss)
 """
+MAPS = """
+x: input(f32, N, 1, 8, 8)
+y = conv2d(x, 4, 3)
+output(y)
+"""
 A, B = ("--at", "a=[[1,2,3]]"), ("--at", "b=[1,2,3]")
 
 
@@ -40,6 +45,7 @@ A, B = ("--at", "a=[[1,2,3]]"), ("--at", "b=[1,2,3]")
         (("draw", "n.graph", "-o", "m.svg", "--kind", "backprop"), "reduce one first: sum(…) or m"),
         (("compile", "m.graph", "--wrt", "a"), "--gradient loss --wrt NAMES; to train some"),
         (("draw", "s.graph", "-o", "m.svg", "--kind", "network"), "--kind computation draws any"),
+        (("draw", "c.graph", "-o", "m.svg", "--kind", "network"), "--kind volumes draws feature"),
         (("draw", "m.graph", "-o", "m.svg", "--kind", "cell"), "--kind computation draws any"),
         (("draw", "m.graph", "-o", "m.svg", "--kind", "volumes"), "--kind network draws dense"),
         (("show", "m.graph", "--wrt", "W"), "--gradient OUTPUT --wrt W"),
@@ -62,6 +68,7 @@ def test_a_fix_can_be_typed(
 ) -> None:
     (tmp_path / "m.graph").write_text(MODEL)
     (tmp_path / "s.graph").write_text(SINE)
+    (tmp_path / "c.graph").write_text(MAPS)
     (tmp_path / "n.graph").write_text(MODEL.replace("mean(", "(").replace("loss", "error"))
     np.savez(tmp_path / "d.npz", a=np.ones((2, 3), np.float32), b=np.ones(2, np.float32))
     monkeypatch.chdir(tmp_path)

@@ -18,6 +18,13 @@ def test_labelled_weights_say_what_dash_and_width_mean() -> None:
     assert not [text for text in texts(gc.draw.network(graph)) if "width" in text]
 
 
+def test_names_that_circles_have_no_room_for_are_told() -> None:
+    image, scores = gc.input("image", ("N", 4)), gc.param("W", (4, 2))
+    picture = gc.draw.network(gc.graph({"scores": image @ scores}))
+    assert "i: image;  s: scores" in [t.replace("\xa0", " ") for t in texts(picture)]
+    assert not [t for t in texts(gc.draw.network(two_layers())) if ": " in t]
+
+
 def maps(channels: int) -> gc.Graph:
     x = gc.input("x", ("N", 1, 8, 8))
     return gc.graph({"y": gc.relu(gc.nn.conv2d(x, channels, 3, name="conv"))})

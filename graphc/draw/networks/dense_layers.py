@@ -27,6 +27,7 @@ from graphc.ir.walk import topological
 
 #: How many functions of an output's sum are looked at in search of probabilities.
 _NEAR = 16
+_OF_MAPS = "gc.draw.volumes(g) draws feature maps, "
 
 
 def find_network(graph: Graph) -> Network:
@@ -41,10 +42,11 @@ def find_network(graph: Graph) -> Network:
     _keep_shown_skips(graph, drafts)
     links = [link for draft in drafts for link in draft.sources]
     if not any(link.weight is not None for link in links):
+        has_maps = any(map(_slides, graph.nodes))
         raise GraphError(
             f"no dense layer found in graph {graph.name!r}",
             expected="a product of data with a parameter, such as x @ W + b",
-            fix="gc.draw.computation_graph(g) draws any graph",
+            fix=f"{_OF_MAPS if has_maps else ''}gc.draw.computation_graph(g) draws any graph",
         )
     return _finished(graph, drafts, links, finder.weights)
 

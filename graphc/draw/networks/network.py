@@ -89,7 +89,7 @@ def network(
         *lookup_lines(lookups, picture),
         *[_edge_line(picture, edge) for edge in picture.edges],
         *_label_lines(picture),
-        *_caption_lines(picture, found, bool(crossed), lookups),
+        *_caption_lines(picture, found, bool(crossed), lookups, names),
         "}",
     ]
     title = f"Neural network {graph.name}"
@@ -198,7 +198,11 @@ def _label_lines(picture: Picture) -> list[str]:
 
 
 def _caption_lines(
-    picture: Picture, found: Network, has_dropped: bool, lookups: Sequence[Lookup]
+    picture: Picture,
+    found: Network,
+    has_dropped: bool,
+    lookups: Sequence[Lookup],
+    names: Names,
 ) -> list[str]:
     lines, lowest = [], picture.low + RADIUS - 92
     looked_up = {lookup.layer: lookup.role for lookup in lookups}
@@ -233,10 +237,11 @@ def _caption_lines(
         "✕ dropped out": has_dropped,
     }
     remarks = [words for words, is_so in holds.items() if is_so]
-    if remarks:
+    rows = [escape(";  ".join(words)) for words in (remarks, names.abbreviations()) if words]
+    if rows:
         middle = sum(picture.arrangement.columns) / len(picture.arrangement.columns)
-        words = Html(font(escape(";  ".join(remarks)), palette.MUTED, 11))
-        lines.append(words_line("remark", middle, lowest, words))
+        words = Html(font("<BR/>".join(rows), palette.MUTED, 11))
+        lines.append(words_line("remark", middle, lowest - 8 * (len(rows) - 1), words))
     return lines
 
 

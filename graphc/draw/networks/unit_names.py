@@ -37,6 +37,15 @@ class Names:
             return name_text(name)
         return indexed(name, (row,))
 
+    def abbreviations(self) -> list[str]:
+        """Return which of the user's names stand shortened in circles: `i: image`."""
+        named = dict.fromkeys(zip(self.units, self.own, strict=True))
+        return [
+            f"{name_text(unit)}: {name_text(own)}"
+            for unit, own in named
+            if own != unit and own.startswith(unit)
+        ]
+
     def array(self, node: Node) -> str:
         return name_text(self.arrays[node])
 
