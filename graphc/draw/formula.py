@@ -135,7 +135,7 @@ def _precedence(template: str, probe: Code) -> int:
 def _sets_tight(args: Sequence[Code]) -> bool:
     left, right = args
     if _NUMBER.fullmatch(left.text):
-        short = re.fullmatch(r"[^\W\d_]{1,2}[^\s(\[]*", right.text)
+        short = re.fullmatch(r"[^\W\d_]{1,2}[^\s(\[A-Za-z]*", right.text)
         return right.precedence in (ATOM, POWER) and short is not None
     return left.precedence == ATOM and right.precedence == UNARY and right.text[:1].isalpha()
 

@@ -47,6 +47,11 @@ def test_only_needed_parentheses(written: str, shown: str) -> None:
     assert variables(graph, compact=True)[graph.outputs["r"]].formula == shown
 
 
+def test_a_number_before_a_word_keeps_its_dot() -> None:
+    graph = gc.parse("last: input(f64)\nr = 2 * last\noutput(r)")
+    assert variables(graph, compact=True)[graph.outputs["r"]].formula == "2 · last"
+
+
 def test_strict_formulas_keep_the_dot() -> None:
     graph = gc.parse("t: input(f64)\nu = 3*t\noutput(u)")
     assert variables(graph)[graph.outputs["u"]].formula == "3 · t"
