@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.draw.dim_formula import dim_code, number_from_dims
-from graphc.draw.typography import literal_text, raised_exponents
+from graphc.draw.typography import literal_text, number_text, raised_exponents
 from graphc.ir.code import ATOM, COMPARISON, POWER, PRODUCT, SUM, UNARY, Code
 from graphc.ir.node import Node
+from graphc.ops.contraction.triangles import diagonal, kept_triangle
 
 _FIRST_MARK = 0xE000  # private-use letters stand for operands while a label is composed
 _MOST_OPERANDS = 64
@@ -37,6 +38,9 @@ def formula(node: Node, args: Sequence[Code], *, tight: bool = False) -> Code:
         return _leaf(node)
     if len(node.inputs) > _MOST_OPERANDS:
         return Code(f"{node.op.name}({args[0].text}, … {len(node.inputs)} operands)")
+    short = _of_triangle(node, args)
+    if short is not None:
+        return short
     marks = [chr(_FIRST_MARK + i) for i in range(len(args))]
     template = _typeset(raised_exponents(_with_constant_exponent(node, args, marks)))
     probe = node.op.text(node, [Code(m, a.precedence) for m, a in zip(marks, args, strict=True)])
@@ -56,6 +60,22 @@ def formula(node: Node, args: Sequence[Code], *, tight: bool = False) -> Code:
             wrap = False  # a product is associative: a · b · c
         shown.append(f"({arg.text})" if wrap else arg.text)
     return Code("".join(shown), _precedence(template, probe))
+
+
+def _of_triangle(node: Node, args: Sequence[Code]) -> Code | None:
+    """Return a mask of places as `j < i`, and what it cuts out of a matrix as `tril(x, −1)`.
+
+    Masks that have a name stay as they are, since an edge leads from them.
+    """
+    k = diagonal(node)
+    if k is not None and "(" in args[0].text:
+        shift = f" {'+' if k > 0 else '−'} {abs(k)}" if k else ""
+        return Code("j < i" if k == -1 else f"j ≤ i{shift}", COMPARISON)
+    cut = kept_triangle(node) if args[0].precedence == COMPARISON else None
+    if cut is None:
+        return None
+    name, index, k = cut
+    return Code(f"{name}({args[index].text}{f', {number_text(k)}' if k else ''})")
 
 
 def _typeset(label: str) -> str:

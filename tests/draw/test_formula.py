@@ -80,6 +80,12 @@ def test_transposed_matrices_of_a_stack_are_written_as_one_is() -> None:
     assert found == ["xᵀ", "transpose(x, (1, 0, 2))"]
 
 
+def test_triangles_in_a_derivation_are_called_so() -> None:
+    card = str(gc.derive("cholesky"))
+    assert "tril(dx) + tril(dx, −1)ᵀ" in card and "where(j < i, " in card
+    assert "arange" not in card
+
+
 def test_many_operands_are_not_all_written() -> None:
     parts = [gc.input(f"x{i}", (1,)) for i in range(200)]
     joined = gc.concatenate(parts)

@@ -51,6 +51,22 @@ def triangle(matrix: Node) -> Triangle | None:
     return "upper" if _is_upper(matrix, _DEEPEST) else None
 
 
+def kept_triangle(choice: Node) -> tuple[str, int, int] | None:
+    """Return how a choice cuts a triangle out of a matrix: `tril` or `triu`, operand, diagonal.
+
+    >>> import graphc as gc
+    >>> a = gc.input("a", (3, 3))
+    >>> kept_triangle(gc.tril(a, -1)), kept_triangle(gc.triu(a)), kept_triangle(a)
+    (('tril', 1, -1), ('triu', 2, 0), None)
+    """
+    k = diagonal(_written(choice.inputs[0])) if choice.op.name == "where" else None
+    if k is None:
+        return None
+    if _is_zero(choice.inputs[2]):
+        return "tril", 1, k
+    return ("triu", 2, k + 1) if _is_zero(choice.inputs[1]) else None
+
+
 def side_in_blocks(matrix: Node) -> Triangle | None:
     """Return the side of triangles that are worth being solved block by block."""
     order = matrix.shape[-1]
@@ -96,7 +112,7 @@ def _has_zeros(matrix: Node, above: bool, depth: int) -> bool:
 def _chosen(matrix: Node, above: bool) -> bool:
     """Say whether `where` writes zeros on one side, as `tril` and `triu` do."""
     mask, on_or_below, over = matrix.inputs
-    k = _diagonal(_written(mask))
+    k = diagonal(_written(mask))
     if k is None:
         return False
     if above:
@@ -104,14 +120,16 @@ def _chosen(matrix: Node, above: bool) -> bool:
     return k >= -1 and _is_zero(on_or_below)
 
 
-def _diagonal(mask: Node) -> int | None:
+def diagonal(mask: Node) -> int | None:
     """Return the diagonal on and below which a mask is true, if it is made of places alone."""
     if mask.op.name != "less_equal":
         return None
     column, row = map(_written, mask.inputs)
     shift = 0
-    if row.op.name == "add" and row.inputs[1].op.name == "full":
-        shift, row = row.inputs[1].attrs["value"], _written(row.inputs[0])
+    if row.op.name in ("add", "subtract") and _written(row.inputs[1]).op.name == "full":
+        number = _written(row.inputs[1]).attrs["value"]
+        shift = number if row.op.name == "add" else -number
+        row = _written(row.inputs[0])
     is_column = _counts(column) and same_shape(column.shape, mask.shape[-1:])
     is_row = row.op.name == "reshape" and _counts(row.inputs[0])
     if not (is_column and is_row and same_shape(row.shape, (mask.shape[-2], 1))):
