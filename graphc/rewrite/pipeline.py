@@ -64,7 +64,7 @@ from graphc.rewrite.stabilize.logarithms import LOGARITHM_MOVES
 from graphc.rewrite.stabilize.logarithms_of_powers import LOGARITHMS_OF_POWERS
 from graphc.rewrite.stabilize.normal_values import NORMAL_VALUES
 from graphc.rewrite.stabilize.removable_quotients import REMOVABLE_QUOTIENTS
-from graphc.rewrite.stabilize.small_differences import ROOTS_LESS_NUMBERS
+from graphc.rewrite.stabilize.small_differences import ROOTS_LESS_NUMBERS, SHARES_BY_TANH
 from graphc.rewrite.stabilize.softmax import SOFTMAX
 from graphc.rewrite.stabilize.softmax_over_edges import SOFTMAX_OVER_EDGES
 from graphc.rewrite.stabilize.stable_formulas import STABLE_FORMULAS
@@ -93,6 +93,7 @@ STABILIZE = (
     *EXPONENTIALS_OF_ANY_BASE,
     *STABLE_FORMULAS,
     *ROOTS_LESS_NUMBERS,
+    *SHARES_BY_TANH,
     *SOFTMAX,
     *SOFTMAX_OVER_EDGES,
     *QUOTIENTS_OF_EXPONENTIALS,

@@ -90,3 +90,34 @@ def test_sympy_confirms() -> None:
     assert sympy.log(1 + expm1) == x
     softplus = sympy.log(1 + sympy.exp(x))
     assert sympy.simplify(sympy.sqrt(1 + sympy.exp(x)) - sympy.exp(softplus / 2)) == 0
+
+
+BY_TANH: dict[str, tuple[Callable[[Node], Node], int]] = {
+    "log((1 + t)/2)": (lambda t: gc.log((1 + t) / 2), 1),
+    "log(0.5*t + 0.5)": (lambda t: gc.log(0.5 * t + 0.5), 1),
+    "log(0.5 - t/2)": (lambda t: gc.log(0.5 - t / 2), -1),
+    "log(1 - (1 + t)/2)": (lambda t: gc.log(1 - (1 + t) / 2), -1),
+    "log(-(t - 1)/2)": (lambda t: gc.log(-(t - 1) / 2), -1),
+}
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize("form", BY_TANH)
+def test_logarithms_of_shares_by_tanh_are_finite(form: str, style: str) -> None:
+    typed, sign = BY_TANH[form]
+    at = np.float32([-1e4, -20, -0.5, 0, 0.5, 20, 1e4])
+    x = gc.input("x", at.shape)
+    y = typed(gc.tanh(x))
+    graph = gc.graph({"y": y, "total": gc.sum(y)})
+    found = gc.compile(graph, gradient_of="total", wrt=["x"], style=style)(x=at)
+    u = 2.0 * sign * at.astype(float)
+    np.testing.assert_allclose(found["y"], -np.logaddexp(0, -u), rtol=1e-6, atol=1e-44)
+    slopes = 2 * sign * np.exp(-np.logaddexp(0, u))
+    np.testing.assert_allclose(found["d_total_d_x"], slopes, rtol=2e-6, atol=1e-44)
+
+
+def test_other_sums_with_tanh_keep_their_logarithm() -> None:
+    x = gc.input("x", (3,))
+    for y in (gc.log(0.6 + 0.5 * gc.tanh(x)), gc.log(0.5 / (1 + gc.tanh(x)))):
+        assert "softplus" not in str(gc.optimize(gc.graph({"y": y}), level=2))
+        assert "logaddexp" not in str(gc.optimize(gc.graph({"y": y}), level=2))

@@ -30,6 +30,43 @@ def _root_less_number(node: Node, facts: Facts) -> Node | None:
     return None
 
 
+def _log_of_sigmoid_by_tanh(node: Node, facts: Facts) -> Node | None:
+    """log((1 + tanh(x))/2) → -softplus(-2*x), the share of one of two; so too for 1 - tanh(x)."""
+    sides = _sides_of_tanh(node.inputs[0])
+    if sides is None:
+        return None
+    tanh, number, slope = sides
+    if number + (node.op.name == "log1p") != 0.5 or abs(slope) != 0.5:
+        return None
+    exponent = OPS["multiply"](-4.0 * slope, tanh.inputs[0])
+    return OPS["negative"](OPS["softplus"](exponent))
+
+
+def _sides_of_tanh(node: Node, depth: int = 4) -> tuple[Node, float, float] | None:
+    """Return tanh(x), a and b where a node is a + b*tanh(x) for numbers a and b."""
+    if node.op.name == "tanh":
+        return node, 0.0, 1.0
+    if node.op.name not in ("add", "subtract", "multiply", "divide", "negative") or not depth:
+        return None
+    numbers = [float(x.attrs["value"]) for x in node.inputs if x.op is full and is_number(x)]
+    rest = [x for x in node.inputs if x.op is not full]
+    found = _sides_of_tanh(rest[0], depth - 1) if len(rest) == 1 else None
+    if found is None or len(numbers) + 1 != len(node.inputs):
+        return None
+    tanh, a, b = found
+    c = numbers[0] if numbers else -1.0
+    is_behind = rest[0] is not node.inputs[0]
+    match node.op.name:
+        case "add":
+            return tanh, a + c, b
+        case "subtract":
+            return (tanh, c - a, -b) if is_behind else (tanh, a - c, b)
+        case "divide":
+            return None if is_behind or c == 0 else (tanh, a / c, b / c)
+        case _:
+            return tanh, a * c, b * c
+
+
 SMALL_DIFFERENCES = (
     rounding(
         "log_one_plus_tanh",
@@ -69,5 +106,18 @@ ROOTS_LESS_NUMBERS = (
         operands=("sqrt",),
         moves_kink=True,  # none: but the derivative of the root is short, and cancels nothing
         example="x: input(f64, 3)\ny = sqrt(4.0 + x**2) - 2.0",
+    ),
+)
+
+SHARES_BY_TANH = (
+    rounding(
+        "log_of_sigmoid_by_tanh",
+        "log((1 + tanh(x))/2)",
+        "-softplus(-2*x)",
+        _TAIL,
+        apply=_log_of_sigmoid_by_tanh,
+        roots=("log", "log1p"),
+        operands=("add", "subtract", "multiply", "divide"),
+        example="x: input(f64, 3)\ny = log(0.5 - tanh(x)/2)",
     ),
 )
