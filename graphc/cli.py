@@ -273,11 +273,15 @@ def check(
     method: Annotated[
         str, typer.Option("--method", help="forward, central or complex.")
     ] = "central",
+    entries: Annotated[
+        int, typer.Option("--entries", min=1, help="Elements to check of a large array.")
+    ] = 64,
     seed: Seed = 0,
 ) -> None:
     """Check a gradient against finite differences. Or against the complex step."""
     values = parse_values(at or [])
-    found = gc.check_gradient(gc.load(model), of, values, method, names(wrt), seed=seed)
+    graph, by = gc.load(model), names(wrt)
+    found = gc.check_gradient(graph, of, values, method, by, entries=entries, seed=seed)
     print(found)
     if not found:
         raise GraphError(

@@ -171,6 +171,7 @@ def test_check_agrees(terminal: Terminal, softmax: str) -> None:
     out = terminal.ok("check", softmax, "--at", "N=5")
     assert "gradient of loss agrees with central differences" in out
     assert [line.split()[0] for line in out.splitlines()[2:4]] == ["W", "b"]
+    assert " 2 of " in terminal.ok("check", softmax, "--at", "N=5", "--entries", "2")
 
 
 def test_cost_is_an_expression_and_a_number(terminal: Terminal, softmax: str) -> None:

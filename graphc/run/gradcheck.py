@@ -194,6 +194,8 @@ def check_gradient(
         function = restricted(root, nodes, leaf, values, sizes)
         settings = method, tolerance, entries, rng
         found.append(_compare(name, values[leaf], analytic[name], function, *settings))
+    if found and not any(np.any(analytic[entry.name]) for entry in found):
+        notes.append(f"the gradient is 0 in all places; does {of} depend on them smoothly?")
     check = GradientCheck(of, method, root.dtype.name, tolerance, tuple(found), tuple(notes))
     if raises and not check:
         raise GraphError(f"the gradient of {of} {check.verdict}", got=f"\n{check}")

@@ -293,3 +293,13 @@ def test_what_was_not_checked_has_not_passed() -> None:
     assert not found.passed and not found
     with pytest.raises(GraphError, match=r"gradient of loss was not checked[\s\S]*stop_gradient"):
         check_gradient(g, raises=True)
+
+
+def test_a_gradient_that_is_0_everywhere_is_told() -> None:
+    x = gc.input("x", (4,))
+    steps = gc.graph({"y": gc.sum(gc.round(x))})
+    assert "the gradient is 0 in all places" in str(
+        gc.check_gradient(steps, at={"x": [1, 2, 3, 4]})
+    )
+    line = gc.graph({"y": gc.sum(gc.round(x) * x)})
+    assert "note" not in str(gc.check_gradient(line, at={"x": [1.1, 2.2, 3.3, 4.1]}))
