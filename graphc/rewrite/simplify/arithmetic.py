@@ -19,6 +19,7 @@ _FACTOR = "one multiplication instead of two"
 _DIVISION = "one division instead of two"
 _RECIPROCAL = "the normal form of a reciprocal"
 _SQUARE = "the normal form of a square"
+_TWICE = "one operand is read instead of two"
 
 
 def _finite(name: str, before: str, why: str) -> tuple[Rule, Rule]:
@@ -141,12 +142,17 @@ NUMBERS = (
         "coefficients move outward, where they meet",
         when="not is_constant(y) and is_moderate(c)",
     ),
-    Rule(
-        "add_itself", "x + x", "2*x", "one operand is read instead of two", when="not is_truth(x)"
-    ),
-    _once("collect_scaled", "x*c1 + x*c2", "x*(c1 + c2)", _GATHER),
-    _once("collect_difference", "x*c1 - x*c2", "x*(c1 - c2)", _GATHER),
-    _once("collect_one_more", "x*c + x", "x*(c + 1)", _GATHER),
+    Rule("add_itself", "x + x", "2*x", _TWICE, when="not is_truth(x)"),
+    rounding("collect_scaled", "x*c1 + x*c2", "x*(c1 + c2)", _GATHER),
+    rounding("collect_difference", "x*c1 - x*c2", "x*(c1 - c2)", _GATHER),
+    rounding("collect_one_more", "x*c + x", "x*(c + 1)", _GATHER),
+    *[
+        _once(f"{name}_twice", before, after, _TWICE, when="not is_truth(x)")
+        for name, before, after in (
+            ("add", "(y + x) + x", "y + 2*x"),
+            ("subtract", "(y - x) - x", "y - 2*x"),
+        )
+    ],
     Rule(
         "maximum_numbers",
         "maximum(maximum(x, c1), c2)",
