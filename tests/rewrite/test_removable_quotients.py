@@ -45,6 +45,10 @@ GUARDED: dict[str, tuple[Callable[[Node], Node], Callable[..., Any]]] = {
         lambda x: gc.where(x**2 < 1e-24, 2.0, 2 * gc.sinh(x) / gc.where(x**2 < 1e-24, 1.0, x)),
         lambda x: 2 * MP.sinh(x) / x,
     ),
+    "-tanh(x)/x, -1 at 0": (
+        lambda x: gc.where(x == 0, -1.0, -(gc.tanh(x) / gc.where(x == 0, 1.0, x))),
+        lambda x: -MP.tanh(x) / x,
+    ),
 }
 
 

@@ -47,6 +47,11 @@ def factors_of(
     return found
 
 
+def all_factors(node: Node) -> list[Factor]:
+    """Return the factors of a tree of products, quotients, signs, squares, and of moved ones."""
+    return factors_of(node, ALL_PRODUCTS, behind_views=True)
+
+
 def _parts(node: Node) -> list[Factor]:
     """Return the factors that one of `ALL_PRODUCTS` has by itself."""
     x = node.inputs[0]

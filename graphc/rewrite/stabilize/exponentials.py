@@ -13,7 +13,7 @@ from graphc.ir.node import Node
 from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.factors import ALL_PRODUCTS, factors_of, product_of, times_product
+from graphc.rewrite.engine.factors import all_factors, factors_of, product_of, times_product
 from graphc.rewrite.engine.facts import Facts, exponent_of, is_number
 from graphc.rewrite.engine.rule import rounding
 
@@ -112,8 +112,7 @@ def _over_exponential(node: Node, facts: Facts) -> Node | None:
     if top.op.name == "negative":
         return top.op(node.op(top.inputs[0], bottom))
     others = factors_of(top)
-    is_moved = core(top) is not top
-    moved = factors_of(top, ALL_PRODUCTS, behind_views=True) if is_moved else others
+    moved = others if core(top) is top else all_factors(top)
     met = next((x for x, divides in moved if not divides and _exponent(core(x)) is not None), None)
     squares = [pair for pair in others if _is_own_square(pair[0], facts)]
     is_square = all((e is None) == (h is None) for e, h in zip(exponents, halves, strict=True))

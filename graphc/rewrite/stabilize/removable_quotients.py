@@ -17,7 +17,7 @@ from graphc.ops.elementwise.series import SERIES, Polynomial, quotient_near_0
 from graphc.ops.leaf import fill, full
 from graphc.ops.reduction.spread import core, spread_as
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.factors import ALL_PRODUCTS, Factor, factors_of, product_of
+from graphc.rewrite.engine.factors import ALL_PRODUCTS, Factor, all_factors, product_of
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import rounding
 
@@ -31,11 +31,6 @@ class Pair(NamedTuple):
     matched: set[int]
     #: The factors of c.
     rest: list[Factor]
-
-
-def all_factors(node: Node) -> list[Factor]:
-    """Return the factors of a tree of products, quotients, signs, squares, and of moved ones."""
-    return factors_of(node, ALL_PRODUCTS, behind_views=True)
 
 
 def removable(factors: Sequence[Factor], facts: Facts) -> Pair | None:
@@ -108,7 +103,7 @@ def _guarded_quotient(node: Node, facts: Facts) -> Node | None:
     for place in (1, 2):
         if node.inputs[3 - place].op is not full:
             continue  # such as the polynomial that stands beside an unguarded quotient
-        factors = factors_of(node.inputs[place])
+        factors = all_factors(node.inputs[place])
         guarded = [_is_guarded(x, node, place, facts) for x, _ in factors]
         pairs = zip(factors, guarded, strict=True)
         free = [(x.inputs[place] if found else x, divides) for (x, divides), found in pairs]
@@ -155,7 +150,7 @@ REMOVABLE_QUOTIENTS = (
         "beside the guarded point the derivatives cancel, too",
         apply=_guarded_quotient,
         roots=("where",),
-        operands=("divide", "multiply"),
+        operands=("divide", "multiply", "negative"),
         forward_only=True,
         example="x: input(f64, 3, 4)\ny = where(x > 0, sin(x)/where(x > 0, x, 1.0), 1.0)",
     ),

@@ -10,10 +10,10 @@ from graphc.ops.contraction.spec import split_spec
 from graphc.ops.leaf import is_fill
 from graphc.ops.reduction.spread import core, lines_up, placed, spread_as
 from graphc.ops.registry import OPS
-from graphc.rewrite.engine.factors import Factor, product_of
+from graphc.rewrite.engine.factors import Factor, all_factors, product_of
 from graphc.rewrite.engine.facts import Facts
 from graphc.rewrite.engine.rule import rounding
-from graphc.rewrite.stabilize.removable_quotients import all_factors, removable
+from graphc.rewrite.stabilize.removable_quotients import removable
 
 
 def _unit_vector(node: Node, facts: Facts) -> Node | None:
