@@ -147,7 +147,7 @@ NUMBERS = (
     rounding("collect_difference", "x*c1 - x*c2", "x*(c1 - c2)", _GATHER),
     rounding("collect_one_more", "x*c + x", "x*(c + 1)", _GATHER),
     *[
-        _once(f"{name}_twice", before, after, _TWICE, when="not is_truth(x)")
+        _once(f"{name}_twice", before, after, _TWICE, when="not is_truth(x) and not is_constant(x)")
         for name, before, after in (
             ("add", "(y + x) + x", "y + 2*x"),
             ("subtract", "(y - x) - x", "y - 2*x"),
