@@ -39,7 +39,8 @@ def plan(
     the graph is the body of a loop: its parameters are carries, which take their next values as
     soon as nobody reads the old ones. `stepwise` is for a printer that writes a call for each
     statement, not expressions: a parameter's new value then grows in its array from step to step,
-    and chains of pointwise work on arrays that may be large are gathered into loops over blocks.
+    and chains of pointwise work on arrays that may be large are gathered into loops over blocks,
+    neither of them in a body; numbers that calls take sooner as arrays are arrays, there too.
     """
     seen = dict(observed or {})
     model = _model(graph, derived)
@@ -54,8 +55,8 @@ def plan(
     loops = loops_of(order, partial(plan, is_body=True, stepwise=stepwise))
     storage = storages(statements, loops)
     last_block = FORWARD if is_body else UPDATE
-    in_steps = stepwise and not is_body
-    targets = _targets(graph, statements, storage, seen, loops, last_block, in_steps)
+    has_runs = stepwise and not is_body
+    targets = _targets(graph, statements, storage, seen, loops, last_block, has_runs)
     statements = [
         replace(s, target=targets[s.node]) if s.node in targets else s for s in statements
     ]
@@ -66,7 +67,7 @@ def plan(
         if name not in placed and node is not graph.params[name]
     }
     runs: dict[Node, Run] = {}
-    if in_steps:
+    if has_runs:
         read_at_last = {*graph.outputs.values(), *seen.values(), *stores.values()}
         statements, runs = by_samples(statements, read_at_last)
         if not runs:
